@@ -1,0 +1,360 @@
+//! What may be stored: the shape of a group, told as tables, and the one function that checks text against them.
+
+use crate::error::Wrong;
+use crate::group::time;
+use crate::group::types::{BudgetAction, GroupId, GroupStatus, SessionStatus};
+use crate::json;
+
+/// What a value has to be.
+#[derive(Clone, Copy)]
+pub(crate) enum Rule {
+    Text,
+    GroupId,
+    Time,
+    OneOf(Names),
+    /// A number of the given bounds, both allowed.
+    Number(f64, f64),
+    /// A whole number, at least so large.
+    Whole(f64),
+    Flag,
+    ListOf(&'static Rule),
+    Object(&'static [Field]),
+    /// An object of any members.
+    AnyObject,
+}
+
+/// The names an enum has, and the one it had in files of older tools.
+#[derive(Clone, Copy)]
+pub(crate) struct Names {
+    now: &'static [&'static str],
+    formerly: Option<&'static str>,
+}
+
+/// A member of an object.
+#[derive(Clone, Copy)]
+pub(crate) struct Field {
+    pub name: &'static str,
+    pub rule: Rule,
+    presence: Presence,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Presence {
+    Required,
+    Optional,
+    /// Required now; files of older tools may lack it.
+    FormerlyOptional,
+}
+
+pub(crate) const fn required(name: &'static str, rule: Rule) -> Field {
+    Field { name, rule, presence: Presence::Required }
+}
+
+pub(crate) const fn optional(name: &'static str, rule: Rule) -> Field {
+    Field { name, rule, presence: Presence::Optional }
+}
+
+pub(crate) const fn one_of(names: &'static [&'static str]) -> Rule {
+    Rule::OneOf(Names { now: names, formerly: None })
+}
+
+pub(crate) const MONEY: Rule = Rule::Number(0.0, f64::INFINITY);
+const PART: Rule = Rule::Number(0.0, 1.0);
+pub(crate) const TEXTS: Rule = Rule::ListOf(&Rule::Text);
+
+/// What a status was called by older tools when something runs.
+pub(crate) const FORMER_RUNNING: &str = "in_progress";
+
+pub(crate) const TOKEN_USAGE: Rule = Rule::Object(&[
+    required("input", Rule::Whole(0.0)),
+    required("output", Rule::Whole(0.0)),
+    optional("cacheRead", Rule::Whole(0.0)),
+    optional("cacheWrite", Rule::Whole(0.0)),
+]);
+
+const CONCURRENCY_CONFIG: Rule = Rule::Object(&[
+    required("maxConcurrent", Rule::Whole(1.0)),
+    required("respectDependencies", Rule::Flag),
+    required("pauseOnError", Rule::Flag),
+    required("errorThreshold", Rule::Whole(1.0)),
+]);
+
+const SESSION_CONFIG: Rule = Rule::Object(&[
+    required("generateClaudeMd", Rule::Flag),
+    required("generateSettings", Rule::Flag),
+    optional("claudeMdTemplate", Rule::Text),
+    optional("settingsOverride", Rule::AnyObject),
+]);
+
+const GROUP_CONFIG: Rule = Rule::Object(&[
+    required("model", Rule::Text),
+    required("maxBudgetUsd", MONEY),
+    required("onBudgetExceeded", one_of(BudgetAction::NAMES)),
+    required("warningThreshold", PART),
+    required("maxConcurrentSessions", Rule::Whole(1.0)),
+    optional("additionalArgs", TEXTS),
+    optional("concurrency", CONCURRENCY_CONFIG),
+    optional("sessionDefaults", SESSION_CONFIG),
+]);
+
+pub(crate) const SESSION_STATUS: Rule =
+    Rule::OneOf(Names { now: SessionStatus::NAMES, formerly: Some(FORMER_RUNNING) });
+
+pub(crate) const GROUP_SESSION: Rule = Rule::Object(&[
+    required("id", Rule::Text),
+    required("projectPath", Rule::Text),
+    required("prompt", Rule::Text),
+    required("status", SESSION_STATUS),
+    Field { name: "dependsOn", rule: TEXTS, presence: Presence::FormerlyOptional },
+    required("createdAt", Rule::Time),
+    optional("template", Rule::Text),
+    optional("claudeSessionId", Rule::Text),
+    optional("startedAt", Rule::Time),
+    optional("completedAt", Rule::Time),
+    optional("cost", MONEY),
+    optional("tokens", TOKEN_USAGE),
+    optional("config", SESSION_CONFIG),
+]);
+
+pub(crate) const SESSION_GROUP: Rule = Rule::Object(&[
+    required("id", Rule::GroupId),
+    required("name", Rule::Text),
+    required("slug", Rule::Text),
+    required("status", Rule::OneOf(Names { now: GroupStatus::NAMES, formerly: Some(FORMER_RUNNING) })),
+    required("sessions", Rule::ListOf(&GROUP_SESSION)),
+    required("config", GROUP_CONFIG),
+    required("createdAt", Rule::Time),
+    required("updatedAt", Rule::Time),
+    optional("description", Rule::Text),
+    optional("startedAt", Rule::Time),
+    optional("completedAt", Rule::Time),
+]);
+
+/// Whether files of older tools are understood.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strictness {
+    /// What may be stored now.
+    Strict,
+    /// What may be read: a missing `dependsOn` and the status `in_progress` as well.
+    Lenient,
+}
+
+/// Why a text does not obey a rule.
+#[derive(Debug)]
+pub(crate) struct Invalid<'a> {
+    pub wrong: Wrong,
+    /// The piece of the text at fault.
+    pub at: &'a str,
+}
+
+/// Where in the value the check is, without an allocation until an error needs it.
+enum Place<'a> {
+    Root,
+    Member(&'a Place<'a>, &'a str),
+    Element(&'a Place<'a>, usize),
+}
+
+impl std::fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Place::Root => Ok(()),
+            Place::Member(Place::Root, name) => f.write_str(name),
+            Place::Member(parent, name) => write!(f, "{parent}.{name}"),
+            Place::Element(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+/// Checks JSON text against a rule. The text must be valid JSON; members that the rule does not name may be
+/// anything, no deeper than [`json::MAX_DEPTH`].
+pub(crate) fn check(text: &str, rule: Rule, strictness: Strictness) -> Result<(), Invalid<'_>> {
+    Check { strictness }.value(text, rule, &Place::Root)
+}
+
+struct Check {
+    strictness: Strictness,
+}
+
+impl Check {
+    fn value<'a>(&self, text: &'a str, rule: Rule, place: &Place<'_>) -> Result<(), Invalid<'a>> {
+        let holds = match rule {
+            Rule::Text => text.starts_with('"'),
+            Rule::GroupId => return group_id(text, place),
+            Rule::Time => json::string(text).is_some_and(|text| time::instant(&text).is_some()),
+            Rule::OneOf(names) => self.one_of(text, names),
+            Rule::Number(min, max) => json::number(text).is_some_and(|number| (min..=max).contains(&number)),
+            Rule::Whole(min) => {
+                json::number(text).is_some_and(|number| number >= min && number.fract() == 0.0)
+            }
+            Rule::Flag => matches!(text, "true" | "false"),
+            Rule::ListOf(of) => return self.list(text, *of, place),
+            Rule::Object(fields) => return self.object(text, fields, place),
+            Rule::AnyObject => text.starts_with('{') && !json::too_deep(text),
+        };
+        if holds { Ok(()) } else { Err(must_be(&expected(rule), text, place)) }
+    }
+
+    fn one_of(&self, text: &str, names: Names) -> bool {
+        let Some(name) = json::string(text) else { return false };
+        names.now.contains(&name.as_ref())
+            || (self.strictness == Strictness::Lenient && names.formerly == Some(name.as_ref()))
+    }
+
+    fn list<'a>(&self, text: &'a str, of: Rule, place: &Place<'_>) -> Result<(), Invalid<'a>> {
+        let elements =
+            json::array(text).map_err(|_| must_be(&expected(Rule::ListOf(&Rule::Text)), text, place))?;
+        for (index, element) in elements.into_iter().enumerate() {
+            self.value(element, of, &Place::Element(place, index))?;
+        }
+        Ok(())
+    }
+
+    fn object<'a>(&self, text: &'a str, fields: &[Field], place: &Place<'_>) -> Result<(), Invalid<'a>> {
+        let members = json::object(text).map_err(|_| must_be("an object", text, place))?;
+        let mut seen = 0_u32;
+        for member in &members {
+            let key = member.key();
+            let Some(index) = fields.iter().position(|field| field.name == key) else {
+                if json::too_deep(member.value) {
+                    let place = Place::Member(place, &key);
+                    return Err(must_be("nested at most 1,000 levels deep", member.value, &place));
+                }
+                continue;
+            };
+            let place = Place::Member(place, fields[index].name);
+            if seen & (1 << index) != 0 {
+                let wrong = Wrong::new(place.to_string(), "is there twice, and readers differ on which one holds");
+                return Err(Invalid { wrong, at: member.raw_key() });
+            }
+            seen |= 1 << index;
+            self.value(member.value, fields[index].rule, &place)?;
+        }
+        for (index, field) in fields.iter().enumerate() {
+            if seen & (1 << index) == 0 && self.must_have(field) {
+                let place = Place::Member(place, field.name);
+                let wrong =
+                    Wrong::new(place.to_string(), format!("is missing, expected {}", expected(field.rule)));
+                return Err(Invalid { wrong, at: text });
+            }
+        }
+        Ok(())
+    }
+
+    fn must_have(&self, field: &Field) -> bool {
+        match field.presence {
+            Presence::Required => true,
+            Presence::Optional => false,
+            Presence::FormerlyOptional => self.strictness == Strictness::Strict,
+        }
+    }
+}
+
+fn group_id<'a>(text: &'a str, place: &Place<'_>) -> Result<(), Invalid<'a>> {
+    match json::string(text) {
+        Some(id) if GroupId::new(&id).is_ok() => Ok(()),
+        _ => Err(must_be("1 to 128 of A-Z a-z 0-9 . _ -, starting with a letter or a digit", text, place)),
+    }
+}
+
+fn must_be<'a>(expected: &str, found: &'a str, place: &Place<'_>) -> Invalid<'a> {
+    let problem = format!("must be {expected}, but is {}", json::excerpt(found));
+    Invalid { wrong: Wrong::new(place.to_string(), problem), at: found }
+}
+
+fn expected(rule: Rule) -> String {
+    match rule {
+        Rule::Text | Rule::GroupId => "a string".to_owned(),
+        Rule::Time => "an ISO 8601 time such as \"2026-01-15T10:30:00.000Z\"".to_owned(),
+        Rule::OneOf(names) => format!("one of {}", names.now.join(", ")),
+        Rule::Number(min, max) if max.is_infinite() => format!("a number of {min} or more"),
+        Rule::Number(min, max) => format!("a number from {min} to {max}"),
+        Rule::Whole(min) => format!("a whole number of {min} or more"),
+        Rule::Flag => "true or false".to_owned(),
+        Rule::ListOf(_) => "an array".to_owned(),
+        Rule::Object(_) | Rule::AnyObject => "an object".to_owned(),
+    }
+}
+
+/// Checks a whole group: its fields, and that its sessions' ids are unique.
+pub(crate) fn check_group(text: &str, strictness: Strictness) -> Result<(), Invalid<'_>> {
+    check(text, SESSION_GROUP, strictness)?;
+    let members = json::object(text).unwrap_or_default();
+    let sessions = members.iter().find(|member| member.key() == "sessions").map_or("[]", |member| member.value);
+    let mut ids = std::collections::HashMap::new();
+    for (index, session) in json::array(sessions).unwrap_or_default().into_iter().enumerate() {
+        let members = json::object(session).unwrap_or_default();
+        let Some(id) = members.iter().find(|member| member.key() == "id") else { continue };
+        if let Some(first) = ids.insert(id.value, index) {
+            let field = format!("sessions[{index}].id");
+            let problem = format!("must be unique, but {} is the id of sessions[{first}] too", id.value);
+            return Err(Invalid { wrong: Wrong::new(field, problem), at: id.value });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) const GROUP: &str = r#"{"id":"20260115-103000-auth","name":"Auth","slug":"auth","status":"created","sessions":[{"id":"001-a","projectPath":"/p/a","prompt":"Do it","status":"pending","dependsOn":[],"createdAt":"2026-01-15T10:30:00.000Z"},{"id":"002-b","projectPath":"/p/b","prompt":"Then this","status":"pending","dependsOn":["001-a"],"createdAt":"2026-01-15T10:30:00.000Z","cost":0.5,"tokens":{"input":1,"output":2}}],"config":{"model":"sonnet","maxBudgetUsd":10,"onBudgetExceeded":"pause","warningThreshold":0.8,"maxConcurrentSessions":3},"createdAt":"2026-01-15T10:30:00.000Z","updatedAt":"2026-01-15T10:30:00.000Z"}"#;
+
+    fn problem(from: &str, to: &str) -> String {
+        assert!(GROUP.contains(from), "{from}");
+        let text = GROUP.replacen(from, to, 1);
+        check_group(&text, Strictness::Strict).expect_err(to).wrong.to_string()
+    }
+
+    #[test]
+    fn a_group_is_valid() {
+        assert!(check_group(GROUP, Strictness::Strict).is_ok());
+    }
+
+    #[test]
+    fn each_wrong_field_is_named_with_what_was_expected() {
+        assert_eq!(
+            problem(r#""status":"pending""#, r#""status":"bogus""#),
+            "sessions[0].status must be one of pending, active, paused, completed, failed, but is \"bogus\""
+        );
+        assert_eq!(problem(r#""cost":0.5"#, r#""cost":-1"#), "sessions[1].cost must be a number of 0 or more, but is -1");
+        assert_eq!(
+            problem(r#""input":1"#, r#""input":1.5"#),
+            "sessions[1].tokens.input must be a whole number of 0 or more, but is 1.5"
+        );
+        assert_eq!(
+            problem(r#""dependsOn":["001-a"]"#, r#""dependsOn":["a",5]"#),
+            "sessions[1].dependsOn[1] must be a string, but is 5"
+        );
+        assert_eq!(problem(r#""slug":"auth","#, ""), "slug is missing, expected a string");
+        assert_eq!(problem(r#""sessions":["#, r#""sessions":3,"x":["#), "sessions must be an array, but is 3");
+        assert_eq!(
+            problem(r#""warningThreshold":0.8"#, r#""warningThreshold":1.1"#),
+            "config.warningThreshold must be a number from 0 to 1, but is 1.1"
+        );
+        assert_eq!(
+            problem("002-b", "001-a"),
+            "sessions[1].id must be unique, but \"001-a\" is the id of sessions[0] too"
+        );
+        assert_eq!(
+            problem(r#""name":"Auth""#, r#""name":"Auth","n\u0061me":"B""#),
+            "name is there twice, and readers differ on which one holds"
+        );
+        assert!(problem(r#""createdAt":"2026-01-15T10:30:00.000Z"},"#, r#""createdAt":"soon"},"#).starts_with("sessions[0].createdAt must be an ISO 8601 time"));
+        assert!(problem(r#""maxBudgetUsd":10"#, r#""maxBudgetUsd":1e400"#).contains("but is 1e400"));
+    }
+
+    #[test]
+    fn older_files_are_read_but_not_written() {
+        let old = GROUP.replacen(r#""dependsOn":[],"#, "", 1).replace(r#""created""#, r#""in_progress""#);
+        assert!(check_group(&old, Strictness::Lenient).is_ok());
+        assert!(check_group(&old, Strictness::Strict).is_err());
+    }
+
+    #[test]
+    fn unknown_members_may_be_anything_but_too_deep() {
+        let with = |value: &str| GROUP.replacen('{', &format!("{{\"x\":{value},"), 1);
+        assert!(check_group(&with(r#"[null,{"\ud800":1e999}]"#), Strictness::Strict).is_ok());
+        let deep = with(&format!("{}{}", "[".repeat(5_000), "]".repeat(5_000)));
+        assert!(check_group(&deep, Strictness::Strict).is_err());
+    }
+}
