@@ -596,7 +596,7 @@ type ErrorCode =
   | 'IO'
   | 'INTERNAL'
 
-interface SessionGroupsErrorConstructor extends ErrorConstructor {
+interface SessionGroupsErrorConstructor {
   /** For repositories of your own: an error with a code and what it is about. */
   new (
     message: string,
