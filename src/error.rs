@@ -2,12 +2,13 @@
 //! JavaScript class, a Rust program reads it as it is.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What every fallible function of this crate returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// A failure. [`Error::code`] says which one of the contract's it is.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// An argument of the wrong type or range.
     #[error("{0}")]
@@ -82,7 +83,7 @@ pub enum Error {
         consequence: String,
     },
     /// Everyone may write to the base directory.
-    #[error("{} can be written by every user of this machine (mode {mode:04o}). Run: chmod o-w {0}", path.display())]
+    #[error("{} can be written by every user of this machine (mode {mode:04o}). Run: chmod o-w {}", path.display(), path.display())]
     InsecureStore {
         /// The base directory.
         path: PathBuf,
@@ -99,7 +100,7 @@ pub enum Error {
         /// What was being done.
         action: &'static str,
         /// The disk's answer.
-        source: std::io::Error,
+        source: Arc<std::io::Error>,
     },
     /// The change is visible, but the disk did not confirm it.
     #[error("group {group_id:?} was changed, but may not survive a power failure: {action} {}: {source}", path.display())]
@@ -111,7 +112,7 @@ pub enum Error {
         /// What was being done.
         action: &'static str,
         /// The disk's answer.
-        source: std::io::Error,
+        source: Arc<std::io::Error>,
     },
     /// Reading failed.
     #[error("{action} {}: {source}", path.display())]
@@ -123,7 +124,7 @@ pub enum Error {
         /// What was being done.
         action: &'static str,
         /// The disk's answer.
-        source: std::io::Error,
+        source: Arc<std::io::Error>,
     },
     /// A panic: a bug of this package, caught at the border.
     #[error("a bug in session-groups, please report it: {0}")]
@@ -226,6 +227,7 @@ impl Error {
             | Self::InvalidFilter(wrong)
             | Self::InvalidEvent(wrong) => wrong.field(),
             Self::Corrupt { field, .. } => field.as_deref(),
+            Self::InvalidId { .. } => Some("id"),
             _ => None,
         }
     }

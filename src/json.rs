@@ -118,6 +118,39 @@ pub fn number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
+/// The same text with every escape of a lone surrogate, which a Rust string cannot hold, as U+FFFD.
+pub fn without_lone_surrogates(text: &str) -> Cow<'_, str> {
+    let mut out = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    while let Some(backslash) = text[at..].find('\\').map(|offset| at + offset) {
+        let unit = surrogate(text, backslash);
+        at = match unit {
+            None => backslash + 2,
+            Some(0xD800..=0xDBFF) if matches!(surrogate(text, backslash + 6), Some(0xDC00..=0xDFFF)) => {
+                backslash + 12
+            }
+            Some(_) => {
+                out.push_str(&text[copied..backslash]);
+                out.push('\u{FFFD}');
+                copied = backslash + 6;
+                copied
+            }
+        };
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(&text[copied..]);
+    Cow::Owned(out)
+}
+
+/// The surrogate that an escape at this place stands for.
+fn surrogate(text: &str, at: usize) -> Option<u16> {
+    let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+    u16::from_str_radix(digits, 16).ok().filter(|unit| (0xD800..=0xDFFF).contains(unit))
+}
+
 /// A string as JSON text.
 pub fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
@@ -256,6 +289,13 @@ mod tests {
     fn a_lone_surrogate_is_readable() {
         assert_eq!(string(r#""a\ud800b""#).unwrap(), "a\u{FFFD}\u{FFFD}\u{FFFD}b");
         assert_eq!(string(r#""\ud83d\ude00""#).unwrap(), "😀");
+    }
+
+    #[test]
+    fn only_lone_surrogates_are_replaced() {
+        let text = r#"["\ud83d\ude00","\\ud800","\ud800x","\udc00\ud800"]"#;
+        let expected = "[\"\\ud83d\\ude00\",\"\\\\ud800\",\"\u{FFFD}x\",\"\u{FFFD}\u{FFFD}\"]";
+        assert_eq!(without_lone_surrogates(text), expected);
     }
 
     #[test]

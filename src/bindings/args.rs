@@ -1,0 +1,326 @@
+//! Arguments: every wrong one is an error with the field's path, before anything is done.
+
+use std::ffi::CString;
+use std::time::Duration;
+
+use napi::bindgen_prelude::Unknown;
+use napi::{Env, JsValue, ValueType};
+
+use super::js::{self, Fault};
+use crate::error::{Error, Wrong};
+use crate::group::validate::{self, Rule, Strictness};
+use crate::group::{GroupId, GroupStatus, time};
+use crate::json;
+use crate::repository::file::{Durability, FileOptions};
+use crate::repository::{Changes, Condition, Direction, GroupFilter, GroupSort, Revision, SortField};
+
+type Parsed<T> = Result<T, Fault>;
+
+/// How an error for a field is made: of arguments in general, or of filters.
+type Complaint = fn(String, String) -> Error;
+
+fn argument(field: String, problem: String) -> Error {
+    Error::argument(field, problem)
+}
+
+fn in_filter(field: String, problem: String) -> Error {
+    Error::filter(field, problem)
+}
+
+/// A value as a message shows it.
+fn shown(env: &Env, value: Unknown<'_>) -> String {
+    match value.get_type() {
+        Ok(ValueType::Undefined) => "undefined".to_owned(),
+        Ok(ValueType::Function) => "a function".to_owned(),
+        Ok(ValueType::Symbol) => "a symbol".to_owned(),
+        Ok(ValueType::BigInt) => "a bigint".to_owned(),
+        Ok(ValueType::Number) => number_of(value).map_or_else(|| "a number".to_owned(), |number| number.to_string()),
+        Ok(ValueType::Object) if value.is_array().unwrap_or(false) => "an array".to_owned(),
+        Ok(ValueType::Object) => "an object".to_owned(),
+        _ => js::stringify(env, value).ok().flatten().map_or_else(|| "something else".to_owned(), |text| json::excerpt(&text)),
+    }
+}
+
+fn number_of(value: Unknown<'_>) -> Option<f64> {
+    if value.get_type().ok()? != ValueType::Number {
+        return None;
+    }
+    // SAFETY: it is a number, as just checked.
+    unsafe { value.cast::<f64>() }.ok()
+}
+
+fn must_be(env: &Env, complain: Complaint, field: &str, expected: &str, value: Unknown<'_>) -> Fault {
+    complain(field.to_owned(), format!("must be {expected}, but is {}", shown(env, value))).into()
+}
+
+fn is_undefined(value: Unknown<'_>) -> bool {
+    matches!(value.get_type(), Ok(ValueType::Undefined))
+}
+
+fn is_object(value: Unknown<'_>) -> bool {
+    matches!(value.get_type(), Ok(ValueType::Object)) && !value.is_array().unwrap_or(false)
+}
+
+/// What an argument's getter or `toJSON` threw, as an error of ours.
+fn unreadable(field: &str, thrown: &napi::Error) -> Error {
+    Error::argument(field, format!("cannot be read: {}", thrown.reason))
+}
+
+/// A string.
+pub fn text(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<String> {
+    if value.get_type()? == ValueType::String {
+        return Ok(js::text_of(value)?);
+    }
+    Err(must_be(env, argument, field, "a string", value))
+}
+
+/// A number, which may be of any value.
+pub fn number(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<f64> {
+    number_of(value).ok_or_else(|| must_be(env, argument, field, "a number", value))
+}
+
+/// A finite number or `undefined`.
+pub fn optional_number(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<Option<f64>> {
+    if is_undefined(value) {
+        return Ok(None);
+    }
+    let number = number_of(value).filter(|number| number.is_finite());
+    number.map(Some).ok_or_else(|| must_be(env, argument, field, "a finite number", value))
+}
+
+/// A group's id.
+pub fn group_id(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<GroupId> {
+    Ok(GroupId::new(&text(env, field, value)?)?)
+}
+
+/// A session or a group that is only read: JSON text that obeys a rule.
+pub fn checked(env: &Env, name: &str, value: Unknown<'_>, rule: Rule) -> Parsed<String> {
+    if !is_object(value) {
+        return Err(must_be(env, argument, name, "an object", value));
+    }
+    let text = js::stringify(env, value).map_err(|thrown| unreadable(name, &thrown))?.unwrap_or_default();
+    match validate::check(&text, rule, Strictness::Strict) {
+        Ok(()) => Ok(text),
+        Err(invalid) => Err(Error::InvalidArgument(invalid.wrong).into()),
+    }
+}
+
+/// A group to be saved: its id and its text, which the repository checks.
+pub fn group_to_save(env: &Env, value: Unknown<'_>) -> Parsed<(GroupId, String)> {
+    let invalid = |group_id: &str, field: &str, problem: String| {
+        Error::InvalidGroup { group_id: group_id.to_owned(), wrong: Wrong::new(field, problem) }
+    };
+    if !is_object(value) {
+        return Err(invalid("", "group", format!("must be an object, but is {}", shown(env, value))).into());
+    }
+    let cannot = |thrown: &napi::Error| invalid("", "group", format!("cannot be made JSON: {}", thrown.reason));
+    let id = js::property(env, value, c"id").map_err(|thrown| cannot(&thrown))?;
+    if id.get_type()? != ValueType::String {
+        return Err(invalid("", "id", format!("must be a string, but is {}", shown(env, id))).into());
+    }
+    let id = GroupId::new(&js::text_of(id)?)?;
+    let text = js::stringify(env, value).map_err(|thrown| cannot(&thrown))?;
+    Ok((id, text.unwrap_or_else(|| "null".to_owned())))
+}
+
+/// Changes: the fields to set, and those given as `undefined`, which `JSON.stringify` would drop, to remove.
+pub fn changes(env: &Env, value: Unknown<'_>) -> Parsed<Changes> {
+    if !is_object(value) {
+        return Err(must_be(env, argument, "changes", "an object", value));
+    }
+    let mut removed = Vec::new();
+    for (key, value) in js::properties(env, value).map_err(|thrown| unreadable("changes", &thrown))? {
+        match value.get_type()? {
+            ValueType::Undefined => removed.push(key),
+            ValueType::Function | ValueType::Symbol | ValueType::BigInt => {
+                return Err(must_be(env, argument, &key, "a JSON value or undefined", value));
+            }
+            _ => {}
+        }
+    }
+    let text = js::stringify(env, value).map_err(|thrown| unreadable("changes", &thrown))?;
+    Ok(Changes::new(text.unwrap_or_default(), removed)?)
+}
+
+/// The members of an options object, those that are `undefined` left out. An unknown one is an error: a misspelt
+/// precondition must not be a missing one.
+fn options<'env>(
+    env: &'env Env,
+    name: &str,
+    known: &[&str],
+    value: Unknown<'_>,
+    complain: Complaint,
+) -> Parsed<Vec<(String, Unknown<'env>)>> {
+    if is_undefined(value) {
+        return Ok(Vec::new());
+    }
+    if !is_object(value) {
+        return Err(must_be(env, complain, name, "an object", value));
+    }
+    let unreadable = |thrown: napi::Error| complain(name.to_owned(), format!("cannot be read: {}", thrown.reason));
+    let mut members = js::properties(env, value).map_err(unreadable)?;
+    if let Some((key, _)) = members.iter().find(|(key, _)| !known.contains(&key.as_str())) {
+        return Err(complain(key.clone(), format!("is unknown in {name}, which has {}", known.join(", "))).into());
+    }
+    members.retain(|(_, value)| !is_undefined(*value));
+    Ok(members)
+}
+
+/// `{ ifRevision?, ifAbsent? }` of `save`.
+pub fn save_condition(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
+    let mut condition = Condition::None;
+    let members = options(env, "options", &["ifRevision", "ifAbsent"], value, argument)?;
+    for (key, value) in members {
+        let given = if key == "ifRevision" { revision(env, value)? } else { absence(env, value)? };
+        if given != Condition::None && condition != Condition::None {
+            return Err(Error::argument("options", "can have ifRevision or ifAbsent, not both").into());
+        }
+        if given != Condition::None {
+            condition = given;
+        }
+    }
+    Ok(condition)
+}
+
+/// `{ ifRevision? }` of `delete`.
+pub fn delete_condition(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
+    let members = options(env, "options", &["ifRevision"], value, argument)?;
+    members.into_iter().next().map_or(Ok(Condition::None), |(_, value)| revision(env, value))
+}
+
+fn revision(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
+    Ok(Condition::IfRevision(Revision::from_name(&text(env, "ifRevision", value)?)))
+}
+
+fn absence(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
+    if value.get_type()? != ValueType::Boolean {
+        return Err(must_be(env, argument, "ifAbsent", "true or false", value));
+    }
+    // SAFETY: it is a boolean, as just checked.
+    Ok(if unsafe { value.cast::<bool>() }? { Condition::IfAbsent } else { Condition::None })
+}
+
+/// `{ durability?, lockTimeoutMs? }` of a file repository.
+pub fn file_options(env: &Env, value: Unknown<'_>) -> Parsed<FileOptions> {
+    const LONGEST_MS: f64 = 2_147_483_647.0;
+    let mut file_options = FileOptions::default();
+    for (key, value) in options(env, "options", &["durability", "lockTimeoutMs"], value, argument)? {
+        if key == "durability" {
+            file_options.durability = match js::text_of(value).as_deref() {
+                Ok("full") => Durability::Full,
+                Ok("process") => Durability::Process,
+                _ => return Err(must_be(env, argument, &key, "\"full\" or \"process\"", value)),
+            };
+        } else {
+            let milliseconds = number_of(value).filter(|number| (0.0..=LONGEST_MS).contains(number));
+            let expected = "a number of milliseconds from 0 to 2147483647";
+            let milliseconds = milliseconds.ok_or_else(|| must_be(env, argument, &key, expected, value))?;
+            file_options.lock_timeout = Duration::from_secs_f64(milliseconds / 1_000.0);
+        }
+    }
+    Ok(file_options)
+}
+
+/// A `GroupFilter` or `undefined`.
+pub fn filter(env: &Env, value: Unknown<'_>) -> Parsed<GroupFilter> {
+    let mut filter = GroupFilter::default();
+    let known = ["status", "nameContains", "since", "limit", "offset"];
+    for (key, value) in options(env, "filter", &known, value, in_filter)? {
+        match key.as_str() {
+            "status" => filter.status = Some(status(env, value)?),
+            "nameContains" => filter.name_contains = Some(filter_text(env, &key, "a string", value)?),
+            "since" => filter.since = Some(instant(env, value)?),
+            "limit" => filter.limit = Some(count(env, &key, value)?),
+            _ => filter.offset = Some(count(env, &key, value)?),
+        }
+    }
+    Ok(filter)
+}
+
+/// A `GroupStatus`, as a filter has it.
+pub fn status(env: &Env, value: Unknown<'_>) -> Parsed<GroupStatus> {
+    let expected = format!("one of {}", GroupStatus::NAMES.join(", "));
+    let name = filter_text(env, "status", &expected, value)?;
+    GroupStatus::from_name(&name).ok_or_else(|| must_be(env, in_filter, "status", &expected, value))
+}
+
+/// A `GroupSort` or `undefined`.
+pub fn sort(env: &Env, value: Unknown<'_>) -> Parsed<Option<GroupSort>> {
+    if is_undefined(value) {
+        return Ok(None);
+    }
+    let (mut field, mut direction) = (None, None);
+    for (key, value) in options(env, "sort", &["field", "direction"], value, in_filter)? {
+        if key == "field" {
+            let expected = "one of name, createdAt, updatedAt";
+            field = match filter_text(env, &key, expected, value)?.as_str() {
+                "name" => Some(SortField::Name),
+                "createdAt" => Some(SortField::CreatedAt),
+                "updatedAt" => Some(SortField::UpdatedAt),
+                _ => return Err(must_be(env, in_filter, &key, expected, value)),
+            };
+        } else {
+            let expected = "asc or desc";
+            direction = match filter_text(env, &key, expected, value)?.as_str() {
+                "asc" => Some(Direction::Ascending),
+                "desc" => Some(Direction::Descending),
+                _ => return Err(must_be(env, in_filter, &key, expected, value)),
+            };
+        }
+    }
+    let missing = |name: &str, expected: &str| Error::filter(name, format!("is missing in sort, expected {expected}"));
+    Ok(Some(GroupSort {
+        field: field.ok_or_else(|| missing("field", "one of name, createdAt, updatedAt"))?,
+        direction: direction.ok_or_else(|| missing("direction", "asc or desc"))?,
+    }))
+}
+
+fn filter_text(env: &Env, field: &str, expected: &str, value: Unknown<'_>) -> Parsed<String> {
+    if value.get_type()? == ValueType::String {
+        return Ok(js::text_of(value)?);
+    }
+    Err(must_be(env, in_filter, field, expected, value))
+}
+
+fn count(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<usize> {
+    let number = number_of(value).filter(|number| *number >= 0.0 && number.is_finite() && number.fract() == 0.0);
+    let number = number.ok_or_else(|| must_be(env, in_filter, field, "a whole number of 0 or more", value))?;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and not negative; saturates")]
+    Ok(number as usize)
+}
+
+fn instant(env: &Env, value: Unknown<'_>) -> Parsed<chrono::DateTime<chrono::Utc>> {
+    let expected = "a valid Date or an ISO 8601 string";
+    let instant = if value.is_date()? {
+        // SAFETY: it is a Date, as just checked.
+        let milliseconds = unsafe { value.cast::<napi::JsDate<'_>>() }?.value_of()?;
+        #[allow(clippy::cast_possible_truncation, reason = "a Date holds whole milliseconds")]
+        let date = milliseconds.is_finite().then(|| chrono::DateTime::from_timestamp_millis(milliseconds as i64));
+        date.flatten()
+    } else if value.get_type()? == ValueType::String {
+        time::instant(&js::text_of(value)?)
+    } else {
+        None
+    };
+    instant.ok_or_else(|| {
+        let found = if value.is_date().unwrap_or(false) { "an invalid Date".to_owned() } else { shown(env, value) };
+        in_filter("since".to_owned(), format!("must be {expected}, but is {found}")).into()
+    })
+}
+
+/// A base directory or `undefined`.
+pub fn base_dir(env: &Env, value: Unknown<'_>) -> Parsed<Option<std::path::PathBuf>> {
+    if is_undefined(value) {
+        return Ok(None);
+    }
+    let path = text(env, "baseDir", value)?;
+    if path.is_empty() || CString::new(path.as_str()).is_err() {
+        return Err(must_be(env, argument, "baseDir", "a path", value));
+    }
+    Ok(Some(path.into()))
+}
+
+/// A function, where `changes` may be one.
+pub fn is_function(value: Unknown<'_>) -> bool {
+    matches!(value.get_type(), Ok(ValueType::Function))
+}

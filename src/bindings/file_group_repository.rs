@@ -1,0 +1,165 @@
+//! `FileGroupRepository` for JavaScript.
+
+use std::time::Instant;
+
+use napi::Env;
+use napi::bindgen_prelude::{Object, Unknown};
+use napi_derive::napi;
+
+use super::error::throwing;
+use super::promise::{Answer, on_thread, promise};
+use super::update::{FileUpdate, answer, keep};
+use super::args;
+use crate::repository::file::FileGroupRepository as Core;
+use crate::repository::{Condition, GroupFilter, GroupRepository, Write, Written};
+
+/// Keeps groups in files, `{baseDir}/{id}/meta.json`, that several processes share. What was acknowledged is on the
+/// disk; what was not is there whole or not at all; nobody's write is undone by another's.
+#[napi]
+pub struct FileGroupRepository {
+    core: Core,
+}
+
+#[napi]
+impl FileGroupRepository {
+    /// A repository under a base directory. Nothing is created before the first write. Throws `INVALID_ARGUMENT`.
+    ///
+    /// @param baseDir Where the groups lie, by default `~/.local/claude-code-agent/session-groups`. A relative path is
+    ///   resolved now.
+    /// @param options `durability`: `'full'` (the default) waits until the disk has confirmed each write, `'process'`
+    ///   does not: it survives the end of any process, not a power failure. `lockTimeoutMs`: how long a write waits
+    ///   for other writers, by default 10,000 ms.
+    #[napi(
+        constructor,
+        ts_args_type = "baseDir?: string | undefined, options?: { readonly durability?: 'full' | 'process' | undefined; readonly lockTimeoutMs?: number | undefined } | undefined"
+    )]
+    pub fn new(env: Env, base_dir: Unknown<'_>, options: Unknown<'_>) -> napi::Result<Self> {
+        throwing(&env, || {
+            let base = args::base_dir(&env, base_dir)?;
+            Ok(Self { core: Core::new(base.as_deref(), args::file_options(&env, options)?)? })
+        })
+    }
+
+    #[napi(enumerable = false, skip_typescript)]
+    pub fn find_by_id<'env>(&self, env: &'env Env, id: Unknown<'_>) -> napi::Result<Object<'env>> {
+        promise(env, || args::group_id(env, "id", id), |id, deferred| {
+            self.core.find(&id, move |found| deferred.settle(found.map(Answer::group)));
+        })
+    }
+
+    #[napi(enumerable = false, skip_typescript)]
+    pub fn find_by_status<'env>(&self, env: &'env Env, status: Unknown<'_>) -> napi::Result<Object<'env>> {
+        promise(env, || args::status(env, status), |status, deferred| {
+            let core = self.core.clone();
+            let filter = GroupFilter { status: Some(status), ..GroupFilter::default() };
+            on_thread(deferred, move || Ok(Answer::groups(&core.list(&filter, None)?)));
+        })
+    }
+
+    #[napi(enumerable = false, skip_typescript)]
+    pub fn list<'env>(
+        &self,
+        env: &'env Env,
+        filter: Unknown<'_>,
+        sort: Unknown<'_>,
+    ) -> napi::Result<Object<'env>> {
+        promise(env, || Ok((args::filter(env, filter)?, args::sort(env, sort)?)), |(filter, sort), deferred| {
+            let core = self.core.clone();
+            on_thread(deferred, move || Ok(Answer::groups(&core.list(&filter, sort)?)));
+        })
+    }
+
+    #[napi(enumerable = false, skip_typescript)]
+    pub fn count<'env>(&self, env: &'env Env, filter: Unknown<'_>) -> napi::Result<Object<'env>> {
+        promise(env, || args::filter(env, filter), |filter, deferred| {
+            let core = self.core.clone();
+            on_thread(deferred, move || core.count(&filter).map(Answer::Count));
+        })
+    }
+
+    #[napi(enumerable = false, skip_typescript)]
+    pub fn save<'env>(
+        &self,
+        env: &'env Env,
+        group: Unknown<'_>,
+        options: Unknown<'_>,
+    ) -> napi::Result<Object<'env>> {
+        let prepare = || Ok((args::group_to_save(env, group)?, args::save_condition(env, options)?));
+        promise(env, prepare, |((id, text), condition), deferred| {
+            self.core.submit_save(&id, text, condition, move |saved| {
+                deferred.settle(saved.map(|_| Answer::Undefined));
+            });
+        })
+    }
+
+    #[napi(enumerable = false, skip_typescript)]
+    pub fn update<'env>(
+        &self,
+        env: &'env Env,
+        id: Unknown<'_>,
+        changes: Unknown<'_>,
+    ) -> napi::Result<Object<'env>> {
+        if args::is_function(changes) {
+            let prepare = || Ok((args::group_id(env, "id", id)?, keep(env, changes)?));
+            return promise(env, prepare, |(id, function), deferred| {
+                let deadline = Instant::now() + self.core.lock_timeout();
+                FileUpdate { repository: self.core.clone(), id, function, deadline }.attempt(deferred);
+            });
+        }
+        let prepare = || Ok((args::group_id(env, "id", id)?, args::changes(env, changes)?));
+        promise(env, prepare, |(id, changes), deferred| {
+            let write = Write::Update { changes, condition: Condition::None };
+            self.core.submit(&id, write, move |written| deferred.settle(written.map(answer)));
+        })
+    }
+
+    #[napi(enumerable = false, skip_typescript)]
+    pub fn update_session<'env>(
+        &self,
+        env: &'env Env,
+        group_id: Unknown<'_>,
+        session_id: Unknown<'_>,
+        changes: Unknown<'_>,
+    ) -> napi::Result<Object<'env>> {
+        let prepare = || {
+            let id = args::group_id(env, "groupId", group_id)?;
+            let session_id = args::text(env, "sessionId", session_id)?;
+            Ok((id, Write::UpdateSession { session_id, changes: args::changes(env, changes)? }))
+        };
+        promise(env, prepare, |(id, write), deferred| {
+            self.core.submit(&id, write, move |written| {
+                deferred.settle(written.map(|written| Answer::Bool(matches!(written, Written::Stored(_)))));
+            });
+        })
+    }
+
+    #[napi(enumerable = false, skip_typescript)]
+    pub fn delete<'env>(
+        &self,
+        env: &'env Env,
+        id: Unknown<'_>,
+        options: Unknown<'_>,
+    ) -> napi::Result<Object<'env>> {
+        let prepare = || Ok((args::group_id(env, "id", id)?, args::delete_condition(env, options)?));
+        promise(env, prepare, |(id, condition), deferred| {
+            self.core.submit(&id, Write::Delete { condition }, move |written| {
+                deferred.settle(written.map(|written| Answer::Bool(matches!(written, Written::Removed))));
+            });
+        })
+    }
+
+    #[napi(enumerable = false, skip_typescript)]
+    pub fn revision<'env>(&self, env: &'env Env, id: Unknown<'_>) -> napi::Result<Object<'env>> {
+        promise(env, || args::group_id(env, "id", id), |id, deferred| {
+            self.core.find(&id, move |found| deferred.settle(found.map(Answer::revision)));
+        })
+    }
+
+    #[napi(enumerable = false, skip_typescript)]
+    pub fn verify<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        promise(env, || Ok(()), |(), deferred| {
+            let core = self.core.clone();
+            on_thread(deferred, move || Ok(Answer::problems(&core.verify()?)));
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! Functions that need no object.
+
+use napi::Env;
+use napi::bindgen_prelude::{Object, Unknown};
+use napi_derive::napi;
+
+use super::error::throwing;
+use super::js::{self, Fault, Value};
+use super::{args, progress};
+use crate::error::Error;
+use crate::group::validate::GROUP_SESSION;
+use crate::group::{GroupStatus, SessionProgress, budget, events, time};
+use crate::repository::parse;
+
+/// Whether no session of the group will run again: `completed`, `failed` or `deleted`. Throws `INVALID_ARGUMENT`.
+///
+/// @param status The group's status.
+#[napi(ts_args_type = "status: GroupStatus")]
+pub fn is_terminal_group_status(env: Env, status: Unknown<'_>) -> napi::Result<bool> {
+    throwing(&env, || Ok(group_status(&env, status)?.is_terminal()))
+}
+
+/// Whether the group can be resumed: `paused`. Throws `INVALID_ARGUMENT`.
+///
+/// @param status The group's status.
+#[napi(ts_args_type = "status: GroupStatus")]
+pub fn can_resume_group(env: Env, status: Unknown<'_>) -> napi::Result<bool> {
+    throwing(&env, || Ok(group_status(&env, status)? == GroupStatus::Paused))
+}
+
+/// Whether the group is running: `running`. Throws `INVALID_ARGUMENT`.
+///
+/// @param status The group's status.
+#[napi(ts_args_type = "status: GroupStatus")]
+pub fn is_active_group(env: Env, status: Unknown<'_>) -> napi::Result<bool> {
+    throwing(&env, || Ok(group_status(&env, status)? == GroupStatus::Running))
+}
+
+fn group_status(env: &Env, status: Unknown<'_>) -> Result<GroupStatus, Fault> {
+    let name = args::text(env, "status", status)?;
+    GroupStatus::from_name(&name).ok_or_else(|| {
+        let expected = GroupStatus::NAMES.join(", ");
+        Error::argument("status", format!("must be one of {expected}, but is {name:?}")).into()
+    })
+}
+
+/// How much of a budget is used, in percent: 0 to 100 and above; 0 when there is no budget (`max <= 0`). Throws
+/// `INVALID_ARGUMENT` for what is no finite number.
+///
+/// @param cost US dollars spent.
+/// @param max US dollars allowed.
+#[napi(ts_args_type = "cost: number, max: number")]
+pub fn calculate_budget_usage(env: Env, cost: Unknown<'_>, max: Unknown<'_>) -> napi::Result<f64> {
+    throwing(&env, || Ok(budget::usage(args::number(&env, "cost", cost)?, args::number(&env, "max", max)?)?))
+}
+
+/// Whether a cost has reached the part of the budget from which on to warn: `cost >= max * threshold`. Throws
+/// `INVALID_ARGUMENT` for what is no finite number.
+///
+/// @param cost US dollars spent.
+/// @param max US dollars allowed.
+/// @param threshold The part of the budget, 0 to 1.
+#[napi(ts_args_type = "cost: number, max: number, threshold: number")]
+pub fn is_budget_warning(
+    env: Env,
+    cost: Unknown<'_>,
+    max: Unknown<'_>,
+    threshold: Unknown<'_>,
+) -> napi::Result<bool> {
+    throwing(&env, || {
+        let (cost, max) = (args::number(&env, "cost", cost)?, args::number(&env, "max", max)?);
+        Ok(budget::is_warning(cost, max, args::number(&env, "threshold", threshold)?)?)
+    })
+}
+
+/// Whether a cost has reached the budget: `cost >= max`. Throws `INVALID_ARGUMENT` for what is no finite number.
+///
+/// @param cost US dollars spent.
+/// @param max US dollars allowed.
+#[napi(ts_args_type = "cost: number, max: number")]
+pub fn is_budget_exceeded(env: Env, cost: Unknown<'_>, max: Unknown<'_>) -> napi::Result<bool> {
+    throwing(&env, || Ok(budget::is_exceeded(args::number(&env, "cost", cost)?, args::number(&env, "max", max)?)?))
+}
+
+/// The progress that a stored session shows. Throws `INVALID_ARGUMENT`, whose `field` is the path of what is wrong.
+///
+/// @param session The session.
+#[napi(ts_args_type = "session: GroupSession", ts_return_type = "SessionProgress")]
+pub fn create_session_progress<'env>(env: &'env Env, session: Unknown<'_>) -> napi::Result<Object<'env>> {
+    throwing(env, || {
+        let session = parse(&args::checked(env, "session", session, GROUP_SESSION)?)?;
+        let progress = SessionProgress::of(&session, &time::iso(chrono::Utc::now()));
+        Ok(progress::session_to_js(env, &progress)?)
+    })
+}
+
+/// One event from one line of JSON, checked: an unknown type, a missing field or a wrong type throws
+/// `INVALID_EVENT`, whose `field` is its path. Fields that are not known are kept.
+///
+/// @param text A JSON object.
+#[napi(ts_args_type = "text: string", ts_return_type = "GroupEvent")]
+pub fn parse_group_event(env: Env, text: Unknown<'_>) -> napi::Result<Value> {
+    throwing(&env, || {
+        let text = args::text(&env, "text", text)?;
+        events::check_event(&text)?;
+        Ok(js::parse(&env, &text)?.into())
+    })
+}

@@ -1,0 +1,204 @@
+//! What the engine does for us: its own `JSON`, reads of properties and calls of functions, with what they throw
+//! caught.
+
+use std::ffi::CStr;
+use std::ptr;
+
+use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ToNapiValue, Unknown};
+use napi::{Env, JsValue, ValueType, sys};
+
+use crate::error::Error;
+
+/// A failure on its way to JavaScript: one of ours, or something that JavaScript threw and gets back as it is.
+pub enum Fault {
+    /// Becomes a `SessionGroupsError`.
+    Ours(Error),
+    /// Stays what it is.
+    Thrown(napi::Error),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Ours(error)
+    }
+}
+
+impl From<napi::Error> for Fault {
+    fn from(error: napi::Error) -> Self {
+        Self::Thrown(error)
+    }
+}
+
+/// References to what is looked up once for each environment (the main thread, each worker, each copy of the module),
+/// so that later changes of globals make no difference. They live as long as their environment, which frees them.
+#[derive(Clone, Copy)]
+struct Realm {
+    parse: sys::napi_ref,
+    stringify: sys::napi_ref,
+    error_class: sys::napi_ref,
+}
+
+impl Realm {
+    fn of(env: &Env) -> napi::Result<Self> {
+        if let Some(realm) = env.get_instance_data::<Self>()? {
+            return Ok(*realm);
+        }
+        let json: Object<'_> = env.get_global()?.get_named_property("JSON")?;
+        let realm = Self {
+            parse: reference(env, json.get_named_property("parse")?)?,
+            stringify: reference(env, json.get_named_property("stringify")?)?,
+            error_class: reference(env, env.run_script(super::error::CLASS)?)?,
+        };
+        env.set_instance_data(realm, (), |_| {})?;
+        Ok(realm)
+    }
+}
+
+fn reference(env: &Env, value: Unknown<'_>) -> napi::Result<sys::napi_ref> {
+    let mut reference = ptr::null_mut();
+    // SAFETY: the value belongs to this environment, on whose thread we are.
+    checked(unsafe { sys::napi_create_reference(env.raw(), value.raw(), 1, &mut reference) })?;
+    Ok(reference)
+}
+
+fn referenced<'env>(env: &'env Env, reference: sys::napi_ref) -> napi::Result<Unknown<'env>> {
+    let mut value = ptr::null_mut();
+    // SAFETY: the reference was made in this environment and is never deleted.
+    checked(unsafe { sys::napi_get_reference_value(env.raw(), reference, &mut value) })?;
+    // SAFETY: the engine has just given us this value.
+    Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
+}
+
+fn checked(status: sys::napi_status) -> napi::Result<()> {
+    if status == sys::Status::napi_ok {
+        return Ok(());
+    }
+    Err(napi::Error::new(napi::Status::from(status), "the JavaScript engine refused a call".to_owned()))
+}
+
+/// The class `SessionGroupsError` of this environment.
+pub fn error_class(env: &Env) -> napi::Result<Unknown<'_>> {
+    referenced(env, Realm::of(env)?.error_class)
+}
+
+/// Calls a function. What it throws is the error, to be thrown again as it is.
+pub fn call<'env>(env: &'env Env, function: Unknown<'_>, argument: Unknown<'_>) -> napi::Result<Unknown<'env>> {
+    let mut result = ptr::null_mut();
+    let arguments = [argument.raw()];
+    // SAFETY: function and argument belong to this environment; the array outlives the call.
+    let status = unsafe {
+        let mut undefined = ptr::null_mut();
+        checked(sys::napi_get_undefined(env.raw(), &mut undefined))?;
+        sys::napi_call_function(env.raw(), undefined, function.raw(), 1, arguments.as_ptr(), &mut result)
+    };
+    caught(env, status)?;
+    // SAFETY: the engine has just given us this value.
+    Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), result) })
+}
+
+/// Turns a status into what was thrown, so that nothing stays pending behind our back.
+fn caught(env: &Env, status: sys::napi_status) -> napi::Result<()> {
+    if status != sys::Status::napi_pending_exception {
+        return checked(status);
+    }
+    let mut exception = ptr::null_mut();
+    // SAFETY: an exception is pending, as the status says.
+    checked(unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &mut exception) })?;
+    // SAFETY: the engine has just given us this value.
+    let exception = unsafe { Unknown::from_raw_unchecked(env.raw(), exception) };
+    Err(napi::Error::from_unknown_without_coercion(exception))
+}
+
+/// `JSON.parse`.
+pub fn parse<'env>(env: &'env Env, text: &str) -> napi::Result<Unknown<'env>> {
+    let function = referenced(env, Realm::of(env)?.parse)?;
+    call(env, function, env.create_string(text)?.to_unknown())
+}
+
+/// `JSON.stringify`; `None` where it gives `undefined`.
+pub fn stringify(env: &Env, value: Unknown<'_>) -> napi::Result<Option<String>> {
+    let function = referenced(env, Realm::of(env)?.stringify)?;
+    let text = call(env, function, value)?;
+    if text.get_type()? == ValueType::Undefined { Ok(None) } else { text_of(text).map(Some) }
+}
+
+/// The text of a value that is a string. A lone surrogate becomes U+FFFD.
+pub fn text_of(value: Unknown<'_>) -> napi::Result<String> {
+    // SAFETY: `from_napi_value` checks that it is a string.
+    unsafe { String::from_napi_value(value.value().env, value.raw()) }
+}
+
+/// A property of an object, or what its getter throws.
+pub fn property<'env>(env: &'env Env, object: Unknown<'_>, name: &CStr) -> napi::Result<Unknown<'env>> {
+    let mut value = ptr::null_mut();
+    // SAFETY: the object belongs to this environment, the name ends in NUL.
+    let status = unsafe { sys::napi_get_named_property(env.raw(), object.raw(), name.as_ptr(), &mut value) };
+    caught(env, status)?;
+    // SAFETY: the engine has just given us this value.
+    Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
+}
+
+/// The own enumerable properties of an object whose keys are strings, with their values, in their order.
+pub fn properties<'env>(env: &'env Env, object: Unknown<'_>) -> napi::Result<Vec<(String, Unknown<'env>)>> {
+    let mut names = ptr::null_mut();
+    let mut length = 0;
+    // SAFETY: the object belongs to this environment; the flags are those of Node-API.
+    unsafe {
+        let status = sys::napi_get_all_property_names(
+            env.raw(),
+            object.raw(),
+            sys::KeyCollectionMode::own_only,
+            sys::KeyFilter::enumerable | sys::KeyFilter::skip_symbols,
+            sys::KeyConversion::numbers_to_strings,
+            &mut names,
+        );
+        caught(env, status)?;
+        checked(sys::napi_get_array_length(env.raw(), names, &mut length))?;
+    }
+    (0..length).map(|index| own_property(env, object, names, index)).collect()
+}
+
+fn own_property<'env>(
+    env: &'env Env,
+    object: Unknown<'_>,
+    names: sys::napi_value,
+    index: u32,
+) -> napi::Result<(String, Unknown<'env>)> {
+    let mut name = ptr::null_mut();
+    let mut value = ptr::null_mut();
+    // SAFETY: `names` is an array of strings that the engine has just made, `index` is inside it.
+    unsafe {
+        checked(sys::napi_get_element(env.raw(), names, index, &mut name))?;
+        caught(env, sys::napi_get_property(env.raw(), object.raw(), name, &mut value))?;
+        let name = text_of(Unknown::from_raw_unchecked(env.raw(), name))?;
+        Ok((name, Unknown::from_raw_unchecked(env.raw(), value)))
+    }
+}
+
+/// A JavaScript value that Rust hands back as it is.
+pub struct Value(pub sys::napi_value);
+
+impl ToNapiValue for Value {
+    unsafe fn to_napi_value(_env: sys::napi_env, value: Self) -> napi::Result<sys::napi_value> {
+        Ok(value.0)
+    }
+}
+
+impl<'env, T: JsValue<'env>> From<T> for Value {
+    fn from(value: T) -> Self {
+        Self(value.raw())
+    }
+}
+
+/// `undefined`.
+pub fn undefined(env: &Env) -> napi::Result<Value> {
+    // SAFETY: we are on the environment's thread.
+    unsafe { <() as ToNapiValue>::to_napi_value(env.raw(), ()) }.map(Value)
+}
+
+/// `null`.
+pub fn null(env: &Env) -> napi::Result<Value> {
+    // SAFETY: we are on the environment's thread.
+    unsafe { <napi::bindgen_prelude::Null as ToNapiValue>::to_napi_value(env.raw(), napi::bindgen_prelude::Null) }
+        .map(Value)
+}

@@ -1,0 +1,121 @@
+//! `ProgressAggregator` for JavaScript.
+
+use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use napi::Env;
+use napi::bindgen_prelude::{Array, Either, Object, Undefined, Unknown};
+use napi_derive::napi;
+
+use super::error::throwing;
+use super::{args, progress};
+use crate::group::validate::SESSION_GROUP;
+use crate::group::{ProgressAggregator as Core, SessionGroup};
+use crate::repository::parse;
+
+/// Keeps the progress of the sessions of a group and sums it up. Money is summed exactly: ten sessions at 0.1 are 1.
+#[napi]
+pub struct ProgressAggregator {
+    core: RefCell<Core>,
+}
+
+#[napi]
+impl ProgressAggregator {
+    /// An aggregator that tracks no session yet. Throws `INVALID_ARGUMENT`.
+    ///
+    /// @param groupStartTime When the group started, in Unix milliseconds; what `elapsedTime` counts from.
+    #[napi(constructor, ts_args_type = "groupStartTime?: number | undefined")]
+    pub fn new(env: Env, group_start_time: Unknown<'_>) -> napi::Result<Self> {
+        throwing(&env, || {
+            let start = args::optional_number(&env, "groupStartTime", group_start_time)?;
+            Ok(Self { core: RefCell::new(Core::new(start)) })
+        })
+    }
+
+    /// Tracks a session, or replaces what was known of it. Throws `INVALID_ARGUMENT`, whose `field` is the path of
+    /// what is wrong.
+    ///
+    /// @param progress How far the session is.
+    #[napi(enumerable = false, ts_args_type = "progress: SessionProgress")]
+    pub fn update_session(&self, env: Env, progress: Unknown<'_>) -> napi::Result<()> {
+        throwing(&env, || {
+            let progress = progress::session_from_js(&env, progress)?;
+            self.core.borrow_mut().update_session(progress);
+            Ok(())
+        })
+    }
+
+    /// Stops tracking a session. Does nothing if it was not tracked.
+    ///
+    /// @param id The session's id.
+    #[napi(enumerable = false, ts_args_type = "id: string")]
+    pub fn remove_session(&self, env: Env, id: Unknown<'_>) -> napi::Result<()> {
+        throwing(&env, || {
+            let id = args::text(&env, "id", id)?;
+            self.core.borrow_mut().remove_session(&id);
+            Ok(())
+        })
+    }
+
+    /// Stops tracking all sessions.
+    #[napi(enumerable = false)]
+    pub fn clear(&self) {
+        self.core.borrow_mut().clear();
+    }
+
+    /// What is known of a session; `undefined` if it is not tracked.
+    ///
+    /// @param id The session's id.
+    #[napi(enumerable = false, ts_args_type = "id: string", ts_return_type = "SessionProgress | undefined")]
+    pub fn get_session_progress<'env>(
+        &self,
+        env: &'env Env,
+        id: Unknown<'_>,
+    ) -> napi::Result<Either<Object<'env>, Undefined>> {
+        throwing(env, || {
+            let id = args::text(env, "id", id)?;
+            match self.core.borrow().session_progress(&id) {
+                Some(session) => Ok(Either::A(progress::session_to_js(env, session)?)),
+                None => Ok(Either::B(())),
+            }
+        })
+    }
+
+    /// All tracked sessions, in the order in which they were first tracked.
+    #[napi(enumerable = false, ts_return_type = "readonly SessionProgress[]")]
+    pub fn get_all_sessions<'env>(&self, env: &'env Env) -> napi::Result<Array<'env>> {
+        throwing(env, || Ok(progress::sessions_to_js(env, self.core.borrow().all_sessions())?))
+    }
+
+    /// How far a group is. What is tracked of a session wins over what the group has stored of it; money and tokens
+    /// are those of all tracked sessions and of the group's others. Throws `INVALID_ARGUMENT`, whose `field` is the
+    /// path of what is wrong.
+    ///
+    /// `estimatedTimeRemaining` follows the plan: each session that has not ended takes the mean duration of those
+    /// that completed, starts when those it depends on have completed, and at most
+    /// `config.concurrency.maxConcurrent ?? config.maxConcurrentSessions` run at a time.
+    ///
+    /// @param group The group.
+    #[napi(enumerable = false, ts_args_type = "group: SessionGroup", ts_return_type = "GroupProgress")]
+    pub fn compute_progress<'env>(&self, env: &'env Env, group: Unknown<'_>) -> napi::Result<Object<'env>> {
+        throwing(env, || {
+            let group: SessionGroup = parse(&args::checked(env, "group", group, SESSION_GROUP)?)?;
+            let progress = self.core.borrow().compute_progress(&group, now_ms());
+            Ok(progress::group_to_js(env, &progress)?)
+        })
+    }
+
+    /// The sums over the tracked sessions, at a cost that does not grow with their number: what a budget check or a
+    /// progress event needs.
+    #[napi(
+        enumerable = false,
+        ts_return_type = "Pick<GroupProgress, 'completed' | 'running' | 'pending' | 'failed' | 'totalCost' | 'totalTokens' | 'elapsedTime'>"
+    )]
+    pub fn summary<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        throwing(env, || Ok(progress::summary_to_js(env, &self.core.borrow().summary(now_ms()))?))
+    }
+}
+
+fn now_ms() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| (since.as_secs_f64() * 1_000.0).floor())
+}

@@ -1,0 +1,125 @@
+//! Promises: what is asked for is done on other threads, what is wrong rejects, and nothing is thrown.
+
+use napi::bindgen_prelude::{Object, PromiseRaw, ToNapiValue};
+use napi::{Env, JsDeferred, JsError, JsValue};
+
+use super::error::{to_js, unwinding};
+use super::js::{self, Fault, Value};
+use crate::error::Error;
+use crate::repository::{Document, RepositoryProblem};
+
+type Resolver = Box<dyn FnOnce(Env) -> napi::Result<Value>>;
+
+/// What a promise is fulfilled with. Made on any thread, so that JavaScript's has as little to do as possible.
+pub enum Answer {
+    Undefined,
+    Null,
+    Bool(bool),
+    Count(usize),
+    Text(String),
+    /// Text for the engine's own `JSON.parse`.
+    Json(String),
+}
+
+impl Answer {
+    /// A group, or `null`.
+    pub fn group(group: Option<Document>) -> Self {
+        group.map_or(Self::Null, |group| Self::Json(group.into_text()))
+    }
+
+    /// A group's revision, or `null`.
+    pub fn revision(group: Option<Document>) -> Self {
+        group.map_or(Self::Null, |group| Self::Text(group.revision().as_str().to_owned()))
+    }
+
+    /// An array of groups.
+    pub fn groups(groups: &[Document]) -> Self {
+        let texts: Vec<&str> = groups.iter().map(Document::text).collect();
+        Self::Json(format!("[{}]", texts.join(",")))
+    }
+
+    /// An array of problems.
+    pub fn problems(problems: &[RepositoryProblem]) -> Self {
+        let problem = |problem: &RepositoryProblem| {
+            serde_json::json!({
+                "id": problem.id,
+                "path": problem.path.to_string_lossy(),
+                "kind": problem.kind.name(),
+                "message": problem.message,
+            })
+        };
+        Self::Json(serde_json::Value::from_iter(problems.iter().map(problem)).to_string())
+    }
+
+    /// The value itself.
+    pub fn into_js(self, env: &Env) -> napi::Result<Value> {
+        match self {
+            Self::Undefined => js::undefined(env),
+            Self::Null => js::null(env),
+            // SAFETY: we are on the environment's thread.
+            Self::Bool(bool) => unsafe { bool::to_napi_value(env.raw(), bool) }.map(Value),
+            #[allow(clippy::cast_precision_loss, reason = "nobody has 2^53 groups")]
+            Self::Count(count) => Ok(env.create_double(count as f64)?.into()),
+            Self::Text(text) => Ok(env.create_string(text)?.into()),
+            Self::Json(text) => Ok(js::parse(env, &text)?.into()),
+        }
+    }
+}
+
+/// A promise that is not settled yet.
+pub struct Deferred(JsDeferred<Value, Resolver>);
+
+impl Deferred {
+    /// Settles it from any thread.
+    pub fn settle(self, outcome: crate::Result<Answer>) {
+        self.go_on(move |env| outcome.map_err(Fault::from).and_then(|answer| Ok(answer.into_js(env)?)));
+    }
+
+    /// Goes on with it on JavaScript's thread: with a value, a failure, or another promise that takes its place.
+    pub fn go_on(self, work: impl FnOnce(&Env) -> Result<Value, Fault> + 'static) {
+        self.0.resolve(Box::new(move |env| unwinding(|| work(&env)).map_err(|fault| to_js(&env, fault))));
+    }
+}
+
+/// A promise for work on other threads: `prepare` looks at the arguments, `start` sets the work going.
+pub fn promise<'env, A>(
+    env: &'env Env,
+    prepare: impl FnOnce() -> Result<A, Fault>,
+    start: impl FnOnce(A, Deferred),
+) -> napi::Result<Object<'env>> {
+    match unwinding(prepare) {
+        Err(fault) => rejected(env, fault),
+        Ok(prepared) => {
+            let (deferred, promise) = env.create_deferred()?;
+            start(prepared, Deferred(deferred));
+            Ok(promise)
+        }
+    }
+}
+
+/// A promise for work that is done at once.
+pub fn settled<'env>(
+    env: &'env Env,
+    work: impl FnOnce() -> Result<Answer, Fault>,
+) -> napi::Result<Object<'env>> {
+    match unwinding(|| Ok(work()?.into_js(env)?)) {
+        Err(fault) => rejected(env, fault),
+        Ok(value) => Ok(Object::from_raw(env.raw(), PromiseRaw::resolve(env, value)?.raw())),
+    }
+}
+
+fn rejected<'env>(env: &'env Env, fault: impl Into<Fault>) -> napi::Result<Object<'env>> {
+    let error = JsError::from(to_js(env, fault));
+    Ok(Object::from_raw(env.raw(), PromiseRaw::<Value>::reject(env, error)?.raw()))
+}
+
+/// What a worker thread says when its work panicked instead of ending.
+pub fn on_thread(deferred: Deferred, work: impl FnOnce() -> crate::Result<Answer> + Send + 'static) {
+    crate::repository::file::pool::run(move || {
+        let outcome = unwinding(|| work().map_err(Fault::from));
+        deferred.settle(outcome.map_err(|fault| match fault {
+            Fault::Ours(error) => error,
+            Fault::Thrown(error) => Error::Internal(error.reason),
+        }));
+    });
+}

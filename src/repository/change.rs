@@ -1,0 +1,226 @@
+//! What a write does to a stored group: decided once, for every kind of repository.
+
+use chrono::Utc;
+
+use crate::error::{Error, Result, Wrong};
+use crate::group::{GroupId, time};
+use crate::json;
+use crate::repository::document::{Document, Draft, Revision};
+
+/// A precondition of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// None: the last writer wins.
+    None,
+    /// Only if this revision is stored.
+    IfRevision(Revision),
+    /// Only if there is no such group.
+    IfAbsent,
+}
+
+/// Fields to merge into a group or a session.
+#[derive(Debug, Clone)]
+pub struct Changes {
+    /// A JSON object: the fields and their new values.
+    text: String,
+    /// Fields to remove.
+    removed: Vec<String>,
+}
+
+impl Changes {
+    /// Changes that set the members of a JSON object and remove some others. Fails with `INVALID_ARGUMENT`.
+    pub fn new(text: String, removed: Vec<String>) -> Result<Self> {
+        if json::object(&text).is_err() {
+            return Err(Error::argument("changes", format!("must be an object, but is {}", json::excerpt(&text))));
+        }
+        Ok(Self { text, removed })
+    }
+
+    /// Merges them into an object, whose `fixed` members must stay what they are.
+    fn merge(&self, into: &mut Draft<'_>, fixed: &[&str]) -> Result<()> {
+        let cannot_change = |field: &str| Error::argument(field, "cannot be changed");
+        for field in &self.removed {
+            if fixed.contains(&field.as_str()) {
+                return Err(cannot_change(field));
+            }
+            into.remove(field);
+        }
+        for member in json::object(&self.text).unwrap_or_default() {
+            let key = member.key();
+            if fixed.contains(&key.as_ref()) && into.get(&key).and_then(json::string) != json::string(member.value) {
+                return Err(cannot_change(&key));
+            }
+            into.set(&key, member.value);
+        }
+        Ok(())
+    }
+}
+
+/// A write of one group.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// Creates or replaces the whole group.
+    Save {
+        /// The group.
+        group: Document,
+        /// When it may be stored.
+        condition: Condition,
+    },
+    /// Merges fields into the group.
+    Update {
+        /// The fields.
+        changes: Changes,
+        /// When they may be merged.
+        condition: Condition,
+    },
+    /// Merges fields into one session.
+    UpdateSession {
+        /// The session.
+        session_id: String,
+        /// The fields.
+        changes: Changes,
+    },
+    /// Removes the group and all under it.
+    Delete {
+        /// When it may be removed.
+        condition: Condition,
+    },
+}
+
+/// What a write has come to.
+#[derive(Debug, Clone)]
+pub enum Written {
+    /// There is no such group, or no such session in it.
+    Missing,
+    /// The group is stored like this.
+    Stored(Document),
+    /// The group is gone.
+    Removed,
+}
+
+impl Write {
+    /// Whether it removes the group.
+    pub(crate) fn deletes(&self) -> bool {
+        matches!(self, Self::Delete { .. })
+    }
+
+    /// What this write makes of what is stored now. Nothing is changed here.
+    pub(crate) fn apply(self, id: &GroupId, stored: Option<&Document>) -> Result<Written> {
+        match self {
+            Self::Save { group, condition } => {
+                condition.check(id, stored)?;
+                Ok(Written::Stored(group))
+            }
+            Self::Delete { condition } => {
+                condition.check(id, stored)?;
+                Ok(if stored.is_some() { Written::Removed } else { Written::Missing })
+            }
+            Self::Update { changes, condition } => {
+                condition.check(id, stored)?;
+                let Some(stored) = stored else { return Ok(Written::Missing) };
+                let mut group = Draft::of(stored.text());
+                changes.merge(&mut group, &["id", "slug", "createdAt"])?;
+                finish(stored, group)
+            }
+            Self::UpdateSession { session_id, changes } => {
+                let Some(stored) = stored else { return Ok(Written::Missing) };
+                let mut group = Draft::of(stored.text());
+                let Some(sessions) = merged_sessions(&group, &session_id, &changes)? else {
+                    return Ok(Written::Missing);
+                };
+                group.set("sessions", &sessions);
+                finish(stored, group)
+            }
+        }
+    }
+}
+
+impl Condition {
+    fn check(&self, id: &GroupId, stored: Option<&Document>) -> Result<()> {
+        let expected = match (self, stored) {
+            (Self::None, _) | (Self::IfAbsent, None) => return Ok(()),
+            (Self::IfAbsent, Some(_)) => "it was to be absent".to_owned(),
+            (Self::IfRevision(revision), Some(stored)) if stored.revision() == *revision => return Ok(()),
+            (Self::IfRevision(revision), _) => format!("its revision was to be {}", revision.as_str()),
+        };
+        let actual = stored.map(|stored| stored.revision().as_str().to_owned());
+        Err(Error::Conflict { group_id: id.to_string(), expected, actual })
+    }
+}
+
+/// The group's sessions with the changes merged into one of them; `None` when it is not there.
+fn merged_sessions(group: &Draft<'_>, session_id: &str, changes: &Changes) -> Result<Option<String>> {
+    let sessions = json::array(group.get("sessions").unwrap_or("[]")).unwrap_or_default();
+    let mut found = false;
+    let mut merged = Vec::with_capacity(sessions.len());
+    for text in sessions {
+        let mut session = Draft::of(text);
+        if session.get("id").and_then(json::string).as_deref() != Some(session_id) {
+            merged.push(text.to_owned());
+            continue;
+        }
+        found = true;
+        changes.merge(&mut session, &["id"])?;
+        merged.push(session.into_text());
+    }
+    Ok(found.then(|| format!("[{}]", merged.join(","))))
+}
+
+/// Sets `updatedAt`, never to an earlier time than it was, and checks the result.
+fn finish(stored: &Document, mut group: Draft<'_>) -> Result<Written> {
+    let before = Draft::of(stored.text()).get("updatedAt").unwrap_or_default().to_owned();
+    let now = Utc::now();
+    let after = if now > stored.updated_at() { json::quote(&time::iso(now)) } else { before };
+    let given = group.get("updatedAt").and_then(json::string);
+    if given.is_none_or(|given| time::instant(&given).is_none()) {
+        let wrong = Wrong::new("updatedAt", "must be an ISO 8601 time; it is set by each update and need not be given");
+        return Err(Error::InvalidGroup { group_id: stored.id().to_string(), wrong });
+    }
+    group.set("updatedAt", &after);
+    Document::from_text(group.into_text()).map(Written::Stored)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::validate::tests::GROUP;
+
+    fn stored() -> Document {
+        Document::from_text(GROUP.to_owned()).unwrap()
+    }
+
+    fn update(changes: &str, removed: &[&str]) -> Result<Document> {
+        let removed = removed.iter().map(ToString::to_string).collect();
+        let write = Write::Update { changes: Changes::new(changes.to_owned(), removed)?, condition: Condition::None };
+        match write.apply(stored().id(), Some(&stored()))? {
+            Written::Stored(group) => Ok(group),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn fields_are_merged_set_and_removed() {
+        let group = update(r#"{"name":"B","x":1e21,"description":"d"}"#, &[]).unwrap();
+        assert!(group.text().contains(r#""name":"B""#) && group.text().contains(r#""x":1e21"#));
+        assert!(group.updated_at() > stored().updated_at());
+    }
+
+    #[test]
+    fn what_names_a_group_cannot_change() {
+        for (changes, removed) in [(r#"{"id":"b"}"#, &[][..]), (r#"{"slug":"b"}"#, &[]), ("{}", &["createdAt"])] {
+            assert_eq!(update(changes, removed).unwrap_err().code(), "INVALID_ARGUMENT", "{changes}");
+        }
+        assert!(update(r#"{"slug":"auth"}"#, &[]).is_ok());
+        assert_eq!(update("{}", &["name"]).unwrap_err().field(), Some("name"));
+        assert_eq!(update("[]", &[]).unwrap_err().code(), "INVALID_ARGUMENT");
+    }
+
+    #[test]
+    fn a_clock_that_went_back_does_not_take_updated_at_with_it() {
+        let text = GROUP.replace(r#""updatedAt":"2026"#, r#""updatedAt":"9026"#);
+        let stored = Document::from_text(text).unwrap();
+        let write = Write::Update { changes: Changes::new("{}".to_owned(), vec![]).unwrap(), condition: Condition::None };
+        let Written::Stored(after) = write.apply(stored.id(), Some(&stored)).unwrap() else { panic!() };
+        assert_eq!(after.updated_at(), stored.updated_at());
+    }
+}

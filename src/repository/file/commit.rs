@@ -1,0 +1,154 @@
+//! Writing one group: a complete file, confirmed by the disk, renamed over the old one. There is no other way to
+//! write, and the caller must hold the group's lock.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::{Error, Result};
+use crate::group::GroupId;
+use crate::repository::file::dir::Dir;
+use crate::repository::file::layout::{META, SESSIONS, temporary_name};
+use crate::repository::file::locks::Lock;
+
+/// How much an acknowledged write survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Durability {
+    /// The end of any process, not a power failure.
+    Process,
+    /// A power failure, too.
+    Full,
+}
+
+/// Group directories whose own entry in the base directory is known to be on the disk, by their inode. Another
+/// process may have made one and died before it could see to that.
+#[derive(Debug, Default)]
+pub struct ConfirmedDirs(Mutex<HashMap<GroupId, u64>>);
+
+impl ConfirmedDirs {
+    fn contains(&self, id: &GroupId, inode: u64) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id) == Some(&inode)
+    }
+
+    fn insert(&self, id: &GroupId, inode: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), inode);
+    }
+}
+
+/// One write, up to its acknowledgement.
+pub struct Commit<'a> {
+    /// The base directory.
+    pub base: &'a Dir,
+    /// The group.
+    pub id: &'a GroupId,
+    /// What must survive.
+    pub durability: Durability,
+    /// What is known to have survived.
+    pub confirmed: &'a ConfirmedDirs,
+}
+
+impl Commit<'_> {
+    /// Stores the bytes as the group. When this returns `Ok` they are there; on `NOT_COMMITTED` nothing changed, on
+    /// `NOT_DURABLE` they are visible.
+    pub fn put(&self, bytes: &[u8], _held: &Lock) -> Result<()> {
+        let made = self.base.make_dir(self.id.as_str()).map_err(self.refused("making", self.base.path()))?;
+        let group = self.base.open_dir(self.id.as_str()).map_err(self.refused("opening", self.base.path()))?;
+        let stored = self.put_in(&group, bytes);
+        if made && matches!(stored, Err(Error::NotCommitted { .. })) {
+            // Nothing changed: a directory without a group in it would be a leftover.
+            let _ = group.remove_dir(SESSIONS);
+            let _ = self.base.remove_dir(self.id.as_str());
+        }
+        stored
+    }
+
+    fn put_in(&self, group: &Dir, bytes: &[u8]) -> Result<()> {
+        self.confirm_entry(group)?;
+        group.make_dir(SESSIONS).map_err(self.refused("making", &group.path().join(SESSIONS)))?;
+        let name = temporary_name();
+        let renamed = self
+            .write_temporary(group, &name, bytes)
+            .map_err(self.refused("writing", &group.path().join(&name)))
+            .and_then(|()| {
+                group.rename(&name, group, META).map_err(self.refused("renaming", &group.path().join(META)))
+            });
+        if renamed.is_err() {
+            let _ = group.remove_file(&name);
+        }
+        renamed?;
+        self.sync_after(group)
+    }
+
+    /// The bytes are stored already, perhaps by someone who did not wait for the disk: waits for it.
+    pub fn confirm(&self, _held: &Lock) -> Result<()> {
+        if self.durability == Durability::Process {
+            return Ok(());
+        }
+        let unconfirmed = |source| self.not_durable(&self.base.path().join(self.id.as_str()), source);
+        let group = self.base.open_dir(self.id.as_str()).map_err(unconfirmed)?;
+        group.open_file(META).and_then(|file| file.sync_all()).map_err(unconfirmed)?;
+        self.confirm_entry(&group).map_err(|error| match error {
+            Error::NotCommitted { group_id, path, action, source } => {
+                Error::NotDurable { group_id, path, action, source }
+            }
+            other => other,
+        })?;
+        self.sync_after(&group)
+    }
+
+    /// Sees to it that the group's directory is on the disk before something in it is acknowledged.
+    fn confirm_entry(&self, group: &Dir) -> Result<()> {
+        if self.durability == Durability::Process {
+            return Ok(());
+        }
+        let inode = group.stat_self().map_err(self.refused("opening", group.path()))?.st_ino;
+        if !self.confirmed.contains(self.id, inode) {
+            self.base.sync().map_err(self.refused("syncing", self.base.path()))?;
+            self.confirmed.insert(self.id, inode);
+        }
+        Ok(())
+    }
+
+    fn write_temporary(&self, group: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut file = group.create_file(name)?;
+        file.write_all(bytes)?;
+        let length = file.metadata()?.len();
+        if length != bytes.len() as u64 {
+            return Err(io::Error::other(format!("{length} of {} bytes were written", bytes.len())));
+        }
+        // Never tried again on this descriptor: after an error a second call can report success for lost data.
+        if self.durability == Durability::Full { file.sync_all() } else { Ok(()) }
+    }
+
+    fn sync_after(&self, group: &Dir) -> Result<()> {
+        if self.durability == Durability::Process {
+            return Ok(());
+        }
+        group.sync().map_err(|source| self.not_durable(group.path(), source))
+    }
+
+    fn not_durable(&self, path: &Path, source: io::Error) -> Error {
+        Error::NotDurable { group_id: self.id.to_string(), path: path.to_owned(), action: "syncing", source: source.into() }
+    }
+
+    fn refused(&self, action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+        let (group_id, path) = (self.id.to_string(), path.to_owned());
+        move |source| Error::NotCommitted { group_id, path, action, source: source.into() }
+    }
+}
+
+/// The base directory, made when it is not there, every new directory's entry confirmed by the disk.
+pub fn make_base(path: &Path, durability: Durability) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let Some(parent) = path.parent() else { return Ok(()) };
+    make_base(parent, durability)?;
+    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
+        io::Error::new(io::ErrorKind::InvalidInput, "the path does not end in a name of valid Unicode")
+    })?;
+    let parent = Dir::open(parent)?;
+    parent.make_dir(name)?;
+    if durability == Durability::Full { parent.sync() } else { Ok(()) }
+}

@@ -1,0 +1,41 @@
+//! Where things lie in a store: `{base}/{id}/meta.json`, and what begins with a dot, where no id can be.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// The group itself.
+pub const META: &str = "meta.json";
+/// What a runner keeps of the group's sessions.
+pub const SESSIONS: &str = "sessions";
+/// The locks of all groups.
+pub const LOCKS: &str = ".locks";
+/// Groups that were deleted and are not yet removed.
+pub const TRASH: &str = ".trash";
+
+/// The largest group that is stored or read, in bytes.
+pub const LARGEST_FILE: u64 = 64 * 1024 * 1024;
+
+/// A name for a temporary file beside `meta.json`, never used before.
+pub fn temporary_name() -> String {
+    format!(".{META}.{}.tmp", uuid::Uuid::new_v4().simple())
+}
+
+/// Whether a name in a group's directory is that of a temporary file.
+pub fn is_temporary(name: &str) -> bool {
+    name.starts_with(".meta.json.") && name.ends_with(".tmp")
+}
+
+/// Where groups are kept when nothing else is said: `~/.local/claude-code-agent/session-groups`.
+pub fn default_base() -> Result<PathBuf> {
+    let home = std::env::home_dir().filter(|home| home.is_absolute()).ok_or_else(|| {
+        Error::argument("baseDir", "must be given: there is no home directory to take the default from (HOME)")
+    })?;
+    Ok(home.join(".local/claude-code-agent/session-groups"))
+}
+
+/// The base directory as an absolute path, so that a later change of directory does not move the store.
+pub fn absolute(base: &Path) -> Result<PathBuf> {
+    std::path::absolute(base)
+        .map_err(|source| Error::argument("baseDir", format!("must be a path, but {source}")))
+}

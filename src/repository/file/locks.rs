@@ -1,0 +1,95 @@
+//! One writer at a time: the kernel's advisory locks on a fixed number of files that are never removed. A process
+//! that dies, however it dies, leaves no lock behind, and deleting a group deletes no lock.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+use crate::group::GroupId;
+use crate::repository::file::dir::Dir;
+use crate::repository::file::layout::LOCKS;
+
+/// How many locks all groups share.
+const STRIPES: u64 = 64;
+
+/// Which lock a group uses: the same in every process and every version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stripe(u64);
+
+impl Stripe {
+    /// The group's stripe.
+    pub fn of(id: &GroupId) -> Self {
+        Self(xxhash_rust::xxh3::xxh3_64(id.as_str().as_bytes()) % STRIPES)
+    }
+
+    /// The name of its file in `.locks`.
+    pub fn file_name(self) -> String {
+        format!("{:02x}", self.0)
+    }
+}
+
+/// A lock that is held until this is dropped.
+pub struct Lock {
+    // Closing the file frees the lock.
+    _file: File,
+}
+
+/// Takes a lock if nobody holds it; `None` if somebody does.
+pub fn try_lock(base: &Dir, stripe: Stripe) -> io::Result<Option<Lock>> {
+    let locks = lock_dir(base)?;
+    let name = stripe.file_name();
+    loop {
+        let file = locks.open_lock(&name)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(explain(error)),
+        }
+        // Someone may have removed `.locks` by hand: a lock on a file that is gone excludes nobody.
+        let held = file.metadata()?.ino();
+        if locks.stat(&name)?.is_some_and(|there| there.st_ino == held) {
+            return Ok(Some(Lock { _file: file }));
+        }
+    }
+}
+
+/// All locks are made at once, so that a disk without a free inode later does not keep a group from being deleted.
+fn lock_dir(base: &Dir) -> io::Result<Dir> {
+    if base.make_dir(LOCKS)? {
+        let locks = base.open_dir(LOCKS)?;
+        for stripe in 0..STRIPES {
+            locks.open_lock(&Stripe(stripe).file_name())?;
+        }
+        return Ok(locks);
+    }
+    base.open_dir(LOCKS)
+}
+
+fn explain(error: io::Error) -> io::Error {
+    use rustix::io::Errno;
+    match Errno::from_io_error(&error) {
+        Some(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP) => io::Error::new(
+            error.kind(),
+            "this file system has no locks, so several writers would undo each other's work; use a local one",
+        ),
+        _ => error,
+    }
+}
+
+/// Who seems to hold a lock, for a message. Linux tells; elsewhere nobody does.
+pub fn holder(base: &Dir, stripe: Stripe) -> Option<String> {
+    let inode = base.open_dir(LOCKS).ok()?.stat(&stripe.file_name()).ok()??.st_ino;
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let pid = locks.lines().find_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let is_flock = words.next() == Some("FLOCK");
+        let pid = words.nth(2)?;
+        let file = words.next()?;
+        (is_flock && file.rsplit(':').next() == Some(&inode.to_string())).then(|| pid.to_owned())
+    })?;
+    if pid == std::process::id().to_string() {
+        return Some("this process".to_owned());
+    }
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    Some(format!("process {pid} {}", name.trim()).trim_end().to_owned())
+}

@@ -1,0 +1,112 @@
+//! Reading a group: without a lock, since a writer only ever renames a complete file into place.
+
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::group::GroupId;
+use crate::repository::document::Document;
+use crate::repository::file::dir::Dir;
+use crate::repository::file::layout::{LARGEST_FILE, META};
+
+/// The base directory, checked; `None` when it is not there, as before the first write.
+pub fn open_base(path: &Path) -> Result<Option<Dir>> {
+    let failed =
+        |source: io::Error| Error::Io { group_id: None, path: path.to_owned(), action: "opening", source: source.into() };
+    let base = match Dir::open(path) {
+        Ok(base) => base,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let mode = base.stat_self().map_err(failed)?.st_mode & 0o7777;
+    if mode & 0o002 == 0 {
+        return Ok(Some(base));
+    }
+    Err(Error::InsecureStore { path: path.to_owned(), mode })
+}
+
+/// The stored group; `None` when there is none. Fails with `CORRUPT`, `NEWER_SCHEMA` or `IO`.
+pub fn read_group(base: &Dir, id: &GroupId) -> Result<Option<Document>> {
+    read_bytes(base, id)?.map(|bytes| understand(base, id, bytes)).transpose()
+}
+
+/// The group that stored bytes are. Fails with `CORRUPT` or `NEWER_SCHEMA`.
+pub fn understand(base: &Dir, id: &GroupId, bytes: Vec<u8>) -> Result<Document> {
+    let path = || base.path().join(id.as_str()).join(META);
+    let document = Document::from_stored(bytes).map_err(|unreadable| match unreadable.newer_schema {
+        Some(version) => Error::NewerSchema {
+            group_id: id.to_string(),
+            path: path(),
+            version,
+            consequence: format!("it cannot be understood, {}", unreadable.problem),
+        },
+        None => Error::Corrupt {
+            group_id: id.to_string(),
+            path: path(),
+            field: unreadable.field,
+            problem: unreadable.problem,
+        },
+    })?;
+    if document.id() == id {
+        return Ok(document);
+    }
+    Err(Error::Corrupt {
+        group_id: id.to_string(),
+        path: path(),
+        field: Some("id".to_owned()),
+        problem: format!("its id is {:?}, but its directory is {:?}", document.id().as_str(), id.as_str()),
+    })
+}
+
+/// The bytes of the stored group as they are; `None` when there is none.
+pub fn read_bytes(base: &Dir, id: &GroupId) -> Result<Option<Vec<u8>>> {
+    let path = base.path().join(id.as_str());
+    let failed = |source: io::Error| Error::Io {
+        group_id: Some(id.to_string()),
+        path: path.clone(),
+        action: "reading",
+        source: source.into(),
+    };
+    let corrupt = |problem: &str| Error::Corrupt {
+        group_id: id.to_string(),
+        path: path.join(META),
+        field: None,
+        problem: problem.to_owned(),
+    };
+    let group = match base.open_dir(id.as_str()) {
+        Ok(group) => group,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if is_no_directory(&error) => return Err(corrupt("its directory is a file or a link")),
+        Err(error) => return Err(failed(error)),
+    };
+    let file = match group.open_file(META) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if is_link(&error) => return Err(corrupt("it is a symbolic link, which is not followed")),
+        Err(error) => return Err(failed(error)),
+    };
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(corrupt("it is not a regular file"));
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(corrupt("it belongs to another user"));
+    }
+    let too_large = || corrupt("it is larger than 64 MiB");
+    if metadata.len() > LARGEST_FILE {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LARGEST_FILE { Err(too_large()) } else { Ok(Some(bytes)) }
+}
+
+fn is_no_directory(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotADirectory || is_link(error)
+}
+
+/// What opening a link with `O_NOFOLLOW` gives.
+fn is_link(error: &io::Error) -> bool {
+    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::LOOP)
+}

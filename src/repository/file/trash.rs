@@ -1,0 +1,76 @@
+//! Deleting: a rename into `.trash/` is the moment a group is gone; what was in it is removed afterwards. What a
+//! crash left behind is swept by a later writer.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::error::{Error, Result};
+use crate::group::GroupId;
+use crate::repository::file::commit::Durability;
+use crate::repository::file::dir::Dir;
+use crate::repository::file::layout::{TRASH, is_temporary};
+use crate::repository::file::locks::Lock;
+
+/// How old a leftover is before it is swept: no living writer takes so long.
+const OLD: Duration = Duration::from_secs(60 * 60);
+
+/// Takes the group out of the store. Gives what is left to remove.
+pub fn take_out(base: &Dir, id: &GroupId, durability: Durability, _held: &Lock) -> Result<PathBuf> {
+    let refused = |action, path: &Path| {
+        let (group_id, path) = (id.to_string(), path.to_owned());
+        move |source: io::Error| Error::NotCommitted { group_id, path, action, source: source.into() }
+    };
+    let trash_path = base.path().join(TRASH);
+    base.make_dir(TRASH).map_err(refused("making", &trash_path))?;
+    let trash = base.open_dir(TRASH).map_err(refused("opening", &trash_path))?;
+    let name = format!("{id}.{}", uuid::Uuid::new_v4().simple());
+    base.rename(id.as_str(), &trash, &name).map_err(refused("deleting", &base.path().join(id.as_str())))?;
+    if durability == Durability::Full {
+        for dir in [base, &trash] {
+            dir.sync().map_err(|source| Error::NotDurable {
+                group_id: id.to_string(),
+                path: dir.path().to_owned(),
+                action: "syncing",
+                source: source.into(),
+            })?;
+        }
+    }
+    Ok(trash_path.join(name))
+}
+
+/// Removes what was taken out. What cannot be removed now is swept later.
+pub fn remove(taken_out: &Path) {
+    // Follows no link, and neither fails nor waits on what it meets.
+    if std::fs::remove_dir_all(taken_out).is_err() {
+        let _ = std::fs::remove_file(taken_out);
+    }
+}
+
+/// Removes old leftovers in `.trash/`.
+pub fn sweep(base: &Dir) {
+    let Ok(trash) = base.open_dir(TRASH) else { return };
+    for name in trash.names().unwrap_or_default() {
+        if is_old(&trash, &name) {
+            remove(&trash.path().join(name));
+        }
+    }
+}
+
+/// Removes old temporary files of a group.
+pub fn sweep_group(base: &Dir, id: &GroupId, _held: &Lock) {
+    let Ok(group) = base.open_dir(id.as_str()) else { return };
+    for name in group.names().unwrap_or_default() {
+        if is_temporary(&name) && is_old(&group, &name) {
+            let _ = group.remove_file(&name);
+        }
+    }
+}
+
+/// By the time of the last change of the entry itself, which a rename sets and nobody can set back.
+fn is_old(dir: &Dir, name: &str) -> bool {
+    let Ok(Some(stat)) = dir.stat(name) else { return false };
+    let changed = u64::try_from(stat.st_ctime).unwrap_or(0);
+    let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + Duration::from_secs(changed));
+    age.is_ok_and(|age| age > OLD)
+}

@@ -1,0 +1,93 @@
+//! What is wrong with a store: every entry is looked at, nothing is changed.
+
+use crate::error::{Error, Result};
+use crate::group::GroupId;
+use crate::repository::file::dir::{Dir, is_dir};
+use crate::repository::file::layout::{LOCKS, META, TRASH, is_temporary};
+use crate::repository::file::read::read_group;
+use crate::repository::{ProblemKind, RepositoryProblem};
+
+/// All problems of the store, by the names of its entries.
+pub fn verify(base: &Dir) -> Result<Vec<RepositoryProblem>> {
+    let failed =
+        |source: std::io::Error| Error::Io { group_id: None, path: base.path().to_owned(), action: "listing", source: source.into() };
+    let mut names = base.names().map_err(failed)?;
+    names.sort_unstable();
+    let mut problems = Vec::new();
+    for name in names {
+        match name.as_str() {
+            LOCKS => {}
+            TRASH => problems.extend(trash(base)),
+            _ => problems.extend(entry(base, &name)),
+        }
+    }
+    Ok(problems)
+}
+
+fn trash(base: &Dir) -> Vec<RepositoryProblem> {
+    let names = base.open_dir(TRASH).and_then(|trash| trash.names()).unwrap_or_default();
+    let left = |name: String| {
+        let path = base.path().join(TRASH).join(&name);
+        let message = "a deleted group, not yet removed; a later write removes it after an hour".to_owned();
+        RepositoryProblem { id: name, path, kind: ProblemKind::Leftover, message }
+    };
+    names.into_iter().map(left).collect()
+}
+
+fn entry(base: &Dir, name: &str) -> Vec<RepositoryProblem> {
+    let path = base.path().join(name);
+    let leftover = |message: &str| RepositoryProblem {
+        id: name.to_owned(),
+        path: path.clone(),
+        kind: ProblemKind::Leftover,
+        message: message.to_owned(),
+    };
+    let Ok(id) = GroupId::new(name) else {
+        return vec![leftover("not the store's own, and no id that could name a group")];
+    };
+    let mut problems = temporary_files(base, name);
+    match read_group(base, &id) {
+        Ok(Some(group)) => {
+            if let Some(version) = group.newer_schema() {
+                let message = format!("written by a newer version (schemaVersion {version}): it can be read, not written");
+                problems.push(RepositoryProblem {
+                    id: name.to_owned(),
+                    path: path.join(META),
+                    kind: ProblemKind::NewerSchema,
+                    message,
+                });
+            }
+        }
+        Ok(None) => {
+            // Gone since it was listed, or a directory without a group.
+            if base.stat(name).is_ok_and(|there| there.is_some_and(|stat| is_dir(&stat))) {
+                problems.push(leftover("a directory without meta.json is no group"));
+            }
+        }
+        Err(error) => problems.push(unreadable(name, &path, &error)),
+    }
+    problems
+}
+
+fn temporary_files(base: &Dir, name: &str) -> Vec<RepositoryProblem> {
+    let names = base.open_dir(name).and_then(|group| group.names()).unwrap_or_default();
+    let left = |file: String| RepositoryProblem {
+        id: name.to_owned(),
+        path: base.path().join(name).join(file),
+        kind: ProblemKind::Leftover,
+        message: "a write that was not finished; a later one removes it after an hour".to_owned(),
+    };
+    names.into_iter().filter(|file| is_temporary(file)).map(left).collect()
+}
+
+fn unreadable(name: &str, path: &std::path::Path, error: &Error) -> RepositoryProblem {
+    let kind = match error {
+        Error::NewerSchema { .. } => ProblemKind::NewerSchema,
+        Error::Corrupt { field: Some(field), problem, .. } if field == "id" && problem.starts_with("its id is") => {
+            ProblemKind::IdMismatch
+        }
+        _ => ProblemKind::Corrupt,
+    };
+    let path = error.path().unwrap_or(path).to_owned();
+    RepositoryProblem { id: name.to_owned(), path, kind, message: error.to_string() }
+}
