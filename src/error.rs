@@ -22,9 +22,9 @@ pub enum Error {
         reason: &'static str,
     },
     /// Something that is not a `SessionGroup` was to be stored.
-    #[error("group {group_id:?} was not stored: {wrong}")]
+    #[error("{} was not stored: {wrong}", named(group_id))]
     InvalidGroup {
-        /// The group that stays as it was.
+        /// The group that stays as it was; empty when what was to be stored has no readable id.
         group_id: String,
         /// The field and what was expected of it.
         wrong: Wrong,
@@ -158,6 +158,10 @@ impl std::fmt::Display for Wrong {
     }
 }
 
+fn named(group_id: &str) -> String {
+    if group_id.is_empty() { "the group".to_owned() } else { format!("group {group_id:?}") }
+}
+
 impl Error {
     /// An argument of the wrong type or range.
     pub fn argument(field: impl Into<String>, problem: impl Into<String>) -> Self {
@@ -193,8 +197,8 @@ impl Error {
     pub fn group_id(&self) -> Option<&str> {
         match self {
             Self::InvalidId { id, .. } => Some(id),
-            Self::InvalidGroup { group_id, .. }
-            | Self::Corrupt { group_id, .. }
+            Self::InvalidGroup { group_id, .. } => (!group_id.is_empty()).then_some(group_id.as_str()),
+            Self::Corrupt { group_id, .. }
             | Self::Conflict { group_id, .. }
             | Self::LockTimeout { group_id, .. }
             | Self::NewerSchema { group_id, .. }

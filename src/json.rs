@@ -90,24 +90,29 @@ pub fn string(text: &str) -> Option<Cow<'_, str>> {
     if !inner.contains('\\') {
         return Some(Cow::Borrowed(inner));
     }
-    struct Bytes(String);
-    struct BytesVisitor;
-    impl Visitor<'_> for BytesVisitor {
-        type Value = Bytes;
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a string")
-        }
-        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
-            Ok(Bytes(String::from_utf8_lossy(bytes).into_owned()))
-        }
-    }
-    impl<'de> Deserialize<'de> for Bytes {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_bytes(BytesVisitor)
-        }
-    }
     // As bytes, because serde_json refuses lone surrogates in a `str`.
     serde_json::from_str::<Bytes>(text).ok().map(|bytes| Cow::Owned(bytes.0))
+}
+
+/// A string that may hold lone surrogates.
+struct Bytes(String);
+
+struct BytesVisitor;
+
+impl Visitor<'_> for BytesVisitor {
+    type Value = Bytes;
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a string")
+    }
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
+        Ok(Bytes(String::from_utf8_lossy(bytes).into_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(BytesVisitor)
+    }
 }
 
 /// What a JSON number says, or `None` for anything else and for what no `f64` can hold.
@@ -118,8 +123,14 @@ pub fn number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
+/// Reads typed data from text that was checked to be it. Lone surrogates become U+FFFD.
+pub fn typed<T: serde::de::DeserializeOwned>(text: &str) -> crate::Result<T> {
+    serde_json::from_str(&without_lone_surrogates(text))
+        .map_err(|error| crate::Error::Internal(format!("checked text is not understood: {error}")))
+}
+
 /// The same text with every escape of a lone surrogate, which a Rust string cannot hold, as U+FFFD.
-pub fn without_lone_surrogates(text: &str) -> Cow<'_, str> {
+fn without_lone_surrogates(text: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut copied = 0;
     let mut at = 0;

@@ -34,10 +34,15 @@ fn shown(env: &Env, value: Unknown<'_>) -> String {
         Ok(ValueType::Function) => "a function".to_owned(),
         Ok(ValueType::Symbol) => "a symbol".to_owned(),
         Ok(ValueType::BigInt) => "a bigint".to_owned(),
-        Ok(ValueType::Number) => number_of(value).map_or_else(|| "a number".to_owned(), |number| number.to_string()),
+        Ok(ValueType::Number) => {
+            number_of(value).map_or_else(|| "a number".to_owned(), |number| number.to_string())
+        }
         Ok(ValueType::Object) if value.is_array().unwrap_or(false) => "an array".to_owned(),
         Ok(ValueType::Object) => "an object".to_owned(),
-        _ => js::stringify(env, value).ok().flatten().map_or_else(|| "something else".to_owned(), |text| json::excerpt(&text)),
+        _ => js::stringify(env, value)
+            .ok()
+            .flatten()
+            .map_or_else(|| "something else".to_owned(), |text| json::excerpt(&text)),
     }
 }
 
@@ -107,13 +112,15 @@ pub fn checked(env: &Env, name: &str, value: Unknown<'_>, rule: Rule) -> Parsed<
 
 /// A group to be saved: its id and its text, which the repository checks.
 pub fn group_to_save(env: &Env, value: Unknown<'_>) -> Parsed<(GroupId, String)> {
-    let invalid = |group_id: &str, field: &str, problem: String| {
-        Error::InvalidGroup { group_id: group_id.to_owned(), wrong: Wrong::new(field, problem) }
+    let invalid = |group_id: &str, field: &str, problem: String| Error::InvalidGroup {
+        group_id: group_id.to_owned(),
+        wrong: Wrong::new(field, problem),
     };
     if !is_object(value) {
         return Err(invalid("", "group", format!("must be an object, but is {}", shown(env, value))).into());
     }
-    let cannot = |thrown: &napi::Error| invalid("", "group", format!("cannot be made JSON: {}", thrown.reason));
+    let cannot =
+        |thrown: &napi::Error| invalid("", "group", format!("cannot be made JSON: {}", thrown.reason));
     let id = js::property(env, value, c"id").map_err(|thrown| cannot(&thrown))?;
     if id.get_type()? != ValueType::String {
         return Err(invalid("", "id", format!("must be a string, but is {}", shown(env, id))).into());
@@ -157,10 +164,13 @@ fn options<'env>(
     if !is_object(value) {
         return Err(must_be(env, complain, name, "an object", value));
     }
-    let unreadable = |thrown: napi::Error| complain(name.to_owned(), format!("cannot be read: {}", thrown.reason));
+    let unreadable =
+        |thrown: napi::Error| complain(name.to_owned(), format!("cannot be read: {}", thrown.reason));
     let mut members = js::properties(env, value).map_err(unreadable)?;
     if let Some((key, _)) = members.iter().find(|(key, _)| !known.contains(&key.as_str())) {
-        return Err(complain(key.clone(), format!("is unknown in {name}, which has {}", known.join(", "))).into());
+        return Err(
+            complain(key.clone(), format!("is unknown in {name}, which has {}", known.join(", "))).into()
+        );
     }
     members.retain(|(_, value)| !is_undefined(*value));
     Ok(members)
@@ -268,7 +278,8 @@ pub fn sort(env: &Env, value: Unknown<'_>) -> Parsed<Option<GroupSort>> {
             };
         }
     }
-    let missing = |name: &str, expected: &str| Error::filter(name, format!("is missing in sort, expected {expected}"));
+    let missing =
+        |name: &str, expected: &str| Error::filter(name, format!("is missing in sort, expected {expected}"));
     Ok(Some(GroupSort {
         field: field.ok_or_else(|| missing("field", "one of name, createdAt, updatedAt"))?,
         direction: direction.ok_or_else(|| missing("direction", "asc or desc"))?,
@@ -283,9 +294,15 @@ fn filter_text(env: &Env, field: &str, expected: &str, value: Unknown<'_>) -> Pa
 }
 
 fn count(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<usize> {
-    let number = number_of(value).filter(|number| *number >= 0.0 && number.is_finite() && number.fract() == 0.0);
-    let number = number.ok_or_else(|| must_be(env, in_filter, field, "a whole number of 0 or more", value))?;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and not negative; saturates")]
+    let number =
+        number_of(value).filter(|number| *number >= 0.0 && number.is_finite() && number.fract() == 0.0);
+    let number =
+        number.ok_or_else(|| must_be(env, in_filter, field, "a whole number of 0 or more", value))?;
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and not negative; saturates"
+    )]
     Ok(number as usize)
 }
 
@@ -295,7 +312,8 @@ fn instant(env: &Env, value: Unknown<'_>) -> Parsed<chrono::DateTime<chrono::Utc
         // SAFETY: it is a Date, as just checked.
         let milliseconds = unsafe { value.cast::<napi::JsDate<'_>>() }?.value_of()?;
         #[allow(clippy::cast_possible_truncation, reason = "a Date holds whole milliseconds")]
-        let date = milliseconds.is_finite().then(|| chrono::DateTime::from_timestamp_millis(milliseconds as i64));
+        let date =
+            milliseconds.is_finite().then(|| chrono::DateTime::from_timestamp_millis(milliseconds as i64));
         date.flatten()
     } else if value.get_type()? == ValueType::String {
         time::instant(&js::text_of(value)?)
@@ -303,7 +321,8 @@ fn instant(env: &Env, value: Unknown<'_>) -> Parsed<chrono::DateTime<chrono::Utc
         None
     };
     instant.ok_or_else(|| {
-        let found = if value.is_date().unwrap_or(false) { "an invalid Date".to_owned() } else { shown(env, value) };
+        let found =
+            if value.is_date().unwrap_or(false) { "an invalid Date".to_owned() } else { shown(env, value) };
         in_filter("since".to_owned(), format!("must be {expected}, but is {found}")).into()
     })
 }

@@ -11,7 +11,7 @@ use super::js::{self, Fault};
 use super::{args, progress};
 use crate::error::Error;
 use crate::group::validate::GROUP_SESSION;
-use crate::repository::parse;
+use crate::json;
 use crate::stream::{ClaudeStream as Core, Exit};
 
 /// Reads what `claude -p PROMPT --output-format stream-json --verbose` prints, and keeps the session's progress. One
@@ -38,7 +38,7 @@ impl ClaudeStream {
     #[napi(constructor, ts_args_type = "session: GroupSession")]
     pub fn new(env: Env, session: Unknown<'_>) -> napi::Result<Self> {
         throwing(&env, || {
-            let session = parse(&args::checked(&env, "session", session, GROUP_SESSION)?)?;
+            let session = json::typed(&args::checked(&env, "session", session, GROUP_SESSION)?)?;
             Ok(Self { core: RefCell::new(Core::new(session)), half: RefCell::default() })
         })
     }
@@ -90,7 +90,11 @@ impl ClaudeStream {
         throwing(env, || {
             let changes = self.core.borrow().changes();
             let mut object = Object::new(env)?;
-            progress::set_some(&mut object, c"status", changes.status.map(crate::group::SessionStatus::name))?;
+            progress::set_some(
+                &mut object,
+                c"status",
+                changes.status.map(crate::group::SessionStatus::name),
+            )?;
             progress::set_some(&mut object, c"claudeSessionId", changes.claude_session_id)?;
             progress::set_some(&mut object, c"startedAt", changes.started_at)?;
             match changes.completed_at {

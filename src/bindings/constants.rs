@@ -6,15 +6,26 @@ use napi_derive::napi;
 
 use crate::group::types::{BudgetConfig, ConcurrencyConfig, GroupConfig, SessionConfig};
 
-/// Declares a constant whose value is an object and whose type in the typings is its Rust type's name.
-macro_rules! constant {
-    ($(#[$doc:meta])* $name:ident: $type:ident = $build:expr) => {
-        /// Stands for the constant where the module's exports are made.
-        pub struct $type;
+/// The limits a group has unless it says otherwise.
+#[napi]
+pub const DEFAULT_BUDGET_CONFIG: DefaultBudgetConfig = DefaultBudgetConfig;
 
-        $(#[$doc])*
-        #[napi]
-        pub const $name: $type = $type;
+/// The concurrency a group has unless it says otherwise.
+#[napi]
+pub const DEFAULT_CONCURRENCY_CONFIG: DefaultConcurrencyConfig = DefaultConcurrencyConfig;
+
+/// What is generated for a session unless it says otherwise.
+#[napi]
+pub const DEFAULT_SESSION_CONFIG: DefaultSessionConfig = DefaultSessionConfig;
+
+/// How a group runs unless it says otherwise.
+#[napi]
+pub const DEFAULT_GROUP_CONFIG: DefaultGroupConfig = DefaultGroupConfig;
+
+/// Declares the type that stands for a constant until JavaScript asks for it. The typings print its name.
+macro_rules! frozen {
+    ($type:ident, $build:expr) => {
+        pub struct $type;
 
         impl ToNapiValue for $type {
             unsafe fn to_napi_value(env: sys::napi_env, _: Self) -> napi::Result<sys::napi_value> {
@@ -29,40 +40,28 @@ macro_rules! constant {
     };
 }
 
-constant! {
-    /// The limits a group has unless it says otherwise.
-    DEFAULT_BUDGET_CONFIG: DefaultBudgetConfig = |object| set_budget(object, &BudgetConfig::default())
-}
+frozen!(DefaultBudgetConfig, |object| set_budget(object, &BudgetConfig::default()));
 
-constant! {
-    /// The concurrency a group has unless it says otherwise.
-    DEFAULT_CONCURRENCY_CONFIG: DefaultConcurrencyConfig = |object| {
-        let default = ConcurrencyConfig::default();
-        object.set_named_property("maxConcurrent", whole(default.max_concurrent))?;
-        object.set_named_property("respectDependencies", default.respect_dependencies)?;
-        object.set_named_property("pauseOnError", default.pause_on_error)?;
-        object.set_named_property("errorThreshold", whole(default.error_threshold))
-    }
-}
+frozen!(DefaultConcurrencyConfig, |object| {
+    let default = ConcurrencyConfig::default();
+    object.set_named_property("maxConcurrent", whole(default.max_concurrent))?;
+    object.set_named_property("respectDependencies", default.respect_dependencies)?;
+    object.set_named_property("pauseOnError", default.pause_on_error)?;
+    object.set_named_property("errorThreshold", whole(default.error_threshold))
+});
 
-constant! {
-    /// What is generated for a session unless it says otherwise.
-    DEFAULT_SESSION_CONFIG: DefaultSessionConfig = |object| {
-        let default = SessionConfig::default();
-        object.set_named_property("generateClaudeMd", default.generate_claude_md)?;
-        object.set_named_property("generateSettings", default.generate_settings)
-    }
-}
+frozen!(DefaultSessionConfig, |object| {
+    let default = SessionConfig::default();
+    object.set_named_property("generateClaudeMd", default.generate_claude_md)?;
+    object.set_named_property("generateSettings", default.generate_settings)
+});
 
-constant! {
-    /// How a group runs unless it says otherwise.
-    DEFAULT_GROUP_CONFIG: DefaultGroupConfig = |object| {
-        let default = GroupConfig::default();
-        object.set_named_property("model", default.model.as_str())?;
-        set_budget(object, &default.budget)?;
-        object.set_named_property("maxConcurrentSessions", whole(default.max_concurrent_sessions))
-    }
-}
+frozen!(DefaultGroupConfig, |object| {
+    let default = GroupConfig::default();
+    object.set_named_property("model", default.model.as_str())?;
+    set_budget(object, &default.budget)?;
+    object.set_named_property("maxConcurrentSessions", whole(default.max_concurrent_sessions))
+});
 
 fn set_budget(object: &mut Object<'_>, budget: &BudgetConfig) -> napi::Result<()> {
     object.set_named_property("maxBudgetUsd", budget.max_budget_usd)?;

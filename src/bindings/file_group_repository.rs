@@ -6,10 +6,10 @@ use napi::Env;
 use napi::bindgen_prelude::{Object, Unknown};
 use napi_derive::napi;
 
+use super::args;
 use super::error::throwing;
 use super::promise::{Answer, on_thread, promise};
 use super::update::{FileUpdate, answer, keep};
-use super::args;
 use crate::repository::file::FileGroupRepository as Core;
 use crate::repository::{Condition, GroupFilter, GroupRepository, Write, Written};
 
@@ -42,18 +42,26 @@ impl FileGroupRepository {
 
     #[napi(enumerable = false, skip_typescript)]
     pub fn find_by_id<'env>(&self, env: &'env Env, id: Unknown<'_>) -> napi::Result<Object<'env>> {
-        promise(env, || args::group_id(env, "id", id), |id, deferred| {
-            self.core.find(&id, move |found| deferred.settle(found.map(Answer::group)));
-        })
+        promise(
+            env,
+            || args::group_id(env, "id", id),
+            |id, deferred| {
+                self.core.find(&id, move |found| deferred.settle(found.map(Answer::group)));
+            },
+        )
     }
 
     #[napi(enumerable = false, skip_typescript)]
     pub fn find_by_status<'env>(&self, env: &'env Env, status: Unknown<'_>) -> napi::Result<Object<'env>> {
-        promise(env, || args::status(env, status), |status, deferred| {
-            let core = self.core.clone();
-            let filter = GroupFilter { status: Some(status), ..GroupFilter::default() };
-            on_thread(deferred, move || Ok(Answer::groups(&core.list(&filter, None)?)));
-        })
+        promise(
+            env,
+            || args::status(env, status),
+            |status, deferred| {
+                let core = self.core.clone();
+                let filter = GroupFilter { status: Some(status), ..GroupFilter::default() };
+                on_thread(deferred, move || Ok(Answer::groups(&core.list(&filter, None)?)));
+            },
+        )
     }
 
     #[napi(enumerable = false, skip_typescript)]
@@ -63,18 +71,26 @@ impl FileGroupRepository {
         filter: Unknown<'_>,
         sort: Unknown<'_>,
     ) -> napi::Result<Object<'env>> {
-        promise(env, || Ok((args::filter(env, filter)?, args::sort(env, sort)?)), |(filter, sort), deferred| {
-            let core = self.core.clone();
-            on_thread(deferred, move || Ok(Answer::groups(&core.list(&filter, sort)?)));
-        })
+        promise(
+            env,
+            || Ok((args::filter(env, filter)?, args::sort(env, sort)?)),
+            |(filter, sort), deferred| {
+                let core = self.core.clone();
+                on_thread(deferred, move || Ok(Answer::groups(&core.list(&filter, sort)?)));
+            },
+        )
     }
 
     #[napi(enumerable = false, skip_typescript)]
     pub fn count<'env>(&self, env: &'env Env, filter: Unknown<'_>) -> napi::Result<Object<'env>> {
-        promise(env, || args::filter(env, filter), |filter, deferred| {
-            let core = self.core.clone();
-            on_thread(deferred, move || core.count(&filter).map(Answer::Count));
-        })
+        promise(
+            env,
+            || args::filter(env, filter),
+            |filter, deferred| {
+                let core = self.core.clone();
+                on_thread(deferred, move || core.count(&filter).map(Answer::Count));
+            },
+        )
     }
 
     #[napi(enumerable = false, skip_typescript)]
@@ -150,16 +166,24 @@ impl FileGroupRepository {
 
     #[napi(enumerable = false, skip_typescript)]
     pub fn revision<'env>(&self, env: &'env Env, id: Unknown<'_>) -> napi::Result<Object<'env>> {
-        promise(env, || args::group_id(env, "id", id), |id, deferred| {
-            self.core.find(&id, move |found| deferred.settle(found.map(Answer::revision)));
-        })
+        promise(
+            env,
+            || args::group_id(env, "id", id),
+            |id, deferred| {
+                self.core.find(&id, move |found| deferred.settle(found.map(Answer::revision)));
+            },
+        )
     }
 
     #[napi(enumerable = false, skip_typescript)]
     pub fn verify<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
-        promise(env, || Ok(()), |(), deferred| {
-            let core = self.core.clone();
-            on_thread(deferred, move || Ok(Answer::problems(&core.verify()?)));
-        })
+        promise(
+            env,
+            || Ok(()),
+            |(), deferred| {
+                let core = self.core.clone();
+                on_thread(deferred, move || Ok(Answer::problems(&core.verify()?)));
+            },
+        )
     }
 }

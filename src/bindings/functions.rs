@@ -10,7 +10,7 @@ use super::{args, progress};
 use crate::error::Error;
 use crate::group::validate::GROUP_SESSION;
 use crate::group::{GroupStatus, SessionProgress, budget, events, time};
-use crate::repository::parse;
+use crate::json;
 
 /// Whether no session of the group will run again: `completed`, `failed` or `deleted`. Throws `INVALID_ARGUMENT`.
 ///
@@ -79,7 +79,9 @@ pub fn is_budget_warning(
 /// @param max US dollars allowed.
 #[napi(ts_args_type = "cost: number, max: number")]
 pub fn is_budget_exceeded(env: Env, cost: Unknown<'_>, max: Unknown<'_>) -> napi::Result<bool> {
-    throwing(&env, || Ok(budget::is_exceeded(args::number(&env, "cost", cost)?, args::number(&env, "max", max)?)?))
+    throwing(&env, || {
+        Ok(budget::is_exceeded(args::number(&env, "cost", cost)?, args::number(&env, "max", max)?)?)
+    })
 }
 
 /// The progress that a stored session shows. Throws `INVALID_ARGUMENT`, whose `field` is the path of what is wrong.
@@ -88,7 +90,7 @@ pub fn is_budget_exceeded(env: Env, cost: Unknown<'_>, max: Unknown<'_>) -> napi
 #[napi(ts_args_type = "session: GroupSession", ts_return_type = "SessionProgress")]
 pub fn create_session_progress<'env>(env: &'env Env, session: Unknown<'_>) -> napi::Result<Object<'env>> {
     throwing(env, || {
-        let session = parse(&args::checked(env, "session", session, GROUP_SESSION)?)?;
+        let session = json::typed(&args::checked(env, "session", session, GROUP_SESSION)?)?;
         let progress = SessionProgress::of(&session, &time::iso(chrono::Utc::now()));
         Ok(progress::session_to_js(env, &progress)?)
     })

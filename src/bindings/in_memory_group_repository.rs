@@ -9,7 +9,7 @@ use super::promise::{Answer, settled};
 use super::update::update_in_memory;
 use crate::repository::{Document, GroupRepository, InMemoryGroupRepository as Core};
 
-/// Keeps groups in memory, for tests: the same behaviour as {@link FileGroupRepository}, and nothing that lasts.
+/// Keeps groups in memory, for tests: the same behaviour as in files, and nothing that lasts.
 #[napi]
 pub struct InMemoryGroupRepository {
     core: Core,

@@ -57,14 +57,14 @@ impl Realm {
 fn reference(env: &Env, value: Unknown<'_>) -> napi::Result<sys::napi_ref> {
     let mut reference = ptr::null_mut();
     // SAFETY: the value belongs to this environment, on whose thread we are.
-    checked(unsafe { sys::napi_create_reference(env.raw(), value.raw(), 1, &mut reference) })?;
+    checked(unsafe { sys::napi_create_reference(env.raw(), value.raw(), 1, &raw mut reference) })?;
     Ok(reference)
 }
 
-fn referenced<'env>(env: &'env Env, reference: sys::napi_ref) -> napi::Result<Unknown<'env>> {
+fn referenced(env: &Env, reference: sys::napi_ref) -> napi::Result<Unknown<'_>> {
     let mut value = ptr::null_mut();
     // SAFETY: the reference was made in this environment and is never deleted.
-    checked(unsafe { sys::napi_get_reference_value(env.raw(), reference, &mut value) })?;
+    checked(unsafe { sys::napi_get_reference_value(env.raw(), reference, &raw mut value) })?;
     // SAFETY: the engine has just given us this value.
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
 }
@@ -82,14 +82,18 @@ pub fn error_class(env: &Env) -> napi::Result<Unknown<'_>> {
 }
 
 /// Calls a function. What it throws is the error, to be thrown again as it is.
-pub fn call<'env>(env: &'env Env, function: Unknown<'_>, argument: Unknown<'_>) -> napi::Result<Unknown<'env>> {
+pub fn call<'env>(
+    env: &'env Env,
+    function: Unknown<'_>,
+    argument: Unknown<'_>,
+) -> napi::Result<Unknown<'env>> {
     let mut result = ptr::null_mut();
     let arguments = [argument.raw()];
     // SAFETY: function and argument belong to this environment; the array outlives the call.
     let status = unsafe {
         let mut undefined = ptr::null_mut();
-        checked(sys::napi_get_undefined(env.raw(), &mut undefined))?;
-        sys::napi_call_function(env.raw(), undefined, function.raw(), 1, arguments.as_ptr(), &mut result)
+        checked(sys::napi_get_undefined(env.raw(), &raw mut undefined))?;
+        sys::napi_call_function(env.raw(), undefined, function.raw(), 1, arguments.as_ptr(), &raw mut result)
     };
     caught(env, status)?;
     // SAFETY: the engine has just given us this value.
@@ -103,7 +107,7 @@ fn caught(env: &Env, status: sys::napi_status) -> napi::Result<()> {
     }
     let mut exception = ptr::null_mut();
     // SAFETY: an exception is pending, as the status says.
-    checked(unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &mut exception) })?;
+    checked(unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &raw mut exception) })?;
     // SAFETY: the engine has just given us this value.
     let exception = unsafe { Unknown::from_raw_unchecked(env.raw(), exception) };
     Err(napi::Error::from_unknown_without_coercion(exception))
@@ -132,7 +136,8 @@ pub fn text_of(value: Unknown<'_>) -> napi::Result<String> {
 pub fn property<'env>(env: &'env Env, object: Unknown<'_>, name: &CStr) -> napi::Result<Unknown<'env>> {
     let mut value = ptr::null_mut();
     // SAFETY: the object belongs to this environment, the name ends in NUL.
-    let status = unsafe { sys::napi_get_named_property(env.raw(), object.raw(), name.as_ptr(), &mut value) };
+    let status =
+        unsafe { sys::napi_get_named_property(env.raw(), object.raw(), name.as_ptr(), &raw mut value) };
     caught(env, status)?;
     // SAFETY: the engine has just given us this value.
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
@@ -150,10 +155,10 @@ pub fn properties<'env>(env: &'env Env, object: Unknown<'_>) -> napi::Result<Vec
             sys::KeyCollectionMode::own_only,
             sys::KeyFilter::enumerable | sys::KeyFilter::skip_symbols,
             sys::KeyConversion::numbers_to_strings,
-            &mut names,
+            &raw mut names,
         );
         caught(env, status)?;
-        checked(sys::napi_get_array_length(env.raw(), names, &mut length))?;
+        checked(sys::napi_get_array_length(env.raw(), names, &raw mut length))?;
     }
     (0..length).map(|index| own_property(env, object, names, index)).collect()
 }
@@ -168,8 +173,8 @@ fn own_property<'env>(
     let mut value = ptr::null_mut();
     // SAFETY: `names` is an array of strings that the engine has just made, `index` is inside it.
     unsafe {
-        checked(sys::napi_get_element(env.raw(), names, index, &mut name))?;
-        caught(env, sys::napi_get_property(env.raw(), object.raw(), name, &mut value))?;
+        checked(sys::napi_get_element(env.raw(), names, index, &raw mut name))?;
+        caught(env, sys::napi_get_property(env.raw(), object.raw(), name, &raw mut value))?;
         let name = text_of(Unknown::from_raw_unchecked(env.raw(), name))?;
         Ok((name, Unknown::from_raw_unchecked(env.raw(), value)))
     }
@@ -199,6 +204,8 @@ pub fn undefined(env: &Env) -> napi::Result<Value> {
 /// `null`.
 pub fn null(env: &Env) -> napi::Result<Value> {
     // SAFETY: we are on the environment's thread.
-    unsafe { <napi::bindgen_prelude::Null as ToNapiValue>::to_napi_value(env.raw(), napi::bindgen_prelude::Null) }
-        .map(Value)
+    unsafe {
+        <napi::bindgen_prelude::Null as ToNapiValue>::to_napi_value(env.raw(), napi::bindgen_prelude::Null)
+    }
+    .map(Value)
 }

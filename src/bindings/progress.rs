@@ -120,8 +120,9 @@ impl<'a> Reader<'a> {
     }
 
     fn required(&self, name: &CStr, expected: &str) -> Result<Unknown<'a>, Fault> {
-        self.get(name)?
-            .ok_or_else(|| Error::argument(self.path(name), format!("is missing, expected {expected}")).into())
+        self.get(name)?.ok_or_else(|| {
+            Error::argument(self.path(name), format!("is missing, expected {expected}")).into()
+        })
     }
 
     fn text(&self, name: &CStr) -> Result<String, Fault> {
@@ -137,7 +138,11 @@ impl<'a> Reader<'a> {
         if number.is_finite() && number >= 0.0 {
             return Ok(number);
         }
-        Err(Error::argument(self.path(name), format!("must be a finite number of 0 or more, but is {number}")).into())
+        Err(Error::argument(
+            self.path(name),
+            format!("must be a finite number of 0 or more, but is {number}"),
+        )
+        .into())
     }
 
     fn whole(&self, name: &CStr, value: Unknown<'_>) -> Result<u64, Fault> {
@@ -145,7 +150,8 @@ impl<'a> Reader<'a> {
         if number.fract() == 0.0 {
             return Ok(to_whole(number));
         }
-        Err(Error::argument(self.path(name), format!("must be a whole number of 0 or more, but is {number}")).into())
+        Err(Error::argument(self.path(name), format!("must be a whole number of 0 or more, but is {number}"))
+            .into())
     }
 
     fn required_whole(&self, name: &CStr) -> Result<u64, Fault> {
@@ -160,7 +166,8 @@ impl<'a> Reader<'a> {
         let name = self.text(c"status")?;
         SessionStatus::from_name(&name).ok_or_else(|| {
             let expected = SessionStatus::NAMES.join(", ");
-            Error::argument(self.path(c"status"), format!("must be one of {expected}, but is {name:?}")).into()
+            Error::argument(self.path(c"status"), format!("must be one of {expected}, but is {name:?}"))
+                .into()
         })
     }
 }
@@ -186,6 +193,9 @@ pub fn session_from_js(env: &Env, value: Unknown<'_>) -> Result<SessionProgress,
         message_count: progress.required_whole(c"messageCount")?,
         current_tool: progress.optional_text(c"currentTool")?,
         started_at: progress.optional_text(c"startedAt")?,
-        duration_ms: progress.get(c"durationMs")?.map(|value| progress.amount(c"durationMs", value)).transpose()?,
+        duration_ms: progress
+            .get(c"durationMs")?
+            .map(|value| progress.amount(c"durationMs", value))
+            .transpose()?,
     })
 }

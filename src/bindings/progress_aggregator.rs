@@ -11,7 +11,7 @@ use super::error::throwing;
 use super::{args, progress};
 use crate::group::validate::SESSION_GROUP;
 use crate::group::{ProgressAggregator as Core, SessionGroup};
-use crate::repository::parse;
+use crate::json;
 
 /// Keeps the progress of the sessions of a group and sums it up. Money is summed exactly: ten sessions at 0.1 are 1.
 #[napi]
@@ -99,7 +99,7 @@ impl ProgressAggregator {
     #[napi(enumerable = false, ts_args_type = "group: SessionGroup", ts_return_type = "GroupProgress")]
     pub fn compute_progress<'env>(&self, env: &'env Env, group: Unknown<'_>) -> napi::Result<Object<'env>> {
         throwing(env, || {
-            let group: SessionGroup = parse(&args::checked(env, "group", group, SESSION_GROUP)?)?;
+            let group: SessionGroup = json::typed(&args::checked(env, "group", group, SESSION_GROUP)?)?;
             let progress = self.core.borrow().compute_progress(&group, now_ms());
             Ok(progress::group_to_js(env, &progress)?)
         })

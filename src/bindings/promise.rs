@@ -48,7 +48,8 @@ impl Answer {
                 "message": problem.message,
             })
         };
-        Self::Json(serde_json::Value::from_iter(problems.iter().map(problem)).to_string())
+        let problems: serde_json::Value = problems.iter().map(problem).collect();
+        Self::Json(problems.to_string())
     }
 
     /// The value itself.
@@ -82,11 +83,11 @@ impl Deferred {
 }
 
 /// A promise for work on other threads: `prepare` looks at the arguments, `start` sets the work going.
-pub fn promise<'env, A>(
-    env: &'env Env,
+pub fn promise<A>(
+    env: &Env,
     prepare: impl FnOnce() -> Result<A, Fault>,
     start: impl FnOnce(A, Deferred),
-) -> napi::Result<Object<'env>> {
+) -> napi::Result<Object<'_>> {
     match unwinding(prepare) {
         Err(fault) => rejected(env, fault),
         Ok(prepared) => {
@@ -98,17 +99,14 @@ pub fn promise<'env, A>(
 }
 
 /// A promise for work that is done at once.
-pub fn settled<'env>(
-    env: &'env Env,
-    work: impl FnOnce() -> Result<Answer, Fault>,
-) -> napi::Result<Object<'env>> {
+pub fn settled(env: &Env, work: impl FnOnce() -> Result<Answer, Fault>) -> napi::Result<Object<'_>> {
     match unwinding(|| Ok(work()?.into_js(env)?)) {
         Err(fault) => rejected(env, fault),
         Ok(value) => Ok(Object::from_raw(env.raw(), PromiseRaw::resolve(env, value)?.raw())),
     }
 }
 
-fn rejected<'env>(env: &'env Env, fault: impl Into<Fault>) -> napi::Result<Object<'env>> {
+fn rejected(env: &Env, fault: impl Into<Fault>) -> napi::Result<Object<'_>> {
     let error = JsError::from(to_js(env, fault));
     Ok(Object::from_raw(env.raw(), PromiseRaw::<Value>::reject(env, error)?.raw()))
 }

@@ -22,7 +22,8 @@ pub fn changes_for(env: &Env, function: Unknown<'_>, group: &Document) -> Result
     let group = js::parse(env, group.text())?;
     let changes = js::call(env, function, group)?;
     if changes.is_promise()? {
-        let problem = "must return the changes themselves, not a promise of them: it may be called several times";
+        let problem =
+            "must return the changes themselves, not a promise of them: it may be called several times";
         return Err(Error::argument("changes", problem).into());
     }
     args::changes(env, changes)
@@ -37,7 +38,9 @@ pub fn update_in_memory(
 ) -> Result<Answer, Fault> {
     const MOST_ATTEMPTS: usize = 100;
     for _ in 0..MOST_ATTEMPTS {
-        let Some(group) = repository.find_by_id(id)? else { return Ok(Answer::Null) };
+        let Some(group) = repository.find_by_id(id)? else {
+            return Ok(Answer::Null);
+        };
         let write = conditional(&group, changes_for(env, function, &group)?);
         match repository.write(id, write) {
             Err(Error::Conflict { .. }) => {}
@@ -62,11 +65,15 @@ impl FileUpdate {
     pub fn attempt(self, deferred: Deferred) {
         let repository = self.repository.clone();
         let id = self.id.clone();
-        repository.find(&id, move |found| deferred.go_on(move |env| self.changed(env, found?)));
+        repository.find(&id, move |found| {
+            deferred.go_on(move |env| self.changed(env, found?));
+        });
     }
 
     fn changed(self, env: &Env, found: Option<Document>) -> Result<Value, Fault> {
-        let Some(group) = found else { return Ok(Answer::Null.into_js(env)?) };
+        let Some(group) = found else {
+            return Ok(Answer::Null.into_js(env)?);
+        };
         let function = self.function.borrow_back(env)?;
         let write = conditional(&group, changes_for(env, function.to_unknown(), &group)?);
         // The promise of the next step takes this one's place.
@@ -107,7 +114,8 @@ fn kept_winning(id: &GroupId) -> Error {
 /// Keeps a function beyond the call.
 pub fn keep(env: &Env, function: Unknown<'_>) -> Result<Arc<Update>, Fault> {
     // SAFETY: the caller has checked that it is a function.
-    let function = unsafe { function.cast::<napi::bindgen_prelude::Function<'_, Unknown<'static>, Unknown<'static>>>() };
+    let function =
+        unsafe { function.cast::<napi::bindgen_prelude::Function<'_, Unknown<'static>, Unknown<'static>>>() };
     let function = function.map_err(|error| error::to_js(env, Fault::Thrown(error)))?;
     Ok(Arc::new(function.create_ref()?))
 }

@@ -79,7 +79,9 @@ mod tests {
 
     fn sum(amounts: &[f64]) -> f64 {
         let mut money = Money::default();
-        amounts.iter().for_each(|&amount| money += amount);
+        for &amount in amounts {
+            money += amount;
+        }
         money.to_dollars()
     }
 

@@ -143,7 +143,13 @@ mod tests {
     #[test]
     #[allow(clippy::float_cmp, reason = "whole milliseconds")]
     fn what_can_never_start_takes_no_time() {
-        assert_eq!(remaining(&[("a", Failed, &[], 0.0), ("b", Pending, &["a"], 0.0), ("c", Pending, &["b"], 0.0)], 3), 0.0);
+        assert_eq!(
+            remaining(
+                &[("a", Failed, &[], 0.0), ("b", Pending, &["a"], 0.0), ("c", Pending, &["b"], 0.0)],
+                3
+            ),
+            0.0
+        );
         assert_eq!(remaining(&[("b", Pending, &["gone"], 0.0)], 3), 0.0);
         assert_eq!(remaining(&[("a", Pending, &["b"], 0.0), ("b", Pending, &["a"], 0.0)], 3), 0.0);
     }

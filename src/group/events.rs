@@ -58,7 +58,11 @@ const EVENTS: &[(&str, &[Field])] = &[
     ),
     (
         "budget_exceeded",
-        &[required("usage", MONEY), required("limit", MONEY), required("action", one_of(BudgetAction::NAMES))],
+        &[
+            required("usage", MONEY),
+            required("limit", MONEY),
+            required("action", one_of(BudgetAction::NAMES)),
+        ],
     ),
     (
         "dependency_waiting",
@@ -92,8 +96,11 @@ const EVENTS: &[(&str, &[Field])] = &[
 
 const TYPED: Rule = Rule::Object(&[required("type", Rule::Text)]);
 
-const BASE_EVENT: Rule =
-    Rule::Object(&[required("type", Rule::Text), required("timestamp", Rule::Time), required("groupId", Rule::Text)]);
+const BASE_EVENT: Rule = Rule::Object(&[
+    required("type", Rule::Text),
+    required("timestamp", Rule::Time),
+    required("groupId", Rule::Text),
+]);
 
 /// Checks that a text is one event; fails with `INVALID_EVENT`, which names the field. Further fields may be
 /// anything.
@@ -110,11 +117,11 @@ pub fn check_event(text: &str) -> Result<()> {
         validate::check(text, rule, Strictness::Strict).map_err(|invalid| Error::InvalidEvent(invalid.wrong))
     };
     valid(TYPED)?;
-    let kind = members.iter().find(|member| member.key() == "type").and_then(|member| json::string(member.value));
+    let kind =
+        members.iter().find(|member| member.key() == "type").and_then(|member| json::string(member.value));
     let Some((_, fields)) = EVENTS.iter().find(|(name, _)| Some(*name) == kind.as_deref()) else {
         let names: Vec<&str> = EVENTS.iter().map(|(name, _)| *name).collect();
-        let problem =
-            format!("must be one of {}, but is {:?}", names.join(", "), kind.unwrap_or_default());
+        let problem = format!("must be one of {}, but is {:?}", names.join(", "), kind.unwrap_or_default());
         return Err(Error::InvalidEvent(Wrong::new("type", problem)));
     };
     valid(BASE_EVENT)?;
@@ -145,7 +152,9 @@ mod tests {
         assert_eq!(field_of("{}"), "type");
         assert_eq!(field_of(r#"{"type":"group_exploded"}"#), "type");
         assert_eq!(field_of(r#"{"type":"group_resumed","groupId":"g","pendingSessions":2}"#), "timestamp");
-        let resumed = |rest: &str| format!(r#"{{"type":"group_resumed","timestamp":"2026-01-15T10:30:00Z","groupId":"g"{rest}}}"#);
+        let resumed = |rest: &str| {
+            format!(r#"{{"type":"group_resumed","timestamp":"2026-01-15T10:30:00Z","groupId":"g"{rest}}}"#)
+        };
         assert_eq!(field_of(&resumed("")), "pendingSessions");
         assert_eq!(field_of(&resumed(r#","pendingSessions":"2""#)), "pendingSessions");
         assert_eq!(field_of(&resumed(r#","pendingSessions":-1"#)), "pendingSessions");

@@ -226,16 +226,18 @@ impl ProgressAggregator {
                 if let Some(stored) = &stored {
                     totals.spend(stored.cost, &stored.tokens);
                 }
-                let (status, started_at, duration) = tracked.or(stored.as_ref()).map_or(
-                    (session.status, None, None),
-                    |known| (known.status, known.started_at.as_deref(), known.duration_ms),
-                );
+                let (status, started_at, duration) =
+                    tracked.or(stored.as_ref()).map_or((session.status, None, None), |known| {
+                        (known.status, known.started_at.as_deref(), known.duration_ms)
+                    });
                 totals.count(status);
                 if status == SessionStatus::Completed {
                     durations.extend(duration);
                 }
-                let spent = started_at.and_then(unix_ms).map(|start| now_ms - start).or(duration).unwrap_or(0.0);
-                let depends_on: &[String] = if respects_dependencies(group) { &session.depends_on } else { &[] };
+                let spent =
+                    started_at.and_then(unix_ms).map(|start| now_ms - start).or(duration).unwrap_or(0.0);
+                let depends_on: &[String] =
+                    if respects_dependencies(group) { &session.depends_on } else { &[] };
                 Planned { id: &session.id, status, depends_on, spent }
             })
             .collect();
@@ -294,7 +296,13 @@ mod tests {
     }
 
     fn progress(id: &str, status: SessionStatus, cost: f64, duration_ms: Option<f64>) -> SessionProgress {
-        SessionProgress { status, cost, duration_ms, id: id.to_owned(), ..SessionProgress::of(&group().sessions[0], "") }
+        SessionProgress {
+            status,
+            cost,
+            duration_ms,
+            id: id.to_owned(),
+            ..SessionProgress::of(&group().sessions[0], "")
+        }
     }
 
     #[test]
@@ -310,7 +318,10 @@ mod tests {
 
     #[test]
     fn the_estimate_is_unknown_before_the_first_completion() {
-        assert_eq!(ProgressAggregator::new(None).compute_progress(&group(), 0.0).estimated_time_remaining, None);
+        assert_eq!(
+            ProgressAggregator::new(None).compute_progress(&group(), 0.0).estimated_time_remaining,
+            None
+        );
     }
 
     #[test]

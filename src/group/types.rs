@@ -341,7 +341,9 @@ impl GroupId {
     }
 
     fn objection(id: &str) -> Option<&'static str> {
-        let Some(first) = id.bytes().next() else { return Some("is empty") };
+        let Some(first) = id.bytes().next() else {
+            return Some("is empty");
+        };
         if id.len() > Self::MAX_LENGTH {
             return Some("is longer than 128 characters");
         }
@@ -385,8 +387,10 @@ mod tests {
 
     #[test]
     fn ids_that_could_leave_the_store_are_refused() {
-        for bad in ["", ".", "..", "../x", "a/b", "a\\b", "a..b", "-a", ".a", "_a", "a.", "ä", "a b", "a\0b", "CON", "nul.json", "com1", "Lpt9.x"]
-        {
+        for bad in [
+            "", ".", "..", "../x", "a/b", "a\\b", "a..b", "-a", ".a", "_a", "a.", "ä", "a b", "a\0b", "CON",
+            "nul.json", "com1", "Lpt9.x",
+        ] {
             assert!(GroupId::new(bad).is_err(), "{bad:?}");
         }
         assert!(GroupId::new(&"a".repeat(129)).is_err());

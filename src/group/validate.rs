@@ -195,7 +195,9 @@ impl Check {
     }
 
     fn one_of(&self, text: &str, names: Names) -> bool {
-        let Some(name) = json::string(text) else { return false };
+        let Some(name) = json::string(text) else {
+            return false;
+        };
         names.now.contains(&name.as_ref())
             || (self.strictness == Strictness::Lenient && names.formerly == Some(name.as_ref()))
     }
@@ -223,7 +225,8 @@ impl Check {
             };
             let place = Place::Member(place, fields[index].name);
             if seen & (1 << index) != 0 {
-                let wrong = Wrong::new(place.to_string(), "is there twice, and readers differ on which one holds");
+                let wrong =
+                    Wrong::new(place.to_string(), "is there twice, and readers differ on which one holds");
                 return Err(Invalid { wrong, at: member.raw_key() });
             }
             seen |= 1 << index;
@@ -279,11 +282,14 @@ fn expected(rule: Rule) -> String {
 pub(crate) fn check_group(text: &str, strictness: Strictness) -> Result<(), Invalid<'_>> {
     check(text, SESSION_GROUP, strictness)?;
     let members = json::object(text).unwrap_or_default();
-    let sessions = members.iter().find(|member| member.key() == "sessions").map_or("[]", |member| member.value);
+    let sessions =
+        members.iter().find(|member| member.key() == "sessions").map_or("[]", |member| member.value);
     let mut ids = std::collections::HashMap::new();
     for (index, session) in json::array(sessions).unwrap_or_default().into_iter().enumerate() {
         let members = json::object(session).unwrap_or_default();
-        let Some(id) = members.iter().find(|member| member.key() == "id") else { continue };
+        let Some(id) = members.iter().find(|member| member.key() == "id") else {
+            continue;
+        };
         if let Some(first) = ids.insert(id.value, index) {
             let field = format!("sessions[{index}].id");
             let problem = format!("must be unique, but {} is the id of sessions[{first}] too", id.value);
@@ -316,7 +322,10 @@ pub(crate) mod tests {
             problem(r#""status":"pending""#, r#""status":"bogus""#),
             "sessions[0].status must be one of pending, active, paused, completed, failed, but is \"bogus\""
         );
-        assert_eq!(problem(r#""cost":0.5"#, r#""cost":-1"#), "sessions[1].cost must be a number of 0 or more, but is -1");
+        assert_eq!(
+            problem(r#""cost":0.5"#, r#""cost":-1"#),
+            "sessions[1].cost must be a number of 0 or more, but is -1"
+        );
         assert_eq!(
             problem(r#""input":1"#, r#""input":1.5"#),
             "sessions[1].tokens.input must be a whole number of 0 or more, but is 1.5"
@@ -326,7 +335,10 @@ pub(crate) mod tests {
             "sessions[1].dependsOn[1] must be a string, but is 5"
         );
         assert_eq!(problem(r#""slug":"auth","#, ""), "slug is missing, expected a string");
-        assert_eq!(problem(r#""sessions":["#, r#""sessions":3,"x":["#), "sessions must be an array, but is 3");
+        assert_eq!(
+            problem(r#""sessions":["#, r#""sessions":3,"x":["#),
+            "sessions must be an array, but is 3"
+        );
         assert_eq!(
             problem(r#""warningThreshold":0.8"#, r#""warningThreshold":1.1"#),
             "config.warningThreshold must be a number from 0 to 1, but is 1.1"
@@ -339,7 +351,10 @@ pub(crate) mod tests {
             problem(r#""name":"Auth""#, r#""name":"Auth","n\u0061me":"B""#),
             "name is there twice, and readers differ on which one holds"
         );
-        assert!(problem(r#""createdAt":"2026-01-15T10:30:00.000Z"},"#, r#""createdAt":"soon"},"#).starts_with("sessions[0].createdAt must be an ISO 8601 time"));
+        assert!(
+            problem(r#""createdAt":"2026-01-15T10:30:00.000Z"},"#, r#""createdAt":"soon"},"#)
+                .starts_with("sessions[0].createdAt must be an ISO 8601 time")
+        );
         assert!(problem(r#""maxBudgetUsd":10"#, r#""maxBudgetUsd":1e400"#).contains("but is 1e400"));
     }
 

@@ -31,7 +31,10 @@ impl Changes {
     /// Changes that set the members of a JSON object and remove some others. Fails with `INVALID_ARGUMENT`.
     pub fn new(text: String, removed: Vec<String>) -> Result<Self> {
         if json::object(&text).is_err() {
-            return Err(Error::argument("changes", format!("must be an object, but is {}", json::excerpt(&text))));
+            return Err(Error::argument(
+                "changes",
+                format!("must be an object, but is {}", json::excerpt(&text)),
+            ));
         }
         Ok(Self { text, removed })
     }
@@ -47,7 +50,9 @@ impl Changes {
         }
         for member in json::object(&self.text).unwrap_or_default() {
             let key = member.key();
-            if fixed.contains(&key.as_ref()) && into.get(&key).and_then(json::string) != json::string(member.value) {
+            if fixed.contains(&key.as_ref())
+                && into.get(&key).and_then(json::string) != json::string(member.value)
+            {
                 return Err(cannot_change(&key));
             }
             into.set(&key, member.value);
@@ -117,13 +122,17 @@ impl Write {
             }
             Self::Update { changes, condition } => {
                 condition.check(id, stored)?;
-                let Some(stored) = stored else { return Ok(Written::Missing) };
+                let Some(stored) = stored else {
+                    return Ok(Written::Missing);
+                };
                 let mut group = Draft::of(stored.text());
                 changes.merge(&mut group, &["id", "slug", "createdAt"])?;
                 finish(stored, group)
             }
             Self::UpdateSession { session_id, changes } => {
-                let Some(stored) = stored else { return Ok(Written::Missing) };
+                let Some(stored) = stored else {
+                    return Ok(Written::Missing);
+                };
                 let mut group = Draft::of(stored.text());
                 let Some(sessions) = merged_sessions(&group, &session_id, &changes)? else {
                     return Ok(Written::Missing);
@@ -173,7 +182,10 @@ fn finish(stored: &Document, mut group: Draft<'_>) -> Result<Written> {
     let after = if now > stored.updated_at() { json::quote(&time::iso(now)) } else { before };
     let given = group.get("updatedAt").and_then(json::string);
     if given.is_none_or(|given| time::instant(&given).is_none()) {
-        let wrong = Wrong::new("updatedAt", "must be an ISO 8601 time; it is set by each update and need not be given");
+        let wrong = Wrong::new(
+            "updatedAt",
+            "must be an ISO 8601 time; it is set by each update and need not be given",
+        );
         return Err(Error::InvalidGroup { group_id: stored.id().to_string(), wrong });
     }
     group.set("updatedAt", &after);
@@ -191,7 +203,8 @@ mod tests {
 
     fn update(changes: &str, removed: &[&str]) -> Result<Document> {
         let removed = removed.iter().map(ToString::to_string).collect();
-        let write = Write::Update { changes: Changes::new(changes.to_owned(), removed)?, condition: Condition::None };
+        let write =
+            Write::Update { changes: Changes::new(changes.to_owned(), removed)?, condition: Condition::None };
         match write.apply(stored().id(), Some(&stored()))? {
             Written::Stored(group) => Ok(group),
             other => panic!("{other:?}"),
@@ -207,7 +220,9 @@ mod tests {
 
     #[test]
     fn what_names_a_group_cannot_change() {
-        for (changes, removed) in [(r#"{"id":"b"}"#, &[][..]), (r#"{"slug":"b"}"#, &[]), ("{}", &["createdAt"])] {
+        for (changes, removed) in
+            [(r#"{"id":"b"}"#, &[][..]), (r#"{"slug":"b"}"#, &[]), ("{}", &["createdAt"])]
+        {
             assert_eq!(update(changes, removed).unwrap_err().code(), "INVALID_ARGUMENT", "{changes}");
         }
         assert!(update(r#"{"slug":"auth"}"#, &[]).is_ok());
@@ -219,7 +234,10 @@ mod tests {
     fn a_clock_that_went_back_does_not_take_updated_at_with_it() {
         let text = GROUP.replace(r#""updatedAt":"2026"#, r#""updatedAt":"9026"#);
         let stored = Document::from_text(text).unwrap();
-        let write = Write::Update { changes: Changes::new("{}".to_owned(), vec![]).unwrap(), condition: Condition::None };
+        let write = Write::Update {
+            changes: Changes::new("{}".to_owned(), vec![]).unwrap(),
+            condition: Condition::None,
+        };
         let Written::Stored(after) = write.apply(stored.id(), Some(&stored)).unwrap() else { panic!() };
         assert_eq!(after.updated_at(), stored.updated_at());
     }

@@ -71,7 +71,8 @@ impl Document {
         let refuse = |wrong| Error::InvalidGroup { group_id: shown_id(&text), wrong };
         validate::check_group(&text, Strictness::Strict).map_err(|invalid| refuse(invalid.wrong))?;
         if newer_schema(&text).is_some() {
-            let problem = "must be 1 or absent: what a newer version understands cannot be checked by this one";
+            let problem =
+                "must be 1 or absent: what a newer version understands cannot be checked by this one";
             return Err(refuse(Wrong::new("schemaVersion", problem)));
         }
         let revision = Revision::of(text.as_bytes());
@@ -93,7 +94,11 @@ impl Document {
             newer_schema: None,
         })?;
         if let Err(error) = json::object(&text) {
-            return Err(Unreadable { field: None, problem: format!("it is no JSON object: {error}"), newer_schema: None });
+            return Err(Unreadable {
+                field: None,
+                problem: format!("it is no JSON object: {error}"),
+                newer_schema: None,
+            });
         }
         let upgraded = match validate::check_group(&text, Strictness::Strict) {
             Ok(()) => None,
@@ -141,7 +146,7 @@ impl Document {
 
     /// The group as typed Rust data, without the fields that this version does not know.
     pub fn group(&self) -> Result<SessionGroup> {
-        parse(&self.text)
+        json::typed(&self.text)
     }
 
     /// Names the state that is stored.
@@ -194,12 +199,6 @@ impl Unreadable {
             newer_schema: newer_schema(text),
         }
     }
-}
-
-/// Reads typed data from checked text. A Rust string holds no lone surrogate: it becomes U+FFFD.
-pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
-    let text = json::without_lone_surrogates(text);
-    serde_json::from_str(&text).map_err(|error| Error::Internal(format!("checked text is not understood: {error}")))
 }
 
 fn newer_schema(text: &str) -> Option<f64> {
@@ -263,7 +262,8 @@ impl<'a> Draft<'a> {
         }
         // JavaScript puts keys that are array indices first, in ascending order.
         let at = array_index(key).map_or(self.members.len(), |index| {
-            let after = |(name, ..): &(Cow<'_, str>, _, _)| array_index(name).is_none_or(|other| other > index);
+            let after =
+                |(name, ..): &(Cow<'_, str>, _, _)| array_index(name).is_none_or(|other| other > index);
             self.members.iter().position(after).unwrap_or(self.members.len())
         });
         self.members.insert(at, (Cow::Owned(key.to_owned()), Cow::Owned(json::quote(key)), value));
@@ -276,7 +276,8 @@ impl<'a> Draft<'a> {
 
     /// The object's text.
     pub fn into_text(self) -> String {
-        let members: Vec<String> = self.members.iter().map(|(_, key, value)| format!("{key}:{value}")).collect();
+        let members: Vec<String> =
+            self.members.iter().map(|(_, key, value)| format!("{key}:{value}")).collect();
         format!("{{{}}}", members.join(","))
     }
 
@@ -324,7 +325,10 @@ mod tests {
     #[test]
     fn what_is_unreadable_says_where() {
         let unreadable = |text: &str| Document::from_stored(text.as_bytes().to_vec()).unwrap_err();
-        assert_eq!(unreadable("{\n  x").problem, "it is no JSON object: key must be a string at line 2 column 3");
+        assert_eq!(
+            unreadable("{\n  x").problem,
+            "it is no JSON object: key must be a string at line 2 column 3"
+        );
         let wrong = unreadable(&json::pretty(&GROUP.replacen("created", "x", 1)));
         assert!(wrong.problem.ends_with("at line 5 column 13"), "{}", wrong.problem);
         assert_eq!(wrong.field.as_deref(), Some("status"));

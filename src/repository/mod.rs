@@ -9,7 +9,6 @@ mod in_memory;
 mod query;
 
 pub use change::{Changes, Condition, Write, Written};
-pub(crate) use document::parse;
 pub use document::{Document, Revision};
 pub use file::FileGroupRepository;
 pub use in_memory::InMemoryGroupRepository;

@@ -72,7 +72,8 @@ impl GroupFilter {
             Some(sort) => {
                 let names = (sort.field == SortField::Name).then(NameOrder::new);
                 groups.sort_unstable_by(|left, right| {
-                    sort.compare(left.borrow(), right.borrow(), names.as_ref()).then_with(|| by_id(left, right))
+                    sort.compare(left.borrow(), right.borrow(), names.as_ref())
+                        .then_with(|| by_id(left, right))
                 });
             }
         }

@@ -66,7 +66,9 @@ mod tests {
         let mut read = Vec::new();
         let mut dropped = 0;
         for chunk in chunks {
-            dropped += lines.push(chunk, |line| read.push(String::from_utf8_lossy(line).into_owned()));
+            dropped += lines.push(chunk, |line| {
+                read.push(String::from_utf8_lossy(line).into_owned());
+            });
         }
         dropped += lines.end(|line| read.push(String::from_utf8_lossy(line).into_owned()));
         (read, dropped)

@@ -207,8 +207,9 @@ impl ClaudeStream {
         self.started = true;
         self.status = SessionStatus::Active;
         self.completed_at = None;
-        self.started_at =
-            Some(timestamp.filter(|text| time::instant(text).is_some()).unwrap_or_else(|| time::iso(Utc::now())));
+        self.started_at = Some(
+            timestamp.filter(|text| time::instant(text).is_some()).unwrap_or_else(|| time::iso(Utc::now())),
+        );
     }
 
     fn init(&mut self, line: &Line<'_>) {
@@ -223,7 +224,9 @@ impl ClaudeStream {
     }
 
     fn assistant(&mut self, line: &Line<'_>) {
-        let Some(message) = line.object("message") else { return };
+        let Some(message) = line.object("message") else {
+            return;
+        };
         self.usage.message(line, &message, &mut self.message_count);
         if line.is_of_subagent() {
             return;
@@ -236,7 +239,9 @@ impl ClaudeStream {
     }
 
     fn user(&mut self, line: &Line<'_>) {
-        let Some(message) = line.object("message") else { return };
+        let Some(message) = line.object("message") else {
+            return;
+        };
         let results: Vec<String> =
             message.blocks("tool_result").filter_map(|block| block.text("tool_use_id")).collect();
         let Some(first) = results.first() else { return };
@@ -264,16 +269,17 @@ fn outcome(line: &Line<'_>) -> Outcome {
     if subtype == "success" {
         return Outcome::Failure(said.unwrap_or_else(|| "the run ended with an error".to_owned()));
     }
-    let mut reason = if subtype.is_empty() { "the run ended with an unknown result".to_owned() } else { subtype };
-    if let Some(turns) = line.number("num_turns") {
-        reason += &format!(" after {turns} turn{}", if turns == 1.0 { "" } else { "s" });
-    }
+    let what = if subtype.is_empty() { "the run ended with an unknown result" } else { &subtype };
+    let turns =
+        line.raw("num_turns").filter(|turns| json::number(turns).is_some()).map(|turns| match turns {
+            "1" => " after 1 turn".to_owned(),
+            turns => format!(" after {turns} turns"),
+        });
     let errors = line.raw("errors").and_then(|errors| json::array(errors).ok()).unwrap_or_default();
     let details: Vec<_> = errors.into_iter().filter_map(json::string).collect();
     let details = if details.is_empty() { said } else { Some(details.join("; ")) };
-    if let Some(details) = details {
-        reason += &format!(": {details}");
-    }
+    let details = details.map(|details| format!(": {details}"));
+    let reason = format!("{what}{}{}", turns.unwrap_or_default(), details.unwrap_or_default());
     Outcome::Failure(reason)
 }
 
@@ -295,9 +301,7 @@ fn reason_of_failure(last_result: Option<&Outcome>, exit: &Exit) -> Option<Strin
 
 /// Up to 2.1.276 `total_cost_usd` and `modelUsage` start from zero in each process.
 fn resumed_runs_go_on_counting(version: &str) -> bool {
-    let mut numbers = version
-        .split(['.', '-', '+', ' '])
-        .map_while(|part| part.parse::<u64>().ok());
+    let mut numbers = version.split(['.', '-', '+', ' ']).map_while(|part| part.parse::<u64>().ok());
     let version = (numbers.next(), numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     version >= (Some(2), 1, 277)
 }
@@ -358,7 +362,10 @@ mod tests {
     #[test]
     fn failures_have_a_reason() {
         let max_turns = run(session(), "2.1.330-maxturns", &exit(1));
-        assert_eq!(max_turns.error(), Some("error_max_turns after 4 turns: Reached maximum number of turns (3)"));
+        assert_eq!(
+            max_turns.error(),
+            Some("error_max_turns after 4 turns: Reached maximum number of turns (3)")
+        );
         let refused = run(session(), "2.1.330-badrequest", &exit(1));
         assert_eq!(refused.error(), Some("API Error: 400 scenario badrequest"));
         let killed = Exit { code: None, signal: Some("SIGTERM".to_owned()) };

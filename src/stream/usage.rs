@@ -58,7 +58,9 @@ impl Usage {
         let id = id.unwrap_or_else(|| format!("message {}", self.seen.len()));
         let is_new = self.is_new(&id);
         *message_count += u64::from(is_new);
-        let Some(usage) = message.object("usage").map(|usage| api_usage(&usage)) else { return };
+        let Some(usage) = message.object("usage").map(|usage| api_usage(&usage)) else {
+            return;
+        };
         self.counted = true;
         match self.provisional.get_mut(&id) {
             // The final count of a `message_delta` is larger than the one at the message's start.
@@ -74,7 +76,9 @@ impl Usage {
         let Some(event) = line.object("event") else { return };
         match event.text("type").as_deref() {
             Some("message_start") => {
-                let Some(message) = event.object("message") else { return };
+                let Some(message) = event.object("message") else {
+                    return;
+                };
                 if let Some(id) = message.text("id") {
                     self.writing.insert(line.parent(), id);
                 }
@@ -133,7 +137,8 @@ fn tokens(usage: &Object<'_>, [input, output, cache_read, cache_write]: [&str; 4
 }
 
 fn add(left: TokenUsage, right: TokenUsage) -> TokenUsage {
-    let both = |left: Option<u64>, right: Option<u64>| some(left.unwrap_or(0).saturating_add(right.unwrap_or(0)));
+    let both =
+        |left: Option<u64>, right: Option<u64>| some(left.unwrap_or(0).saturating_add(right.unwrap_or(0)));
     TokenUsage {
         input: left.input.saturating_add(right.input),
         output: left.output.saturating_add(right.output),

@@ -53,7 +53,8 @@ impl Commit<'_> {
     /// `NOT_DURABLE` they are visible.
     pub fn put(&self, bytes: &[u8], _held: &Lock) -> Result<()> {
         let made = self.base.make_dir(self.id.as_str()).map_err(self.refused("making", self.base.path()))?;
-        let group = self.base.open_dir(self.id.as_str()).map_err(self.refused("opening", self.base.path()))?;
+        let group =
+            self.base.open_dir(self.id.as_str()).map_err(self.refused("opening", self.base.path()))?;
         let stored = self.put_in(&group, bytes);
         if made && matches!(stored, Err(Error::NotCommitted { .. })) {
             // Nothing changed: a directory without a group in it would be a leftover.
@@ -129,7 +130,12 @@ impl Commit<'_> {
     }
 
     fn not_durable(&self, path: &Path, source: io::Error) -> Error {
-        Error::NotDurable { group_id: self.id.to_string(), path: path.to_owned(), action: "syncing", source: source.into() }
+        Error::NotDurable {
+            group_id: self.id.to_string(),
+            path: path.to_owned(),
+            action: "syncing",
+            source: source.into(),
+        }
     }
 
     fn refused(&self, action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
@@ -143,7 +149,9 @@ pub fn make_base(path: &Path, durability: Durability) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    let Some(parent) = path.parent() else { return Ok(()) };
+    let Some(parent) = path.parent() else {
+        return Ok(());
+    };
     make_base(parent, durability)?;
     let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
         io::Error::new(io::ErrorKind::InvalidInput, "the path does not end in a name of valid Unicode")

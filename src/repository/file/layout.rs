@@ -23,13 +23,16 @@ pub fn temporary_name() -> String {
 
 /// Whether a name in a group's directory is that of a temporary file.
 pub fn is_temporary(name: &str) -> bool {
-    name.starts_with(".meta.json.") && name.ends_with(".tmp")
+    name.strip_prefix(".meta.json.").is_some_and(|rest| rest.strip_suffix(".tmp").is_some())
 }
 
 /// Where groups are kept when nothing else is said: `~/.local/claude-code-agent/session-groups`.
 pub fn default_base() -> Result<PathBuf> {
     let home = std::env::home_dir().filter(|home| home.is_absolute()).ok_or_else(|| {
-        Error::argument("baseDir", "must be given: there is no home directory to take the default from (HOME)")
+        Error::argument(
+            "baseDir",
+            "must be given: there is no home directory to take the default from (HOME)",
+        )
     })?;
     Ok(home.join(".local/claude-code-agent/session-groups"))
 }

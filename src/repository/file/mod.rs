@@ -1,4 +1,4 @@
-//! Groups in files that several processes share. `docs/durability.md` says what is promised of what machine.
+//! Groups in files that several processes share: `{base}/{id}/meta.json`.
 
 mod commit;
 mod dir;
@@ -7,28 +7,25 @@ mod locks;
 pub(crate) mod pool;
 mod queue;
 mod read;
+mod store;
 mod trash;
 mod verify;
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak, mpsc};
 use std::time::{Duration, Instant};
 
 pub use commit::Durability;
 
-use crate::error::{Error, Result, Wrong};
+use crate::error::{Error, Result};
 use crate::group::GroupId;
-use crate::json;
 use crate::repository::change::{Condition, Write, Written};
 use crate::repository::document::Document;
 use crate::repository::query::{GroupFilter, GroupSort};
 use crate::repository::{GroupRepository, RepositoryProblem};
-use commit::{Commit, ConfirmedDirs};
-use dir::Dir;
-use locks::{Lock, Stripe};
-use queue::{Access, Pending, Queue, Reply, Task, Worker};
+use queue::{Pending, Queue, Reply, Task};
+use store::Store;
 
 /// How a file repository writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,14 +49,6 @@ pub struct FileGroupRepository {
     options: FileOptions,
 }
 
-/// What all repositories on one base directory in this process share.
-struct Store {
-    base: PathBuf,
-    confirmed: ConfirmedDirs,
-    /// When a group's leftovers were last looked for.
-    swept: Mutex<HashMap<GroupId, Instant>>,
-}
-
 impl FileGroupRepository {
     /// A repository under a base directory, by default `~/.local/claude-code-agent/session-groups`. Nothing is made
     /// before the first write.
@@ -73,7 +62,7 @@ impl FileGroupRepository {
 
     /// Where the groups lie.
     pub fn base(&self) -> &Path {
-        &self.queue.worker().base
+        self.queue.worker().base()
     }
 
     /// How long a write waits for others.
@@ -104,7 +93,9 @@ impl FileGroupRepository {
             // Perhaps something that does not rename its files into place is just writing: look again under the
             // lock before calling it corrupt.
             Err(Error::Corrupt { .. }) => {
-                repository.add(&id, Task::Look, move |looked| tell(looked.map(Written::into_group)));
+                repository.add(&id, Task::Look, move |looked| {
+                    tell(looked.map(Written::into_group));
+                });
             }
             found => tell(found),
         });
@@ -173,248 +164,7 @@ fn shared_queue(base: PathBuf) -> Arc<Queue<Store>> {
         return queue;
     }
     queues.retain(|_, queue| queue.strong_count() > 0);
-    let store = Store { base: base.clone(), confirmed: ConfirmedDirs::default(), swept: Mutex::default() };
-    let queue = Arc::new(Queue::new(store));
+    let queue = Arc::new(Queue::new(Store::new(base.clone())));
     queues.insert(base, Arc::downgrade(&queue));
     queue
-}
-
-impl Store {
-    fn read(&self, id: &GroupId) -> Result<Option<Document>> {
-        match read::open_base(&self.base)? {
-            Some(base) => read::read_group(&base, id),
-            None => Ok(None),
-        }
-    }
-
-    /// All groups that can be read; the others are for `verify` to tell.
-    fn read_all(&self) -> Result<Vec<Document>> {
-        let Some(base) = read::open_base(&self.base)? else { return Ok(Vec::new()) };
-        let names = base.names().map_err(|source| Error::Io {
-            group_id: None,
-            path: self.base.clone(),
-            action: "listing",
-            source: source.into(),
-        })?;
-        let mut groups = Vec::with_capacity(names.len());
-        for id in names.iter().filter_map(|name| GroupId::new(name).ok()) {
-            match read::read_group(&base, &id) {
-                Ok(group) => groups.extend(group),
-                Err(error) if is_of_this_group_alone(&error) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(groups)
-    }
-
-    /// Makes the store if it is not there, and opens it.
-    fn open_for_writing(&self, id: &GroupId, durability: Durability) -> Result<Dir> {
-        let refused = |source: std::io::Error| Error::NotCommitted {
-            group_id: id.to_string(),
-            path: self.base.clone(),
-            action: "making",
-            source: source.into(),
-        };
-        if let Some(base) = read::open_base(&self.base)? {
-            return Ok(base);
-        }
-        commit::make_base(&self.base, durability).map_err(refused)?;
-        read::open_base(&self.base)?.ok_or_else(|| refused(std::io::ErrorKind::NotFound.into()))
-    }
-
-    /// Whether leftovers of a group have not been looked for in the last hour.
-    fn is_to_be_swept(&self, id: &GroupId) -> bool {
-        const EVERY: Duration = Duration::from_secs(60 * 60);
-        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let due = swept.get(id).is_none_or(|last| now.duration_since(*last) > EVERY);
-        if due {
-            swept.insert(id.clone(), now);
-        }
-        due
-    }
-}
-
-/// The lock of a stripe, and the store it is in.
-struct Held {
-    base: Dir,
-    lock: Lock,
-}
-
-impl Worker for Store {
-    type Lock = Held;
-
-    fn try_lock(&self, stripe: Stripe, first: &Pending) -> Result<Access<Held>> {
-        if !first.task.makes_a_store() && read::open_base(&self.base)?.is_none() {
-            return Ok(Access::NoStore);
-        }
-        let base = self.open_for_writing(&first.id, first.durability)?;
-        let lock = locks::try_lock(&base, stripe).map_err(|source| Error::NotCommitted {
-            group_id: first.id.to_string(),
-            path: base.path().join(layout::LOCKS),
-            action: "locking",
-            source: source.into(),
-        })?;
-        Ok(lock.map_or(Access::Busy, |lock| Access::Held(Held { base, lock })))
-    }
-
-    fn carry_out(&self, id: &GroupId, batch: Vec<Pending>, held: &Held) {
-        if self.is_to_be_swept(id) {
-            trash::sweep_group(&held.base, id, &held.lock);
-            trash::sweep(&held.base);
-        }
-        match Stored::read(&held.base, id) {
-            Ok(stored) => self.write_together(id, stored, batch, held),
-            Err(_) => {
-                for pending in batch {
-                    self.meet_unreadable(id, pending, held);
-                }
-            }
-        }
-    }
-
-    fn carry_out_without_store(&self, pending: Pending) {
-        let Pending { id, task, reply, .. } = pending;
-        reply.tell(match task {
-            Task::Write(write) => write.apply(&id, None),
-            Task::Save { .. } => Err(Error::Internal("a save makes its store".to_owned())),
-            Task::Look => Ok(Written::Missing),
-        });
-    }
-
-    fn timed_out(&self, stripe: Stripe, waited_for: &GroupId) -> Error {
-        let holder = read::open_base(&self.base).ok().flatten().and_then(|base| locks::holder(&base, stripe));
-        let holder = holder.unwrap_or_else(|| "another process".to_owned());
-        Error::LockTimeout {
-            group_id: waited_for.to_string(),
-            path: Some(self.base.join(layout::LOCKS).join(stripe.file_name())),
-            reason: format!("its lock was kept too long, it seems by {holder}"),
-        }
-    }
-}
-
-/// What lies on the disk: the group, and the very bytes.
-struct Stored {
-    group: Option<Document>,
-    bytes: Option<Vec<u8>>,
-}
-
-impl Stored {
-    fn read(base: &Dir, id: &GroupId) -> Result<Self> {
-        let bytes = read::read_bytes(base, id)?;
-        let group = bytes.clone().map(|bytes| read::understand(base, id, bytes)).transpose()?;
-        Ok(Self { group, bytes })
-    }
-}
-
-impl Store {
-    /// Applies a batch in memory, writes what has come of it once, and then tells each its outcome. One that cannot
-    /// be applied fails alone.
-    fn write_together(&self, id: &GroupId, stored: Stored, batch: Vec<Pending>, held: &Held) {
-        let durability = batch.iter().map(|pending| pending.durability).max().unwrap_or(Durability::Full);
-        let mut now = stored.group.clone();
-        let mut bytes = stored.bytes.clone();
-        let mut outcomes = Vec::with_capacity(batch.len());
-        let mut first_effect = None;
-        for Pending { task, reply, .. } in batch {
-            let outcome = self.apply(id, task, now.as_ref());
-            match &outcome {
-                Ok((Written::Stored(group), Some(text))) => {
-                    now = Some(group.clone());
-                    bytes = Some(text.clone().into_bytes());
-                }
-                Ok((Written::Removed, _)) => (now, bytes) = (None, None),
-                _ => {
-                    outcomes.push((reply, outcome.map(|(written, _)| written)));
-                    continue;
-                }
-            }
-            first_effect.get_or_insert(outcomes.len());
-            outcomes.push((reply, outcome.map(|(written, _)| written)));
-        }
-        let Some(first_effect) = first_effect else { return tell(outcomes) };
-        let mut taken_out = None;
-        let commit = Commit { base: &held.base, id, durability, confirmed: &self.confirmed };
-        let committed = match (&bytes, &stored.bytes) {
-            (None, None) => Ok(()),
-            (None, Some(_)) => self.take_out(id, durability, held).map(|path| taken_out = Some(path)),
-            (Some(new), Some(old)) if new == old => commit.confirm(&held.lock),
-            (Some(new), _) => commit.put(new, &held.lock),
-        };
-        if let Err(error) = committed {
-            // Whatever came after the first change was judged by a state that is not there now.
-            for (_, outcome) in outcomes.iter_mut().skip(first_effect) {
-                *outcome = Err(error.clone());
-            }
-        }
-        tell(outcomes);
-        if let Some(path) = taken_out {
-            trash::remove(&path);
-        }
-    }
-
-    /// What a task comes to, and the text to store for it.
-    fn apply(&self, id: &GroupId, task: Task, now: Option<&Document>) -> Result<(Written, Option<String>)> {
-        let write = match task.checked(id)? {
-            // It came after the others of its batch were checked.
-            Task::Save { .. } => return Err(Error::Internal("an unchecked save".to_owned())),
-            Task::Look => return Ok((now.map_or(Written::Missing, |group| Written::Stored(group.clone())), None)),
-            Task::Write(write) => write,
-        };
-        if let Some(version) = now.and_then(Document::newer_schema).filter(|_| !write.deletes()) {
-            return Err(Error::NewerSchema {
-                group_id: id.to_string(),
-                path: self.base.join(id.as_str()).join(layout::META),
-                version,
-                consequence: "it can be read, not written".to_owned(),
-            });
-        }
-        let written = catch_unwind(AssertUnwindSafe(|| write.apply(id, now)))
-            .unwrap_or_else(|_| Err(Error::Internal("applying a change panicked".to_owned())))?;
-        let Written::Stored(group) = written else { return Ok((written, None)) };
-        let text = json::pretty(group.text());
-        if text.len() as u64 > layout::LARGEST_FILE {
-            let wrong = Wrong::new("group", format!("must be at most 64 MiB of JSON, but is {} bytes", text.len()));
-            return Err(Error::InvalidGroup { group_id: id.to_string(), wrong });
-        }
-        Ok((Written::Stored(group.stored_as(text.as_bytes())), Some(text)))
-    }
-
-    /// What is stored cannot be read: only deleting it is allowed.
-    fn meet_unreadable(&self, id: &GroupId, pending: Pending, held: &Held) {
-        let error = match Stored::read(&held.base, id) {
-            Ok(stored) => return self.write_together(id, stored, vec![pending], held),
-            Err(error) => error,
-        };
-        let Pending { task, durability, reply, .. } = pending;
-        if !matches!(task, Task::Write(Write::Delete { condition: Condition::None })) || !is_of_this_group_alone(&error) {
-            return reply.tell(Err(error));
-        }
-        match self.take_out(id, durability, held) {
-            Ok(path) => {
-                reply.tell(Ok(Written::Removed));
-                trash::remove(&path);
-            }
-            Err(error) => reply.tell(Err(error)),
-        }
-    }
-
-    fn take_out(&self, id: &GroupId, durability: Durability, held: &Held) -> Result<PathBuf> {
-        trash::take_out(&held.base, id, durability, &held.lock)
-    }
-}
-
-fn tell(outcomes: Vec<(Reply, Result<Written>)>) {
-    for (reply, outcome) in outcomes {
-        reply.tell(outcome);
-    }
-}
-
-/// Whether an error says something of one group and nothing of the store.
-fn is_of_this_group_alone(error: &Error) -> bool {
-    match error {
-        Error::Corrupt { .. } | Error::NewerSchema { .. } => true,
-        Error::Io { source, .. } => source.kind() == std::io::ErrorKind::PermissionDenied,
-        _ => false,
-    }
 }

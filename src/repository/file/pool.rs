@@ -81,9 +81,7 @@ impl Pool {
             }
             state.idle += 1;
             state = match state.later.peek().map(|later| later.at.saturating_duration_since(now)) {
-                Some(wait) => {
-                    self.wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
-                }
+                Some(wait) => self.wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0,
                 None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
             state.idle -= 1;

@@ -49,13 +49,16 @@ impl Task {
 
     /// The same task with its text checked.
     pub fn checked(self, id: &GroupId) -> Result<Self> {
-        let Self::Save { text, condition } = self else { return Ok(self) };
+        let Self::Save { text, condition } = self else {
+            return Ok(self);
+        };
         let group = catch_unwind(|| Document::from_text(text))
             .unwrap_or_else(|_| Err(Error::Internal("checking a group panicked".to_owned())))?;
         if group.id() == id {
             return Ok(Self::Write(Write::Save { group, condition }));
         }
-        let problem = format!("must stay {:?} while it is saved, but became {:?}", id.as_str(), group.id().as_str());
+        let problem =
+            format!("must stay {:?} while it is saved, but became {:?}", id.as_str(), group.id().as_str());
         Err(Error::InvalidGroup { group_id: id.to_string(), wrong: Wrong::new("id", problem) })
     }
 }
@@ -182,7 +185,9 @@ impl<W: Worker> Queue<W> {
         self.expire(stripe);
         self.check(stripe);
         let lock = {
-            let Some(first) = self.take_first(stripe) else { return self.rest(stripe) };
+            let Some(first) = self.take_first(stripe) else {
+                return self.rest(stripe);
+            };
             match self.worker.try_lock(stripe, &first) {
                 Ok(Access::Held(lock)) => {
                     self.put_back(stripe, first);
@@ -279,7 +284,11 @@ impl<W: Worker> Queue<W> {
         if let Some(waiting) = self.state().waiting.get_mut(&stripe) {
             let all = std::mem::take(waiting);
             for pending in all {
-                if pending.deadline <= now { expired.push(pending) } else { waiting.push_back(pending) }
+                if pending.deadline <= now {
+                    expired.push(pending);
+                } else {
+                    waiting.push_back(pending);
+                }
             }
         }
         for pending in expired {

@@ -12,8 +12,12 @@ use crate::repository::file::layout::{LARGEST_FILE, META};
 
 /// The base directory, checked; `None` when it is not there, as before the first write.
 pub fn open_base(path: &Path) -> Result<Option<Dir>> {
-    let failed =
-        |source: io::Error| Error::Io { group_id: None, path: path.to_owned(), action: "opening", source: source.into() };
+    let failed = |source: io::Error| Error::Io {
+        group_id: None,
+        path: path.to_owned(),
+        action: "opening",
+        source: source.into(),
+    };
     let base = match Dir::open(path) {
         Ok(base) => base,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -59,7 +59,9 @@ pub fn sweep(base: &Dir) {
 
 /// Removes old temporary files of a group.
 pub fn sweep_group(base: &Dir, id: &GroupId, _held: &Lock) {
-    let Ok(group) = base.open_dir(id.as_str()) else { return };
+    let Ok(group) = base.open_dir(id.as_str()) else {
+        return;
+    };
     for name in group.names().unwrap_or_default() {
         if is_temporary(&name) && is_old(&group, &name) {
             let _ = group.remove_file(&name);
@@ -69,7 +71,9 @@ pub fn sweep_group(base: &Dir, id: &GroupId, _held: &Lock) {
 
 /// By the time of the last change of the entry itself, which a rename sets and nobody can set back.
 fn is_old(dir: &Dir, name: &str) -> bool {
-    let Ok(Some(stat)) = dir.stat(name) else { return false };
+    let Ok(Some(stat)) = dir.stat(name) else {
+        return false;
+    };
     let changed = u64::try_from(stat.st_ctime).unwrap_or(0);
     let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + Duration::from_secs(changed));
     age.is_ok_and(|age| age > OLD)

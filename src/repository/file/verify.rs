@@ -9,8 +9,12 @@ use crate::repository::{ProblemKind, RepositoryProblem};
 
 /// All problems of the store, by the names of its entries.
 pub fn verify(base: &Dir) -> Result<Vec<RepositoryProblem>> {
-    let failed =
-        |source: std::io::Error| Error::Io { group_id: None, path: base.path().to_owned(), action: "listing", source: source.into() };
+    let failed = |source: std::io::Error| Error::Io {
+        group_id: None,
+        path: base.path().to_owned(),
+        action: "listing",
+        source: source.into(),
+    };
     let mut names = base.names().map_err(failed)?;
     names.sort_unstable();
     let mut problems = Vec::new();
@@ -49,7 +53,9 @@ fn entry(base: &Dir, name: &str) -> Vec<RepositoryProblem> {
     match read_group(base, &id) {
         Ok(Some(group)) => {
             if let Some(version) = group.newer_schema() {
-                let message = format!("written by a newer version (schemaVersion {version}): it can be read, not written");
+                let message = format!(
+                    "written by a newer version (schemaVersion {version}): it can be read, not written"
+                );
                 problems.push(RepositoryProblem {
                     id: name.to_owned(),
                     path: path.join(META),
@@ -83,7 +89,9 @@ fn temporary_files(base: &Dir, name: &str) -> Vec<RepositoryProblem> {
 fn unreadable(name: &str, path: &std::path::Path, error: &Error) -> RepositoryProblem {
     let kind = match error {
         Error::NewerSchema { .. } => ProblemKind::NewerSchema,
-        Error::Corrupt { field: Some(field), problem, .. } if field == "id" && problem.starts_with("its id is") => {
+        Error::Corrupt { field: Some(field), problem, .. }
+            if field == "id" && problem.starts_with("its id is") =>
+        {
             ProblemKind::IdMismatch
         }
         _ => ProblemKind::Corrupt,
