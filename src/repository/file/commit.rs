@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -103,7 +104,7 @@ impl Commit<'_> {
         if self.durability == Durability::Process {
             return Ok(());
         }
-        let inode = group.stat_self().map_err(self.refused("opening", group.path()))?.st_ino;
+        let inode = group.metadata().map_err(self.refused("opening", group.path()))?.ino();
         if !self.confirmed.contains(self.id, inode) {
             self.base.sync().map_err(self.refused("syncing", self.base.path()))?;
             self.confirmed.insert(self.id, inode);

@@ -1,9 +1,8 @@
 //! An open directory and what is done in it. Everything goes through its descriptor and no name is ever followed
 //! through a symbolic link, so that nobody can move the ground away between two steps.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir as Entries, FileType, Mode, OFlags, Stat};
@@ -13,7 +12,7 @@ const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// An open directory.
 pub struct Dir {
-    fd: OwnedFd,
+    file: File,
     path: PathBuf,
 }
 
@@ -21,20 +20,20 @@ impl Dir {
     /// Opens a directory by its path. Only here links are followed: where the base lies is the user's choice.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(path, flags, Mode::empty())?;
-        Ok(Self { fd, path: path.to_owned() })
+        let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+        Ok(Self { file, path: path.to_owned() })
     }
 
     /// Opens a directory in this one; a link is an error.
     pub fn open_dir(&self, name: &str) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())?;
-        Ok(Self { fd, path: self.path.join(name) })
+        let file = File::from(rustix::fs::openat(&self.file, name, flags, Mode::empty())?);
+        Ok(Self { file, path: self.path.join(name) })
     }
 
     /// Makes a private directory in this one. `false` if it was there.
     pub fn make_dir(&self, name: &str) -> io::Result<bool> {
-        match rustix::fs::mkdirat(&self.fd, name, PRIVATE_DIR) {
+        match rustix::fs::mkdirat(&self.file, name, PRIVATE_DIR) {
             Ok(()) => Ok(true),
             Err(rustix::io::Errno::EXIST) => Ok(false),
             Err(errno) => Err(errno.into()),
@@ -44,45 +43,45 @@ impl Dir {
     /// Opens a file for reading; a link is an error, and a pipe does not wait for its writer.
     pub fn open_file(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        Ok(File::from(rustix::fs::openat(&self.fd, name, flags, Mode::empty())?))
+        Ok(File::from(rustix::fs::openat(&self.file, name, flags, Mode::empty())?))
     }
 
     /// Makes a private file that was not there.
     pub fn create_file(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(File::from(rustix::fs::openat(&self.fd, name, flags, PRIVATE_FILE)?))
+        Ok(File::from(rustix::fs::openat(&self.file, name, flags, PRIVATE_FILE)?))
     }
 
     /// Opens a private file for locking, made when it is not there.
     pub fn open_lock(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        Ok(File::from(rustix::fs::openat(&self.fd, name, flags, PRIVATE_FILE)?))
+        Ok(File::from(rustix::fs::openat(&self.file, name, flags, PRIVATE_FILE)?))
     }
 
     /// Moves an entry of this directory over one of another.
     pub fn rename(&self, from: &str, to: &Self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::renameat(&self.fd, from, &to.fd, name)?)
+        Ok(rustix::fs::renameat(&self.file, from, &to.file, name)?)
     }
 
     /// Removes a file or a link.
     pub fn remove_file(&self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())?)
+        Ok(rustix::fs::unlinkat(&self.file, name, AtFlags::empty())?)
     }
 
     /// Removes an empty directory.
     pub fn remove_dir(&self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR)?)
+        Ok(rustix::fs::unlinkat(&self.file, name, AtFlags::REMOVEDIR)?)
     }
 
     /// Waits until the disk has this directory's entries.
     pub fn sync(&self) -> io::Result<()> {
-        // Through a `File`, which on macOS also empties the drive's own cache.
-        File::from(self.fd.try_clone()?).sync_all()
+        // The standard library's call also empties the drive's own cache on macOS.
+        self.file.sync_all()
     }
 
     /// What an entry is, links not followed; `None` when there is none.
     pub fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
-        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+        match rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
             Err(rustix::io::Errno::NOENT) => Ok(None),
             Err(errno) => Err(errno.into()),
@@ -90,14 +89,14 @@ impl Dir {
     }
 
     /// What this directory is.
-    pub fn stat_self(&self) -> io::Result<Stat> {
-        Ok(rustix::fs::fstat(&self.fd)?)
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        self.file.metadata()
     }
 
     /// The names in this directory, `.` and `..` left out. A name that is not UTF-8 is shown with U+FFFD.
     pub fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in Entries::read_from(&self.fd)? {
+        for entry in Entries::read_from(&self.file)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy();
             if name != "." && name != ".." {

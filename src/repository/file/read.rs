@@ -23,7 +23,7 @@ pub fn open_base(path: &Path) -> Result<Option<Dir>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    let mode = base.stat_self().map_err(failed)?.st_mode & 0o7777;
+    let mode = base.metadata().map_err(failed)?.mode() & 0o7777;
     if mode & 0o002 == 0 {
         return Ok(Some(base));
     }

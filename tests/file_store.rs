@@ -1,0 +1,178 @@
+//! The file store as a Rust program uses it: several writers, locks held elsewhere, what lies on the disk.
+
+
+#![allow(clippy::unwrap_used, reason = "a failing test panics")]
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::Duration;
+
+use session_groups::group::types::GroupConfig;
+use session_groups::group::{GroupId, GroupSession, GroupStatus, SessionGroup, SessionStatus};
+use session_groups::repository::file::{Durability, FileOptions};
+use session_groups::repository::{
+    Changes, Condition, Document, FileGroupRepository, GroupFilter, GroupRepository, InMemoryGroupRepository,
+    Write,
+};
+
+const NOW: &str = "2026-01-15T10:30:00.000Z";
+
+fn group(id: &str) -> Document {
+    let session = GroupSession {
+        id: "001-a".to_owned(),
+        project_path: "/p".to_owned(),
+        prompt: "Do it".to_owned(),
+        status: SessionStatus::Pending,
+        depends_on: Vec::new(),
+        created_at: NOW.to_owned(),
+        template: None,
+        claude_session_id: None,
+        started_at: None,
+        completed_at: None,
+        cost: Some(0.0),
+        tokens: None,
+        config: None,
+    };
+    let group = SessionGroup {
+        id: id.to_owned(),
+        name: "A".to_owned(),
+        slug: "a".to_owned(),
+        status: GroupStatus::Created,
+        sessions: vec![session],
+        config: GroupConfig::default(),
+        created_at: NOW.to_owned(),
+        updated_at: NOW.to_owned(),
+        description: None,
+        started_at: None,
+        completed_at: None,
+    };
+    Document::from_group(&group).unwrap()
+}
+
+fn id(id: &str) -> GroupId {
+    GroupId::new(id).unwrap()
+}
+
+fn changes(text: &str) -> Changes {
+    Changes::new(text.to_owned(), Vec::new()).unwrap()
+}
+
+fn store(base: &Path, lock_timeout_ms: u64) -> FileGroupRepository {
+    let lock_timeout = Duration::from_millis(lock_timeout_ms);
+    let options = FileOptions { durability: Durability::Process, lock_timeout };
+    FileGroupRepository::new(Some(base), options).unwrap()
+}
+
+/// Holds the locks of all groups, as another process would.
+fn hold_all_locks(base: &Path) -> Vec<File> {
+    let lock = |entry: fs::DirEntry| {
+        let file = File::options().write(true).open(entry.path()).unwrap();
+        file.lock().unwrap();
+        file
+    };
+    fs::read_dir(base.join(".locks")).unwrap().map(|entry| lock(entry.unwrap())).collect()
+}
+
+/// Adds one to the cost of the group's session, again whenever somebody else came first.
+fn add_one(repository: &dyn GroupRepository, id: &GroupId) {
+    loop {
+        let found = repository.find_by_id(id).unwrap().unwrap();
+        let mut group = found.group().unwrap();
+        group.sessions[0].cost = group.sessions[0].cost.map(|cost| cost + 1.0);
+        let sessions = serde_json::to_string(&group.sessions).unwrap();
+        let write = Write::Update {
+            changes: changes(&format!(r#"{{"sessions":{sessions}}}"#)),
+            condition: Condition::IfRevision(found.revision()),
+        };
+        match repository.write(id, write) {
+            Ok(_) => return,
+            Err(error) => assert_eq!(error.code(), "CONFLICT"),
+        }
+    }
+}
+
+#[test]
+fn conditional_writers_lose_no_update() {
+    let base = tempfile::tempdir().unwrap();
+    let file = store(base.path(), 60_000);
+    let memory = InMemoryGroupRepository::new();
+    for repository in [&file as &dyn GroupRepository, &memory] {
+        repository.save(group("g"), Condition::IfAbsent).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..10).for_each(|_| add_one(repository, &id("g"))));
+            }
+        });
+        let cost = repository.find_by_id(&id("g")).unwrap().unwrap().group().unwrap().sessions[0].cost;
+        assert_eq!(cost, Some(80.0));
+    }
+}
+
+#[test]
+fn one_bad_update_among_many_fails_alone() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 60_000);
+    repository.save(group("g"), Condition::None).unwrap();
+    let held = hold_all_locks(base.path());
+    let (sender, outcomes) = std::sync::mpsc::channel();
+    for index in 0..50 {
+        let sender = sender.clone();
+        let text = if index == 20 { r#"{"name":5}"#.to_owned() } else { format!(r#"{{"name":"{index}"}}"#) };
+        let write = Write::Update { changes: changes(&text), condition: Condition::None };
+        repository.submit(&id("g"), write, move |outcome| sender.send((index, outcome.is_ok())).unwrap());
+    }
+    drop((held, sender));
+    let outcomes: Vec<(usize, bool)> = outcomes.iter().collect();
+    let in_order: Vec<(usize, bool)> = (0..50).map(|index| (index, index != 20)).collect();
+    assert_eq!(outcomes, in_order);
+    assert_eq!(repository.find_by_id(&id("g")).unwrap().unwrap().name(), "49");
+}
+
+#[test]
+fn a_lock_held_elsewhere_stops_only_its_writers() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 50);
+    repository.save(group("g"), Condition::None).unwrap();
+    let held = hold_all_locks(base.path());
+    let error = repository.update(&id("g"), changes("{}")).unwrap_err();
+    assert_eq!((error.code(), error.group_id()), ("LOCK_TIMEOUT", Some("g")));
+    assert!(error.to_string().contains("this process"), "{error}");
+    assert!(repository.find_by_id(&id("g")).unwrap().is_some());
+    assert_eq!(repository.count(&GroupFilter::default()).unwrap(), 1);
+    drop(held);
+    assert!(repository.update(&id("g"), changes("{}")).unwrap().is_some());
+}
+
+#[test]
+fn nothing_is_made_before_the_first_write() {
+    let parent = tempfile::tempdir().unwrap();
+    let base = parent.path().join("a/b");
+    let repository = store(&base, 1_000);
+    assert!(repository.find_by_id(&id("g")).unwrap().is_none());
+    assert!(repository.update(&id("g"), changes("{}")).unwrap().is_none());
+    assert!(!repository.update_session(&id("g"), "001-a", changes("{}")).unwrap());
+    assert!(!repository.delete(&id("g"), Condition::None).unwrap());
+    assert!(repository.verify().unwrap().is_empty());
+    assert!(!parent.path().join("a").exists());
+    repository.save(group("g"), Condition::None).unwrap();
+    assert!(base.join("g/meta.json").is_file() && base.join("g/sessions").is_dir());
+}
+
+#[test]
+fn removed_locks_are_noticed() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 1_000);
+    repository.save(group("g"), Condition::None).unwrap();
+    fs::remove_dir_all(base.path().join(".locks")).unwrap();
+    assert!(repository.update(&id("g"), changes("{}")).unwrap().is_some());
+}
+
+#[test]
+fn a_deleted_group_leaves_nothing() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 1_000);
+    repository.save(group("g"), Condition::None).unwrap();
+    fs::write(base.path().join("g/sessions/log"), "x").unwrap();
+    assert!(repository.delete(&id("g"), Condition::None).unwrap());
+    assert!(!base.path().join("g").exists());
+    repository.save(group("g"), Condition::IfAbsent).unwrap();
+}
