@@ -91,7 +91,7 @@ pub enum Error {
         mode: u32,
     },
     /// The disk refused; nothing changed.
-    #[error("group {group_id:?} was not stored, nothing changed: {action} {}: {source}", path.display())]
+    #[error("{} was not stored, nothing changed: {action} {}: {source}", named(group_id), path.display())]
     NotCommitted {
         /// The group that stays as it was.
         group_id: String,
@@ -195,18 +195,19 @@ impl Error {
 
     /// The group it is about, where it is about one.
     pub fn group_id(&self) -> Option<&str> {
-        match self {
+        let id = match self {
             Self::InvalidId { id, .. } => Some(id),
-            Self::InvalidGroup { group_id, .. } => (!group_id.is_empty()).then_some(group_id.as_str()),
-            Self::Corrupt { group_id, .. }
+            Self::InvalidGroup { group_id, .. }
+            | Self::Corrupt { group_id, .. }
             | Self::Conflict { group_id, .. }
             | Self::LockTimeout { group_id, .. }
             | Self::NewerSchema { group_id, .. }
             | Self::NotCommitted { group_id, .. }
             | Self::NotDurable { group_id, .. } => Some(group_id),
-            Self::Io { group_id, .. } => group_id.as_deref(),
+            Self::Io { group_id, .. } => group_id.as_ref(),
             _ => None,
-        }
+        };
+        id.map(String::as_str).filter(|id| !id.is_empty())
     }
 
     /// The file or directory it is about, where it is about one.

@@ -55,7 +55,7 @@ impl Changes {
             {
                 return Err(cannot_change(&key));
             }
-            into.set(&key, member.value);
+            into.copy(&member);
         }
         Ok(())
     }

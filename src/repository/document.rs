@@ -255,6 +255,15 @@ impl<'a> Draft<'a> {
 
     /// Sets a member where it stands, or adds it where JavaScript would.
     pub fn set(&mut self, key: &str, value: &str) {
+        self.put(key, &json::quote(key), value);
+    }
+
+    /// Sets a member as it stands in another object.
+    pub fn copy(&mut self, member: &json::Member<'_>) {
+        self.put(&member.key(), member.raw_key(), member.value);
+    }
+
+    fn put(&mut self, key: &str, raw_key: &str, value: &str) {
         let value = Cow::Owned(value.to_owned());
         if let Some(member) = self.members.iter_mut().rev().find(|(name, ..)| name == key) {
             member.2 = value;
@@ -266,7 +275,7 @@ impl<'a> Draft<'a> {
                 |(name, ..): &(Cow<'_, str>, _, _)| array_index(name).is_none_or(|other| other > index);
             self.members.iter().position(after).unwrap_or(self.members.len())
         });
-        self.members.insert(at, (Cow::Owned(key.to_owned()), Cow::Owned(json::quote(key)), value));
+        self.members.insert(at, (Cow::Owned(key.to_owned()), Cow::Owned(raw_key.to_owned()), value));
     }
 
     /// Removes a member, however often it is there.

@@ -72,7 +72,7 @@ impl FileGroupRepository {
 
     /// Carries out a write without waiting: `tell` is called on another thread when it is done.
     pub fn submit(&self, id: &GroupId, write: Write, tell: impl FnOnce(Result<Written>) + Send + 'static) {
-        self.add(id, Task::Write(write), tell);
+        self.add(id, Task::Write(write), |written| tell(written.map_err(refused)));
     }
 
     /// Creates or replaces a group given as text without waiting; the text is checked before it is stored.
@@ -83,7 +83,7 @@ impl FileGroupRepository {
         condition: Condition,
         tell: impl FnOnce(Result<Written>) + Send + 'static,
     ) {
-        self.add(id, Task::Save { text, condition }, tell);
+        self.add(id, Task::Save { text, condition }, |saved| tell(saved.map_err(refused)));
     }
 
     /// Finds a group without waiting for other writers: `tell` is called on another thread.
@@ -92,9 +92,13 @@ impl FileGroupRepository {
         pool::run(move || match repository.queue.worker().read(&id) {
             // Perhaps something that does not rename its files into place is just writing: look again under the
             // lock before calling it corrupt.
-            Err(Error::Corrupt { .. }) => {
+            Err(error @ Error::Corrupt { .. }) => {
                 repository.add(&id, Task::Look, move |looked| {
-                    tell(looked.map(Written::into_group));
+                    // A look that was not possible does not make it any better.
+                    tell(looked.map(Written::into_group).map_err(|second| match second {
+                        Error::Corrupt { .. } | Error::NewerSchema { .. } | Error::Io { .. } => second,
+                        _ => error,
+                    }));
                 });
             }
             found => tell(found),
@@ -109,6 +113,16 @@ impl FileGroupRepository {
             deadline: Instant::now() + self.options.lock_timeout,
             reply: Reply::new(tell),
         });
+    }
+}
+
+/// A write that fails because something cannot be read has changed nothing, and says so.
+fn refused(error: Error) -> Error {
+    match error {
+        Error::Io { group_id, path, action, source } => {
+            Error::NotCommitted { group_id: group_id.unwrap_or_default(), path, action, source }
+        }
+        other => other,
     }
 }
 

@@ -54,8 +54,13 @@ impl Pool {
         // One thread for each job that is ready, and one to keep the time.
         if state.idle <= state.ready.len() && state.threads < self.most_threads {
             let started = thread::Builder::new().name("session-groups".to_owned()).spawn(|| self.work());
-            // Without a new thread the ones there are do the work.
+            // Without a new thread the ones there are do the work; without any, whoever brings it.
             state.threads += usize::from(started.is_ok());
+            if state.threads == 0 {
+                let jobs = std::mem::take(&mut state.ready);
+                drop(state);
+                return jobs.into_iter().for_each(|job| drop(catch_unwind(AssertUnwindSafe(job))));
+            }
         }
         drop(state);
         self.wake.notify_one();
