@@ -1,0 +1,38 @@
+// Nothing is exported as a value that is not named here.
+
+import type * as groups from 'session-groups'
+import type { Claim, Same } from './check.js'
+
+type Values =
+  | 'ClaudeStream'
+  | 'DEFAULT_BUDGET_CONFIG'
+  | 'DEFAULT_CONCURRENCY_CONFIG'
+  | 'DEFAULT_GROUP_CONFIG'
+  | 'DEFAULT_SESSION_CONFIG'
+  | 'FileGroupRepository'
+  | 'InMemoryGroupRepository'
+  | 'ProgressAggregator'
+  | 'SessionGroupsError'
+  | 'calculateBudgetUsage'
+  | 'canResumeGroup'
+  | 'createSessionProgress'
+  | 'isActiveGroup'
+  | 'isBudgetExceeded'
+  | 'isBudgetWarning'
+  | 'isTerminalGroupStatus'
+  | 'parseGroupEvent'
+
+// Importing CommonJS from a module adds names of its own.
+type Exported = Exclude<keyof typeof groups, 'default' | 'module.exports'>
+
+export type Claims = [Claim<Same<Exported, Values>>]
+
+// What the typings need for themselves stays theirs.
+// @ts-expect-error
+export type Code = groups.ErrorCode
+// @ts-expect-error
+export type OfGroup = groups.GroupChanges
+// @ts-expect-error
+export type OfSession = groups.SessionChanges
+// @ts-expect-error
+export type Defaults = groups.DefaultGroupConfig

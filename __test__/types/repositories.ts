@@ -1,0 +1,186 @@
+// The repositories: ours, and one of the user's own, behind the same interface.
+
+import {
+  FileGroupRepository,
+  type GroupFilter,
+  type GroupRepository,
+  type GroupSession,
+  type GroupSort,
+  type GroupStatus,
+  InMemoryGroupRepository,
+  type RepositoryProblem,
+  type SessionGroup,
+  SessionGroupsError,
+} from 'session-groups'
+import type { Claim, HasAny, Not, Same } from './check.js'
+
+type Result<Method extends keyof GroupRepository> = Awaited<ReturnType<GroupRepository[Method]>>
+
+export type Claims = [
+  Claim<Same<Result<'findById'>, SessionGroup | null>>,
+  Claim<Same<Result<'findByStatus'>, readonly SessionGroup[]>>,
+  Claim<Same<Result<'list'>, readonly SessionGroup[]>>,
+  Claim<Same<Result<'count'>, number>>,
+  Claim<Same<Result<'save'>, void>>,
+  Claim<Same<Result<'update'>, SessionGroup | null>>,
+  Claim<Same<Result<'updateSession'>, boolean>>,
+  Claim<Same<Result<'delete'>, boolean>>,
+  Claim<Same<Result<'revision'>, string | null>>,
+  Claim<Same<Result<'verify'>, readonly RepositoryProblem[]>>,
+  Claim<Same<Awaited<ReturnType<FileGroupRepository['findById']>>, SessionGroup | null>>,
+  Claim<Same<Awaited<ReturnType<InMemoryGroupRepository['findById']>>, SessionGroup | null>>,
+  Claim<Not<HasAny<GroupRepository>>>,
+  Claim<Not<HasAny<FileGroupRepository[keyof FileGroupRepository]>>>,
+  Claim<Not<HasAny<InMemoryGroupRepository[keyof InMemoryGroupRepository]>>>,
+  // Beyond the interface, only `clear` of the one in memory.
+  Claim<Same<keyof FileGroupRepository, keyof GroupRepository>>,
+  Claim<Same<keyof InMemoryGroupRepository, keyof GroupRepository | 'clear'>>,
+]
+
+export const repositories: GroupRepository[] = [
+  new FileGroupRepository(),
+  new FileGroupRepository('/groups'),
+  new FileGroupRepository(undefined, undefined),
+  new FileGroupRepository('/groups', { durability: 'process', lockTimeoutMs: 100 }),
+  new FileGroupRepository('/groups', { durability: undefined, lockTimeoutMs: undefined }),
+  new InMemoryGroupRepository(),
+]
+
+export async function use(repository: GroupRepository, group: SessionGroup): Promise<string> {
+  await repository.save(group)
+  await repository.save(group, undefined)
+  await repository.save(group, { ifAbsent: true })
+  const revision = await repository.revision(group.id)
+  await repository.save(group, { ifRevision: revision ?? undefined, ifAbsent: undefined })
+
+  await repository.list(undefined, undefined)
+  await repository.list({ status: 'running', limit: 10 }, { field: 'name', direction: 'asc' })
+  await repository.count({ since: new Date() })
+  await repository.count(undefined)
+
+  await repository.update(group.id, { status: 'running', description: undefined })
+  await repository.update(group.id, (stored) => ({ name: `${stored.name}!`, sessions: [...stored.sessions] }))
+  await repository.updateSession(group.id, '001-a', { status: 'active', cost: undefined })
+  await repository.delete(group.id, { ifRevision: undefined })
+  await new InMemoryGroupRepository().clear()
+
+  const found = await repository.findById(group.id)
+  return found === null ? 'none' : found.name
+}
+
+/** One of the user's own, written with nothing but what the package exports. */
+export class OwnRepository implements GroupRepository {
+  readonly #groups = new Map<string, SessionGroup>()
+
+  async findById(id: string): Promise<SessionGroup | null> {
+    return this.#groups.get(id) ?? null
+  }
+
+  findByStatus(status: GroupStatus): Promise<readonly SessionGroup[]> {
+    return this.list({ status })
+  }
+
+  async list(filter?: GroupFilter, sort?: GroupSort): Promise<readonly SessionGroup[]> {
+    if (sort) throw new SessionGroupsError('No sorting here', { code: 'INVALID_FILTER', field: 'sort' })
+    return [...this.#groups.values()].filter(({ status }) => status === (filter?.status ?? status))
+  }
+
+  async count(filter?: GroupFilter): Promise<number> {
+    return (await this.list(filter)).length
+  }
+
+  async save(
+    group: SessionGroup,
+    options?: { readonly ifRevision?: string | undefined; readonly ifAbsent?: boolean | undefined },
+  ): Promise<void> {
+    if (options?.ifAbsent && this.#groups.has(group.id)) {
+      throw new SessionGroupsError('Exists', { code: 'CONFLICT', groupId: group.id, actualRevision: null })
+    }
+    this.#groups.set(group.id, group)
+  }
+
+  async update(id: string, changes: Parameters<GroupRepository['update']>[1]): Promise<SessionGroup | null> {
+    const group = this.#groups.get(id)
+    if (!group) return null
+    const updated = {
+      ...group,
+      ...(typeof changes === 'function' ? changes(group) : changes),
+    } as SessionGroup
+    this.#groups.set(id, updated)
+    return updated
+  }
+
+  async updateSession(
+    groupId: string,
+    sessionId: string,
+    changes: Partial<Omit<GroupSession, 'id'>>,
+  ): Promise<boolean> {
+    const group = this.#groups.get(groupId)
+    const sessions = group?.sessions.map((one) => (one.id === sessionId ? { ...one, ...changes } : one))
+    return (
+      sessions !== undefined &&
+      (await this.update(groupId, { sessions: sessions as GroupSession[] })) !== null
+    )
+  }
+
+  async delete(id: string): Promise<boolean> {
+    return this.#groups.delete(id)
+  }
+
+  async revision(id: string): Promise<string | null> {
+    return this.#groups.get(id)?.updatedAt ?? null
+  }
+
+  async verify(): Promise<readonly RepositoryProblem[]> {
+    return []
+  }
+}
+
+/** A class that lacks methods is none. */
+// @ts-expect-error All methods are required.
+export class Incomplete implements GroupRepository {
+  async findById(): Promise<SessionGroup | null> {
+    return null
+  }
+}
+
+/** Ours can be extended. */
+export class Watched extends InMemoryGroupRepository {
+  readonly asked: string[] = []
+
+  override findById(id: string): Promise<SessionGroup | null> {
+    this.asked.push(id)
+    return super.findById(id)
+  }
+}
+
+declare const repository: FileGroupRepository
+
+export async function misuse(): Promise<void> {
+  const found = await repository.findById('a')
+  // @ts-expect-error There may be none.
+  found.name
+  // @ts-expect-error `null`, never `undefined`.
+  const absent: undefined = found
+  // @ts-expect-error The id of a group never changes.
+  await repository.update('a', { id: 'b' })
+  // @ts-expect-error The slug of a group never changes.
+  await repository.update('a', () => ({ slug: 'b' }))
+  // @ts-expect-error The creation time of a group never changes.
+  await repository.update('a', { createdAt: '2026-01-01T00:00:00Z' })
+  // @ts-expect-error A required field cannot be removed.
+  await repository.update('a', { name: null })
+  // @ts-expect-error The function is synchronous.
+  await repository.update('a', async () => ({ name: 'b' }))
+  // @ts-expect-error The id of a session never changes.
+  await repository.updateSession('a', 'b', { id: 'c' })
+  // @ts-expect-error No such status.
+  await repository.findByStatus('in_progress')
+  // @ts-expect-error A part of a group is none.
+  await repository.save({ id: 'a' })
+  // @ts-expect-error No such durability.
+  new FileGroupRepository('/groups', { durability: 'none' })
+  // @ts-expect-error Only in memory.
+  await repository.clear()
+  return absent
+}

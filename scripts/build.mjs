@@ -1,0 +1,83 @@
+// Builds the addon: index.js, index.d.ts and session-groups.<platform>.node.
+// `--test` builds the variant with functions that panic, target/test-addon/session-groups.node; tests load it through
+// NAPI_RS_NATIVE_LIBRARY_PATH.
+
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { main, must, root, Stop } from './process.mjs'
+
+export async function build() {
+  const output = path.join(root, 'target', 'addon')
+  console.error('Building the addon; the first time takes some minutes ...')
+  await napi(output, ['--platform', '--release'])
+
+  const loader = withoutBindingTarget('index.js', readFileSync(path.join(output, 'index.js'), 'utf8'))
+  const typings = withoutBindingTarget('index.d.ts', readFileSync(path.join(output, 'index.d.ts'), 'utf8'))
+  for (const name of readdirSync(output).filter((name) => name.endsWith('.node'))) {
+    copyFileSync(path.join(output, name), path.join(root, `${name}.new`))
+    // A process that has the old addon open keeps it; writing into that file would crash it.
+    renameSync(path.join(root, `${name}.new`), path.join(root, name))
+  }
+  writeFileSync(path.join(root, 'index.d.ts'), typings)
+  // Last, because its time says when the build was complete.
+  writeFileSync(path.join(root, 'index.js'), loader)
+}
+
+export async function buildTestAddon() {
+  const output = path.join(root, 'target', 'test-addon')
+  console.error('Building the addon of the tests ...')
+  await napi(output, ['--features', 'test-panics', '--no-js'])
+  return path.join(output, 'session-groups.node')
+}
+
+async function napi(output, args) {
+  const cli = path.join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js')
+  if (!existsSync(cli)) throw new Stop('The packages are missing: run `npm ci` first')
+  await must('cargo --version', 'cargo', ['--version'])
+  rmSync(output, { recursive: true, force: true })
+  await must('Building the addon', process.execPath, [cli, 'build', '--output-dir', output, ...args])
+}
+
+/**
+ * The generator adds an export of its own, `__napiBindingTarget`, which tells a native addon from a WebAssembly one. This
+ * package has only native ones and exports nothing that it does not document.
+ */
+const BINDING_TARGET = {
+  'index.js': [
+    /(?:^\/\/.*\n)*^let __napiLoadedBindingTarget = .*\n/m,
+    /(?:^ *\/\/.*\n)*^ *__napiLoadedBindingTarget =\n(?:.*\n){2} *: 'native'\n/m,
+    /^ *__napiLoadedBindingTarget = 'wasm32-wasi'\n/gm,
+    /(?:^\/\/.*\n)*^if \(\n *__napiLoadedBindingTarget === 'native'[\s\S]*?^}\n+/m,
+    /^function __napiStampBindingTarget\([\s\S]*?^}\n/m,
+    /(?:^\/\/.*\n)*^module\.exports\.__napiBindingTarget = .*\n/m,
+  ],
+  'index.d.ts': [/^\/\*\*\n(?: \*.*\n)*export declare const __napiBindingTarget: .*\n+/m],
+}
+
+function withoutBindingTarget(name, text) {
+  const rest = BINDING_TARGET[name].reduce((text, part) => text.replace(part, ''), text)
+  const left = rest.split('\n').findIndex((line) => /BindingTarget/.test(line))
+  if (left >= 0) {
+    const line = rest.split('\n')[left].trim()
+    throw new Stop(
+      `${name}: the generator's __napiBindingTarget is still there, adapt scripts/build.mjs to: ${line}`,
+    )
+  }
+  return rest
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await main(async () => {
+    if (process.argv.includes('--test')) console.log(path.relative(root, await buildTestAddon()))
+    else await build()
+  })
+}

@@ -1,0 +1,58 @@
+// Makes a fresh clone ready: the packages from npm, then the addon. Does nothing that is already done.
+
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { build } from './build.mjs'
+import { must, root, Stop } from './process.mjs'
+
+/** What the addon is made from. */
+const SOURCES = [
+  'src',
+  'build.rs',
+  'Cargo.toml',
+  'Cargo.lock',
+  'package.json',
+  'package-lock.json',
+  'scripts/build.mjs',
+]
+
+export async function setUp() {
+  checkNode()
+  await installPackages()
+  await buildAddon()
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  if (major < 20 || (major === 20 && minor < 17)) {
+    throw new Stop(`Node 20.17 or newer is needed, this is ${process.versions.node}`)
+  }
+}
+
+async function installPackages() {
+  // npm writes this file when an installation is complete.
+  if (changedAt('node_modules/.package-lock.json') >= changedAt('package-lock.json')) return
+  console.error('Installing the packages ...')
+  // Development packages are what is wanted here, whatever NODE_ENV says.
+  const args = ['ci', '--no-audit', '--no-fund', '--include=dev', '--include=optional']
+  const npm = process.env.npm_execpath ?? ''
+  if (path.basename(npm) === 'npm-cli.js') await must('npm ci', process.execPath, [npm, ...args])
+  else await must('npm ci', 'npm', args, { shell: process.platform === 'win32' })
+}
+
+async function buildAddon() {
+  const hasAddon = readdirSync(root).some((name) => /^session-groups\..*\.node$/.test(name))
+  // index.js is the last file that a build writes.
+  const builtAt = hasAddon && existsSync(path.join(root, 'index.d.ts')) ? changedAt('index.js') : 0
+  if (builtAt > Math.max(...SOURCES.map(changedAt))) return
+  await build()
+}
+
+/** When a file, or the newest under a directory, was changed; 0 when there is none. */
+function changedAt(name) {
+  const file = path.join(root, name)
+  const stat = statSync(file, { throwIfNoEntry: false })
+  if (!stat) return 0
+  if (!stat.isDirectory()) return stat.mtimeMs
+  return Math.max(stat.mtimeMs, ...readdirSync(file).map((entry) => changedAt(path.join(name, entry))))
+}

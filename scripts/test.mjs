@@ -1,0 +1,101 @@
+// All tests: Rust's, one suite on Node and on Bun, and the typings'. Ends with one line, `N passed, N failed`.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import { buildTestAddon } from './build.mjs'
+import { root, run, Stop } from './process.mjs'
+import { setUp } from './setup.mjs'
+import { testTypes } from './types.mjs'
+
+const results = path.join(root, 'target', 'test-results')
+const total = { passed: 0, failed: 0 }
+
+try {
+  await setUp()
+  rmSync(results, { recursive: true, force: true })
+  mkdirSync(results, { recursive: true })
+  await report('cargo test', testRust)
+  await report('cargo check --no-default-features', checkPlainRust)
+  await buildTestAddon()
+  await report('jest', testOnNode)
+  await report('bun test', testOnBun)
+  await report('typings', testTypes)
+} catch (error) {
+  // What could not even start has failed.
+  total.failed += 1
+  console.error(error instanceof Stop ? error.message : error)
+}
+console.log(`${total.passed} passed, ${total.failed} failed`)
+process.exitCode = total.failed > 0 ? 1 : 0
+
+/** Runs one of them and adds what it counted. One that crashed, or ran nothing, has failed. */
+async function report(name, test) {
+  console.log(`${name} ...`)
+  const { passed, failed, crashed = false, output } = await test()
+  const lost = failed === 0 && (crashed || passed === 0)
+  total.passed += passed
+  total.failed += failed + (lost ? 1 : 0)
+  if (failed > 0 || lost) console.log(`${output.trimEnd()}\n`)
+  console.log(
+    `${name}: ${passed} passed, ${failed} failed${lost ? (crashed ? ', crashed' : ', ran nothing') : ''}`,
+  )
+}
+
+async function testRust() {
+  const { ok, output } = await run('cargo', ['test', '--no-fail-fast', '--color', 'never'])
+  const counts = [...output.matchAll(/^test result: .*? (\d+) passed; (\d+) failed;/gm)]
+  return { passed: sum(counts, 1), failed: sum(counts, 2), crashed: !ok, output }
+}
+
+/** The core has to compile without JavaScript. */
+async function checkPlainRust() {
+  const { ok, output } = await run('cargo', ['check', '--no-default-features', '--color', 'never'])
+  return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, output }
+}
+
+async function testOnNode() {
+  const file = path.join(results, 'jest.json')
+  const jest = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js')
+  const { ok, output } = await run(process.execPath, [jest, '--ci', '--json', `--outputFile=${file}`])
+  if (!existsSync(file)) return { passed: 0, failed: 0, crashed: true, output }
+  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(readFileSync(file, 'utf8'))
+  return { passed: numPassedTests, failed: numFailedTests + numRuntimeErrorTestSuites, crashed: !ok, output }
+}
+
+async function testOnBun() {
+  const bun = await findBun()
+  if (!bun) return { passed: 0, failed: 0, crashed: true, output: 'No working Bun in node_modules' }
+  const file = path.join(results, 'bun.xml')
+  const args = ['test', '--timeout', '30000', '--reporter=junit', `--reporter-outfile=${file}`]
+  const files = readdirSync(path.join(root, '__test__')).filter((name) => name.endsWith('.test.js'))
+  // Without a file to run, Bun would look for tests everywhere.
+  if (files.length === 0) return { passed: 0, failed: 0, output: 'No tests in __test__' }
+  const { ok, output } = await run(bun, [...args, ...files.map((name) => `./__test__/${name}`)])
+  const [suites = ''] = existsSync(file) ? (readFileSync(file, 'utf8').match(/<testsuites [^>]*>/) ?? []) : []
+  const count = (name) => Number(suites.match(new RegExp(` ${name}="(\\d+)"`))?.[1] ?? 0)
+  // A file that could not be loaded is no test of the report, only an error of the summary.
+  const errors = Number(output.match(/^ *(\d+) errors?$/m)?.[1] ?? 0)
+  const passed = count('tests') - count('failures') - count('skipped')
+  return { passed, failed: count('failures') + errors, crashed: !ok, output }
+}
+
+/**
+ * Bun's package puts its program in place with an install script. Where npm runs none, the program is still in the package
+ * of the platform.
+ */
+async function findBun() {
+  const modules = path.join(root, 'node_modules')
+  const platforms = existsSync(path.join(modules, '@oven')) ? readdirSync(path.join(modules, '@oven')) : []
+  const places = ['bun', ...platforms.map((name) => `@oven/${name}`)]
+  for (const place of places) {
+    for (const name of ['bun', 'bun.exe']) {
+      const file = path.join(modules, place, 'bin', name)
+      if (existsSync(file) && (await run(file, ['--version'])).ok) return file
+    }
+  }
+  return null
+}
+
+function sum(matches, group) {
+  return matches.reduce((total, match) => total + Number(match[group]), 0)
+}

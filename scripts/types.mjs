@@ -1,0 +1,130 @@
+// The typings' tests: each program of __test__/types, compiled as each kind of consumer compiles it, and some claims
+// about the text of index.d.ts.
+
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { root, run } from './process.mjs'
+
+const programs = path.join(root, '__test__', 'types')
+const require = createRequire(import.meta.url)
+
+/** Kinds of consumers; the strict options that they share are in __test__/types/tsconfig.json. */
+const CONSUMERS = [
+  { name: 'modules', type: 'module', options: { module: 'nodenext', moduleResolution: 'nodenext' } },
+  { name: 'bundler', type: 'module', options: { module: 'esnext', moduleResolution: 'bundler' } },
+  {
+    name: 'commonjs',
+    type: 'commonjs',
+    // `import` cannot be written in CommonJS under verbatimModuleSyntax. With Node's types beside ours, for clashes.
+    options: {
+      module: 'nodenext',
+      moduleResolution: 'nodenext',
+      verbatimModuleSyntax: false,
+      types: ['node'],
+    },
+  },
+]
+
+/** Gives `{ passed, failed, output }`, the output for people who have to find out what failed. */
+export async function testTypes() {
+  const results = []
+  for (const consumer of CONSUMERS) results.push(...(await compile(consumer)))
+  results.push(...inspect(readFileSync(path.join(root, 'index.d.ts'), 'utf8')))
+  const failures = results.filter(({ problem }) => problem)
+  return {
+    passed: results.length - failures.length,
+    failed: failures.length,
+    output: failures.map(({ test, problem }) => `${test}\n${problem.replace(/^/gm, '  ')}`).join('\n\n'),
+  }
+}
+
+/** Compiles the programs in a package that has ours installed. */
+async function compile({ name, type, options }) {
+  const directory = path.join(root, 'target', 'types', name)
+  const installed = path.join(directory, 'node_modules', 'session-groups')
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(installed, { recursive: true })
+  for (const file of ['package.json', 'index.d.ts']) {
+    copyFileSync(path.join(root, file), path.join(installed, file))
+  }
+
+  const files = readdirSync(programs).filter((file) => /\.c?ts$/.test(file))
+  for (const file of files) copyFileSync(path.join(programs, file), path.join(directory, file))
+  // `import = require()` is nothing that a bundler's modules have.
+  const included = files.filter((file) => options.module === 'nodenext' || !file.endsWith('.cts'))
+  writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ name: `consumer-${name}`, type }))
+  writeFileSync(
+    path.join(directory, 'tsconfig.json'),
+    JSON.stringify({
+      extends: path.join(programs, 'tsconfig.json'),
+      compilerOptions: options,
+      files: included,
+      include: [],
+    }),
+  )
+
+  const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const args = [tsc, '--project', directory, '--pretty', 'false']
+  const { ok, output } = await run(process.execPath, args, { cwd: directory })
+  const errors = ok ? [] : (output.trim() || 'tsc failed').split(/\n(?!\s)/)
+  // What is wrong in no program (in the typings, in the options) is wrong for all.
+  const tests = included.filter((file) => file !== 'check.ts')
+  const common = errors.filter((error) => !tests.some((file) => error.startsWith(`${file}(`)))
+  return tests.map((file) => {
+    const own = errors.filter((error) => error.startsWith(`${file}(`))
+    return { test: `__test__/types/${file} (${name})`, problem: [...own, ...common].join('\n') }
+  })
+}
+
+/** What is exported as a type alone. The values are those of __test__/types/exports.ts. */
+const TYPES = `
+  BaseEvent BudgetConfig BudgetExceededEvent BudgetWarningEvent ConcurrencyConfig DependencyResolvedEvent
+  DependencyWaitingEvent GroupCompletedEvent GroupConfig GroupCreatedEvent GroupEvent GroupEventMap GroupEventType
+  GroupFailedEvent GroupFilter GroupPausedEvent GroupProgress GroupProgressEvent GroupRepository GroupResumedEvent
+  GroupSession GroupSessionCompletedEvent GroupSessionFailedEvent GroupSessionStartedEvent GroupSort GroupStartedEvent
+  GroupStatus RepositoryProblem SessionCompletedEvent SessionConfig SessionFailedEvent SessionGroup SessionProgress
+  SessionProgressEvent SessionStartedEvent SessionStatus TokenUsage`
+
+function inspect(text) {
+  const lines = text.split('\n')
+  const declared = [...text.matchAll(/^export (?:declare )?(interface|type|class|const|function) (\w+)/gm)]
+  const values = declared.filter(([, kind]) => /class|const|function/.test(kind)).map(([, , name]) => name)
+  const types = declared.map(([, , name]) => name).filter((name) => !values.includes(name))
+  return [
+    { test: 'index.d.ts documents every export and member', problem: undocumented(lines).join('\n') },
+    {
+      test: 'index.d.ts has no `any` and no enum',
+      problem: lines.filter((line) => !/^\s*(\*|\/)/.test(line) && /\bany\b|\benum\b/.test(line)).join('\n'),
+    },
+    {
+      test: 'index.d.ts exports the types that are documented, and no other',
+      problem: difference(types, TYPES.trim().split(/\s+/)),
+    },
+    { test: 'index.d.ts declares what the addon exports', problem: difference(values, addonExports()) },
+  ]
+}
+
+function addonExports() {
+  try {
+    return Object.keys(require('../index.js'))
+  } catch (error) {
+    return [`(${error.message})`]
+  }
+}
+
+function difference(actual, expected) {
+  const missing = expected.filter((name) => !actual.includes(name)).map((name) => `missing: ${name}`)
+  const unexpected = actual.filter((name) => !expected.includes(name)).map((name) => `unexpected: ${name}`)
+  return [...missing, ...new Set(unexpected)].join('\n')
+}
+
+/** Exports, and members of what is exported, that no comment stands above. */
+function undocumented(lines) {
+  let exported = false
+  return lines.filter((line, index) => {
+    if (/^\S/.test(line) && !/^[})*/]/.test(line)) exported = /^export (?!\{)/.test(line)
+    const opens = /^export (?!\{)/.test(line) || (exported && /^ {2}[\w[]/.test(line))
+    return opens && !/\*\/$/.test(lines[index - 1] ?? '')
+  })
+}
