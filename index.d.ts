@@ -1,4 +1,5 @@
-// What is declared here without `export` is for this file alone.
+// The first part of index.d.ts; the generator adds the classes, functions and constants, which use the interfaces that
+// seem unused here. What is declared without `export` is for that file alone.
 export {}
 
 /** Where a session stands. */
@@ -511,7 +512,10 @@ export interface GroupRepository {
    * @param changes The fields, or a synchronous function that makes them of the stored group. It is called again on
    *   the newer group when another writer came first; what it throws rejects the promise as it is.
    */
-  update(id: string, changes: GroupChanges | ((group: SessionGroup) => GroupChanges)): Promise<SessionGroup | null>
+  update(
+    id: string,
+    changes: GroupChanges | ((group: SessionGroup) => GroupChanges),
+  ): Promise<SessionGroup | null>
   /**
    * Merges fields into one session and sets the group's `updatedAt`; `false` when group or session is missing.
    * Rejects with `INVALID_ARGUMENT` for a change of the session's `id`, with `INVALID_GROUP` when the result would

@@ -196,7 +196,8 @@ impl Error {
     /// The group it is about, where it is about one.
     pub fn group_id(&self) -> Option<&str> {
         let id = match self {
-            Self::InvalidId { id, .. } => Some(id),
+            // Even an empty one: it is what was given.
+            Self::InvalidId { id, .. } => return Some(id),
             Self::InvalidGroup { group_id, .. }
             | Self::Corrupt { group_id, .. }
             | Self::Conflict { group_id, .. }

@@ -1,6 +1,5 @@
 //! The file store as a Rust program uses it: several writers, locks held elsewhere, what lies on the disk.
 
-
 #![allow(clippy::unwrap_used, reason = "a failing test panics")]
 use std::fs::{self, File};
 use std::path::Path;

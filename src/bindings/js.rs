@@ -100,13 +100,20 @@ pub fn call<'env>(
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), result) })
 }
 
-/// Turns a status into what was thrown, so that nothing stays pending behind our back.
+/// Turns a status into what was thrown, so that nothing stays pending behind our back. Node's status does not always
+/// tell that something was.
 fn caught(env: &Env, status: sys::napi_status) -> napi::Result<()> {
-    if status != sys::Status::napi_pending_exception {
+    if status == sys::Status::napi_ok {
+        return Ok(());
+    }
+    let mut pending = false;
+    // SAFETY: we are on the environment's thread.
+    checked(unsafe { sys::napi_is_exception_pending(env.raw(), &raw mut pending) })?;
+    if !pending {
         return checked(status);
     }
     let mut exception = ptr::null_mut();
-    // SAFETY: an exception is pending, as the status says.
+    // SAFETY: an exception is pending, as just asked.
     checked(unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &raw mut exception) })?;
     // SAFETY: the engine has just given us this value.
     let exception = unsafe { Unknown::from_raw_unchecked(env.raw(), exception) };

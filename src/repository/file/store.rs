@@ -16,7 +16,7 @@ use crate::repository::file::commit::{self, Commit, ConfirmedDirs, Durability};
 use crate::repository::file::dir::Dir;
 use crate::repository::file::locks::{self, Lock, Stripe};
 use crate::repository::file::queue::{Access, Pending, Reply, Task, Worker};
-use crate::repository::file::{layout, read, trash};
+use crate::repository::file::{layout, pool, read, trash};
 
 /// What all repositories on one base directory in this process share.
 pub struct Store {
@@ -211,9 +211,11 @@ impl Store {
                 *outcome = Err(error.clone());
             }
         }
+        // A deletion ends its batch.
+        let deletion = taken_out.and_then(|path| Some((outcomes.pop()?, path)));
         tell(outcomes);
-        if let Some(path) = taken_out {
-            trash::remove(&path);
+        if let Some(((reply, outcome), path)) = deletion {
+            remove_and_tell(path, reply, outcome);
         }
     }
 
@@ -262,10 +264,7 @@ impl Store {
             return reply.tell(Err(error));
         }
         match trash::take_out(&held.base, id, durability, &held.lock) {
-            Ok(path) => {
-                reply.tell(Ok(Written::Removed));
-                trash::remove(&path);
-            }
+            Ok(path) => remove_and_tell(path, reply, Ok(Written::Removed)),
             Err(error) => reply.tell(Err(error)),
         }
     }
@@ -275,6 +274,14 @@ fn tell(outcomes: Vec<(Reply, Result<Written>)>) {
     for (reply, outcome) in outcomes {
         reply.tell(outcome);
     }
+}
+
+/// Removes what was taken out, which may take its time and needs no lock, and then tells that it is gone.
+fn remove_and_tell(taken_out: PathBuf, reply: Reply, outcome: Result<Written>) {
+    pool::run(move || {
+        trash::remove(&taken_out);
+        reply.tell(outcome);
+    });
 }
 
 /// Whether an error says something of one group and nothing of the store.

@@ -1,0 +1,87 @@
+const util = require('node:util')
+const path = require('node:path')
+const { Worker } = require('node:worker_threads')
+const sg = require('..')
+const { rejection, root, runScript, thrown } = require('./helpers')
+
+const { SessionGroupsError } = sg
+
+test('an error is of a real class', () => {
+  const error = thrown(() => sg.calculateBudgetUsage('x', 1))
+  expect(error instanceof SessionGroupsError).toBe(true)
+  expect(util.types.isNativeError(error)).toBe(true)
+  expect(error.name).toBe('SessionGroupsError')
+  expect(String(error)).toBe(`SessionGroupsError: ${error.message}`)
+  expect(Object.keys(error).sort()).toEqual(['code', 'field'])
+  expect(util.types.isNativeError(SessionGroupsError.prototype)).toBe(false)
+})
+
+test('the class can be used and extended', () => {
+  const cause = new Error('below')
+  const error = new SessionGroupsError('busy', { code: 'LOCK_TIMEOUT', groupId: 'g', path: '/p', cause })
+  expect(error).toMatchObject({ message: 'busy', code: 'LOCK_TIMEOUT', groupId: 'g', path: '/p' })
+  expect(error.cause).toBe(cause)
+  expect('field' in error).toBe(false)
+  class Mine extends SessionGroupsError {}
+  expect(new Mine('x', { code: 'IO' }) instanceof SessionGroupsError).toBe(true)
+})
+
+test('a rejection is one, too', async () => {
+  expect(
+    (await rejection(new sg.InMemoryGroupRepository().findById('../x'))) instanceof SessionGroupsError,
+  ).toBe(true)
+})
+
+test('no argument at all rejects and never throws', async () => {
+  for (const repository of [new sg.InMemoryGroupRepository(), new sg.FileGroupRepository('/nowhere')]) {
+    for (const method of [
+      'findById',
+      'findByStatus',
+      'save',
+      'update',
+      'updateSession',
+      'delete',
+      'revision',
+    ]) {
+      const promise = repository[method]()
+      expect(typeof promise.then).toBe('function')
+      expect((await rejection(promise)) instanceof SessionGroupsError).toBe(true)
+    }
+  }
+})
+
+test('what getters throw becomes an error with its message', async () => {
+  const throwing = Object.defineProperty({}, 'limit', {
+    enumerable: true,
+    get: () => {
+      throw new Error('boo')
+    },
+  })
+  const repository = new sg.InMemoryGroupRepository()
+  for (const call of [() => repository.list(throwing), () => repository.update('g', throwing)]) {
+    expect((await rejection(call())).message).toContain('boo')
+  }
+})
+
+test('in worker threads each has its class', async () => {
+  const script = `const sg = require(${JSON.stringify(root)})
+    const { parentPort } = require('node:worker_threads')
+    new sg.InMemoryGroupRepository().findById('../x').catch((error) =>
+      parentPort.postMessage([error instanceof sg.SessionGroupsError, error instanceof Error, error.code]))`
+  const worker = new Worker(script, { eval: true })
+  const answer = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
+  expect(answer).toEqual([true, true, 'INVALID_ID'])
+  await worker.terminate()
+})
+
+test('everything can be imported by name', async () => {
+  const names = Object.keys(sg)
+  const file = path.join(root, 'index.js')
+  const script = `import(${JSON.stringify(file)}).then((all) => console.log(${JSON.stringify(names)}.every((name) => all[name] === sg[name]), Object.keys(all).filter((name) => name !== 'default' && name !== 'module.exports').length))`
+  expect((await runScript(script)).stdout).toBe(`true ${names.length}`)
+})
+
+test('another JSON of somebody else makes no difference', async () => {
+  const script = `JSON.parse = JSON.stringify = () => { throw new Error('not mine') }; console.log(sg.parseGroupEvent('{"type":"group_resumed","timestamp":"2026-01-01T00:00:00Z","groupId":"g","pendingSessions":1}').groupId)`
+  expect((await runScript(script)).stdout).toBe('g')
+})

@@ -1,0 +1,406 @@
+// What only the repository in files can do: what lies on the disk, and other processes.
+
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+const sg = require('..')
+const {
+  freshDir,
+  holdLocks,
+  makeGroup,
+  makeSession,
+  rejection,
+  root,
+  runScript,
+  thrown,
+} = require('./helpers')
+
+const group = makeGroup()
+const { id } = group
+const FAST = { durability: 'process' }
+const open = (dir, options = FAST) => new sg.FileGroupRepository(dir, options)
+const meta = (dir, name = id) => path.join(dir, name, 'meta.json')
+const mode = (file) => (fs.statSync(file).mode & 0o777).toString(8)
+const bun = () => path.join(root, 'node_modules', '.bin', 'bun')
+const node = () => (process.versions.bun ? 'node' : process.execPath)
+
+/** Writes a file as another tool would. */
+const plant = (dir, text, name = id) => {
+  fs.mkdirSync(path.dirname(meta(dir, name)), { recursive: true })
+  fs.writeFileSync(meta(dir, name), text)
+}
+
+describe('on the disk', () => {
+  test('a group is what JSON.stringify prints', async () => {
+    const dir = freshDir()
+    const tricky = makeGroup({ a: [1e21, 0.1, 10, [], {}, '\u2028 😀 \ud800'], sessions: [], b: { c: [{}] } })
+    await open(dir).save(tricky)
+    expect(fs.readFileSync(meta(dir), 'utf8')).toBe(JSON.stringify(tricky, null, 2))
+    await open(dir).save(group)
+    await open(dir).updateSession(id, '002-web', { cost: 0.1, x: { y: [1, 'a\nb'] } })
+    const updated = await open(dir).update(id, { 7: 'an index comes first', last: [{ z: 1 }] })
+    expect(fs.readFileSync(meta(dir), 'utf8')).toBe(JSON.stringify(updated, null, 2))
+  })
+
+  test('directories and files are private, and sessions has its place', async () => {
+    const dir = path.join(freshDir(), 'a', 'b')
+    await open(dir).save(group)
+    await open(dir).save(makeGroup({ id: 'other' }))
+    await open(dir).delete('other')
+    for (const name of ['..', '.', id, `${id}/sessions`, '.locks', '.trash'])
+      expect(mode(path.join(dir, name))).toBe('700')
+    for (const name of [`${id}/meta.json`, '.locks/00', '.locks/3f'])
+      expect(mode(path.join(dir, name))).toBe('600')
+    expect(fs.readdirSync(path.join(dir, id)).sort()).toEqual(['meta.json', 'sessions'])
+    expect(
+      fs
+        .readdirSync(dir)
+        .filter((name) => name.startsWith('.'))
+        .sort(),
+    ).toEqual(['.locks', '.trash'])
+  })
+
+  test('nothing is created before the first write, nor by one that is refused', async () => {
+    const dir = path.join(freshDir(), 'store')
+    const repository = open(dir)
+    expect(await repository.findById(id)).toBe(null)
+    expect(await repository.list()).toEqual([])
+    expect(await repository.count()).toBe(0)
+    expect(await repository.verify()).toEqual([])
+    expect(await repository.update(id, { name: 'x' })).toBe(null)
+    expect(await repository.updateSession(id, 's', { cost: 1 })).toBe(false)
+    expect(await repository.delete(id)).toBe(false)
+    expect((await rejection(repository.save(makeGroup({ status: 'bogus' })))).code).toBe('INVALID_GROUP')
+    expect(fs.existsSync(dir)).toBe(false)
+  })
+
+  test('the same bytes again are not written', async () => {
+    const dir = freshDir()
+    await open(dir).save(group)
+    const { ino } = fs.statSync(meta(dir))
+    await open(dir, { durability: 'full' }).save(group)
+    expect(fs.statSync(meta(dir)).ino).toBe(ino)
+  })
+
+  test('a group that is deleted is gone with all under it', async () => {
+    const dir = freshDir()
+    await open(dir).save(group)
+    fs.mkdirSync(path.join(dir, id, 'sessions', 'logs'))
+    fs.symlinkSync(os.tmpdir(), path.join(dir, id, 'sessions', 'logs', 'link'))
+    expect(await open(dir).delete(id)).toBe(true)
+    expect(fs.existsSync(path.join(dir, id))).toBe(false)
+    expect(fs.existsSync(os.tmpdir())).toBe(true)
+  })
+
+  test('what is not the groups is left alone', async () => {
+    const dir = freshDir()
+    fs.mkdirSync(path.join(dir, 'no-group'))
+    fs.writeFileSync(path.join(dir, 'README'), 'x')
+    await open(dir).save(group)
+    expect(await open(dir).findById('no-group')).toBe(null)
+    expect(await open(dir).delete('no-group')).toBe(false)
+    expect((await open(dir).list()).map((found) => found.id)).toEqual([id])
+    expect(fs.readdirSync(dir).sort()).toEqual(['.locks', id, 'README', 'no-group'])
+  })
+
+  test('a relative directory is resolved when the repository is made', async () => {
+    const dir = freshDir()
+    const script = `process.chdir(process.env.DIR); const r = new sg.FileGroupRepository('store'); process.chdir('/'); r.save(${JSON.stringify(group)}).then(() => console.log('saved'))`
+    expect((await runScript(script, { env: { DIR: dir } })).stdout).toBe('saved')
+    expect(fs.existsSync(meta(path.join(dir, 'store')))).toBe(true)
+  })
+
+  test('the default directory is in the home directory', async () => {
+    const home = freshDir()
+    const script = `new sg.FileGroupRepository().save(${JSON.stringify(group)}).then(() => console.log('saved'))`
+    expect((await runScript(script, { env: { HOME: home } })).stdout).toBe('saved')
+    expect(fs.existsSync(meta(path.join(home, '.local/claude-code-agent/session-groups')))).toBe(true)
+  })
+})
+
+describe('what other tools wrote', () => {
+  test('is read as what it means today', async () => {
+    const dir = freshDir()
+    const session = makeSession({ status: 'in_progress' })
+    delete session.dependsOn
+    plant(dir, JSON.stringify(makeGroup({ status: 'in_progress', sessions: [session] })))
+    const found = await open(dir).findById(id)
+    expect(found).toEqual(makeGroup({ status: 'running', sessions: [makeSession({ status: 'active' })] }))
+    expect(await open(dir).count({ status: 'running' })).toBe(1)
+    expect((await open(dir).update(id, { name: 'New' })).sessions[0].dependsOn).toEqual([])
+    expect(await open(dir).verify()).toEqual([])
+  })
+
+  test('keeps the bytes of every value nobody changes', async () => {
+    const dir = freshDir()
+    const numbers = '[1.0,1e3,12345678901234567890,-0,1E-7,"\\u00e9\\/"]'
+    plant(dir, JSON.stringify(group).replace('{', `{"numbers":${numbers},`))
+    const before = await open(dir).revision(id)
+    await open(dir).updateSession(id, '001-api', { cost: 1 })
+    await open(dir).update(id, { name: 'New' })
+    const text = fs.readFileSync(meta(dir), 'utf8')
+    expect(text.replace(/\s/g, '')).toContain(`"numbers":${numbers}`)
+    expect(await open(dir).revision(id)).not.toBe(before)
+  })
+
+  const CORRUPT = [
+    ['nothing', '', /line 1 column 0/],
+    ['half a file', JSON.stringify(group, null, 2).slice(0, 200), /line \d+ column \d+/],
+    ['no JSON', 'hello', /line 1 column 1/],
+    ['another JSON', '[]', /line 1/],
+    [
+      'a wrong field',
+      JSON.stringify(makeGroup({ status: 'bogus' }), null, 2),
+      /status must be one of .* at line 5 column 13/,
+    ],
+    ['a key twice', JSON.stringify(group).replace('{', '{"name":"x",'), /name is there twice/],
+    [
+      'deep nesting',
+      JSON.stringify(group).replace('{', `{"x":${'['.repeat(1e5)}${']'.repeat(1e5)},`),
+      /1,000 levels/,
+    ],
+    ['no UTF-8', Buffer.from([0x7b, 0xff]), /UTF-8 from byte 1 on/],
+  ]
+
+  test.each(CORRUPT)(
+    '%s is corrupt: found, left as it is, and the reason for nothing else',
+    async (_, text, message) => {
+      const dir = freshDir()
+      const repository = open(dir)
+      await repository.save(makeGroup({ id: 'good' }))
+      plant(dir, text)
+      const corrupt = { code: 'CORRUPT', groupId: id, path: meta(dir) }
+      for (const call of [
+        () => repository.findById(id),
+        () => repository.revision(id),
+        () => repository.save(group),
+        () => repository.save(group, { ifAbsent: true }),
+        () => repository.update(id, { name: 'x' }),
+        () => repository.update(id, () => ({ name: 'x' })),
+        () => repository.updateSession(id, '001-api', { cost: 1 }),
+        () => repository.delete(id, { ifRevision: 'x' }),
+      ]) {
+        const error = await rejection(call())
+        expect(error).toMatchObject(corrupt)
+        expect(error.message).toMatch(message)
+      }
+      expect(fs.readFileSync(meta(dir))).toEqual(Buffer.from(text))
+      expect((await repository.list()).map((found) => found.id)).toEqual(['good'])
+      expect(await repository.count()).toBe(1)
+      expect(await repository.verify()).toMatchObject([{ id, path: meta(dir), kind: 'corrupt' }])
+      expect(await repository.delete(id)).toBe(true)
+      expect(await repository.verify()).toEqual([])
+      await repository.save(group)
+    },
+  )
+
+  test('a file under the wrong name is a mismatch', async () => {
+    const dir = freshDir()
+    plant(dir, JSON.stringify(makeGroup({ id: 'another' })))
+    expect(await rejection(open(dir).findById(id))).toMatchObject({ code: 'CORRUPT', field: 'id' })
+    expect(await open(dir).verify()).toMatchObject([{ id, kind: 'id_mismatch' }])
+  })
+
+  test('a newer version can be read, not written', async () => {
+    const dir = freshDir()
+    const newer = makeGroup({ schemaVersion: 2 })
+    plant(dir, JSON.stringify(newer))
+    expect(await open(dir).findById(id)).toEqual(newer)
+    expect((await open(dir).list()).length).toBe(1)
+    for (const call of [
+      () => open(dir).save(group),
+      () => open(dir).update(id, { name: 'x' }),
+      () => open(dir).updateSession(id, '001-api', { cost: 1 }),
+    ]) {
+      expect(await rejection(call())).toMatchObject({ code: 'NEWER_SCHEMA', groupId: id, path: meta(dir) })
+    }
+    plant(dir, JSON.stringify({ schemaVersion: 3, id, shape: 'new' }))
+    expect((await rejection(open(dir).findById(id))).code).toBe('NEWER_SCHEMA')
+    expect(await open(dir).verify()).toMatchObject([{ id, kind: 'newer_schema' }])
+  })
+
+  test('links, pipes and directories in place of files are not followed and do not block', async () => {
+    const dir = freshDir()
+    const elsewhere = freshDir()
+    await open(elsewhere).save(group)
+    fs.mkdirSync(path.join(dir, id), { recursive: true })
+    fs.symlinkSync(meta(elsewhere), meta(dir))
+    fs.symlinkSync(path.join(elsewhere, id), path.join(dir, 'linked'))
+    fs.mkdirSync(path.join(dir, 'directory', 'meta.json'), { recursive: true })
+    fs.writeFileSync(path.join(dir, 'file'), 'x')
+    fs.mkdirSync(path.join(dir, 'pipe'))
+    require('node:child_process').execFileSync('mkfifo', [meta(dir, 'pipe')])
+    for (const name of [id, 'linked', 'directory', 'file', 'pipe']) {
+      expect(await rejection(open(dir).findById(name))).toMatchObject({ code: 'CORRUPT', groupId: name })
+      expect((await rejection(open(dir).save(makeGroup({ id: name })))).code).toBe('CORRUPT')
+    }
+    expect((await open(dir).verify()).map(({ kind }) => kind)).toEqual(Array(5).fill('corrupt'))
+    for (const name of [id, 'linked', 'directory', 'file', 'pipe'])
+      expect(await open(dir).delete(name)).toBe(true)
+    expect(await open(elsewhere).findById(id)).toEqual(group)
+  })
+
+  test('leftovers are told', async () => {
+    const dir = freshDir()
+    await open(dir).save(group)
+    fs.mkdirSync(path.join(dir, 'empty'))
+    fs.mkdirSync(path.join(dir, '.trash', 'x'), { recursive: true })
+    fs.writeFileSync(path.join(dir, id, '.meta.json.1.tmp'), '')
+    const problems = await open(dir).verify()
+    expect(problems.every(({ kind, message }) => kind === 'leftover' && message.length > 10)).toBe(true)
+    expect(problems.map((problem) => problem.path).sort()).toEqual(
+      [path.join(dir, '.trash', 'x'), path.join(dir, id, '.meta.json.1.tmp'), path.join(dir, 'empty')].sort(),
+    )
+  })
+})
+
+describe('what the disk refuses', () => {
+  test('a base directory that everyone may write to is not used', async () => {
+    const dir = freshDir()
+    await open(dir).save(group)
+    fs.chmodSync(dir, 0o777)
+    for (const call of [() => open(dir).findById(id), () => open(dir).list(), () => open(dir).save(group)]) {
+      const error = await rejection(call())
+      expect(error).toMatchObject({ code: 'INSECURE_STORE', path: dir })
+      expect(error.message).toContain('chmod o-w')
+    }
+    fs.chmodSync(dir, 0o755)
+    expect(await open(dir).findById(id)).toEqual(group)
+  })
+
+  test('a base that is a file is an error, and the file stays', async () => {
+    const file = path.join(freshDir(), 'file')
+    fs.writeFileSync(file, 'x')
+    expect(await rejection(open(file).findById(id))).toMatchObject({ code: 'IO', path: file })
+    expect(await rejection(open(file).save(group))).toMatchObject({ code: 'NOT_COMMITTED', path: file })
+    expect(fs.readFileSync(file, 'utf8')).toBe('x')
+  })
+
+  test('a group that cannot be written is left as it was', async () => {
+    const dir = freshDir()
+    plant(dir, JSON.stringify(group))
+    fs.writeFileSync(path.join(dir, '.locks'), 'no directory')
+    const refusal = { code: 'NOT_COMMITTED', groupId: id, path: path.join(dir, '.locks') }
+    for (const call of [
+      () => open(dir).save(makeGroup({ name: 'New' })),
+      () => open(dir).update(id, { name: 'New' }),
+      () => open(dir).delete(id),
+    ]) {
+      expect(await rejection(call())).toMatchObject(refusal)
+    }
+    expect(fs.readFileSync(meta(dir), 'utf8')).toBe(JSON.stringify(group))
+  })
+
+  test('options and paths that make no sense are refused', () => {
+    for (const [args, field] of [
+      [[5], 'baseDir'],
+      [[null], 'baseDir'],
+      [[''], 'baseDir'],
+      [['a\0b'], 'baseDir'],
+      [['x', null], 'options'],
+      [['x', { durability: 'none' }], 'durability'],
+      [['x', { lockTimeoutMs: -1 }], 'lockTimeoutMs'],
+      [['x', { lockTimeoutMs: Number.NaN }], 'lockTimeoutMs'],
+      [['x', { lockTimeoutMs: '5' }], 'lockTimeoutMs'],
+      [['x', { fsync: false }], 'fsync'],
+    ]) {
+      expect(thrown(() => new sg.FileGroupRepository(...args))).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        field,
+      })
+    }
+    open(freshDir(), { durability: undefined, lockTimeoutMs: undefined })
+  })
+})
+
+describe('several writers', () => {
+  const COUNT = `const r = new sg.FileGroupRepository(process.env.DIR, { lockTimeoutMs: 60000 });
+    const add = (g) => ({ count: (g.count ?? 0) + 1 });
+    (async () => { for (let i = 0; i < 20; i++) await Promise.all([r.update('${id}', add), r.updateSession('${id}', '001-api', { ['p' + process.pid + '_' + i]: i })]); console.log('done') })()`
+
+  test('in processes of Node and Bun lose no update', async () => {
+    const dir = freshDir()
+    await open(dir).save(group)
+    const env = { DIR: dir }
+    const runs = [node(), bun(), node(), bun()].map((program) => runScript(COUNT, { program, env }))
+    for (const run of await Promise.all(runs)) expect(run).toMatchObject({ code: 0, stdout: 'done' })
+    const found = await open(dir).findById(id)
+    expect(found.count).toBe(80)
+    expect(
+      Object.keys(found.sessions[0]).filter((key) => key.startsWith('p') && key.includes('_')).length,
+    ).toBe(80)
+  }, 60_000)
+
+  test('of several repositories on one directory lose no update', async () => {
+    const dir = freshDir()
+    await open(dir).save(group)
+    const repositories = [
+      open(dir),
+      open(dir, {}),
+      open(`${dir}/.`),
+      open(path.join(dir, '..', path.basename(dir))),
+    ]
+    await Promise.all(
+      Array.from({ length: 40 }, (_, index) =>
+        repositories[index % 4].update(id, (found) => ({ count: (found.count ?? 0) + 1 })),
+      ),
+    )
+    expect((await open(dir).findById(id)).count).toBe(40)
+  })
+
+  test('wait for a lock held elsewhere without stopping anything else', async () => {
+    const dir = freshDir()
+    const other = freshDir()
+    const repository = open(dir, { durability: 'process', lockTimeoutMs: 100 })
+    await repository.save(group)
+    const free = await holdLocks(dir)
+    const patient = open(dir, { lockTimeoutMs: 60_000 }).update(id, { name: 'at last' })
+    const waiting = Array.from({ length: 20 }, (_, index) =>
+      rejection(repository.update(id, { name: `${index}` })),
+    )
+    expect((await repository.findById(id)).name).toBe('Logging')
+    expect(await repository.count()).toBe(1)
+    await open(other).save(group)
+    for (const error of await Promise.all(waiting)) {
+      expect(error).toMatchObject({ code: 'LOCK_TIMEOUT', groupId: id })
+      expect(error.message).toContain('lockTimeoutMs')
+    }
+    await free()
+    expect((await patient).name).toBe('at last')
+  })
+
+  test('an updating function that always comes second gives up in time', async () => {
+    const dir = freshDir()
+    await open(dir).save(group)
+    const busy = open(dir, { durability: 'process', lockTimeoutMs: 50 })
+    const file = meta(dir)
+    let calls = 0
+    const error = await rejection(
+      busy.update(id, () => {
+        calls += 1
+        fs.writeFileSync(file, JSON.stringify(makeGroup({ name: `${calls}` })))
+        return { description: 'never' }
+      }),
+    )
+    expect(error.code).toBe('LOCK_TIMEOUT')
+    expect(calls).toBeGreaterThan(1)
+    expect('description' in (await busy.findById(id))).toBe(false)
+  })
+
+  test('order is kept for one caller', async () => {
+    const repository = open(freshDir())
+    const all = [repository.save(group)]
+    for (let index = 0; index < 50; index++) all.push(repository.update(id, { name: `${index}` }))
+    all.push(
+      repository.delete(id),
+      repository.update(id, { name: 'gone' }),
+      repository.save(makeGroup({ name: 'again' })),
+    )
+    const results = await Promise.all(all)
+    expect(results.slice(1, 51).map(({ name }) => name)).toEqual(
+      Array.from({ length: 50 }, (_, index) => `${index}`),
+    )
+    expect(results.slice(51)).toEqual([true, null, undefined])
+    expect((await repository.findById(id)).name).toBe('again')
+  })
+})
