@@ -545,10 +545,8 @@ export interface GroupRepository {
   verify(): Promise<readonly RepositoryProblem[]>
 }
 
-/** Checked against the contract by the compiler. */
+// The methods of the classes: merged with the generated declarations, and held against the interface by the compiler.
 export interface FileGroupRepository extends GroupRepository {}
-
-/** Checked against the contract by the compiler. */
 export interface InMemoryGroupRepository extends GroupRepository {}
 
 /**

@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// What every fallible function of this crate returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// A failure. [`Error::code`] says which one of the contract's it is.
+/// A failure. [`Error::code`] says which one it is.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// An argument of the wrong type or range.

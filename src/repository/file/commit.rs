@@ -32,6 +32,11 @@ impl ConfirmedDirs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id) == Some(&inode)
     }
 
+    /// Forgets a group that is gone.
+    pub fn forget(&self, id: &GroupId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
     fn insert(&self, id: &GroupId, inode: u64) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), inode);
     }

@@ -199,9 +199,7 @@ impl Store {
         let commit = Commit { base: &held.base, id, durability, confirmed: &self.confirmed };
         let committed = match (&bytes, &stored.bytes) {
             (None, None) => Ok(()),
-            (None, Some(_)) => {
-                trash::take_out(&held.base, id, durability, &held.lock).map(|path| taken_out = Some(path))
-            }
+            (None, Some(_)) => self.take_out(id, durability, held).map(|path| taken_out = Some(path)),
             (Some(new), Some(old)) if new == old => commit.confirm(&held.lock),
             (Some(new), _) => commit.put(new, &held.lock),
         };
@@ -217,6 +215,12 @@ impl Store {
         if let Some(((reply, outcome), path)) = deletion {
             remove_and_tell(path, reply, outcome);
         }
+    }
+
+    fn take_out(&self, id: &GroupId, durability: Durability, held: &Held) -> Result<PathBuf> {
+        self.confirmed.forget(id);
+        self.swept.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        trash::take_out(&held.base, id, durability, &held.lock)
     }
 
     /// What a task comes to, and the text to store for it.
@@ -263,7 +267,7 @@ impl Store {
         {
             return reply.tell(Err(error));
         }
-        match trash::take_out(&held.base, id, durability, &held.lock) {
+        match self.take_out(id, durability, held) {
             Ok(path) => remove_and_tell(path, reply, Ok(Written::Removed)),
             Err(error) => reply.tell(Err(error)),
         }
