@@ -546,7 +546,11 @@ export interface GroupRepository {
 }
 
 // The methods of the classes: merged with the generated declarations, and held against the interface by the compiler.
+
+/** A {@link GroupRepository} on files. */
 export interface FileGroupRepository extends GroupRepository {}
+
+/** A {@link GroupRepository} in memory. */
 export interface InMemoryGroupRepository extends GroupRepository {}
 
 /**

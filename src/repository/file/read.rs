@@ -12,22 +12,24 @@ use crate::repository::file::layout::{LARGEST_FILE, META};
 
 /// The base directory, checked; `None` when it is not there, as before the first write.
 pub fn open_base(path: &Path) -> Result<Option<Dir>> {
-    let failed = |source: io::Error| Error::Io {
-        group_id: None,
-        path: path.to_owned(),
-        action: "opening",
-        source: source.into(),
-    };
     let base = match Dir::open(path) {
         Ok(base) => base,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
+        Err(error) => return Err(cannot_open(path, error)),
     };
-    let mode = base.metadata().map_err(failed)?.mode() & 0o7777;
-    if mode & 0o002 == 0 {
-        return Ok(Some(base));
-    }
-    Err(Error::InsecureStore { path: path.to_owned(), mode })
+    check_base(&base)?;
+    Ok(Some(base))
+}
+
+/// Refuses a base directory that everyone may write to.
+pub fn check_base(base: &Dir) -> Result<()> {
+    let path = base.path();
+    let mode = base.metadata().map_err(|error| cannot_open(path, error))?.mode() & 0o7777;
+    if mode & 0o002 == 0 { Ok(()) } else { Err(Error::InsecureStore { path: path.to_owned(), mode }) }
+}
+
+fn cannot_open(path: &Path, source: io::Error) -> Error {
+    Error::Io { group_id: None, path: path.to_owned(), action: "opening", source: source.into() }
 }
 
 /// The stored group; `None` when there is none. Fails with `CORRUPT`, `NEWER_SCHEMA` or `IO`.

@@ -123,6 +123,10 @@ impl Worker for Store {
             trash::sweep_group(&held.base, id, &held.lock);
             trash::sweep(&held.base);
         }
+        // Again for each batch: a lock is held over several.
+        if let Err(error) = read::check_base(&held.base) {
+            return tell(batch.into_iter().map(|pending| (pending.reply, Err(error.clone()))).collect());
+        }
         match Stored::read(&held.base, id) {
             Ok(stored) => self.write_together(id, &stored, batch, held),
             Err(_) => {
