@@ -142,6 +142,26 @@ fn a_lock_held_elsewhere_stops_only_its_writers() {
 }
 
 #[test]
+fn a_timeout_of_zero_still_tries_once() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 0);
+    repository.save(group("g"), Condition::None).unwrap();
+    let held = hold_all_locks(base.path());
+    assert_eq!(repository.update(&id("g"), changes("{}")).unwrap_err().code(), "LOCK_TIMEOUT");
+    drop(held);
+    assert!(repository.update(&id("g"), changes("{}")).unwrap().is_some());
+}
+
+#[test]
+fn a_base_with_dots_is_the_directory_it_names() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(&base.path().join("none/../a/./b"), 1_000);
+    repository.save(group("g"), Condition::None).unwrap();
+    assert!(base.path().join("a/b/g/meta.json").is_file());
+    assert!(!base.path().join("none").exists());
+}
+
+#[test]
 fn nothing_is_made_before_the_first_write() {
     let parent = tempfile::tempdir().unwrap();
     let base = parent.path().join("a/b");

@@ -150,19 +150,26 @@ impl Commit<'_> {
     }
 }
 
-/// The base directory, made when it is not there, every new directory's entry confirmed by the disk.
-pub fn make_base(path: &Path, durability: Durability) -> io::Result<()> {
+/// Makes the base directory and the directories above it that are not there.
+pub fn make_base(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    let Some(parent) = path.parent() else {
-        return Ok(());
-    };
-    make_base(parent, durability)?;
-    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidInput, "the path does not end in a name of valid Unicode")
-    })?;
-    let parent = Dir::open(parent)?;
-    parent.make_dir(name)?;
-    if durability == Durability::Full { parent.sync() } else { Ok(()) }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    make_base(parent)?;
+    let name = name.to_str().ok_or(io::ErrorKind::InvalidInput)?;
+    Dir::open(parent)?.make_dir(name).map(drop)
+}
+
+/// Waits until the disk has the base directory and those above it, whoever made them: a process that made one may have
+/// died before it could see to that.
+pub fn confirm_base(path: &Path) -> io::Result<()> {
+    for above in path.ancestors().skip(1) {
+        match Dir::open(above).and_then(|above| above.sync()) {
+            // Not ours, so we have not made anything in it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            confirmed => confirmed?,
+        }
+    }
+    Ok(())
 }

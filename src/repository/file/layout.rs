@@ -1,6 +1,6 @@
 //! Where things lie in a store: `{base}/{id}/meta.json`, and what begins with a dot, where no id can be.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result};
 
@@ -37,8 +37,18 @@ pub fn default_base() -> Result<PathBuf> {
     Ok(home.join(".local/claude-code-agent/session-groups"))
 }
 
-/// The base directory as an absolute path, so that a later change of directory does not move the store.
+/// The base directory as an absolute path without `.` and `..`, as `path.resolve` makes it, so that a later change of
+/// directory does not move the store.
 pub fn absolute(base: &Path) -> Result<PathBuf> {
-    std::path::absolute(base)
-        .map_err(|source| Error::argument("baseDir", format!("must be a path, but {source}")))
+    let absolute = std::path::absolute(base)
+        .map_err(|source| Error::argument("baseDir", format!("must be a path, but {source}")))?;
+    let mut resolved = PathBuf::new();
+    for component in absolute.components() {
+        if component == Component::ParentDir {
+            resolved.pop();
+        } else {
+            resolved.push(component);
+        }
+    }
+    Ok(resolved)
 }

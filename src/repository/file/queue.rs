@@ -182,7 +182,6 @@ impl<W: Worker> Queue<W> {
 
     /// When to come again, and how long to pause then; `None` when nothing waits any more.
     fn serve_while_held(&self, stripe: Stripe, pause: Duration) -> Option<(Duration, Duration)> {
-        self.expire(stripe);
         self.check(stripe);
         let lock = {
             let Some(first) = self.take_first(stripe) else {
@@ -199,6 +198,7 @@ impl<W: Worker> Queue<W> {
                 }
                 Ok(Access::Busy) => {
                     self.put_back(stripe, first);
+                    self.expire(stripe);
                     return Some((jittered(pause), (pause * 2).min(LONGEST_PAUSE)));
                 }
                 Err(error) => {

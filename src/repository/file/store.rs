@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ use crate::repository::file::{layout, pool, read, trash};
 /// What all repositories on one base directory in this process share.
 pub struct Store {
     base: PathBuf,
+    /// Whether the disk is known to have the base directory itself.
+    base_is_confirmed: AtomicBool,
     confirmed: ConfirmedDirs,
     /// When a group's leftovers were last looked for.
     swept: Mutex<HashMap<GroupId, Instant>>,
@@ -29,7 +32,12 @@ pub struct Store {
 impl Store {
     /// The store under a base directory, which need not be there.
     pub fn new(base: PathBuf) -> Self {
-        Self { base, confirmed: ConfirmedDirs::default(), swept: Mutex::default() }
+        Self {
+            base,
+            base_is_confirmed: AtomicBool::new(false),
+            confirmed: ConfirmedDirs::default(),
+            swept: Mutex::default(),
+        }
     }
 
     /// Where it lies.
@@ -75,11 +83,17 @@ impl Store {
             action: "making",
             source: source.into(),
         };
-        if let Some(base) = read::open_base(&self.base)? {
-            return Ok(base);
+        let mut base = read::open_base(&self.base)?;
+        if base.is_none() {
+            self.base_is_confirmed.store(false, Ordering::Relaxed);
+            commit::make_base(&self.base).map_err(refused)?;
+            base = read::open_base(&self.base)?;
         }
-        commit::make_base(&self.base, durability).map_err(refused)?;
-        read::open_base(&self.base)?.ok_or_else(|| refused(std::io::ErrorKind::NotFound.into()))
+        if durability == Durability::Full && !self.base_is_confirmed.load(Ordering::Relaxed) {
+            commit::confirm_base(&self.base).map_err(refused)?;
+            self.base_is_confirmed.store(true, Ordering::Relaxed);
+        }
+        base.ok_or_else(|| refused(std::io::ErrorKind::NotFound.into()))
     }
 
     /// Whether leftovers of a group have not been looked for in the last hour.
