@@ -19,11 +19,18 @@ static POOL: LazyLock<Pool> = LazyLock::new(|| Pool {
 
 /// Runs a job on one of the threads, as soon as one is free.
 pub fn run(job: impl FnOnce() + Send + 'static) {
+    if cfg!(feature = "test-one-thread") {
+        return job();
+    }
     POOL.add(|state| state.ready.push_back(Box::new(job)));
 }
 
 /// Runs a job on one of the threads, not before a time has passed.
 pub fn run_later(delay: Duration, job: impl FnOnce() + Send + 'static) {
+    if cfg!(feature = "test-one-thread") {
+        thread::sleep(delay);
+        return job();
+    }
     let later = Later { at: Instant::now() + delay, job: Box::new(job) };
     POOL.add(|state| state.later.push(later));
 }

@@ -1,0 +1,144 @@
+// Every system call of every operation fails once, in every way, or is the last one of its process. Whatever the
+// operation then says of itself must be true, and the store must be whole.
+
+import { execFile } from 'node:child_process'
+import { cpSync, readFileSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { createGroup, FileGroupRepository, mustBeWhole, stateOf, withDir } from './store.mjs'
+
+const run = promisify(execFile)
+
+/** The operations, what is stored before them and, once they are acknowledged, after. */
+const OPERATIONS = [
+  { operation: 'save', before: 'absent', after: 'new' },
+  { operation: 'save', before: 'old', after: 'new' },
+  { operation: 'update', before: 'old', after: 'new' },
+  { operation: 'update-session', before: 'old', after: 'new' },
+  { operation: 'delete', before: 'old', after: 'absent' },
+  { operation: 'find', before: 'old', after: 'old' },
+  { operation: 'list', before: 'old', after: 'old' },
+]
+const ERRORS = ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EMFILE']
+const FAULTS = ['signal=KILL', ...ERRORS.map((error) => `error=${error}`)]
+
+/** Calls that have nothing to do with files. */
+const OTHERS = [
+  'getrandom',
+  'mmap',
+  'munmap',
+  'brk',
+  'sigaltstack',
+  'exit_group',
+  'futex',
+  'rt_sigaction',
+  'mprotect',
+]
+
+/** What an operation may say, and what must then be stored. */
+function allowedStates(said, { before, after }) {
+  if (said === 'acknowledged' || said === 'NOT_DURABLE') return [after]
+  if (said === 'NOT_COMMITTED') return [before]
+  if (said === 'IO' && before === after) return [before]
+  return said === '' ? [before, after] : []
+}
+
+export async function testSystemCalls(driver, { every }) {
+  return withDir(async (dir) => {
+    let points = 0
+    const failures = []
+    for (const operation of OPERATIONS) {
+      const store = path.join(dir, `${operation.operation}-${operation.before}`)
+      if (operation.before === 'old') await new FileGroupRepository(store).save(createGroup('old'))
+      const calls = await trace(driver, operation, store, dir)
+      failures.push(...wrongOrder(operation, calls))
+      for (const call of calls) {
+        const faults = call.name === 'write' ? [...FAULTS, 'retval=100'] : FAULTS
+        for (const fault of faults) {
+          points += 1
+          if (points % every !== 0) continue
+          const failure = await inject(driver, operation, store, dir, call, fault)
+          if (failure)
+            failures.push(`${operation.operation} (${operation.before}), ${call.text}, ${fault}: ${failure}`)
+        }
+      }
+    }
+    return { passed: Math.floor(points / every) - failures.length, failures }
+  })
+}
+
+/** A copy of the store as it was before the operation. */
+function copyOf(store, { before }, dir) {
+  const base = path.join(dir, 'base')
+  rmSync(base, { recursive: true, force: true })
+  if (before === 'old') cpSync(store, base, { recursive: true })
+  return base
+}
+
+/** The system calls of an undisturbed operation, each with its number among those of its name. */
+async function trace(driver, operation, store, dir) {
+  const base = copyOf(store, operation, dir)
+  const log = path.join(dir, 'trace')
+  const { stdout } = await run('strace', ['-o', log, driver, base, operation.operation])
+  if (stdout !== 'begin\nacknowledged\n') throw new Error(`${operation.operation} said ${stdout}`)
+  const counts = new Map()
+  const calls = []
+  let begun = false
+  for (const text of readFileSync(log, 'utf8').split('\n')) {
+    const name = text.match(/^(\w+)\(/)?.[1]
+    if (name === undefined) continue
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+    if (text.startsWith('write(1, "acknowledged')) calls.push({ name: 'acknowledged', text })
+    else if (begun && !OTHERS.includes(name)) calls.push({ name, number: counts.get(name), text })
+    if (text.startsWith('write(1, "begin')) begun = true
+  }
+  return calls
+}
+
+/** What is stored is confirmed by the disk before it is renamed, and the rename before it is acknowledged. */
+function wrongOrder({ operation, before }, calls) {
+  const steps = calls.flatMap(({ name, text }) => {
+    if (name === 'openat' && text.includes('O_EXCL'))
+      return text.includes('O_NOFOLLOW') ? ['create'] : ['follows links']
+    if (name === 'write') return ['write']
+    if (name === 'fsync') return ['sync']
+    if (name === 'renameat') return ['rename']
+    return name === 'acknowledged' ? ['acknowledge'] : []
+  })
+  const found = steps.join(' ')
+  const expected = {
+    save: /(sync )+create write sync rename sync acknowledge$/,
+    update: /(sync )+create write sync rename sync acknowledge$/,
+    'update-session': /(sync )+create write sync rename sync acknowledge$/,
+    delete: /^(sync )+rename sync sync acknowledge$/,
+    find: /^acknowledge$/,
+    list: /^acknowledge$/,
+  }[operation]
+  return expected.test(found) ? [] : [`${operation} (${before}): the order is ${found}`]
+}
+
+async function inject(driver, operation, store, dir, { name, number }, fault) {
+  if (name === 'acknowledged') return undefined
+  const base = copyOf(store, operation, dir)
+  const injection = `inject=${name}:${fault}:when=${number}`
+  const outcome = await run('strace', [
+    '-o',
+    '/dev/null',
+    '-e',
+    injection,
+    driver,
+    base,
+    operation.operation,
+  ]).catch((error) => error)
+  const said = outcome.stdout.split('\n')[1] ?? ''
+  if (said === '' && fault !== 'signal=KILL') return `it ended without a word: ${outcome.stderr}`
+  try {
+    const state = await stateOf(base)
+    const allowed = allowedStates(said, operation)
+    if (!allowed.includes(state)) return `it said ${said || 'nothing'}, and ${state} is stored`
+    await mustBeWhole(base)
+  } catch (error) {
+    return `it said ${said || 'nothing'}, and then: ${error}`
+  }
+  return undefined
+}
