@@ -301,8 +301,7 @@ fn tell(outcomes: Vec<(Reply, Result<Written>)>) {
 /// Removes what was taken out, which may take its time and needs no lock, and then tells that it is gone.
 fn remove_and_tell(taken_out: PathBuf, reply: Reply, outcome: Result<Written>) {
     pool::run(move || {
-        // It is gone already; the standard library panics where a directory cannot even be closed.
-        let _ = catch_unwind(|| trash::remove(&taken_out));
+        trash::remove(&taken_out);
         reply.tell(outcome);
     });
 }
