@@ -1,4 +1,4 @@
-// All tests: Rust's, one suite on Node and on Bun, and the typings'. Ends with one line, `N passed, N failed`.
+// All tests: Rust's, one suite on Node and on Bun, the typings', and a part of the fault tests. Ends with one line, `N passed, N failed`.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
@@ -20,6 +20,7 @@ try {
   await report('jest', testOnNode)
   await report('bun test', testOnBun)
   await report('typings', testTypes)
+  await report('faults, a part of each', testFaults)
 } catch (error) {
   // What could not even start has failed.
   total.failed += 1
@@ -77,6 +78,15 @@ async function testOnBun() {
   const errors = Number(output.match(/^ *(\d+) errors?$/m)?.[1] ?? 0)
   const passed = count('tests') - count('failures') - count('skipped')
   return { passed, failed: count('failures') + errors, crashed: !ok, output }
+}
+
+/** In a process of its own, with a closing line of its own. */
+async function testFaults() {
+  const { ok, output } = await run(process.execPath, [path.join(root, 'faults', 'run.mjs'), '--short'])
+  const [, passed = 0, failed = 0, skipped = 0] =
+    output.match(/^(\d+) passed, (\d+) failed, (\d+) skipped$/m) ?? []
+  if (Number(skipped) > 0) console.log(output.match(/^.*: skipped, .*$/gm).join('\n'))
+  return { passed: Number(passed), failed: Number(failed), crashed: !ok, output }
 }
 
 /**

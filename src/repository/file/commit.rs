@@ -57,11 +57,11 @@ pub struct Commit<'a> {
 impl Commit<'_> {
     /// Stores the bytes as the group. When this returns `Ok` they are there; on `NOT_COMMITTED` nothing changed, on
     /// `NOT_DURABLE` they are visible.
-    pub fn put(&self, bytes: &[u8], _held: &Lock) -> Result<()> {
+    pub fn put(&self, bytes: &[u8], held: &Lock) -> Result<()> {
         let made = self.base.make_dir(self.id.as_str()).map_err(self.refused("making", self.base.path()))?;
         let group =
             self.base.open_dir(self.id.as_str()).map_err(self.refused("opening", self.base.path()))?;
-        let stored = self.put_in(&group, bytes);
+        let stored = self.put_in(&group, bytes, held);
         if made && matches!(stored, Err(Error::NotCommitted { .. })) {
             // Nothing changed: a directory without a group in it would be a leftover.
             let _ = group.remove_dir(SESSIONS);
@@ -70,7 +70,7 @@ impl Commit<'_> {
         stored
     }
 
-    fn put_in(&self, group: &Dir, bytes: &[u8]) -> Result<()> {
+    fn put_in(&self, group: &Dir, bytes: &[u8], held: &Lock) -> Result<()> {
         self.confirm_entry(group)?;
         group.make_dir(SESSIONS).map_err(self.refused("making", &group.path().join(SESSIONS)))?;
         let name = temporary_name();
@@ -84,11 +84,11 @@ impl Commit<'_> {
             let _ = group.remove_file(&name);
         }
         renamed?;
-        self.sync_after(group)
+        self.sync_after(group, held)
     }
 
     /// The bytes are stored already, perhaps by someone who did not wait for the disk: waits for it.
-    pub fn confirm(&self, _held: &Lock) -> Result<()> {
+    pub fn confirm(&self, held: &Lock) -> Result<()> {
         if self.durability == Durability::Process {
             return Ok(());
         }
@@ -101,7 +101,7 @@ impl Commit<'_> {
             }
             other => other,
         })?;
-        self.sync_after(&group)
+        self.sync_after(&group, held)
     }
 
     /// Sees to it that the group's directory is on the disk before something in it is acknowledged.
@@ -128,11 +128,14 @@ impl Commit<'_> {
         if self.durability == Durability::Full { file.sync_all() } else { Ok(()) }
     }
 
-    fn sync_after(&self, group: &Dir) -> Result<()> {
+    fn sync_after(&self, group: &Dir, held: &Lock) -> Result<()> {
         if self.durability == Durability::Process {
             return Ok(());
         }
-        group.sync().map_err(|source| self.not_durable(group.path(), source))
+        group
+            .sync()
+            .and_then(|()| held.check_file_system())
+            .map_err(|source| self.not_durable(group.path(), source))
     }
 
     fn not_durable(&self, path: &Path, source: io::Error) -> Error {

@@ -17,7 +17,7 @@ use crate::repository::file::locks::Lock;
 const OLD: Duration = Duration::from_secs(60 * 60);
 
 /// Takes the group out of the store. Gives what is left to remove.
-pub fn take_out(base: &Dir, id: &GroupId, durability: Durability, _held: &Lock) -> Result<PathBuf> {
+pub fn take_out(base: &Dir, id: &GroupId, durability: Durability, held: &Lock) -> Result<PathBuf> {
     let refused = |action, path: &Path| {
         let (group_id, path) = (id.to_string(), path.to_owned());
         move |source: io::Error| Error::NotCommitted { group_id, path, action, source: source.into() }
@@ -29,7 +29,7 @@ pub fn take_out(base: &Dir, id: &GroupId, durability: Durability, _held: &Lock) 
     base.rename(id.as_str(), &trash, &name).map_err(refused("deleting", &base.path().join(id.as_str())))?;
     if durability == Durability::Full {
         for dir in [base, &trash] {
-            dir.sync().map_err(|source| Error::NotDurable {
+            dir.sync().and_then(|()| held.check_file_system()).map_err(|source| Error::NotDurable {
                 group_id: id.to_string(),
                 path: dir.path().to_owned(),
                 action: "syncing",

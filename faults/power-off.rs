@@ -1,0 +1,18 @@
+//! `power-off MOUNT`: the file system forgets at once whatever the disk was not told to keep, as it would without power.
+
+#![allow(clippy::unwrap_used, reason = "a program of the tests")]
+
+use std::os::fd::AsFd;
+
+use rustix::ioctl::{Opcode, Setter, ioctl};
+
+/// `FS_IOC_SHUTDOWN` of Linux, for ext4 and XFS.
+const SHUTDOWN: Opcode = 0x8004_587D;
+/// Without writing the log first.
+const WITHOUT_LOG: u32 = 2;
+
+fn main() {
+    let mount = std::fs::File::open(std::env::args().nth(1).unwrap()).unwrap();
+    // SAFETY: the request reads a 32-bit number of flags, which is what it is given.
+    unsafe { ioctl(mount.as_fd(), Setter::<SHUTDOWN, u32>::new(WITHOUT_LOG)) }.unwrap();
+}
