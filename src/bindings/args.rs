@@ -10,7 +10,7 @@ use super::js::{self, Fault};
 use crate::error::{Error, Wrong};
 use crate::group::validate::{self, Rule, Strictness};
 use crate::group::{GroupId, GroupStatus, time};
-use crate::json;
+use crate::json::{self, Json};
 use crate::repository::file::{Durability, FileOptions};
 use crate::repository::{Changes, Condition, Direction, GroupFilter, GroupSort, Revision, SortField};
 
@@ -104,7 +104,8 @@ pub fn checked(env: &Env, name: &str, value: Unknown<'_>, rule: Rule) -> Parsed<
         return Err(must_be(env, argument, name, "an object", value));
     }
     let text = js::stringify(env, value).map_err(|thrown| unreadable(name, &thrown))?.unwrap_or_default();
-    match validate::check(&text, rule, Strictness::Strict) {
+    let not_json = |error: serde_json::Error| Error::argument(name, format!("is no JSON: {error}"));
+    match validate::check(Json::parse(&text).map_err(not_json)?, rule, Strictness::Strict) {
         Ok(()) => Ok(text),
         Err(invalid) => Err(Error::InvalidArgument(invalid.wrong).into()),
     }

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result, Wrong};
 use crate::group::types::BudgetAction;
 use crate::group::validate::{self, Field, MONEY, Rule, Strictness, TEXTS, one_of, optional, required};
-use crate::json;
+use crate::json::{self, Json};
 
 const COUNT: Rule = Rule::Whole(0.0);
 const MILLISECONDS: Rule = Rule::Number(0.0, f64::INFINITY);
@@ -106,19 +106,15 @@ const BASE_EVENT: Rule = Rule::Object(&[
 /// anything.
 pub fn check_event(text: &str) -> Result<()> {
     let whole = |problem: String| Error::InvalidEvent(Wrong::new("", problem));
-    let members = json::object(text).map_err(|error| {
-        whole(if text.trim_start().starts_with('{') {
-            format!("is no JSON: {error}")
-        } else {
-            format!("must be a JSON object, but is {}", json::excerpt(text))
-        })
-    })?;
+    if !text.trim_start().starts_with('{') {
+        return Err(whole(format!("must be a JSON object, but is {}", json::excerpt(text))));
+    }
+    let event = Json::parse(text).map_err(|error| whole(format!("is no JSON: {error}")))?;
     let valid = |rule| {
-        validate::check(text, rule, Strictness::Strict).map_err(|invalid| Error::InvalidEvent(invalid.wrong))
+        validate::check(event, rule, Strictness::Strict).map_err(|invalid| Error::InvalidEvent(invalid.wrong))
     };
     valid(TYPED)?;
-    let kind =
-        members.iter().find(|member| member.key() == "type").and_then(|member| json::string(member.value));
+    let kind = event.get("type").and_then(Json::string);
     let Some((_, fields)) = EVENTS.iter().find(|(name, _)| Some(*name) == kind.as_deref()) else {
         let names: Vec<&str> = EVENTS.iter().map(|(name, _)| *name).collect();
         let problem = format!("must be one of {}, but is {:?}", names.join(", "), kind.unwrap_or_default());

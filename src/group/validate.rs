@@ -3,7 +3,7 @@
 use crate::error::Wrong;
 use crate::group::time;
 use crate::group::types::{BudgetAction, GroupId, GroupStatus, SessionStatus};
-use crate::json;
+use crate::json::{self, Json};
 
 /// What a value has to be.
 #[derive(Clone, Copy)]
@@ -165,10 +165,10 @@ impl std::fmt::Display for Place<'_> {
     }
 }
 
-/// Checks JSON text against a rule. The text must be valid JSON; members that the rule does not name may be
-/// anything, no deeper than [`json::MAX_DEPTH`].
-pub(crate) fn check(text: &str, rule: Rule, strictness: Strictness) -> Result<(), Invalid<'_>> {
-    Check { strictness }.value(text, rule, &Place::Root)
+/// Checks a value against a rule. Members that the rule does not name may be anything, no deeper than
+/// [`json::MAX_DEPTH`].
+pub(crate) fn check(value: Json<'_>, rule: Rule, strictness: Strictness) -> Result<(), Invalid<'_>> {
+    Check { strictness }.value(value, rule, &Place::Root)
 }
 
 struct Check {
@@ -176,48 +176,49 @@ struct Check {
 }
 
 impl Check {
-    fn value<'a>(&self, text: &'a str, rule: Rule, place: &Place<'_>) -> Result<(), Invalid<'a>> {
+    fn value<'a>(&self, value: Json<'a>, rule: Rule, place: &Place<'_>) -> Result<(), Invalid<'a>> {
         let holds = match rule {
-            Rule::Text => text.starts_with('"'),
-            Rule::GroupId => return group_id(text, place),
-            Rule::Time => json::string(text).is_some_and(|text| time::instant(&text).is_some()),
-            Rule::OneOf(names) => self.one_of(text, names),
-            Rule::Number(min, max) => json::number(text).is_some_and(|number| (min..=max).contains(&number)),
-            Rule::Whole(min) => {
-                json::number(text).is_some_and(|number| number >= min && number.fract() == 0.0)
-            }
-            Rule::Flag => matches!(text, "true" | "false"),
-            Rule::ListOf(of) => return self.list(text, *of, place),
-            Rule::Object(fields) => return self.object(text, fields, place),
-            Rule::AnyObject => text.starts_with('{') && !json::too_deep(text),
+            Rule::Text => value.is_string(),
+            Rule::GroupId => return group_id(value, place),
+            Rule::Time => value.string().is_some_and(|text| time::instant(&text).is_some()),
+            Rule::OneOf(names) => self.one_of(value, names),
+            Rule::Number(min, max) => value.number().is_some_and(|number| (min..=max).contains(&number)),
+            Rule::Whole(min) => value.number().is_some_and(|number| number >= min && number.fract() == 0.0),
+            Rule::Flag => matches!(value.text(), "true" | "false"),
+            Rule::ListOf(of) => return self.list(value, *of, place),
+            Rule::Object(fields) => return self.object(value, fields, place),
+            Rule::AnyObject => value.is_object() && !value.is_deeper_than(json::MAX_DEPTH),
         };
-        if holds { Ok(()) } else { Err(must_be(&expected(rule), text, place)) }
+        if holds { Ok(()) } else { Err(must_be(&expected(rule), value, place)) }
     }
 
-    fn one_of(&self, text: &str, names: Names) -> bool {
-        let Some(name) = json::string(text) else {
+    fn one_of(&self, value: Json<'_>, names: Names) -> bool {
+        let Some(name) = value.string() else {
             return false;
         };
         names.now.contains(&name.as_ref())
             || (self.strictness == Strictness::Lenient && names.formerly == Some(name.as_ref()))
     }
 
-    fn list<'a>(&self, text: &'a str, of: Rule, place: &Place<'_>) -> Result<(), Invalid<'a>> {
-        let elements =
-            json::array(text).map_err(|_| must_be(&expected(Rule::ListOf(&Rule::Text)), text, place))?;
-        for (index, element) in elements.into_iter().enumerate() {
+    fn list<'a>(&self, value: Json<'a>, of: Rule, place: &Place<'_>) -> Result<(), Invalid<'a>> {
+        if !value.is_array() {
+            return Err(must_be("an array", value, place));
+        }
+        for (index, element) in value.elements().enumerate() {
             self.value(element, of, &Place::Element(place, index))?;
         }
         Ok(())
     }
 
-    fn object<'a>(&self, text: &'a str, fields: &[Field], place: &Place<'_>) -> Result<(), Invalid<'a>> {
-        let members = json::object(text).map_err(|_| must_be("an object", text, place))?;
+    fn object<'a>(&self, value: Json<'a>, fields: &[Field], place: &Place<'_>) -> Result<(), Invalid<'a>> {
+        if !value.is_object() {
+            return Err(must_be("an object", value, place));
+        }
         let mut seen = 0_u32;
-        for member in &members {
+        for member in value.members() {
             let key = member.key();
             let Some(index) = fields.iter().position(|field| field.name == key) else {
-                if json::too_deep(member.value) {
+                if member.value.is_deeper_than(json::MAX_DEPTH) {
                     let place = Place::Member(place, &key);
                     return Err(must_be("nested at most 1,000 levels deep", member.value, &place));
                 }
@@ -227,7 +228,7 @@ impl Check {
             if seen & (1 << index) != 0 {
                 let wrong =
                     Wrong::new(place.to_string(), "is there twice, and readers differ on which one holds");
-                return Err(Invalid { wrong, at: member.raw_key() });
+                return Err(Invalid { wrong, at: member.raw_key });
             }
             seen |= 1 << index;
             self.value(member.value, fields[index].rule, &place)?;
@@ -237,7 +238,7 @@ impl Check {
                 let place = Place::Member(place, field.name);
                 let wrong =
                     Wrong::new(place.to_string(), format!("is missing, expected {}", expected(field.rule)));
-                return Err(Invalid { wrong, at: text });
+                return Err(Invalid { wrong, at: value.text() });
             }
         }
         Ok(())
@@ -252,14 +253,15 @@ impl Check {
     }
 }
 
-fn group_id<'a>(text: &'a str, place: &Place<'_>) -> Result<(), Invalid<'a>> {
-    match json::string(text) {
+fn group_id<'a>(value: Json<'a>, place: &Place<'_>) -> Result<(), Invalid<'a>> {
+    match value.string() {
         Some(id) if GroupId::new(&id).is_ok() => Ok(()),
-        _ => Err(must_be("1 to 128 of A-Z a-z 0-9 . _ -, starting with a letter or a digit", text, place)),
+        _ => Err(must_be("1 to 128 of A-Z a-z 0-9 . _ -, starting with a letter or a digit", value, place)),
     }
 }
 
-fn must_be<'a>(expected: &str, found: &'a str, place: &Place<'_>) -> Invalid<'a> {
+fn must_be<'a>(expected: &str, found: Json<'a>, place: &Place<'_>) -> Invalid<'a> {
+    let found = found.text();
     let problem = format!("must be {expected}, but is {}", json::excerpt(found));
     Invalid { wrong: Wrong::new(place.to_string(), problem), at: found }
 }
@@ -279,21 +281,17 @@ fn expected(rule: Rule) -> String {
 }
 
 /// Checks a whole group: its fields, and that its sessions' ids are unique.
-pub(crate) fn check_group(text: &str, strictness: Strictness) -> Result<(), Invalid<'_>> {
-    check(text, SESSION_GROUP, strictness)?;
-    let members = json::object(text).unwrap_or_default();
-    let sessions =
-        members.iter().find(|member| member.key() == "sessions").map_or("[]", |member| member.value);
+pub(crate) fn check_group(group: Json<'_>, strictness: Strictness) -> Result<(), Invalid<'_>> {
+    check(group, SESSION_GROUP, strictness)?;
     let mut ids = std::collections::HashMap::new();
-    for (index, session) in json::array(sessions).unwrap_or_default().into_iter().enumerate() {
-        let members = json::object(session).unwrap_or_default();
-        let Some(id) = members.iter().find(|member| member.key() == "id") else {
+    for (index, session) in group.get("sessions").into_iter().flat_map(Json::elements).enumerate() {
+        let Some(id) = session.get("id") else {
             continue;
         };
-        if let Some(first) = ids.insert(id.value, index) {
+        if let Some(first) = ids.insert(id.text(), index) {
             let field = format!("sessions[{index}].id");
-            let problem = format!("must be unique, but {} is the id of sessions[{first}] too", id.value);
-            return Err(Invalid { wrong: Wrong::new(field, problem), at: id.value });
+            let problem = format!("must be unique, but {} is the id of sessions[{first}] too", id.text());
+            return Err(Invalid { wrong: Wrong::new(field, problem), at: id.text() });
         }
     }
     Ok(())
@@ -308,12 +306,12 @@ pub(crate) mod tests {
     fn problem(from: &str, to: &str) -> String {
         assert!(GROUP.contains(from), "{from}");
         let text = GROUP.replacen(from, to, 1);
-        check_group(&text, Strictness::Strict).expect_err(to).wrong.to_string()
+        check_group(Json::parse(&text).unwrap(), Strictness::Strict).expect_err(to).wrong.to_string()
     }
 
     #[test]
     fn a_group_is_valid() {
-        assert!(check_group(GROUP, Strictness::Strict).is_ok());
+        assert!(check_group(Json::parse(GROUP).unwrap(), Strictness::Strict).is_ok());
     }
 
     #[test]
@@ -361,15 +359,18 @@ pub(crate) mod tests {
     #[test]
     fn older_files_are_read_but_not_written() {
         let old = GROUP.replacen(r#""dependsOn":[],"#, "", 1).replace(r#""created""#, r#""in_progress""#);
-        assert!(check_group(&old, Strictness::Lenient).is_ok());
-        assert!(check_group(&old, Strictness::Strict).is_err());
+        assert!(check_group(Json::parse(&old).unwrap(), Strictness::Lenient).is_ok());
+        assert!(check_group(Json::parse(&old).unwrap(), Strictness::Strict).is_err());
     }
 
     #[test]
     fn unknown_members_may_be_anything_but_too_deep() {
         let with = |value: &str| GROUP.replacen('{', &format!("{{\"x\":{value},"), 1);
-        assert!(check_group(&with(r#"[null,{"\ud800":1e999}]"#), Strictness::Strict).is_ok());
+        assert!(
+            check_group(Json::parse(&with(r#"[null,{"\ud800":1e999}]"#)).unwrap(), Strictness::Strict)
+                .is_ok()
+        );
         let deep = with(&format!("{}{}", "[".repeat(5_000), "]".repeat(5_000)));
-        assert!(check_group(&deep, Strictness::Strict).is_err());
+        assert!(check_group(Json::parse(&deep).unwrap(), Strictness::Strict).is_err());
     }
 }

@@ -1,10 +1,12 @@
 //! What a write does to a stored group: decided once, for every kind of repository.
 
+use std::borrow::Cow;
+
 use chrono::Utc;
 
 use crate::error::{Error, Result, Wrong};
 use crate::group::{GroupId, time};
-use crate::json;
+use crate::json::{self, Json};
 use crate::repository::document::{Document, Draft, Revision};
 
 /// A precondition of a write.
@@ -30,7 +32,7 @@ pub struct Changes {
 impl Changes {
     /// Changes that set the members of a JSON object and remove some others. Fails with `INVALID_ARGUMENT`.
     pub fn new(text: String, removed: Vec<String>) -> Result<Self> {
-        if json::object(&text).is_err() {
+        if !Json::parse(&text).is_ok_and(Json::is_object) {
             return Err(Error::argument(
                 "changes",
                 format!("must be an object, but is {}", json::excerpt(&text)),
@@ -48,14 +50,13 @@ impl Changes {
             }
             into.remove(field);
         }
-        for member in json::object(&self.text).unwrap_or_default() {
+        for member in Json::parse(&self.text).into_iter().flat_map(Json::members) {
             let key = member.key();
-            if fixed.contains(&key.as_ref())
-                && into.get(&key).and_then(json::string) != json::string(member.value)
+            if fixed.contains(&key.as_ref()) && into.get(&key).and_then(Json::string) != member.value.string()
             {
                 return Err(cannot_change(&key));
             }
-            into.copy(&member);
+            into.copy(member);
         }
         Ok(())
     }
@@ -125,7 +126,7 @@ impl Write {
                 let Some(stored) = stored else {
                     return Ok(Written::Missing);
                 };
-                let mut group = Draft::of(stored.text());
+                let mut group = Draft::of(stored.json());
                 changes.merge(&mut group, &["id", "slug", "createdAt"])?;
                 finish(stored, group)
             }
@@ -133,11 +134,12 @@ impl Write {
                 let Some(stored) = stored else {
                     return Ok(Written::Missing);
                 };
-                let mut group = Draft::of(stored.text());
-                let Some(sessions) = merged_sessions(&group, &session_id, &changes)? else {
+                let mut group = Draft::of(stored.json());
+                let sessions = group.get("sessions");
+                let Some(sessions) = merged_sessions(sessions, &session_id, &changes)? else {
                     return Ok(Written::Missing);
                 };
-                group.set("sessions", &sessions);
+                group.set("sessions", sessions);
                 finish(stored, group)
             }
         }
@@ -158,29 +160,32 @@ impl Condition {
 }
 
 /// The group's sessions with the changes merged into one of them; `None` when it is not there.
-fn merged_sessions(group: &Draft<'_>, session_id: &str, changes: &Changes) -> Result<Option<String>> {
-    let sessions = json::array(group.get("sessions").unwrap_or("[]")).unwrap_or_default();
+fn merged_sessions(
+    sessions: Option<Json<'_>>,
+    session_id: &str,
+    changes: &Changes,
+) -> Result<Option<String>> {
     let mut found = false;
-    let mut merged = Vec::with_capacity(sessions.len());
-    for text in sessions {
-        let mut session = Draft::of(text);
-        if session.get("id").and_then(json::string).as_deref() != Some(session_id) {
-            merged.push(text.to_owned());
+    let mut merged = Vec::new();
+    for session in sessions.into_iter().flat_map(Json::elements) {
+        if session.get("id").and_then(Json::string).as_deref() != Some(session_id) {
+            merged.push(Cow::Borrowed(session.text()));
             continue;
         }
         found = true;
+        let mut session = Draft::of(session);
         changes.merge(&mut session, &["id"])?;
-        merged.push(session.into_text());
+        merged.push(Cow::Owned(session.into_text()));
     }
     Ok(found.then(|| format!("[{}]", merged.join(","))))
 }
 
 /// Sets `updatedAt`, never to an earlier time than it was, and checks the result.
 fn finish(stored: &Document, mut group: Draft<'_>) -> Result<Written> {
-    let before = Draft::of(stored.text()).get("updatedAt").unwrap_or_default().to_owned();
+    let before = stored.json().get("updatedAt").map_or("", Json::text).to_owned();
     let now = Utc::now();
     let after = if now > stored.updated_at() { json::quote(&time::iso(now)) } else { before };
-    let given = group.get("updatedAt").and_then(json::string);
+    let given = group.get("updatedAt").and_then(Json::string);
     if given.is_none_or(|given| time::instant(&given).is_none()) {
         let wrong = Wrong::new(
             "updatedAt",
@@ -188,7 +193,7 @@ fn finish(stored: &Document, mut group: Draft<'_>) -> Result<Written> {
         );
         return Err(Error::InvalidGroup { group_id: stored.id().to_string(), wrong });
     }
-    group.set("updatedAt", &after);
+    group.set("updatedAt", after);
     Document::from_text(group.into_text()).map(Written::Stored)
 }
 

@@ -1,13 +1,14 @@
 //! A stored group: its text, and the few fields that queries need.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
 
 use crate::error::{Error, Result, Wrong};
 use crate::group::validate::{self, FORMER_RUNNING, Invalid, Strictness};
 use crate::group::{GroupId, GroupStatus, SessionGroup, SessionStatus, time};
-use crate::json;
+use crate::json::{self, Json, Member};
 
 /// The newest `schemaVersion` that this version writes (by leaving it out) and understands.
 const SCHEMA_VERSION: f64 = 1.0;
@@ -37,13 +38,47 @@ impl Revision {
 #[derive(Debug, Clone)]
 pub struct Document {
     text: Box<str>,
-    revision: Revision,
+    /// Of the bytes that were read, or of those that this will be stored as.
+    revision: OnceLock<Revision>,
+    fields: Fields,
+}
+
+/// What queries need of a group.
+#[derive(Debug, Clone)]
+struct Fields {
     id: GroupId,
     name: Box<str>,
     status: GroupStatus,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     newer_schema: Option<f64>,
+}
+
+impl Fields {
+    /// The fields of a group that was checked.
+    fn of(group: Json<'_>) -> Option<Self> {
+        let [mut id, mut name, mut status, mut created_at, mut updated_at, mut schema] = [None; 6];
+        for member in group.members() {
+            let field = match member.key().as_ref() {
+                "id" => &mut id,
+                "name" => &mut name,
+                "status" => &mut status,
+                "createdAt" => &mut created_at,
+                "updatedAt" => &mut updated_at,
+                "schemaVersion" => &mut schema,
+                _ => continue,
+            };
+            *field = Some(member.value);
+        }
+        Some(Self {
+            id: GroupId::new(&id?.string()?).ok()?,
+            name: name?.string()?.into(),
+            status: GroupStatus::from_name(&status?.string()?)?,
+            created_at: time::instant(&created_at?.string()?)?,
+            updated_at: time::instant(&updated_at?.string()?)?,
+            newer_schema: schema.and_then(newer_than_ours),
+        })
+    }
 }
 
 /// Why stored text is no group.
@@ -60,23 +95,24 @@ pub(crate) struct Unreadable {
 impl Document {
     /// The group that a text is, strictly checked: what may be stored. Fails with `INVALID_GROUP`.
     pub fn from_text(text: String) -> Result<Self> {
-        if let Err(error) = json::object(&text) {
-            let problem = if error.is_data() {
-                format!("must be an object, but is {}", json::excerpt(&text))
-            } else {
-                format!("is no JSON: {error}")
-            };
-            return Err(Error::InvalidGroup { group_id: String::new(), wrong: Wrong::new("group", problem) });
+        let no_group = |problem: String| Error::InvalidGroup {
+            group_id: String::new(),
+            wrong: Wrong::new("group", problem),
+        };
+        let json = Json::parse(&text).map_err(|error| no_group(format!("is no JSON: {error}")))?;
+        if !json.is_object() {
+            return Err(no_group(format!("must be an object, but is {}", json::excerpt(&text))));
         }
-        let refuse = |wrong| Error::InvalidGroup { group_id: shown_id(&text), wrong };
-        validate::check_group(&text, Strictness::Strict).map_err(|invalid| refuse(invalid.wrong))?;
-        if newer_schema(&text).is_some() {
+        let refuse = |wrong| Error::InvalidGroup { group_id: shown_id(json), wrong };
+        validate::check_group(json, Strictness::Strict).map_err(|invalid| refuse(invalid.wrong))?;
+        let fields =
+            Fields::of(json).ok_or_else(|| Error::Internal("a checked group lacks a field".to_owned()))?;
+        if fields.newer_schema.is_some() {
             let problem =
                 "must be 1 or absent: what a newer version understands cannot be checked by this one";
             return Err(refuse(Wrong::new("schemaVersion", problem)));
         }
-        let revision = Revision::of(text.as_bytes());
-        Self::lift(text, revision).ok_or_else(|| Error::Internal("a checked group lacks a field".to_owned()))
+        Ok(Self { fields, text: trimmed(text), revision: OnceLock::new() })
     }
 
     /// A group of typed Rust data, laid out as it is stored.
@@ -93,45 +129,26 @@ impl Document {
             problem: format!("it is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()),
             newer_schema: None,
         })?;
-        if let Err(error) = json::object(&text) {
-            return Err(Unreadable {
-                field: None,
-                problem: format!("it is no JSON object: {error}"),
-                newer_schema: None,
-            });
+        let no_group = |problem: String| Unreadable { field: None, problem, newer_schema: None };
+        let json = Json::parse(&text).map_err(|error| no_group(format!("it is no JSON object: {error}")))?;
+        if !json.is_object() {
+            let (line, column) = json::position(&text, json.text());
+            let found = json::excerpt(json.text());
+            return Err(no_group(format!(
+                "it is no JSON object, but {found} at line {line} column {column}"
+            )));
         }
-        let upgraded = match validate::check_group(&text, Strictness::Strict) {
+        let upgraded = match validate::check_group(json, Strictness::Strict) {
             Ok(()) => None,
-            Err(_) => match validate::check_group(&text, Strictness::Lenient) {
-                Ok(()) => Some(upgrade(&text)),
-                Err(invalid) => return Err(Unreadable::new(&text, &invalid)),
+            Err(_) => match validate::check_group(json, Strictness::Lenient) {
+                Ok(()) => Some(upgrade(json)),
+                Err(invalid) => return Err(Unreadable::new(json, &text, &invalid)),
             },
         };
-        Self::lift(upgraded.unwrap_or(text), revision).ok_or_else(|| Unreadable {
-            field: None,
-            problem: "it cannot be understood".to_owned(),
-            newer_schema: None,
-        })
-    }
-
-    /// Takes the fields that queries need out of checked text.
-    fn lift(text: String, revision: Revision) -> Option<Self> {
-        let members = json::object(&text).ok()?;
-        let get = |name: &str| {
-            members.iter().find(|member| member.key() == name).and_then(|member| json::string(member.value))
-        };
-        let (id, name, status) = (get("id")?, get("name")?, get("status")?);
-        let (created_at, updated_at) = (get("createdAt")?, get("updatedAt")?);
-        Some(Self {
-            revision,
-            id: GroupId::new(&id).ok()?,
-            name: name.into(),
-            status: GroupStatus::from_name(&status)?,
-            created_at: time::instant(&created_at)?,
-            updated_at: time::instant(&updated_at)?,
-            newer_schema: newer_schema(&text),
-            text: text.into(),
-        })
+        let fields = upgraded.as_deref().map_or(Ok(json), Json::parse).ok().and_then(Fields::of);
+        let fields = fields.ok_or_else(|| no_group("it cannot be understood".to_owned()))?;
+        let text = upgraded.unwrap_or_else(|| trimmed(text).into());
+        Ok(Self { fields, text: text.into(), revision: revision.into() })
     }
 
     /// The group as JSON text, every field with the bytes it was saved with.
@@ -144,6 +161,11 @@ impl Document {
         self.text.into()
     }
 
+    /// The group as a JSON object.
+    pub(crate) fn json(&self) -> Json<'_> {
+        Json::of_valid(&self.text)
+    }
+
     /// The group as typed Rust data, without the fields that this version does not know.
     pub fn group(&self) -> Result<SessionGroup> {
         json::typed(&self.text)
@@ -151,85 +173,81 @@ impl Document {
 
     /// Names the state that is stored.
     pub fn revision(&self) -> Revision {
-        self.revision.clone()
-    }
-
-    /// The same group, now stored as these bytes.
-    pub(crate) fn stored_as(self, stored: &[u8]) -> Self {
-        Self { revision: Revision::of(stored), ..self }
+        self.revision.get_or_init(|| Revision::of(json::pretty(&self.text).as_bytes())).clone()
     }
 
     /// The group's id.
     pub fn id(&self) -> &GroupId {
-        &self.id
+        &self.fields.id
     }
 
     /// The group's name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.fields.name
     }
 
     /// Where the group stands.
     pub fn status(&self) -> GroupStatus {
-        self.status
+        self.fields.status
     }
 
     /// When the group was made.
     pub fn created_at(&self) -> DateTime<Utc> {
-        self.created_at
+        self.fields.created_at
     }
 
     /// When the group was last changed.
     pub fn updated_at(&self) -> DateTime<Utc> {
-        self.updated_at
+        self.fields.updated_at
     }
 
     /// The `schemaVersion` of a group that a newer version wrote.
     pub(crate) fn newer_schema(&self) -> Option<f64> {
-        self.newer_schema
+        self.fields.newer_schema
     }
 }
 
 impl Unreadable {
-    fn new(text: &str, invalid: &Invalid<'_>) -> Self {
+    fn new(group: Json<'_>, text: &str, invalid: &Invalid<'_>) -> Self {
         let (line, column) = json::position(text, invalid.at);
         Self {
             field: Some(invalid.wrong.field.clone()),
             problem: format!("{} at line {line} column {column}", invalid.wrong),
-            newer_schema: newer_schema(text),
+            newer_schema: group.get("schemaVersion").and_then(newer_than_ours),
         }
     }
 }
 
-fn newer_schema(text: &str) -> Option<f64> {
-    let members = json::object(text).ok()?;
-    let version = members.iter().rev().find(|member| member.key() == "schemaVersion")?;
-    json::number(version.value).filter(|version| *version > SCHEMA_VERSION)
+fn newer_than_ours(schema_version: Json<'_>) -> Option<f64> {
+    schema_version.number().filter(|version| *version > SCHEMA_VERSION)
 }
 
-fn shown_id(text: &str) -> String {
-    let members = json::object(text).unwrap_or_default();
-    let id = members.iter().find(|member| member.key() == "id").and_then(|member| json::string(member.value));
-    id.map(Cow::into_owned).unwrap_or_default()
+fn shown_id(group: Json<'_>) -> String {
+    group.get("id").and_then(Json::string).map(Cow::into_owned).unwrap_or_default()
+}
+
+/// A text without the white space around it, which is not the group's.
+fn trimmed(text: String) -> Box<str> {
+    let value = text.trim_matches([' ', '\t', '\r', '\n']);
+    if value.len() == text.len() { text.into() } else { value.into() }
 }
 
 /// What an older tool wrote, as it is written today: `in_progress` by its new name, an empty `dependsOn`.
-fn upgrade(text: &str) -> String {
-    let mut group = Draft::of(text);
+fn upgrade(group: Json<'_>) -> String {
+    let mut group = Draft::of(group);
     group.rename_status(GroupStatus::Running.name());
-    let sessions: Vec<String> = json::array(group.get("sessions").unwrap_or("[]"))
-        .unwrap_or_default()
-        .into_iter()
+    let sessions = group.get("sessions").into_iter().flat_map(Json::elements);
+    let sessions: Vec<String> = sessions
         .map(|session| {
             let mut session = Draft::of(session);
             session.rename_status(SessionStatus::Active.name());
             if session.get("dependsOn").is_none() {
-                session.set("dependsOn", "[]");
+                session.set("dependsOn", "[]".to_owned());
             }
             session.into_text()
         })
         .collect();
-    group.set("sessions", &format!("[{}]", sessions.join(",")));
+    group.set("sessions", format!("[{}]", sessions.join(",")));
     group.into_text()
 }
 
@@ -239,32 +257,31 @@ pub(crate) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// The object that a text is; empty for any other text.
-    pub fn of(text: &'a str) -> Self {
-        let members = json::object(text).unwrap_or_default();
-        let members = members
-            .into_iter()
-            .map(|member| (member.key(), Cow::Borrowed(member.raw_key()), Cow::Borrowed(member.value)));
+    /// The object that a value is; empty for any other value.
+    pub fn of(value: Json<'a>) -> Self {
+        let members = value
+            .members()
+            .map(|member| (member.key(), Cow::Borrowed(member.raw_key), Cow::Borrowed(member.value.text())));
         Self { members: members.collect() }
     }
 
-    /// A member's text. Of two with the same key the last counts, as it does in `JSON.parse`.
-    pub fn get(&self, key: &str) -> Option<&str> {
-        self.members.iter().rev().find(|(name, ..)| name == key).map(|(.., value)| value.as_ref())
+    /// A member's value. Of two with the same key the last counts, as it does in `JSON.parse`.
+    pub fn get(&self, key: &str) -> Option<Json<'_>> {
+        self.members.iter().rev().find(|(name, ..)| name == key).map(|(.., value)| Json::of_valid(value))
     }
 
-    /// Sets a member where it stands, or adds it where JavaScript would.
-    pub fn set(&mut self, key: &str, value: &str) {
+    /// Sets a member where it stands, or adds it where JavaScript would. The value must be JSON.
+    pub fn set(&mut self, key: &str, value: String) {
         self.put(key, &json::quote(key), value);
     }
 
     /// Sets a member as it stands in another object.
-    pub fn copy(&mut self, member: &json::Member<'_>) {
-        self.put(&member.key(), member.raw_key(), member.value);
+    pub fn copy(&mut self, member: Member<'_>) {
+        self.put(&member.key(), member.raw_key, member.value.text().to_owned());
     }
 
-    fn put(&mut self, key: &str, raw_key: &str, value: &str) {
-        let value = Cow::Owned(value.to_owned());
+    fn put(&mut self, key: &str, raw_key: &str, value: String) {
+        let value = Cow::Owned(value);
         if let Some(member) = self.members.iter_mut().rev().find(|(name, ..)| name == key) {
             member.2 = value;
             return;
@@ -285,14 +302,24 @@ impl<'a> Draft<'a> {
 
     /// The object's text.
     pub fn into_text(self) -> String {
-        let members: Vec<String> =
-            self.members.iter().map(|(_, key, value)| format!("{key}:{value}")).collect();
-        format!("{{{}}}", members.join(","))
+        let length = self.members.iter().map(|(_, key, value)| key.len() + value.len() + 2).sum::<usize>();
+        let mut text = String::with_capacity(length + 2);
+        for (_, key, value) in &self.members {
+            text.push(if text.is_empty() { '{' } else { ',' });
+            for part in [key, ":", value] {
+                text.push_str(part);
+            }
+        }
+        if text.is_empty() {
+            text.push('{');
+        }
+        text.push('}');
+        text
     }
 
     fn rename_status(&mut self, now: &str) {
-        if self.get("status").and_then(json::string).as_deref() == Some(FORMER_RUNNING) {
-            self.set("status", &json::quote(now));
+        if self.get("status").and_then(Json::string).as_deref() == Some(FORMER_RUNNING) {
+            self.set("status", json::quote(now));
         }
     }
 }
@@ -348,9 +375,9 @@ mod tests {
 
     #[test]
     fn a_draft_keeps_what_it_does_not_touch() {
-        let mut draft = Draft::of(r#"{ "b" : 1.0, "\u0061": [ 1 ], "c": 2 }"#);
-        draft.set("a", "3");
-        draft.set("7", "0");
+        let mut draft = Draft::of(Json::of_valid(r#"{ "b" : 1.0, "\u0061": [ 1 ], "c": 2 }"#));
+        draft.set("a", "3".to_owned());
+        draft.set("7", "0".to_owned());
         draft.remove("c");
         assert_eq!(draft.into_text(), r#"{"7":0,"b":1.0,"\u0061":3}"#);
     }

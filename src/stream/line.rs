@@ -1,6 +1,6 @@
 //! One line of the output, read leniently: a member that is missing or of another type is simply not there.
 
-use crate::json::{self, Member};
+use crate::json::{Json, Member};
 
 /// What a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,28 +19,32 @@ pub struct Object<'a>(Vec<Member<'a>>);
 
 impl<'a> Object<'a> {
     pub fn parse(text: &'a str) -> Option<Self> {
-        json::object(text).ok().map(Self)
+        Json::parse(text).ok().and_then(Self::of)
     }
 
-    /// A member's text. Of two with the same key the last counts, as it does in `JSON.parse`.
-    pub fn raw(&self, key: &str) -> Option<&'a str> {
+    pub fn of(value: Json<'a>) -> Option<Self> {
+        value.is_object().then(|| Self(value.members().collect()))
+    }
+
+    /// A member's value. Of two with the same key the last counts, as it does in `JSON.parse`.
+    pub fn get(&self, key: &str) -> Option<Json<'a>> {
         self.0.iter().rev().find(|member| member.key() == key).map(|member| member.value)
     }
 
     pub fn text(&self, key: &str) -> Option<String> {
-        self.raw(key).and_then(json::string).map(std::borrow::Cow::into_owned)
+        self.get(key).and_then(Json::string).map(std::borrow::Cow::into_owned)
     }
 
     pub fn number(&self, key: &str) -> Option<f64> {
-        self.raw(key).and_then(json::number)
+        self.get(key).and_then(Json::number)
     }
 
     pub fn flag(&self, key: &str) -> bool {
-        self.raw(key) == Some("true")
+        self.get(key).map(Json::text) == Some("true")
     }
 
     pub fn object(&self, key: &str) -> Option<Object<'a>> {
-        self.raw(key).and_then(Object::parse)
+        self.get(key).and_then(Object::of)
     }
 
     pub fn members(&self) -> &[Member<'a>] {
@@ -49,11 +53,10 @@ impl<'a> Object<'a> {
 
     /// The content blocks of one type.
     pub fn blocks(&self, kind: &'static str) -> impl Iterator<Item = Object<'a>> + use<'a> {
-        let blocks = self.raw("content").and_then(|content| json::array(content).ok()).unwrap_or_default();
+        let blocks = self.get("content").into_iter().flat_map(Json::elements);
         blocks
-            .into_iter()
-            .filter_map(Object::parse)
-            .filter(move |block| block.raw("type").and_then(json::string).is_some_and(|is| is == kind))
+            .filter_map(Object::of)
+            .filter(move |block| block.get("type").and_then(Json::string).is_some_and(|is| is == kind))
     }
 }
 

@@ -8,7 +8,7 @@ mod usage;
 use chrono::Utc;
 
 use crate::group::{GroupSession, SessionProgress, SessionStatus, TokenUsage, budget, time};
-use crate::json;
+use crate::json::Json;
 use line::{Kind, Line};
 use lines::Lines;
 use usage::Usage;
@@ -271,12 +271,12 @@ fn outcome(line: &Line<'_>) -> Outcome {
     }
     let what = if subtype.is_empty() { "the run ended with an unknown result" } else { &subtype };
     let turns =
-        line.raw("num_turns").filter(|turns| json::number(turns).is_some()).map(|turns| match turns {
+        line.get("num_turns").filter(|turns| turns.number().is_some()).map(|turns| match turns.text() {
             "1" => " after 1 turn".to_owned(),
             turns => format!(" after {turns} turns"),
         });
-    let errors = line.raw("errors").and_then(|errors| json::array(errors).ok()).unwrap_or_default();
-    let details: Vec<_> = errors.into_iter().filter_map(json::string).collect();
+    let errors = line.get("errors").into_iter().flat_map(Json::elements);
+    let details: Vec<_> = errors.filter_map(Json::string).collect();
     let details = if details.is_empty() { said } else { Some(details.join("; ")) };
     let details = details.map(|details| format!(": {details}"));
     let reason = format!("{what}{}{}", turns.unwrap_or_default(), details.unwrap_or_default());

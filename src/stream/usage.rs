@@ -102,7 +102,7 @@ impl Usage {
         let by_model = line.object("modelUsage").filter(|models| !models.members().is_empty());
         let (paid, before) = match by_model {
             Some(models) => {
-                let models = models.members().iter().filter_map(|model| Object::parse(model.value));
+                let models = models.members().iter().filter_map(|model| Object::of(model.value));
                 let paid = models.fold(TokenUsage::default(), |sum, model| add(sum, model_usage(&model)));
                 (paid, if goes_on_counting { TokenUsage::default() } else { self.before })
             }

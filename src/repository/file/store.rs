@@ -191,31 +191,34 @@ impl Store {
     fn write_together(&self, id: &GroupId, stored: &Stored, batch: Vec<Pending>, held: &Held) {
         let durability = batch.iter().map(|pending| pending.durability).max().unwrap_or(Durability::Full);
         let mut now = stored.group.clone();
-        let mut bytes = stored.bytes.clone();
         let mut outcomes = Vec::with_capacity(batch.len());
         let mut first_effect = None;
         for Pending { task, reply, .. } in batch {
             let outcome = self.apply(id, task, now.as_ref());
-            match &outcome {
-                Ok((Written::Stored(group), Some(text))) => {
+            let (changes, outcome) = match outcome {
+                Ok(Effect::Nothing(written)) => (false, Ok(written)),
+                Ok(Effect::Becomes(group)) => {
                     now = Some(group.clone());
-                    bytes = Some(text.clone().into_bytes());
+                    (true, Ok(Written::Stored(group)))
                 }
-                Ok((Written::Removed, _)) => (now, bytes) = (None, None),
-                _ => {
-                    outcomes.push((reply, outcome.map(|(written, _)| written)));
-                    continue;
+                Ok(Effect::Goes) => {
+                    now = None;
+                    (true, Ok(Written::Removed))
                 }
+                Err(error) => (false, Err(error)),
+            };
+            if changes {
+                first_effect.get_or_insert(outcomes.len());
             }
-            first_effect.get_or_insert(outcomes.len());
-            outcomes.push((reply, outcome.map(|(written, _)| written)));
+            outcomes.push((reply, outcome));
         }
         let Some(first_effect) = first_effect else {
             return tell(outcomes);
         };
         let mut taken_out = None;
         let commit = Commit { base: &held.base, id, durability, confirmed: &self.confirmed };
-        let committed = match (&bytes, &stored.bytes) {
+        let text = now.map(|group| json::pretty(group.text()));
+        let committed = match (text.as_deref().map(str::as_bytes), &stored.bytes) {
             (None, None) => Ok(()),
             (None, Some(_)) => self.take_out(id, durability, held).map(|path| taken_out = Some(path)),
             (Some(new), Some(old)) if new == old => commit.confirm(&held.lock),
@@ -241,13 +244,14 @@ impl Store {
         trash::take_out(&held.base, id, durability, &held.lock)
     }
 
-    /// What a task comes to, and the text to store for it.
-    fn apply(&self, id: &GroupId, task: Task, now: Option<&Document>) -> Result<(Written, Option<String>)> {
+    /// What a task comes to.
+    fn apply(&self, id: &GroupId, task: Task, now: Option<&Document>) -> Result<Effect> {
         let write = match task.checked(id)? {
             // It came after the others of its batch were checked.
             Task::Save { .. } => return Err(Error::Internal("an unchecked save".to_owned())),
             Task::Look => {
-                return Ok((now.map_or(Written::Missing, |group| Written::Stored(group.clone())), None));
+                let found = now.map_or(Written::Missing, |group| Written::Stored(group.clone()));
+                return Ok(Effect::Nothing(found));
             }
             Task::Write(write) => write,
         };
@@ -261,16 +265,14 @@ impl Store {
         }
         let written = catch_unwind(AssertUnwindSafe(|| write.apply(id, now)))
             .unwrap_or_else(|_| Err(Error::Internal("applying a change panicked".to_owned())))?;
-        let Written::Stored(group) = written else {
-            return Ok((written, None));
-        };
-        let text = json::pretty(group.text());
-        if text.len() as u64 > layout::LARGEST_FILE {
-            let wrong =
-                Wrong::new("group", format!("must be at most 64 MiB of JSON, but is {} bytes", text.len()));
-            return Err(Error::InvalidGroup { group_id: id.to_string(), wrong });
+        match written {
+            Written::Missing => Ok(Effect::Nothing(written)),
+            Written::Removed => Ok(Effect::Goes),
+            Written::Stored(group) => {
+                check_size(&group)?;
+                Ok(Effect::Becomes(group))
+            }
         }
-        Ok((Written::Stored(group.stored_as(text.as_bytes())), Some(text)))
     }
 
     /// What is stored cannot be read: only deleting it is allowed.
@@ -290,6 +292,28 @@ impl Store {
             Err(error) => reply.tell(Err(error)),
         }
     }
+}
+
+/// What a task does to what is stored.
+enum Effect {
+    Nothing(Written),
+    Becomes(Document),
+    Goes,
+}
+
+/// Refuses a group that would be too large to read.
+fn check_size(group: &Document) -> Result<()> {
+    // Laid out, each byte can at most become a line of the deepest indentation.
+    const SURELY_FITS: u64 = layout::LARGEST_FILE / (2 * (json::MAX_DEPTH as u64 + 8));
+    if group.text().len() as u64 <= SURELY_FITS {
+        return Ok(());
+    }
+    let length = json::pretty(group.text()).len();
+    if length as u64 <= layout::LARGEST_FILE {
+        return Ok(());
+    }
+    let wrong = Wrong::new("group", format!("must be at most 64 MiB of JSON, but is {length} bytes"));
+    Err(Error::InvalidGroup { group_id: group.id().to_string(), wrong })
 }
 
 fn tell(outcomes: Vec<(Reply, Result<Written>)>) {

@@ -1,0 +1,80 @@
+//! How fast the parts are: `cargo bench`. The goals of the whole are measured by `npm run bench`.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "a program of the benchmark")]
+
+use divan::counter::BytesCount;
+use divan::{Bencher, black_box};
+use session_groups::group::GroupId;
+use session_groups::repository::{
+    Changes, Condition, Document, GroupFilter, GroupRepository, InMemoryGroupRepository,
+};
+use session_groups::stream::ClaudeStream;
+
+fn main() {
+    divan::main();
+}
+
+/// A group of ten sessions, of about 9 KB.
+fn group(number: usize) -> Document {
+    let prompt = "Implement the feature as it is described. ".repeat(14);
+    let session = |index: usize| {
+        format!(
+            r#"{{"id":"{index:03}-a","projectPath":"/home/user/projects/{index}","prompt":"{prompt}","status":"pending","dependsOn":[],"createdAt":"2026-01-15T10:30:00.000Z","cost":0.25,"tokens":{{"input":1200,"output":800}}}}"#
+        )
+    };
+    let sessions: Vec<String> = (0..10).map(session).collect();
+    let text = format!(
+        r#"{{"id":"group-{number}","name":"Group {number}","slug":"group","status":"created","sessions":[{}],"config":{{"model":"sonnet","maxBudgetUsd":10,"onBudgetExceeded":"pause","warningThreshold":0.8,"maxConcurrentSessions":3}},"createdAt":"2026-01-15T10:30:00.000Z","updatedAt":"2026-01-15T10:30:00.000Z"}}"#,
+        sessions.join(",")
+    );
+    Document::from_text(text).unwrap()
+}
+
+fn memory_of(groups: usize) -> InMemoryGroupRepository {
+    let repository = InMemoryGroupRepository::new();
+    for number in 0..groups {
+        repository.save(group(number), Condition::None).unwrap();
+    }
+    repository
+}
+
+#[divan::bench]
+fn check_a_group(bencher: Bencher) {
+    let text = group(0).text().to_owned();
+    bencher.counter(BytesCount::of_str(&text)).with_inputs(|| text.clone()).bench_values(Document::from_text);
+}
+
+#[divan::bench]
+fn update_a_session(bencher: Bencher) {
+    let repository = memory_of(1);
+    let id = GroupId::new("group-0").unwrap();
+    let changes = Changes::new(r#"{"status":"active","cost":0.5}"#.to_owned(), Vec::new()).unwrap();
+    bencher.bench(|| repository.update_session(&id, "005-a", changes.clone()).unwrap());
+}
+
+#[divan::bench]
+fn revision_of_an_updated_group(bencher: Bencher) {
+    bencher.with_inputs(|| group(0)).bench_values(|group| group.revision());
+}
+
+#[divan::bench(args = [1_000])]
+fn count_by_name(bencher: Bencher, groups: usize) {
+    let repository = memory_of(groups);
+    let filter = GroupFilter { name_contains: Some("9".to_owned()), ..GroupFilter::default() };
+    bencher.bench(|| repository.count(black_box(&filter)).unwrap());
+}
+
+#[divan::bench]
+fn read_a_stream(bencher: Bencher) {
+    let bytes =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/captures/2.1.330-subagent.jsonl"))
+            .unwrap();
+    let session = group(0).group().unwrap().sessions.remove(0);
+    bencher
+        .counter(BytesCount::new(bytes.len()))
+        .with_inputs(|| ClaudeStream::new(session.clone()))
+        .bench_values(|mut stream| {
+            stream.push(&bytes);
+            stream
+        });
+}
