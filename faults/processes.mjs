@@ -1,18 +1,16 @@
 // Several processes of Node and Bun on one group: nobody's addition is undone, whoever is killed.
 
 import { spawn } from 'node:child_process'
-import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { root } from '../scripts/process.mjs'
+import { RUNTIMES } from './runtimes.mjs'
 import { createGroup, FileGroupRepository, ID, mustBeWhole, withDir } from './store.mjs'
 
 const WRITER = fileURLToPath(new URL('./writer.mjs', import.meta.url))
-const RUNTIMES = [process.execPath, path.join(root, 'node_modules', '.bin', 'bun')]
 
 /** Starts a process of writers that add to a field; `done` gives how many additions it was told of. */
 function startWriter(index, base, field, workers, increments) {
-  const program = RUNTIMES[index % RUNTIMES.length]
+  const { program } = RUNTIMES[index % RUNTIMES.length]
   const child = spawn(program, [WRITER, base, field, String(workers), String(increments)], { detached: true })
   let acknowledged = 0
   let errors = ''

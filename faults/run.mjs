@@ -2,7 +2,7 @@
 // with one line of counts.
 
 import path from 'node:path'
-import { main, must, root, Stop } from '../scripts/process.mjs'
+import { main, must, root, run, Stop } from '../scripts/process.mjs'
 import { setUp } from '../scripts/setup.mjs'
 import { cannotMount, installTools, lacks } from './tools.mjs'
 
@@ -13,14 +13,17 @@ await main(async () => {
   await setUp()
   if (!short || process.env.CI) installTools()
   const { oneOperation, powerOff } = await buildPrograms()
-  const { testSystemCalls } = await import('./system-calls.mjs')
+  const { testRemovedLocks, testSystemCalls } = await import('./system-calls.mjs')
   const { testKills, testLostUpdates } = await import('./processes.mjs')
+  const { testTerminations } = await import('./terminations.mjs')
+  const { testHeldLock } = await import('./held-lock.mjs')
   const { testFullDisk } = await import('./full-disk.mjs')
   const { testPowerLoss } = await import('./power-loss.mjs')
 
   await row('every system call fails once, in every way', lacks('strace'), () =>
     testSystemCalls(oneOperation, { every: short ? 23 : 1 }),
   )
+  await row('the locks are removed by hand', lacks('strace'), () => testRemovedLocks(oneOperation))
   for (const fileSystem of ['ext4', 'xfs']) {
     const obstacle = cannotMount() ?? lacks(`mkfs.${fileSystem}`)
     await row(`the power fails, on ${fileSystem}`, obstacle, () =>
@@ -29,6 +32,10 @@ await main(async () => {
   }
   await row('the disk is full', cannotMount(), () => testFullDisk({ step: short ? 16 : 4 }))
   await row('writers are killed', undefined, () => testKills({ kills: short ? 20 : 1000 }))
+  await row('workers are terminated', undefined, () => testTerminations({ rounds: short ? 20 : 1000 }))
+  await row('a lock is held elsewhere', undefined, () => testHeldLock({ seconds: short ? 1 : 5 }))
+  // In the short form it is one of Rust's tests.
+  if (!short) await row('both repositories behave like the model', undefined, () => testModel(10_000))
   await row('no update is lost', undefined, () =>
     testLostUpdates({ processes: short ? 4 : 8, increments: short ? 50 : 1000 }),
   )
@@ -41,6 +48,13 @@ async function buildPrograms() {
   await must('Building the programs', 'cargo', ['build', '--release', '--examples', ...options])
   const program = (name) => path.join(root, 'target', 'release', 'examples', name)
   return { oneOperation: program('one-operation'), powerOff: program('power-off') }
+}
+
+async function testModel(sequences) {
+  const env = { ...process.env, MODEL_SEQUENCES: String(sequences) }
+  const args = ['test', '--release', '--no-default-features', '--test', 'model']
+  const { ok, output } = await run('cargo', args, { env })
+  return ok ? { passed: sequences, failures: [] } : { passed: 0, failures: [output] }
 }
 
 /** Runs a test and adds what it counted, or says what keeps it from running. */

@@ -2,8 +2,9 @@
 // operation then says of itself must be true, and the store must be whole.
 
 import { execFile } from 'node:child_process'
-import { cpSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { createGroup, FileGroupRepository, mustBeWhole, stateOf, withDir } from './store.mjs'
 
@@ -64,6 +65,27 @@ export async function testSystemCalls(driver, { every }) {
       }
     }
     return { passed: Math.floor(points / every) - failures.length, failures }
+  })
+}
+
+/**
+ * Someone removes the locks just before one is taken: a lock on a file that is gone would exclude nobody, so it is taken
+ * anew, where others see it.
+ */
+export function testRemovedLocks(driver) {
+  return withDir(async (base) => {
+    await new FileGroupRepository(base).save(createGroup('old'))
+    const locks = path.join(base, '.locks')
+    const delay = 'inject=flock:delay_enter=400000:when=1'
+    const writing = run('strace', ['-o', '/dev/null', '-e', delay, driver, base, 'update'])
+    await pause(200)
+    rmSync(locks, { recursive: true })
+    const { stdout } = await writing
+    const failures = []
+    if (stdout !== 'begin\nacknowledged\n') failures.push(`the writer said ${stdout}`)
+    if (!existsSync(locks)) failures.push('the writer held a lock that nobody else could see')
+    await mustBeWhole(base)
+    return { passed: 1 - failures.length, failures }
   })
 }
 

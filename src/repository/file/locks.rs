@@ -45,18 +45,21 @@ impl Lock {
 
 /// Takes a lock if nobody holds it; `None` if somebody does.
 pub fn try_lock(base: &Dir, stripe: Stripe) -> io::Result<Option<Lock>> {
-    let locks = lock_dir(base)?;
     let name = stripe.file_name();
     loop {
-        let file = locks.open_lock(&name)?;
+        let file = match lock_dir(base)?.open_lock(&name) {
+            // Someone is just removing `.locks` by hand.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            file => file?,
+        };
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(explain(error)),
         }
-        // Someone may have removed `.locks` by hand: a lock on a file that is gone excludes nobody.
+        // A lock on a file that is no longer the one in the store excludes nobody.
         let held = file.metadata()?.ino();
-        if locks.stat(&name)?.is_some_and(|there| there.st_ino == held) {
+        if base.stat(&format!("{LOCKS}/{name}"))?.is_some_and(|there| there.st_ino == held) {
             return Ok(Some(Lock { file }));
         }
     }
