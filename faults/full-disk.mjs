@@ -42,7 +42,7 @@ async function saveOver(disk) {
     ({ code }) => code,
   )
   const after = await repository.findById(createGroup('').id)
-  const problems = (await repository.verify()).filter(({ kind }) => kind !== 'leftover')
+  const problems = await repository.verify()
   if (problems.length > 0) return `it said ${said}, and left ${JSON.stringify(problems)}`
   if (said === 'acknowledged' && after?.sessions[0].prompt === PROMPT) return undefined
   if (said === 'NOT_COMMITTED' && JSON.stringify(after) === before) return undefined

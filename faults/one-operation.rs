@@ -38,6 +38,7 @@ fn main() {
     println!("begin");
     let outcome = match operation.as_str() {
         "save" => repository.save(new, Condition::None),
+        "save-again" => repository.save(group("old"), Condition::None),
         "update" => repository.update(&id, changes(r#"{"name":"new"}"#)).map(drop),
         "update-session" => repository.update_session(&id, "a", changes(r#"{"cost":1}"#)).map(drop),
         "delete" => repository.delete(&id, Condition::None).map(drop),

@@ -1,4 +1,4 @@
-// The fault tests: `npm run test:faults`, or `-- --short` for a part of each. Says what it skipped and why, and ends
+// The fault tests: `npm run test:faults`, `-- --short` for a part of each, `-- --only TEXT` for those named so. Says what it skipped and why, and ends
 // with one line of counts.
 
 import path from 'node:path'
@@ -7,6 +7,7 @@ import { setUp } from '../scripts/setup.mjs'
 import { cannotMount, installTools, lacks } from './tools.mjs'
 
 const short = process.argv.includes('--short')
+const only = process.argv.includes('--only') ? process.argv.at(-1) : ''
 const total = { passed: 0, failed: 0, skipped: 0 }
 
 await main(async () => {
@@ -59,6 +60,7 @@ async function testModel(sequences) {
 
 /** Runs a test and adds what it counted, or says what keeps it from running. */
 async function row(name, obstacle, test) {
+  if (!name.includes(only)) return
   if (obstacle !== undefined) {
     total.skipped += 1
     console.log(`${name}: skipped, ${obstacle}`)
