@@ -240,6 +240,46 @@ describe('what other tools wrote', () => {
     expect(await open(elsewhere).findById(id)).toEqual(group)
   })
 
+  test('a file that is too large is not read', async () => {
+    const dir = freshDir()
+    plant(dir, '')
+    for (const size of [64 * 1024 * 1024 + 1, 100_000_000]) {
+      fs.truncateSync(meta(dir), size)
+      const error = await rejection(open(dir).findById(id))
+      expect(error).toMatchObject({ code: 'CORRUPT', path: meta(dir) })
+      expect(error.message).toContain('larger than 64 MiB')
+      expect((await rejection(open(dir).update(id, { name: 'x' }))).code).toBe('CORRUPT')
+      expect(fs.statSync(meta(dir)).size).toBe(size)
+    }
+  })
+
+  const asRoot = process.getuid?.() === 0 ? test : test.skip
+  asRoot('files of other users and devices are not read', async () => {
+    const dir = freshDir()
+    plant(dir, JSON.stringify(group))
+    fs.chownSync(meta(dir), 12345, 12345)
+    fs.mkdirSync(path.join(dir, 'device'))
+    require('node:child_process').execFileSync('mknod', [meta(dir, 'device'), 'c', '1', '5'])
+    for (const [name, problem] of [
+      [id, 'belongs to another user'],
+      ['device', 'not a regular file'],
+    ]) {
+      const error = await rejection(open(dir).findById(name))
+      expect(error.code).toBe('CORRUPT')
+      expect(error.message).toContain(problem)
+      expect((await rejection(open(dir).update(name, { name: 'x' }))).code).toBe('CORRUPT')
+    }
+  })
+
+  test('what seems unfinished may still be under way and is left alone', async () => {
+    const dir = freshDir()
+    fs.mkdirSync(path.join(dir, '.trash', 'x'), { recursive: true })
+    fs.mkdirSync(path.join(dir, id))
+    fs.writeFileSync(path.join(dir, id, '.meta.json.1.tmp'), '')
+    await open(dir).save(group)
+    expect(await open(dir).verify()).toHaveLength(2)
+  })
+
   test('leftovers are told', async () => {
     const dir = freshDir()
     await open(dir).save(group)

@@ -260,16 +260,15 @@ fn ask(repository: &dyn GroupRepository, step: &Step) -> Outcome {
         }
         Step::Find { id: index } => repository.find_by_id(&id(index)).map(optional),
         Step::List { filter, sort } => {
-            let filter =
-                GroupFilter {
-                    status: filter
-                        .status
-                        .map(|running| if running { GroupStatus::Running } else { GroupStatus::Created }),
-                    name_contains: filter.name.map(str::to_owned),
-                    since: filter.since.map(|day| instant(DAYS[day])),
-                    limit: filter.limit,
-                    offset: filter.offset,
-                };
+            let filter = GroupFilter {
+                status: filter
+                    .status
+                    .map(|running| if running { GroupStatus::Running } else { GroupStatus::Created }),
+                name_contains: filter.name.map(str::to_owned),
+                since: filter.since.map(|day| instant(DAYS[day])),
+                limit: filter.limit,
+                offset: filter.offset,
+            };
             let sort = sort.map(|(by_name, ascending)| GroupSort {
                 field: if by_name { SortField::Name } else { SortField::CreatedAt },
                 direction: if ascending { Direction::Ascending } else { Direction::Descending },

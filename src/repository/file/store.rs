@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, Result, Wrong};
 use crate::group::GroupId;
@@ -134,8 +134,9 @@ impl Worker for Store {
 
     fn carry_out(&self, id: &GroupId, batch: Vec<Pending>, held: &Held) {
         if self.is_to_be_swept(id) {
-            trash::sweep_group(&held.base, id, &held.lock);
-            trash::sweep(&held.base);
+            let now = SystemTime::now();
+            trash::sweep_group(&held.base, id, now, &held.lock);
+            trash::sweep(&held.base, now);
         }
         // Again for each batch: a lock is held over several.
         if let Err(error) = read::check_base(&held.base) {

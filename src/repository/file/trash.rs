@@ -51,33 +51,63 @@ pub fn remove(taken_out: &Path) {
 }
 
 /// Removes old leftovers in `.trash/`.
-pub fn sweep(base: &Dir) {
+pub fn sweep(base: &Dir, now: SystemTime) {
     let Ok(trash) = base.open_dir(TRASH) else { return };
     for name in trash.names().unwrap_or_default() {
-        if is_old(&trash, &name) {
+        if is_old(&trash, &name, now) {
             remove(&trash.path().join(name));
         }
     }
 }
 
 /// Removes old temporary files of a group.
-pub fn sweep_group(base: &Dir, id: &GroupId, _held: &Lock) {
+pub fn sweep_group(base: &Dir, id: &GroupId, now: SystemTime, _held: &Lock) {
     let Ok(group) = base.open_dir(id.as_str()) else {
         return;
     };
     for name in group.names().unwrap_or_default() {
-        if is_temporary(&name) && is_old(&group, &name) {
+        if is_temporary(&name) && is_old(&group, &name, now) {
             let _ = group.remove_file(&name);
         }
     }
 }
 
 /// By the time of the last change of the entry itself, which a rename sets and nobody can set back.
-fn is_old(dir: &Dir, name: &str) -> bool {
+fn is_old(dir: &Dir, name: &str, now: SystemTime) -> bool {
     let Ok(Some(stat)) = dir.stat(name) else {
         return false;
     };
     let changed = u64::try_from(stat.st_ctime).unwrap_or(0);
-    let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + Duration::from_secs(changed));
+    let age = now.duration_since(SystemTime::UNIX_EPOCH + Duration::from_secs(changed));
     age.is_ok_and(|age| age > OLD)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repository::file::layout::temporary_name;
+    use crate::repository::file::locks::{Stripe, try_lock};
+
+    #[test]
+    fn leftovers_are_swept_once_they_are_old() {
+        let dir = tempfile::tempdir().unwrap();
+        let id = GroupId::new("a").unwrap();
+        let (temporary, deleted) =
+            (dir.path().join("a").join(temporary_name()), dir.path().join(".trash/b.1"));
+        for path in [temporary.parent().unwrap(), &deleted.join("sessions")] {
+            std::fs::create_dir_all(path).unwrap();
+        }
+        for file in [temporary.clone(), dir.path().join("a/notes.txt"), deleted.join("meta.json")] {
+            std::fs::write(file, "x").unwrap();
+        }
+        let base = Dir::open(dir.path()).unwrap();
+        let held = try_lock(&base, Stripe::of(&id)).unwrap().unwrap();
+        let later = |seconds| SystemTime::now() + Duration::from_secs(seconds);
+        for (now, left) in [(later(0), true), (later(3_500), true), (later(3_700), false)] {
+            sweep(&base, now);
+            sweep_group(&base, &id, now, &held);
+            assert_eq!((temporary.exists(), deleted.exists()), (left, left));
+        }
+        assert!(dir.path().join("a/notes.txt").exists());
+    }
 }
