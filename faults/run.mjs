@@ -2,6 +2,7 @@
 // with one line of counts.
 
 import path from 'node:path'
+import { fuzz } from '../fuzz/run.mjs'
 import { main, must, root, run, Stop } from '../scripts/process.mjs'
 import { setUp } from '../scripts/setup.mjs'
 import { cannotMount, installTools, lacks } from './tools.mjs'
@@ -35,7 +36,8 @@ await main(async () => {
   await row('writers are killed', undefined, () => testKills({ kills: short ? 20 : 1000 }))
   await row('workers are terminated', undefined, () => testTerminations({ rounds: short ? 20 : 1000 }))
   await row('a lock is held elsewhere', undefined, () => testHeldLock({ seconds: short ? 1 : 5 }))
-  // In the short form it is one of Rust's tests.
+  // In the short form these are among Rust's tests.
+  if (!short) await row('hostile input', undefined, () => fuzz(75))
   if (!short) await row('both repositories behave like the model', undefined, () => testModel(10_000))
   await row('no update is lost', undefined, () =>
     testLostUpdates({ processes: short ? 4 : 8, increments: short ? 50 : 1000 }),

@@ -11,6 +11,8 @@
 #[cfg(all(feature = "bindings", not(test)))]
 mod bindings;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod group;
 pub mod json;
 pub mod repository;
