@@ -146,7 +146,9 @@ mod tests {
         let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
         let files = std::fs::read_dir(dir).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
         let files: Vec<Vec<u8>> = files.collect();
-        files.iter().for_each(|file| holds(file));
+        for file in &files {
+            holds(file);
+        }
         let mixture = (0..files.len(), 0.0..=1.0, 0..files.len(), 0.0..=1.0, proptest::num::u8::ANY);
         let mut runner =
             TestRunner::new(Config { cases: 300, failure_persistence: None, ..Config::default() });
