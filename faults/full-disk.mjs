@@ -9,7 +9,7 @@ const KIB = 1024
 /** Large enough for several blocks. */
 const PROMPT = 'x'.repeat(40 * KIB)
 
-function withDisk(options, work) {
+export function withDisk(options, work) {
   return withDir(async (dir) => {
     const disk = path.join(dir, 'disk')
     mkdirSync(disk)
@@ -28,7 +28,7 @@ const large = (name) => {
 }
 
 /** Fills the disk up to so many free bytes. */
-function fill(disk, free) {
+export function fill(disk, free) {
   const { bavail, bsize } = statfsSync(disk)
   writeFileSync(path.join(disk, '.filler'), Buffer.alloc(Math.max(0, bavail * bsize - free)))
 }

@@ -31,7 +31,17 @@ export function checkList() {
 
 function copyRepository() {
   mkdirSync(copy, { recursive: true })
-  for (const name of ['src', 'tests', 'faults', 'scripts', '__test__', 'examples', 'benches', 'package.json'])
+  for (const name of [
+    'src',
+    'tests',
+    'faults',
+    'fuzz',
+    'scripts',
+    '__test__',
+    'examples',
+    'benches',
+    'package.json',
+  ])
     cpSync(path.join(root, name), path.join(copy, name), { recursive: true })
   for (const name of ['Cargo.toml', 'Cargo.lock', 'build.rs', 'index.js', 'index.d.ts', 'package-lock.json'])
     cpSync(path.join(root, name), path.join(copy, name))
