@@ -19,6 +19,7 @@ await main(async () => {
   const { testKills, testLostUpdates } = await import('./processes.mjs')
   const { testTerminations } = await import('./terminations.mjs')
   const { testHeldLock } = await import('./held-lock.mjs')
+  const { checkList } = await import('./safeguards.mjs')
   const { testFullDisk } = await import('./full-disk.mjs')
   const { testPowerLoss } = await import('./power-loss.mjs')
 
@@ -32,6 +33,7 @@ await main(async () => {
       testPowerLoss(powerOff, { fileSystem, runs: short ? 20 : 2000 }),
     )
   }
+  await row('the list of safeguards is up to date', undefined, checkList)
   await row('the disk is full', cannotMount(), () => testFullDisk({ step: short ? 16 : 4 }))
   await row('writers are killed', undefined, () => testKills({ kills: short ? 20 : 1000 }))
   await row('workers are terminated', undefined, () => testTerminations({ rounds: short ? 20 : 1000 }))
