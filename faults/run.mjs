@@ -17,6 +17,7 @@ await main(async () => {
   const { oneOperation, powerOff } = await buildPrograms()
   const { testRemovedLocks, testSystemCalls } = await import('./system-calls.mjs')
   const { testKills, testLostUpdates } = await import('./processes.mjs')
+  const { testTogether } = await import('./together.mjs')
   const { testTerminations } = await import('./terminations.mjs')
   const { testHeldLock } = await import('./held-lock.mjs')
   const { checkList } = await import('./safeguards.mjs')
@@ -36,6 +37,7 @@ await main(async () => {
   await row('the list of safeguards is up to date', undefined, checkList)
   await row('the disk is full', cannotMount(), () => testFullDisk({ step: short ? 16 : 4 }))
   await row('writers are killed', undefined, () => testKills({ kills: short ? 20 : 1000 }))
+  await row('updates that wait are written together', lacks('strace'), testTogether)
   await row('workers are terminated', undefined, () => testTerminations({ rounds: short ? 20 : 1000 }))
   await row('a lock is held elsewhere', undefined, () => testHeldLock({ seconds: short ? 1 : 5 }))
   // In the short form these are among Rust's tests.
