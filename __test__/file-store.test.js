@@ -240,6 +240,26 @@ describe('what other tools wrote', () => {
     expect(await open(elsewhere).findById(id)).toEqual(group)
   })
 
+  test('links in place of what is the store’s own are not followed', async () => {
+    const refusal = { code: 'NOT_COMMITTED', groupId: id }
+    const elsewhere = freshDir()
+    const dir = freshDir()
+    await open(dir).save(group)
+    fs.symlinkSync(elsewhere, path.join(dir, '.trash'))
+    expect(await rejection(open(dir).delete(id))).toMatchObject(refusal)
+    const locks = path.join(dir, '.locks')
+    for (const name of fs.readdirSync(locks)) {
+      fs.rmSync(path.join(locks, name))
+      fs.symlinkSync(path.join(elsewhere, name), path.join(locks, name))
+    }
+    expect(await rejection(open(dir).update(id, { name: 'x' }))).toMatchObject(refusal)
+    fs.rmSync(locks, { recursive: true })
+    fs.symlinkSync(elsewhere, locks)
+    expect(await rejection(open(dir).update(id, { name: 'x' }))).toMatchObject(refusal)
+    expect(fs.readdirSync(elsewhere)).toEqual([])
+    expect(await open(dir).findById(id)).toEqual(group)
+  })
+
   test('a file that is too large is not read', async () => {
     const dir = freshDir()
     plant(dir, '')

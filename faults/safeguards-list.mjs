@@ -32,8 +32,8 @@ export const SAFEGUARDS = [
   {
     name: 'fsync of the directories above the base',
     file: 'file/commit.rs',
-    code: 'match Dir::open(above).and_then(|above| above.sync()) {',
-    instead: 'match Dir::open(above).map(drop) {',
+    code: 'above.sync()?;',
+    instead: '',
     caughtBy: ORDER,
   },
   {
@@ -118,6 +118,13 @@ export const SAFEGUARDS = [
     file: 'file/dir.rs',
     code: 'OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW',
     instead: 'OFlags::RDONLY | OFlags::DIRECTORY',
+    caughtBy: SUITE,
+  },
+  {
+    name: 'no link followed to a lock',
+    file: 'file/dir.rs',
+    code: 'OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW',
+    instead: 'OFlags::RDWR | OFlags::CREATE',
     caughtBy: SUITE,
   },
   {
@@ -215,6 +222,13 @@ export const SAFEGUARDS = [
     code: 'age.is_ok_and(|age| age > OLD)',
     instead: 'age.is_ok_and(|age| age < OLD)',
     caughtBy: RUST,
+  },
+  {
+    name: 'updates that wait are written together',
+    file: 'file/queue.rs',
+    code: 'batch.len() < LARGEST_BATCH',
+    instead: 'batch.len() < LARGEST_BATCH / LARGEST_BATCH',
+    caughtBy: ['faults', 'written together'],
   },
   {
     name: 'a lock held elsewhere holds no thread',

@@ -56,7 +56,7 @@ const TESTS = {
   suite: async () => {
     await buildAddon()
     const jest = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js')
-    return run(process.execPath, [jest, '--ci', 'store', 'repository'], { cwd: copy })
+    return run(process.execPath, [jest, '--ci', '--testTimeout=5000', 'store', 'repository'], { cwd: copy })
   },
   faults: async (row) => {
     await buildAddon()

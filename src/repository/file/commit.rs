@@ -167,12 +167,18 @@ pub fn make_base(path: &Path) -> io::Result<()> {
 /// Waits until the disk has the base directory and those above it, whoever made them: a process that made one may have
 /// died before it could see to that.
 pub fn confirm_base(path: &Path) -> io::Result<()> {
+    let device = Dir::open(path)?.metadata()?.dev();
     for above in path.ancestors().skip(1) {
-        match Dir::open(above).and_then(|above| above.sync()) {
+        let above = match Dir::open(above) {
             // Not ours, so we have not made anything in it.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-            confirmed => confirmed?,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
+            above => above?,
+        };
+        if above.metadata()?.dev() != device {
+            // Another file system, which may not even know how to do this; nothing was made in it.
+            break;
         }
+        above.sync()?;
     }
     Ok(())
 }
