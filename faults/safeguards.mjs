@@ -50,12 +50,14 @@ const TESTS = {
   suite: async () => {
     await buildAddon()
     const jest = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js')
-    return run(process.execPath, [jest, '--ci', '--testTimeout=5000', 'store', 'repository'], { cwd: copy })
+    // A thread that hangs must not keep the whole suite.
+    const args = ['--ci', '--testTimeout=5000', '--forceExit', 'store', 'repository']
+    return run(process.execPath, [jest, ...args], { cwd: copy, timeout: 3 * 60_000 })
   },
   faults: async (row) => {
     await buildAddon()
     const program = path.join(copy, 'faults', 'run.mjs')
-    return run(process.execPath, [program, '--short', '--only', row], { cwd: copy })
+    return run(process.execPath, [program, '--short', '--only', row], { cwd: copy, timeout: 5 * 60_000 })
   },
 }
 

@@ -1,0 +1,49 @@
+// How long JavaScript's thread is held up while the package works: nothing but `JSON.parse` of the answer may do that.
+
+import path from 'node:path'
+import { FileGroupRepository } from 'session-groups'
+import { makeStore } from './groups.mjs'
+import { timed } from './rows.mjs'
+
+const GROUPS = 10_000
+
+/** The longest time in which no timer ran while 10,000 groups are listed, and what `JSON.parse` of them takes. */
+export async function eventLoop(directory) {
+  const base = path.join(directory, 'many-groups')
+  makeStore(base, GROUPS)
+  const repository = new FileGroupRepository(base)
+  let groups
+  const blocks = [
+    await longestBlock(async () => {
+      groups = await repository.list()
+    }),
+  ]
+  const text = JSON.stringify(groups)
+  groups = undefined
+  const parses = []
+  for (let round = 0; round < 5; round += 1) {
+    globalThis.gc?.()
+    parses.push(await timed(() => JSON.parse(text)))
+    globalThis.gc?.()
+    blocks.push(await longestBlock(() => repository.list()))
+  }
+  const middle = (times) => times.toSorted((left, right) => left - right)[times.length >> 1]
+  return { block: middle(blocks), parse: middle(parses), count: await longestBlock(() => repository.count()) }
+}
+
+async function longestBlock(work) {
+  let longest = 0
+  let last = performance.now()
+  const look = () => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+  }
+  const timer = setInterval(look, 1)
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  longest = 0
+  await work()
+  look()
+  clearInterval(timer)
+  return longest
+}

@@ -1,0 +1,89 @@
+// `npm run bench`: the package against a plain way of doing the same, on Node and on Bun. `-- --only TEXT` measures the rows
+// whose names contain TEXT, `--rounds N` says how often.
+
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { RUNTIMES } from '../faults/runtimes.mjs'
+import { main, must, root, Stop } from '../scripts/process.mjs'
+import { setUp } from '../scripts/setup.mjs'
+
+const option = (name, otherwise) => {
+  const at = process.argv.indexOf(`--${name}`)
+  return at < 0 ? otherwise : process.argv[at + 1]
+}
+
+await main(async () => {
+  await setUp()
+  const plain = await compilePlain()
+  const results = []
+  for (const { name, program } of RUNTIMES) {
+    console.log(`Measuring on ${name}; this takes a minute or two ...`)
+    results.push(await measure(program, plain))
+  }
+  console.log(machine())
+  console.log(table(results))
+})
+
+/** The plain repository is TypeScript, which not every Node can run. */
+async function compilePlain() {
+  const directory = path.join(root, 'target', 'bench')
+  const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  await must('Compiling the plain repository', process.execPath, [tsc, '--project', path.join(root, 'benches')])
+  return path.join(directory, 'plain.js')
+}
+
+/** In a process of its own, with a store of its own that is removed afterwards. */
+async function measure(program, plain) {
+  const parent = path.join(root, 'target', 'bench')
+  mkdirSync(parent, { recursive: true })
+  const directory = mkdtempSync(path.join(parent, 'store-'))
+  try {
+    const flags = program === process.execPath ? ['--expose-gc'] : []
+    const args = [...flags, path.join(root, 'benches', 'measure.mjs'), plain, directory]
+    const output = await must(`The benchmark on ${program}`, program, [
+      ...args,
+      option('rounds', '11'),
+      option('only', ''),
+    ])
+    return output
+      .trim()
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line))
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+function machine() {
+  const { version } = JSON.parse(readFileSync(path.join(root, 'node_modules', 'bun', 'package.json'), 'utf8'))
+  const [cpu] = os.cpus()
+  return `\n${os.type()} ${os.release()}, ${os.cpus().length} × ${cpu.model}, Node ${process.versions.node}, Bun ${version}. Medians.\n`
+}
+
+function table(results) {
+  if (results.some((rows) => rows.length === 0)) throw new Stop('No row has such a name')
+  const lines = results[0].map((_, row) => {
+    const cells = results.map((rows, runtime) => (rows[row].name ? cell(rows[row], runtime) : longest(rows[row])))
+    return `| ${results[0][row].name ?? 'longest block of the event loop: list() / `JSON.parse` of it / count()'} | ${cells.join(' | ')} |`
+  })
+  const heads = RUNTIMES.map(({ name }) => `${name}: plain / package = ratio (goal), floor`)
+  return [`| | ${heads.join(' | ')} |`, `|---|${heads.map(() => '---|').join('')}`, ...lines].join('\n')
+}
+
+function cell({ plain, ours, floor, goals, most }, runtime) {
+  if (plain === undefined)
+    return most ? `${duration(ours)} (at most ${duration(most)})` : duration(ours)
+  const least = floor === undefined ? '' : `, ${duration(floor)}`
+  return `${duration(plain)} / ${duration(ours)} = **${(plain / ours).toFixed(1)}×** (${goals[runtime]}×)${least}`
+}
+
+function longest({ block, parse, count }) {
+  return [block, parse, count].map(duration).join(' / ')
+}
+
+function duration(milliseconds) {
+  if (milliseconds < 0.1) return `${(milliseconds * 1000).toPrecision(2)} µs`
+  return `${milliseconds.toPrecision(milliseconds < 100 ? 2 : 3)} ms`
+}

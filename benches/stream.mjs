@@ -1,0 +1,49 @@
+// Output of a session to read: real lines, and ones as long as a large file that a tool has read makes them.
+
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { root } from '../scripts/process.mjs'
+
+const CAPTURE = path.join(root, 'examples', 'captures', '2.1.330-subagent.jsonl')
+const CHUNK = 64 * 1024
+
+/** About so many bytes of it, as a pipe gives them. */
+export const ordinaryLines = (bytes) => chunks(repeated(readFileSync(CAPTURE), bytes))
+
+/** The same session whose tools give 200 KB each. */
+export function longLines(bytes) {
+  const lines = readFileSync(CAPTURE, 'utf8').trimEnd().split('\n')
+  const result = JSON.parse(lines.find((line) => line.includes('"tool_result"')))
+  const content = result.message.content.find(({ type }) => type === 'tool_result')
+  content.content = 'export const answer = "forty-two" // as the tests want it\n'.repeat(3_500)
+  return chunks(repeated(Buffer.from(`${JSON.stringify(result)}\n`), bytes))
+}
+
+/** What one would write without the package: lines, `JSON.parse`, and the usage and costs that are in them. */
+export function readPlainly(chunks) {
+  const decoder = new TextDecoder()
+  const seen = new Map()
+  let rest = ''
+  let cost = 0
+  for (const chunk of chunks) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = lines.pop()
+    for (const line of lines) {
+      if (line === '') continue
+      const event = JSON.parse(line)
+      if (event.type === 'assistant') seen.set(event.message.id, event.message.usage)
+      if (event.type === 'result') cost += event.total_cost_usd
+    }
+  }
+  return { cost, messages: seen.size }
+}
+
+function repeated(bytes, least) {
+  return Buffer.concat(Array.from({ length: Math.ceil(least / bytes.length) }, () => bytes))
+}
+
+function chunks(bytes) {
+  const all = []
+  for (let at = 0; at < bytes.length; at += CHUNK) all.push(bytes.subarray(at, at + CHUNK))
+  return all
+}
