@@ -19,12 +19,14 @@ pub enum Answer {
     Text(String),
     /// Text for the engine's own `JSON.parse`.
     Json(String),
+    /// A group as it lies in the repository.
+    Group(Document),
 }
 
 impl Answer {
     /// A group, or `null`.
     pub fn group(group: Option<Document>) -> Self {
-        group.map_or(Self::Null, |group| Self::Json(group.into_text()))
+        group.map_or(Self::Null, Self::Group)
     }
 
     /// A group's revision, or `null`.
@@ -63,6 +65,7 @@ impl Answer {
             Self::Count(count) => Ok(env.create_double(count as f64)?.into()),
             Self::Text(text) => Ok(env.create_string(text)?.into()),
             Self::Json(text) => Ok(js::parse(env, &text)?.into()),
+            Self::Group(group) => Ok(js::parse(env, group.text())?.into()),
         }
     }
 }

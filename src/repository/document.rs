@@ -1,7 +1,7 @@
 //! A stored group: its text, and the few fields that queries need.
 
-use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::borrow::{Borrow, Cow};
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 
@@ -34,9 +34,12 @@ impl Revision {
     }
 }
 
-/// A valid group as JSON text.
+/// A valid group as JSON text. A clone is the same text, not a copy of it.
 #[derive(Debug, Clone)]
-pub struct Document {
+pub struct Document(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     text: Box<str>,
     /// Of the bytes that were read, or of those that this will be stored as.
     revision: OnceLock<Revision>,
@@ -45,13 +48,13 @@ pub struct Document {
 
 /// What queries need of a group.
 #[derive(Debug, Clone)]
-struct Fields {
-    id: GroupId,
-    name: Box<str>,
-    status: GroupStatus,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-    newer_schema: Option<f64>,
+pub(crate) struct Fields {
+    pub id: GroupId,
+    pub name: Box<str>,
+    pub status: GroupStatus,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub newer_schema: Option<f64>,
 }
 
 impl Fields {
@@ -112,7 +115,7 @@ impl Document {
                 "must be 1 or absent: what a newer version understands cannot be checked by this one";
             return Err(refuse(Wrong::new("schemaVersion", problem)));
         }
-        Ok(Self { fields, text: trimmed(text), revision: OnceLock::new() })
+        Ok(Self::new(trimmed(text), OnceLock::new(), fields))
     }
 
     /// A group of typed Rust data, laid out as it is stored.
@@ -148,62 +151,67 @@ impl Document {
         let fields = upgraded.as_deref().map_or(Ok(json), Json::parse).ok().and_then(Fields::of);
         let fields = fields.ok_or_else(|| no_group("it cannot be understood".to_owned()))?;
         let text = upgraded.unwrap_or_else(|| trimmed(text).into());
-        Ok(Self { fields, text: text.into(), revision: revision.into() })
+        Ok(Self::new(text.into(), revision.into(), fields))
+    }
+
+    fn new(text: Box<str>, revision: OnceLock<Revision>, fields: Fields) -> Self {
+        Self(Arc::new(Parts { text, revision, fields }))
     }
 
     /// The group as JSON text, every field with the bytes it was saved with.
     pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// The group as JSON text.
-    pub fn into_text(self) -> String {
-        self.text.into()
+        &self.0.text
     }
 
     /// The group as a JSON object.
     pub(crate) fn json(&self) -> Json<'_> {
-        Json::of_valid(&self.text)
+        Json::of_valid(self.text())
     }
 
     /// The group as typed Rust data, without the fields that this version does not know.
     pub fn group(&self) -> Result<SessionGroup> {
-        json::typed(&self.text)
+        json::typed(self.text())
     }
 
     /// Names the state that is stored.
     pub fn revision(&self) -> Revision {
-        self.revision.get_or_init(|| Revision::of(json::pretty(&self.text).as_bytes())).clone()
+        self.0.revision.get_or_init(|| Revision::of(json::pretty(self.text()).as_bytes())).clone()
     }
 
     /// The group's id.
     pub fn id(&self) -> &GroupId {
-        &self.fields.id
+        &self.0.fields.id
     }
 
     /// The group's name.
     pub fn name(&self) -> &str {
-        &self.fields.name
+        &self.0.fields.name
     }
 
     /// Where the group stands.
     pub fn status(&self) -> GroupStatus {
-        self.fields.status
+        self.0.fields.status
     }
 
     /// When the group was made.
     pub fn created_at(&self) -> DateTime<Utc> {
-        self.fields.created_at
+        self.0.fields.created_at
     }
 
     /// When the group was last changed.
     pub fn updated_at(&self) -> DateTime<Utc> {
-        self.fields.updated_at
+        self.0.fields.updated_at
     }
 
     /// The `schemaVersion` of a group that a newer version wrote.
     pub(crate) fn newer_schema(&self) -> Option<f64> {
-        self.fields.newer_schema
+        self.0.fields.newer_schema
+    }
+}
+
+impl Borrow<Fields> for Document {
+    fn borrow(&self) -> &Fields {
+        &self.0.fields
     }
 }
 

@@ -1,5 +1,6 @@
 //! Groups in memory, for tests: the same behaviour as on disk, and nothing that lasts.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -39,13 +40,14 @@ impl GroupRepository for InMemoryGroupRepository {
     }
 
     fn list(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Document>> {
-        let groups = self.groups();
-        let matching = groups.values().filter(|group| filter.matches(group)).collect();
-        Ok(filter.page(matching, sort).into_iter().cloned().collect())
+        let matches = filter.matcher();
+        let matching = self.groups().values().filter(|group| matches((*group).borrow())).cloned().collect();
+        Ok(filter.page(matching, sort))
     }
 
     fn count(&self, filter: &GroupFilter) -> Result<usize> {
-        Ok(self.groups().values().filter(|group| filter.matches(group)).count())
+        let matches = filter.matcher();
+        Ok(self.groups().values().filter(|group| matches((*group).borrow())).count())
     }
 
     fn write(&self, id: &GroupId, write: Write) -> Result<Written> {

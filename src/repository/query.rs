@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::group::GroupStatus;
 use crate::repository::collation::NameOrder;
-use crate::repository::document::Document;
+use crate::repository::document::Fields;
 
 /// Which groups to give.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,41 +54,45 @@ pub enum Direction {
 }
 
 impl GroupFilter {
-    /// Whether a group matches, paging aside.
-    pub(crate) fn matches(&self, group: &Document) -> bool {
-        self.status.is_none_or(|status| group.status() == status)
-            && self.since.is_none_or(|since| group.created_at() >= since)
-            && self
-                .name_contains
-                .as_ref()
-                .is_none_or(|part| group.name().to_lowercase().contains(&part.to_lowercase()))
+    /// Tells of groups whether they match, paging aside.
+    pub(crate) fn matcher(&self) -> impl Fn(&Fields) -> bool + Send + Sync {
+        let part = self.name_contains.as_ref().map(|part| part.to_lowercase());
+        let (status, since) = (self.status, self.since);
+        move |group| {
+            status.is_none_or(|status| group.status == status)
+                && since.is_none_or(|since| group.created_at >= since)
+                && part.as_ref().is_none_or(|part| group.name.to_lowercase().contains(part))
+        }
     }
 
     /// Of groups that match: sorts them and takes the page.
-    pub(crate) fn page<D: Borrow<Document>>(&self, mut groups: Vec<D>, sort: Option<GroupSort>) -> Vec<D> {
-        let by_id = |left: &D, right: &D| left.borrow().id().cmp(right.borrow().id());
-        match sort {
-            None => groups.sort_unstable_by(by_id),
-            Some(sort) => {
-                let names = (sort.field == SortField::Name).then(NameOrder::new);
-                groups.sort_unstable_by(|left, right| {
-                    sort.compare(left.borrow(), right.borrow(), names.as_ref())
-                        .then_with(|| by_id(left, right))
-                });
-            }
+    pub(crate) fn page<G: Borrow<Fields>>(&self, mut groups: Vec<G>, sort: Option<GroupSort>) -> Vec<G> {
+        let names = sort.filter(|sort| sort.field == SortField::Name).map(|_| NameOrder::new());
+        let order = |left: &G, right: &G| {
+            let (left, right) = (left.borrow(), right.borrow());
+            let order = sort.map_or(Ordering::Equal, |sort| sort.compare(left, right, names.as_ref()));
+            order.then_with(|| left.id.cmp(&right.id))
+        };
+        let start = self.offset.unwrap_or(0);
+        let end = start.saturating_add(self.limit.unwrap_or(usize::MAX));
+        if end < groups.len() {
+            // What comes behind the page need not be in order.
+            groups.select_nth_unstable_by(end, order);
+            groups.truncate(end);
         }
-        let page = groups.into_iter().skip(self.offset.unwrap_or(0));
-        page.take(self.limit.unwrap_or(usize::MAX)).collect()
+        groups.sort_unstable_by(order);
+        groups.drain(..start.min(groups.len()));
+        groups
     }
 }
 
 impl GroupSort {
-    fn compare(self, left: &Document, right: &Document, names: Option<&NameOrder>) -> Ordering {
+    fn compare(self, left: &Fields, right: &Fields, names: Option<&NameOrder>) -> Ordering {
         let order = match (self.field, names) {
-            (SortField::CreatedAt, _) => left.created_at().cmp(&right.created_at()),
-            (SortField::UpdatedAt, _) => left.updated_at().cmp(&right.updated_at()),
-            (SortField::Name, Some(names)) => names.compare(left.name(), right.name()),
-            (SortField::Name, None) => left.name().cmp(right.name()),
+            (SortField::CreatedAt, _) => left.created_at.cmp(&right.created_at),
+            (SortField::UpdatedAt, _) => left.updated_at.cmp(&right.updated_at),
+            (SortField::Name, Some(names)) => names.compare(&left.name, &right.name),
+            (SortField::Name, None) => left.name.cmp(&right.name),
         };
         match self.direction {
             Direction::Ascending => order,

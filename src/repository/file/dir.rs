@@ -88,6 +88,25 @@ impl Dir {
         }
     }
 
+    /// The names of the directories in this one; a link to one is none.
+    pub fn directories(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in Entries::read_from(&self.file)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            let is_dir = match entry.file_type() {
+                FileType::Directory => true,
+                // Not every file system tells.
+                FileType::Unknown => self.stat(name)?.is_some_and(|stat| is_dir(&stat)),
+                _ => false,
+            };
+            if is_dir && name != "." && name != ".." {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(names)
+    }
+
     /// What this directory is.
     pub fn metadata(&self) -> io::Result<Metadata> {
         self.file.metadata()

@@ -1,13 +1,17 @@
 //! Groups in files that several processes share: `{base}/{id}/meta.json`.
 
+mod cache;
 mod commit;
 mod dir;
 mod layout;
+mod list;
 mod locks;
 pub(crate) mod pool;
 mod queue;
 mod read;
+mod stamp;
 mod store;
+mod threads;
 mod trash;
 mod verify;
 
@@ -141,13 +145,11 @@ impl GroupRepository for FileGroupRepository {
     }
 
     fn list(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Document>> {
-        let mut groups = self.queue.worker().read_all()?;
-        groups.retain(|group| filter.matches(group));
-        Ok(filter.page(groups, sort))
+        self.queue.worker().list(filter, sort)
     }
 
     fn count(&self, filter: &GroupFilter) -> Result<usize> {
-        Ok(self.queue.worker().read_all()?.iter().filter(|group| filter.matches(group)).count())
+        self.queue.worker().count(filter)
     }
 
     fn write(&self, id: &GroupId, write: Write) -> Result<Written> {

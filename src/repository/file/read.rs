@@ -1,14 +1,20 @@
 //! Reading a group: without a lock, since a writer only ever renames a complete file into place.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::SystemTime;
+
+use rustix::fs::{FileType, fstat};
 
 use crate::error::{Error, Result};
 use crate::group::GroupId;
 use crate::repository::document::Document;
+use crate::repository::file::cache::{Cache, Known};
 use crate::repository::file::dir::Dir;
 use crate::repository::file::layout::{LARGEST_FILE, META};
+use crate::repository::file::stamp::Stamp;
 
 /// The base directory, checked; `None` when it is not there, as before the first write.
 pub fn open_base(path: &Path) -> Result<Option<Dir>> {
@@ -67,19 +73,43 @@ pub fn understand(base: &Dir, id: &GroupId, bytes: Vec<u8>) -> Result<Document> 
 
 /// The bytes of the stored group as they are; `None` when there is none.
 pub fn read_bytes(base: &Dir, id: &GroupId) -> Result<Option<Vec<u8>>> {
-    let path = base.path().join(id.as_str());
-    let failed = |source: io::Error| Error::Io {
-        group_id: Some(id.to_string()),
-        path: path.clone(),
-        action: "reading",
-        source: source.into(),
+    open_group(base, id)?.map(|group| group.bytes()).transpose()
+}
+
+/// The stored group, read only when nothing is known of it or it has changed since; `None` when there is none. Fails
+/// with `CORRUPT`, `NEWER_SCHEMA` or `IO`.
+pub fn read_through(base: &Dir, id: &GroupId, cache: &Cache) -> Result<Option<Document>> {
+    // Before the file is looked at: only what it tells of changes after this time counts.
+    let now = SystemTime::now();
+    let Some(group) = open_group(base, id)? else {
+        return Ok(None);
     };
-    let corrupt = |problem: &str| Error::Corrupt {
-        group_id: id.to_string(),
-        path: path.join(META),
-        field: None,
-        problem: problem.to_owned(),
-    };
+    let stamp = group.stamp;
+    if let Some(Known::Whole(document)) = cache.get(id, &stamp) {
+        return Ok(Some(document));
+    }
+    let document = understand(base, id, group.bytes()?)?;
+    // Someone who writes into the file itself may have done so while it was read.
+    let is_unchanged = fstat(&group.file).is_ok_and(|stat| Stamp::of(&stat) == stamp);
+    if is_unchanged && stamp.tells_changes_after(now) {
+        cache.put(id, stamp, &document);
+    }
+    Ok(Some(document))
+}
+
+/// A stored group that is open for reading.
+struct OpenGroup<'a> {
+    base: &'a Dir,
+    id: &'a GroupId,
+    file: File,
+    stamp: Stamp,
+    length: u64,
+}
+
+/// Opens the file of a group and sees whether it may be read; `None` when there is none.
+fn open_group<'a>(base: &'a Dir, id: &'a GroupId) -> Result<Option<OpenGroup<'a>>> {
+    let failed = |source: io::Error| cannot_read(base, id, source);
+    let corrupt = |problem: &str| corrupt(base, id, problem);
     let group = match base.open_dir(id.as_str()) {
         Ok(group) => group,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -92,20 +122,55 @@ pub fn read_bytes(base: &Dir, id: &GroupId) -> Result<Option<Vec<u8>>> {
         Err(error) if is_link(&error) => return Err(corrupt("it is a symbolic link, which is not followed")),
         Err(error) => return Err(failed(error)),
     };
-    let metadata = file.metadata().map_err(failed)?;
-    if !metadata.is_file() {
+    let stat = fstat(&file).map_err(|errno| failed(errno.into()))?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(corrupt("it is not a regular file"));
     }
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
+    if stat.st_uid != rustix::process::geteuid().as_raw() {
         return Err(corrupt("it belongs to another user"));
     }
-    let too_large = || corrupt("it is larger than 64 MiB");
-    if metadata.len() > LARGEST_FILE {
-        return Err(too_large());
+    let length = u64::try_from(stat.st_size).unwrap_or(0);
+    Ok(Some(OpenGroup { base, id, file, stamp: Stamp::of(&stat), length }))
+}
+
+impl OpenGroup<'_> {
+    fn bytes(&self) -> Result<Vec<u8>> {
+        let too_large = || corrupt(self.base, self.id, "it is larger than 64 MiB");
+        if self.length > LARGEST_FILE {
+            return Err(too_large());
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(self.length).unwrap_or(0) + 1);
+        let read = (&self.file).take(LARGEST_FILE + 1).read_to_end(&mut bytes);
+        read.map_err(|source| cannot_read(self.base, self.id, source))?;
+        if bytes.len() as u64 > LARGEST_FILE { Err(too_large()) } else { Ok(bytes) }
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
-    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > LARGEST_FILE { Err(too_large()) } else { Ok(Some(bytes)) }
+}
+
+fn cannot_read(base: &Dir, id: &GroupId, source: io::Error) -> Error {
+    Error::Io {
+        group_id: Some(id.to_string()),
+        path: base.path().join(id.as_str()),
+        action: "reading",
+        source: source.into(),
+    }
+}
+
+fn corrupt(base: &Dir, id: &GroupId, problem: &str) -> Error {
+    Error::Corrupt {
+        group_id: id.to_string(),
+        path: base.path().join(id.as_str()).join(META),
+        field: None,
+        problem: problem.to_owned(),
+    }
+}
+
+/// Whether an error says something of one group and nothing of the store.
+pub fn is_of_this_group_alone(error: &Error) -> bool {
+    match error {
+        Error::Corrupt { .. } | Error::NewerSchema { .. } => true,
+        Error::Io { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
+        _ => false,
+    }
 }
 
 fn is_no_directory(error: &io::Error) -> bool {

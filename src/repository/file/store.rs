@@ -13,11 +13,14 @@ use crate::group::GroupId;
 use crate::json;
 use crate::repository::change::{Condition, Write, Written};
 use crate::repository::document::Document;
+use crate::repository::file::cache::Cache;
 use crate::repository::file::commit::{self, Commit, ConfirmedDirs, Durability};
 use crate::repository::file::dir::Dir;
+use crate::repository::file::list::Listing;
 use crate::repository::file::locks::{self, Lock, Stripe};
 use crate::repository::file::queue::{Access, Pending, Reply, Task, Worker};
 use crate::repository::file::{layout, pool, read, trash};
+use crate::repository::query::{GroupFilter, GroupSort};
 
 /// What all repositories on one base directory in this process share.
 pub struct Store {
@@ -25,6 +28,7 @@ pub struct Store {
     /// Whether the disk is known to have the base directory itself.
     base_is_confirmed: AtomicBool,
     confirmed: ConfirmedDirs,
+    cache: Cache,
     /// When a group's leftovers were last looked for.
     swept: Mutex<HashMap<GroupId, Instant>>,
 }
@@ -36,6 +40,7 @@ impl Store {
             base,
             base_is_confirmed: AtomicBool::new(false),
             confirmed: ConfirmedDirs::default(),
+            cache: Cache::default(),
             swept: Mutex::default(),
         }
     }
@@ -48,31 +53,25 @@ impl Store {
     /// The group as it is now.
     pub fn read(&self, id: &GroupId) -> Result<Option<Document>> {
         match read::open_base(&self.base)? {
-            Some(base) => read::read_group(&base, id),
+            Some(base) => read::read_through(&base, id, &self.cache),
             None => Ok(None),
         }
     }
 
-    /// All groups that can be read; the others are for `verify` to tell.
-    pub fn read_all(&self) -> Result<Vec<Document>> {
-        let Some(base) = read::open_base(&self.base)? else {
-            return Ok(Vec::new());
-        };
-        let names = base.names().map_err(|source| Error::Io {
-            group_id: None,
-            path: self.base.clone(),
-            action: "listing",
-            source: source.into(),
-        })?;
-        let mut groups = Vec::with_capacity(names.len());
-        for id in names.iter().filter_map(|name| GroupId::new(name).ok()) {
-            match read::read_group(&base, &id) {
-                Ok(group) => groups.extend(group),
-                Err(error) if is_of_this_group_alone(&error) => {}
-                Err(error) => return Err(error),
-            }
+    /// The groups that match; those that cannot be read are for `verify` to tell.
+    pub fn list(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Document>> {
+        match read::open_base(&self.base)? {
+            Some(base) => Listing { base: &base, cache: &self.cache }.list(filter, sort),
+            None => Ok(Vec::new()),
         }
-        Ok(groups)
+    }
+
+    /// How many groups match.
+    pub fn count(&self, filter: &GroupFilter) -> Result<usize> {
+        match read::open_base(&self.base)? {
+            Some(base) => Listing { base: &base, cache: &self.cache }.count(filter),
+            None => Ok(0),
+        }
     }
 
     /// Makes the store if it is not there, and opens it.
@@ -284,7 +283,7 @@ impl Store {
         };
         let Pending { task, durability, reply, .. } = pending;
         if !matches!(task, Task::Write(Write::Delete { condition: Condition::None }))
-            || !is_of_this_group_alone(&error)
+            || !read::is_of_this_group_alone(&error)
         {
             return reply.tell(Err(error));
         }
@@ -329,13 +328,4 @@ fn remove_and_tell(taken_out: PathBuf, reply: Reply, outcome: Result<Written>) {
         trash::remove(&taken_out);
         reply.tell(outcome);
     });
-}
-
-/// Whether an error says something of one group and nothing of the store.
-fn is_of_this_group_alone(error: &Error) -> bool {
-    match error {
-        Error::Corrupt { .. } | Error::NewerSchema { .. } => true,
-        Error::Io { source, .. } => source.kind() == std::io::ErrorKind::PermissionDenied,
-        _ => false,
-    }
 }

@@ -1,0 +1,128 @@
+//! What is known of a store's groups since they were last read, so that they need not be read again. Nothing of it is
+//! taken for true before a stat of the file says that it is unchanged, and no write is ever based on it.
+
+use std::borrow::Borrow;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::group::GroupId;
+use crate::repository::document::{Document, Fields};
+use crate::repository::file::stamp::Stamp;
+
+/// A group, with its text as long as there is room for it.
+#[derive(Debug, Clone)]
+pub enum Known {
+    /// All of it.
+    Whole(Document),
+    /// What queries need.
+    Fields(Arc<Fields>),
+}
+
+impl Borrow<Fields> for Known {
+    fn borrow(&self) -> &Fields {
+        match self {
+            Self::Whole(document) => document.borrow(),
+            Self::Fields(fields) => fields,
+        }
+    }
+}
+
+impl Known {
+    /// The same group without its text.
+    pub fn without_text(self) -> Self {
+        match self {
+            Self::Whole(document) => Self::Fields(Arc::new(Borrow::<Fields>::borrow(&document).clone())),
+            fields @ Self::Fields(_) => fields,
+        }
+    }
+
+    fn text_bytes(&self) -> usize {
+        match self {
+            Self::Whole(document) => document.text().len(),
+            Self::Fields(_) => 0,
+        }
+    }
+
+    /// What it takes beside its text, in about.
+    fn other_bytes(&self) -> usize {
+        let fields: &Fields = self.borrow();
+        2 * fields.id.as_str().len() + fields.name.len() + 256
+    }
+}
+
+/// The groups of one store.
+pub struct Cache {
+    most_text: usize,
+    most_other: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    groups: HashMap<GroupId, (Stamp, Known)>,
+    text_bytes: usize,
+    other_bytes: usize,
+}
+
+impl Default for Cache {
+    /// 64 MiB for texts, and as much for the fields of some 200,000 groups.
+    fn default() -> Self {
+        Self::holding(64 << 20, 64 << 20)
+    }
+}
+
+impl Cache {
+    /// A cache of texts of so many bytes together, and of fields of so many.
+    fn holding(most_text: usize, most_other: usize) -> Self {
+        Self { most_text, most_other, state: Mutex::default() }
+    }
+
+    /// What is known of a group whose file has this stamp now.
+    pub fn get(&self, id: &GroupId, stamp: &Stamp) -> Option<Known> {
+        let state = self.state();
+        state.groups.get(id).filter(|(of, _)| of == stamp).map(|(_, known)| known.clone())
+    }
+
+    /// Remembers a group. What there is no room for is not kept: to make room would throw out what the next query of
+    /// all groups needs just as much. What was known of the group before makes room at any rate.
+    pub fn put(&self, id: &GroupId, stamp: Stamp, group: &Document) {
+        let mut state = self.state();
+        state.forget(id);
+        let mut known = Known::Whole(group.clone());
+        if state.text_bytes + known.text_bytes() > self.most_text {
+            known = known.without_text();
+        }
+        if state.other_bytes + known.other_bytes() <= self.most_other {
+            state.text_bytes += known.text_bytes();
+            state.other_bytes += known.other_bytes();
+            state.groups.insert(id.clone(), (stamp, known));
+        }
+    }
+
+    /// Forgets groups that are gone, when these are all that are there.
+    pub fn keep_only(&self, ids: &[GroupId]) {
+        let mut state = self.state();
+        if state.groups.len() <= ids.len() {
+            return;
+        }
+        let there: HashSet<&GroupId> = ids.iter().collect();
+        let gone: Vec<GroupId> = state.groups.keys().filter(|id| !there.contains(id)).cloned().collect();
+        for id in gone {
+            state.forget(&id);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic in here could at most miscount bytes.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn forget(&mut self, id: &GroupId) {
+        if let Some((_, known)) = self.groups.remove(id) {
+            self.text_bytes -= known.text_bytes();
+            self.other_bytes -= known.other_bytes();
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What tells one state of a file from the next without reading it.
+
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::Stat;
+
+/// A file, and when it was last changed. Writers of this package make a new file for each state; others may write into
+/// the one there is, which changes its times. `ctime` is the kernel's own and cannot be set back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: Time,
+    changed: Time,
+}
+
+/// Seconds and nanoseconds since 1970.
+type Time = (i64, i64);
+
+impl Stamp {
+    /// The stamp of a file.
+    #[allow(
+        clippy::useless_conversion,
+        clippy::unnecessary_cast,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        reason = "the types of these fields differ between systems; only equality counts"
+    )]
+    pub fn of(stat: &Stat) -> Self {
+        Self {
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            size: stat.st_size as u64,
+            modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+        }
+    }
+
+    /// Whether a change after this time is sure to give the file another stamp. A file system's clock moves in steps:
+    /// a second change within the same step leaves the times as they are.
+    pub fn tells_changes_after(&self, time: SystemTime) -> bool {
+        /// Kernels' clocks step each 1 to 10 ms.
+        const LONGEST_STEP: Duration = Duration::from_millis(100);
+        /// Some file systems keep whole seconds, FAT every other one.
+        const LONGEST_COARSE_STEP: Duration = Duration::from_secs(3);
+        let is_coarse = self.modified.1 == 0 && self.changed.1 == 0;
+        let step = if is_coarse { LONGEST_COARSE_STEP } else { LONGEST_STEP };
+        let Some(since_1970) =
+            time.duration_since(SystemTime::UNIX_EPOCH).ok().and_then(|time| time.checked_sub(step))
+        else {
+            return false;
+        };
+        let (seconds, nanoseconds) = self.changed;
+        let latest = (since_1970.as_secs(), i64::from(since_1970.subsec_nanos()));
+        u64::try_from(seconds).is_ok_and(|seconds| (seconds, nanoseconds) < latest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changed(seconds: i64, nanoseconds: i64) -> Stamp {
+        let time = (seconds, nanoseconds);
+        Stamp { device: 1, inode: 1, size: 1, modified: time, changed: time }
+    }
+
+    fn at(seconds: u64, milliseconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(seconds * 1_000 + milliseconds)
+    }
+
+    #[test]
+    fn a_stamp_is_trusted_when_the_clock_has_moved_on() {
+        assert!(!changed(100, 5_000_000).tells_changes_after(at(100, 5)));
+        assert!(!changed(100, 5_000_000).tells_changes_after(at(100, 105)));
+        assert!(changed(100, 5_000_000).tells_changes_after(at(100, 106)));
+    }
+
+    #[test]
+    fn whole_seconds_take_longer() {
+        assert!(!changed(100, 0).tells_changes_after(at(102, 999)));
+        assert!(changed(100, 0).tells_changes_after(at(103, 1)));
+    }
+
+    #[test]
+    fn a_file_of_the_future_is_not_trusted() {
+        assert!(!changed(200, 1).tells_changes_after(at(100, 0)));
+        assert!(!changed(-5, 1).tells_changes_after(at(0, 50)));
+    }
+}
