@@ -2,11 +2,14 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a program of the benchmark")]
 
+use std::path::PathBuf;
+
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use session_groups::group::GroupId;
+use session_groups::repository::file::{Durability, FileOptions};
 use session_groups::repository::{
-    Changes, Condition, Document, GroupFilter, GroupRepository, InMemoryGroupRepository,
+    Changes, Condition, Document, FileGroupRepository, GroupFilter, GroupRepository, InMemoryGroupRepository,
 };
 use session_groups::stream::ClaudeStream;
 
@@ -62,6 +65,72 @@ fn count_by_name(bencher: Bencher, groups: usize) {
     let repository = memory_of(groups);
     let filter = GroupFilter { name_contains: Some("9".to_owned()), ..GroupFilter::default() };
     bencher.bench(|| repository.count(black_box(&filter)).unwrap());
+}
+
+/// A thousand groups in files, and a repository on them that knows nothing yet.
+struct Files {
+    directory: tempfile::TempDir,
+    names: usize,
+}
+
+impl Files {
+    fn new() -> Self {
+        let files = Self { directory: tempfile::tempdir().unwrap(), names: 0 };
+        let options = FileOptions { durability: Durability::Process, ..FileOptions::default() };
+        let repository = FileGroupRepository::new(Some(&files.base()), options).unwrap();
+        for number in 0..1_000 {
+            repository.save(group(number), Condition::None).unwrap();
+        }
+        files
+    }
+
+    fn base(&self) -> PathBuf {
+        self.directory.path().join("groups")
+    }
+
+    /// Under another name it is another store.
+    fn unknown(&mut self) -> FileGroupRepository {
+        self.names += 1;
+        let name = self.directory.path().join(self.names.to_string());
+        std::os::unix::fs::symlink(self.base(), &name).unwrap();
+        FileGroupRepository::new(Some(&name), FileOptions::default()).unwrap()
+    }
+
+    /// All of whose groups are known.
+    fn read(mut self) -> (Self, FileGroupRepository) {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let repository = self.unknown();
+        repository.count(&GroupFilter::default()).unwrap();
+        (self, repository)
+    }
+}
+
+#[divan::bench]
+fn list_1000_files_first(bencher: Bencher) {
+    let mut files = Files::new();
+    bencher
+        .with_inputs(|| files.unknown())
+        .bench_local_refs(|repository| repository.list(&GroupFilter::default(), None).unwrap());
+}
+
+#[divan::bench]
+fn list_1000_files_again(bencher: Bencher) {
+    let repository = Files::new().read();
+    bencher.bench(|| repository.1.list(&GroupFilter::default(), None).unwrap());
+}
+
+#[divan::bench]
+fn count_1000_files_again(bencher: Bencher) {
+    let repository = Files::new().read();
+    bencher.bench(|| repository.1.count(&GroupFilter::default()).unwrap());
+}
+
+#[divan::bench]
+fn stat_1000_files(bencher: Bencher) {
+    let files = Files::new();
+    let paths: Vec<PathBuf> =
+        (0..1_000).map(|number| files.base().join(format!("group-{number}/meta.json"))).collect();
+    bencher.bench(|| paths.iter().map(|path| path.metadata().unwrap().len()).sum::<u64>());
 }
 
 #[divan::bench]

@@ -1,9 +1,13 @@
 //! What may be stored: the shape of a group, told as tables, and the one function that checks text against them.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use crate::error::Wrong;
 use crate::group::time;
 use crate::group::types::{BudgetAction, GroupId, GroupStatus, SessionStatus};
-use crate::json::{self, Json};
+use crate::json::{self, Cursor, Json, Member};
 
 /// What a value has to be.
 #[derive(Clone, Copy)]
@@ -18,9 +22,12 @@ pub(crate) enum Rule {
     Whole(f64),
     Flag,
     ListOf(&'static Rule),
+    /// Sessions whose ids differ.
+    Sessions,
     Object(&'static [Field]),
     /// An object of any members.
     AnyObject,
+    Anything,
 }
 
 /// The names an enum has, and the one it had in files of older tools.
@@ -100,7 +107,9 @@ const GROUP_CONFIG: Rule = Rule::Object(&[
 pub(crate) const SESSION_STATUS: Rule =
     Rule::OneOf(Names { now: SessionStatus::NAMES, formerly: Some(FORMER_RUNNING) });
 
-pub(crate) const GROUP_SESSION: Rule = Rule::Object(&[
+pub(crate) const GROUP_SESSION: Rule = Rule::Object(SESSION_FIELDS);
+
+const SESSION_FIELDS: &[Field] = &[
     required("id", Rule::Text),
     required("projectPath", Rule::Text),
     required("prompt", Rule::Text),
@@ -114,21 +123,22 @@ pub(crate) const GROUP_SESSION: Rule = Rule::Object(&[
     optional("cost", MONEY),
     optional("tokens", TOKEN_USAGE),
     optional("config", SESSION_CONFIG),
-]);
+];
 
-pub(crate) const SESSION_GROUP: Rule = Rule::Object(&[
+const GROUP_FIELDS: &[Field] = &[
     required("id", Rule::GroupId),
     required("name", Rule::Text),
     required("slug", Rule::Text),
     required("status", Rule::OneOf(Names { now: GroupStatus::NAMES, formerly: Some(FORMER_RUNNING) })),
-    required("sessions", Rule::ListOf(&GROUP_SESSION)),
+    required("sessions", Rule::Sessions),
     required("config", GROUP_CONFIG),
     required("createdAt", Rule::Time),
     required("updatedAt", Rule::Time),
     optional("description", Rule::Text),
     optional("startedAt", Rule::Time),
     optional("completedAt", Rule::Time),
-]);
+    optional("schemaVersion", Rule::Anything),
+];
 
 /// Whether files of older tools are understood.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -168,80 +178,150 @@ impl std::fmt::Display for Place<'_> {
 /// Checks a value against a rule. Members that the rule does not name may be anything, no deeper than
 /// [`json::MAX_DEPTH`].
 pub(crate) fn check(value: Json<'_>, rule: Rule, strictness: Strictness) -> Result<(), Invalid<'_>> {
-    Check { strictness }.value(value, rule, &Place::Root)
+    Check { cursor: Cursor::before(value), strictness }.value(rule, &Place::Root)
 }
 
-struct Check {
+/// Checks a whole group and gives its fields.
+pub(crate) fn check_group(group: Json<'_>, strictness: Strictness) -> Result<Fields<'_>, Invalid<'_>> {
+    Check { cursor: Cursor::before(group), strictness }.object(GROUP_FIELDS, &Place::Root)
+}
+
+/// The values of an object's fields.
+pub(crate) struct Fields<'a> {
+    fields: &'static [Field],
+    values: [Option<Json<'a>>; MOST_FIELDS],
+}
+
+const MOST_FIELDS: usize = 16;
+
+impl<'a> Fields<'a> {
+    /// The value of a field that the rule names.
+    pub fn get(&self, name: &str) -> Option<Json<'a>> {
+        let index = self.fields.iter().position(|field| field.name == name)?;
+        self.values[index]
+    }
+}
+
+/// A check on its way through the text, which it passes once.
+struct Check<'a> {
+    cursor: Cursor<'a>,
     strictness: Strictness,
 }
 
-impl Check {
-    fn value<'a>(&self, value: Json<'a>, rule: Rule, place: &Place<'_>) -> Result<(), Invalid<'a>> {
-        let holds = match rule {
+impl<'a> Check<'a> {
+    fn value(&mut self, rule: Rule, place: &Place<'_>) -> Result<(), Invalid<'a>> {
+        match rule {
+            Rule::ListOf(of) => self.list(place, |check, place| check.value(*of, place)),
+            Rule::Sessions => self.sessions(place),
+            Rule::Object(fields) => self.object(fields, place).map(drop),
+            _ => {
+                let value = self.next();
+                if self.holds(rule, value) { Ok(()) } else { Err(must_be(&expected(rule), value, place)) }
+            }
+        }
+    }
+
+    fn next(&mut self) -> Json<'a> {
+        self.cursor.value().unwrap_or_else(|| Json::of_valid("null"))
+    }
+
+    fn holds(&self, rule: Rule, value: Json<'_>) -> bool {
+        match rule {
             Rule::Text => value.is_string(),
-            Rule::GroupId => return group_id(value, place),
+            Rule::GroupId => value.string().is_some_and(|id| GroupId::new(&id).is_ok()),
             Rule::Time => value.string().is_some_and(|text| time::instant(&text).is_some()),
-            Rule::OneOf(names) => self.one_of(value, names),
+            Rule::OneOf(names) => value.string().is_some_and(|name| self.is_one_of(&name, names)),
             Rule::Number(min, max) => value.number().is_some_and(|number| (min..=max).contains(&number)),
             Rule::Whole(min) => value.number().is_some_and(|number| number >= min && number.fract() == 0.0),
             Rule::Flag => matches!(value.text(), "true" | "false"),
-            Rule::ListOf(of) => return self.list(value, *of, place),
-            Rule::Object(fields) => return self.object(value, fields, place),
+            Rule::ListOf(_) | Rule::Sessions => value.is_array(),
+            Rule::Object(_) => value.is_object(),
             Rule::AnyObject => value.is_object() && !value.is_deeper_than(json::MAX_DEPTH),
-        };
-        if holds { Ok(()) } else { Err(must_be(&expected(rule), value, place)) }
-    }
-
-    fn one_of(&self, value: Json<'_>, names: Names) -> bool {
-        let Some(name) = value.string() else {
-            return false;
-        };
-        names.now.contains(&name.as_ref())
-            || (self.strictness == Strictness::Lenient && names.formerly == Some(name.as_ref()))
-    }
-
-    fn list<'a>(&self, value: Json<'a>, of: Rule, place: &Place<'_>) -> Result<(), Invalid<'a>> {
-        if !value.is_array() {
-            return Err(must_be("an array", value, place));
+            Rule::Anything => !value.is_deeper_than(json::MAX_DEPTH),
         }
-        for (index, element) in value.elements().enumerate() {
-            self.value(element, of, &Place::Element(place, index))?;
+    }
+
+    fn is_one_of(&self, name: &str, names: Names) -> bool {
+        names.now.contains(&name) || (self.strictness == Strictness::Lenient && names.formerly == Some(name))
+    }
+
+    fn list(
+        &mut self,
+        place: &Place<'_>,
+        mut element: impl FnMut(&mut Self, &Place<'_>) -> Result<(), Invalid<'a>>,
+    ) -> Result<(), Invalid<'a>> {
+        if !self.cursor.enter(b'[') {
+            return Err(must_be("an array", self.next(), place));
+        }
+        let mut index = 0;
+        while self.cursor.has_more() {
+            element(self, &Place::Element(place, index))?;
+            index += 1;
         }
         Ok(())
     }
 
-    fn object<'a>(&self, value: Json<'a>, fields: &[Field], place: &Place<'_>) -> Result<(), Invalid<'a>> {
-        if !value.is_object() {
-            return Err(must_be("an object", value, place));
-        }
-        let mut seen = 0_u32;
-        for member in value.members() {
-            let key = member.key();
-            let Some(index) = fields.iter().position(|field| field.name == key) else {
-                if member.value.is_deeper_than(json::MAX_DEPTH) {
-                    let place = Place::Member(place, &key);
-                    return Err(must_be("nested at most 1,000 levels deep", member.value, &place));
+    fn sessions(&mut self, place: &Place<'_>) -> Result<(), Invalid<'a>> {
+        let mut places: HashMap<Cow<'a, str>, usize> = HashMap::new();
+        self.list(place, |check, place| {
+            let Some(id) = check.object(SESSION_FIELDS, place)?.get("id") else {
+                return Ok(());
+            };
+            let count = places.len();
+            match places.entry(id.string().unwrap_or_default()) {
+                Entry::Vacant(free) => {
+                    free.insert(count);
+                    Ok(())
                 }
+                Entry::Occupied(first) => {
+                    let id_place = Place::Member(place, "id");
+                    let problem = format!(
+                        "must be unique, but {} is the id of sessions[{}] too",
+                        id.text(),
+                        first.get()
+                    );
+                    Err(Invalid { wrong: Wrong::new(id_place.to_string(), problem), at: id.text() })
+                }
+            }
+        })
+    }
+
+    fn object(&mut self, fields: &'static [Field], place: &Place<'_>) -> Result<Fields<'a>, Invalid<'a>> {
+        let start = self.cursor.next_at();
+        if !self.cursor.enter(b'{') {
+            return Err(must_be("an object", self.next(), place));
+        }
+        let mut values = [None; MOST_FIELDS];
+        let mut likely = 0;
+        while self.cursor.has_more() {
+            let member = Member { raw_key: self.next().text(), value: Json::of_valid("null") };
+            let key = member.key();
+            // Most objects have their members in the order of the rule.
+            let order = (likely..fields.len()).chain(0..likely);
+            let Some(index) = { order }.find(|index| fields[*index].name == key) else {
+                self.value(Rule::Anything, &Place::Member(place, &key))?;
                 continue;
             };
+            likely = index + 1;
             let place = Place::Member(place, fields[index].name);
-            if seen & (1 << index) != 0 {
+            if values[index].is_some() {
                 let wrong =
                     Wrong::new(place.to_string(), "is there twice, and readers differ on which one holds");
                 return Err(Invalid { wrong, at: member.raw_key });
             }
-            seen |= 1 << index;
-            self.value(member.value, fields[index].rule, &place)?;
+            let value_start = self.cursor.next_at();
+            self.value(fields[index].rule, &place)?;
+            values[index] = Some(self.cursor.since(value_start));
         }
         for (index, field) in fields.iter().enumerate() {
-            if seen & (1 << index) == 0 && self.must_have(field) {
+            if values[index].is_none() && self.must_have(field) {
                 let place = Place::Member(place, field.name);
                 let wrong =
                     Wrong::new(place.to_string(), format!("is missing, expected {}", expected(field.rule)));
-                return Err(Invalid { wrong, at: value.text() });
+                return Err(Invalid { wrong, at: self.cursor.since(start).text() });
             }
         }
-        Ok(())
+        Ok(Fields { fields, values })
     }
 
     fn must_have(&self, field: &Field) -> bool {
@@ -253,13 +333,6 @@ impl Check {
     }
 }
 
-fn group_id<'a>(value: Json<'a>, place: &Place<'_>) -> Result<(), Invalid<'a>> {
-    match value.string() {
-        Some(id) if GroupId::new(&id).is_ok() => Ok(()),
-        _ => Err(must_be("1 to 128 of A-Z a-z 0-9 . _ -, starting with a letter or a digit", value, place)),
-    }
-}
-
 fn must_be<'a>(expected: &str, found: Json<'a>, place: &Place<'_>) -> Invalid<'a> {
     let found = found.text();
     let problem = format!("must be {expected}, but is {}", json::excerpt(found));
@@ -268,33 +341,18 @@ fn must_be<'a>(expected: &str, found: Json<'a>, place: &Place<'_>) -> Invalid<'a
 
 fn expected(rule: Rule) -> String {
     match rule {
-        Rule::Text | Rule::GroupId => "a string".to_owned(),
+        Rule::Text => "a string".to_owned(),
+        Rule::GroupId => "1 to 128 of A-Z a-z 0-9 . _ -, starting with a letter or a digit".to_owned(),
         Rule::Time => "an ISO 8601 time such as \"2026-01-15T10:30:00.000Z\"".to_owned(),
         Rule::OneOf(names) => format!("one of {}", names.now.join(", ")),
         Rule::Number(min, max) if max.is_infinite() => format!("a number of {min} or more"),
         Rule::Number(min, max) => format!("a number from {min} to {max}"),
         Rule::Whole(min) => format!("a whole number of {min} or more"),
         Rule::Flag => "true or false".to_owned(),
-        Rule::ListOf(_) => "an array".to_owned(),
+        Rule::ListOf(_) | Rule::Sessions => "an array".to_owned(),
         Rule::Object(_) | Rule::AnyObject => "an object".to_owned(),
+        Rule::Anything => "nested at most 1,000 levels deep".to_owned(),
     }
-}
-
-/// Checks a whole group: its fields, and that its sessions' ids are unique.
-pub(crate) fn check_group(group: Json<'_>, strictness: Strictness) -> Result<(), Invalid<'_>> {
-    check(group, SESSION_GROUP, strictness)?;
-    let mut ids = std::collections::HashMap::new();
-    for (index, session) in group.get("sessions").into_iter().flat_map(Json::elements).enumerate() {
-        let Some(id) = session.get("id") else {
-            continue;
-        };
-        if let Some(first) = ids.insert(id.text(), index) {
-            let field = format!("sessions[{index}].id");
-            let problem = format!("must be unique, but {} is the id of sessions[{first}] too", id.text());
-            return Err(Invalid { wrong: Wrong::new(field, problem), at: id.text() });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -306,7 +364,7 @@ pub(crate) mod tests {
     fn problem(from: &str, to: &str) -> String {
         assert!(GROUP.contains(from), "{from}");
         let text = GROUP.replacen(from, to, 1);
-        check_group(Json::parse(&text).unwrap(), Strictness::Strict).expect_err(to).wrong.to_string()
+        check_group(Json::parse(&text).unwrap(), Strictness::Strict).err().expect(to).wrong.to_string()
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod value;
 use std::borrow::Cow;
 
 pub use layout::pretty;
-pub use value::{Json, Member};
+pub use value::{Cursor, Json, Member};
 
 /// The deepest nesting of arrays and objects that is stored or read: both engines' `JSON.parse` and
 /// `JSON.stringify` are sure to manage it.

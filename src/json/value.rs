@@ -68,15 +68,15 @@ impl<'a> Json<'a> {
     pub fn members(self) -> impl Iterator<Item = Member<'a>> {
         let mut cursor = Cursor::inside(self.is_object(), self.0);
         std::iter::from_fn(move || {
-            let raw_key = cursor.next()?.0;
-            Some(Member { raw_key, value: cursor.next()? })
+            let raw_key = cursor.value()?.0;
+            Some(Member { raw_key, value: cursor.value()? })
         })
     }
 
     /// The elements of an array in their order; none of anything else.
     pub fn elements(self) -> impl Iterator<Item = Self> {
         let mut cursor = Cursor::inside(self.is_array(), self.0);
-        std::iter::from_fn(move || cursor.next())
+        std::iter::from_fn(move || cursor.value())
     }
 
     /// A member of an object. Of two with the same key the last counts, as it does in `JSON.parse`.
@@ -125,27 +125,62 @@ impl<'a> Json<'a> {
     }
 }
 
-/// Goes from value to value in valid text.
-struct Cursor<'a> {
+/// Goes through valid text once, from value to value; into a container or past it.
+#[derive(Debug, Clone, Copy)]
+pub struct Cursor<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
+    /// Before a value.
+    pub fn before(value: Json<'a>) -> Self {
+        Self { text: value.0, at: 0 }
+    }
+
     /// Inside the brackets of a container; at the end of anything else.
     fn inside(is_container: bool, text: &'a str) -> Self {
         Self { text, at: if is_container { 1 } else { text.len() } }
     }
 
+    /// Goes into the container that comes next, if it opens so.
+    pub fn enter(&mut self, bracket: u8) -> bool {
+        let opens = self.text.as_bytes().get(self.at) == Some(&bracket);
+        self.at += usize::from(opens);
+        opens
+    }
+
+    /// Whether the container has another value, or key, which comes next; otherwise leaves it.
+    pub fn has_more(&mut self) -> bool {
+        self.skip_separators();
+        let more = !matches!(self.text.as_bytes().get(self.at), None | Some(b'}' | b']'));
+        self.at += usize::from(!more);
+        more
+    }
+
     /// The next value, or key, before the container ends.
-    fn next(&mut self) -> Option<Json<'a>> {
-        let bytes = self.text.as_bytes();
-        while matches!(bytes.get(self.at)?, b' ' | b'\t' | b'\r' | b'\n' | b',' | b':') {
+    pub fn value(&mut self) -> Option<Json<'a>> {
+        self.skip_separators();
+        let start = self.at;
+        self.at = value_end(self.text.as_bytes(), start);
+        (self.at > start).then(|| self.since(start))
+    }
+
+    /// Where the next value begins.
+    pub fn next_at(&mut self) -> usize {
+        self.skip_separators();
+        self.at
+    }
+
+    /// The value that began at a place and has just been passed.
+    pub fn since(&self, start: usize) -> Json<'a> {
+        Json(&self.text[start..self.at])
+    }
+
+    fn skip_separators(&mut self) {
+        while matches!(self.text.as_bytes().get(self.at), Some(b' ' | b'\t' | b'\r' | b'\n' | b',' | b':')) {
             self.at += 1;
         }
-        let start = self.at;
-        self.at = value_end(bytes, start);
-        (self.at > start).then(|| Json(&self.text[start..self.at]))
     }
 }
 

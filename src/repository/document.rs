@@ -59,27 +59,15 @@ pub(crate) struct Fields {
 
 impl Fields {
     /// The fields of a group that was checked.
-    fn of(group: Json<'_>) -> Option<Self> {
-        let [mut id, mut name, mut status, mut created_at, mut updated_at, mut schema] = [None; 6];
-        for member in group.members() {
-            let field = match member.key().as_ref() {
-                "id" => &mut id,
-                "name" => &mut name,
-                "status" => &mut status,
-                "createdAt" => &mut created_at,
-                "updatedAt" => &mut updated_at,
-                "schemaVersion" => &mut schema,
-                _ => continue,
-            };
-            *field = Some(member.value);
-        }
+    fn of(group: &validate::Fields<'_>) -> Option<Self> {
+        let text = |name| group.get(name).and_then(Json::string);
         Some(Self {
-            id: GroupId::new(&id?.string()?).ok()?,
-            name: name?.string()?.into(),
-            status: GroupStatus::from_name(&status?.string()?)?,
-            created_at: time::instant(&created_at?.string()?)?,
-            updated_at: time::instant(&updated_at?.string()?)?,
-            newer_schema: schema.and_then(newer_than_ours),
+            id: GroupId::new(&text("id")?).ok()?,
+            name: text("name")?.into(),
+            status: GroupStatus::from_name(&text("status")?)?,
+            created_at: time::instant(&text("createdAt")?)?,
+            updated_at: time::instant(&text("updatedAt")?)?,
+            newer_schema: group.get("schemaVersion").and_then(newer_than_ours),
         })
     }
 }
@@ -107,9 +95,10 @@ impl Document {
             return Err(no_group(format!("must be an object, but is {}", json::excerpt(&text))));
         }
         let refuse = |wrong| Error::InvalidGroup { group_id: shown_id(json), wrong };
-        validate::check_group(json, Strictness::Strict).map_err(|invalid| refuse(invalid.wrong))?;
-        let fields =
-            Fields::of(json).ok_or_else(|| Error::Internal("a checked group lacks a field".to_owned()))?;
+        let checked =
+            validate::check_group(json, Strictness::Strict).map_err(|invalid| refuse(invalid.wrong))?;
+        let fields = Fields::of(&checked)
+            .ok_or_else(|| Error::Internal("a checked group lacks a field".to_owned()))?;
         if fields.newer_schema.is_some() {
             let problem =
                 "must be 1 or absent: what a newer version understands cannot be checked by this one";
@@ -141,17 +130,20 @@ impl Document {
                 "it is no JSON object, but {found} at line {line} column {column}"
             )));
         }
-        let upgraded = match validate::check_group(json, Strictness::Strict) {
-            Ok(()) => None,
-            Err(_) => match validate::check_group(json, Strictness::Lenient) {
-                Ok(()) => Some(upgrade(json)),
-                Err(invalid) => return Err(Unreadable::new(json, &text, &invalid)),
-            },
-        };
-        let fields = upgraded.as_deref().map_or(Ok(json), Json::parse).ok().and_then(Fields::of);
-        let fields = fields.ok_or_else(|| no_group("it cannot be understood".to_owned()))?;
-        let text = upgraded.unwrap_or_else(|| trimmed(text).into());
-        Ok(Self::new(text.into(), revision.into(), fields))
+        let not_understood = || no_group("it cannot be understood".to_owned());
+        if let Ok(group) = validate::check_group(json, Strictness::Strict) {
+            let fields = Fields::of(&group).ok_or_else(not_understood)?;
+            return Ok(Self::new(trimmed(text), revision.into(), fields));
+        }
+        if let Err(invalid) = validate::check_group(json, Strictness::Lenient) {
+            return Err(Unreadable::new(json, &text, &invalid));
+        }
+        let upgraded = upgrade(json);
+        let group = Json::parse(&upgraded).ok().and_then(|json| {
+            let group = validate::check_group(json, Strictness::Strict).ok()?;
+            Fields::of(&group)
+        });
+        Ok(Self::new(upgraded.clone().into(), revision.into(), group.ok_or_else(not_understood)?))
     }
 
     fn new(text: Box<str>, revision: OnceLock<Revision>, fields: Fields) -> Self {
