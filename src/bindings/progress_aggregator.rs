@@ -9,7 +9,7 @@ use napi_derive::napi;
 
 use super::error::throwing;
 use super::{args, progress};
-use crate::group::validate::SESSION_GROUP;
+use crate::group::validate::{GROUP_FIELDS, Rule};
 use crate::group::{ProgressAggregator as Core, SessionGroup};
 use crate::json;
 
@@ -99,7 +99,8 @@ impl ProgressAggregator {
     #[napi(enumerable = false, ts_args_type = "group: SessionGroup", ts_return_type = "GroupProgress")]
     pub fn compute_progress<'env>(&self, env: &'env Env, group: Unknown<'_>) -> napi::Result<Object<'env>> {
         throwing(env, || {
-            let group: SessionGroup = json::typed(&args::checked(env, "group", group, SESSION_GROUP)?)?;
+            let group: SessionGroup =
+                json::typed(&args::checked(env, "group", group, Rule::Object(GROUP_FIELDS))?)?;
             let progress = self.core.borrow().compute_progress(&group, now_ms());
             Ok(progress::group_to_js(env, &progress)?)
         })

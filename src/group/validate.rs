@@ -125,7 +125,7 @@ const SESSION_FIELDS: &[Field] = &[
     optional("config", SESSION_CONFIG),
 ];
 
-const GROUP_FIELDS: &[Field] = &[
+pub(crate) const GROUP_FIELDS: &[Field] = &[
     required("id", Rule::GroupId),
     required("name", Rule::Text),
     required("slug", Rule::Text),

@@ -77,6 +77,11 @@ impl Cache {
         Self { most_text, most_other, state: Mutex::default() }
     }
 
+    /// Whether something is known of a group, true or not any more.
+    pub fn knows(&self, id: &GroupId) -> bool {
+        self.state().groups.contains_key(id)
+    }
+
     /// What is known of a group whose file has this stamp now.
     pub fn get(&self, id: &GroupId, stamp: &Stamp) -> Option<Known> {
         let state = self.state();

@@ -46,6 +46,22 @@ impl Dir {
         Ok(File::from(rustix::fs::openat(&self.file, name, flags, Mode::empty())?))
     }
 
+    /// Opens a file in a directory of this one for reading, in one step where the system can do that; any link on the
+    /// way is an error.
+    #[cfg(target_os = "linux")]
+    pub fn open_beneath(&self, directory: &str, name: &str) -> io::Result<File> {
+        use rustix::fs::{ResolveFlags, openat2};
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let path = format!("{directory}/{name}");
+        Ok(File::from(openat2(&self.file, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)?))
+    }
+
+    /// Opens a file in a directory of this one for reading; any link on the way is an error.
+    #[cfg(not(target_os = "linux"))]
+    pub fn open_beneath(&self, directory: &str, name: &str) -> io::Result<File> {
+        self.open_dir(directory)?.open_file(name)
+    }
+
     /// Makes a private file that was not there.
     pub fn create_file(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;

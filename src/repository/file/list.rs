@@ -78,6 +78,9 @@ impl Listing<'_> {
 
     /// A group whose file is as it was when it was read. That its directory is none behind a link was just seen.
     fn unchanged(&self, id: &GroupId) -> Option<Known> {
+        if !self.cache.knows(id) {
+            return None;
+        }
         let stat = self.base.stat(&format!("{id}/{META}")).ok()??;
         self.cache.get(id, &Stamp::of(&stat))
     }

@@ -110,17 +110,20 @@ struct OpenGroup<'a> {
 fn open_group<'a>(base: &'a Dir, id: &'a GroupId) -> Result<Option<OpenGroup<'a>>> {
     let failed = |source: io::Error| cannot_read(base, id, source);
     let corrupt = |problem: &str| corrupt(base, id, problem);
-    let group = match base.open_dir(id.as_str()) {
-        Ok(group) => group,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) if is_no_directory(&error) => return Err(corrupt("its directory is a file or a link")),
-        Err(error) => return Err(failed(error)),
-    };
-    let file = match group.open_file(META) {
+    let file = match base.open_beneath(id.as_str(), META) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) if is_link(&error) => return Err(corrupt("it is a symbolic link, which is not followed")),
-        Err(error) => return Err(failed(error)),
+        // Step by step, to learn which step it was.
+        Err(_) => match base.open_dir(id.as_str()).map(|group| group.open_file(META)) {
+            Ok(Ok(file)) => file,
+            Err(error) | Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if is_no_directory(&error) => {
+                return Err(corrupt("its directory is a file or a link"));
+            }
+            Ok(Err(error)) if is_link(&error) => {
+                return Err(corrupt("it is a symbolic link, which is not followed"));
+            }
+            Err(error) | Ok(Err(error)) => return Err(failed(error)),
+        },
     };
     let stat = fstat(&file).map_err(|errno| failed(errno.into()))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
