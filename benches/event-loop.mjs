@@ -22,9 +22,7 @@ export async function eventLoop(directory) {
   groups = undefined
   const parses = []
   for (let round = 0; round < 5; round += 1) {
-    globalThis.gc?.()
     parses.push(await timed(() => JSON.parse(text)))
-    globalThis.gc?.()
     blocks.push(await longestBlock(() => repository.list()))
   }
   const middle = (times) => times.toSorted((left, right) => left - right)[times.length >> 1]

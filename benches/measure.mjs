@@ -20,7 +20,6 @@ async function measure({ name, goals, most, ...ways }) {
   for (let round = 0; round <= Number(rounds); round += 1) {
     for (const [way, taken] of Object.entries(times)) {
       if (!ways[way]) continue
-      globalThis.gc?.()
       const milliseconds = await ways[way]()
       if (round > 0) taken.push(milliseconds)
     }

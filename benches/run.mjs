@@ -39,8 +39,7 @@ async function measure(program, plain) {
   mkdirSync(parent, { recursive: true })
   const directory = mkdtempSync(path.join(parent, 'store-'))
   try {
-    const flags = program === process.execPath ? ['--expose-gc'] : []
-    const args = [...flags, path.join(root, 'benches', 'measure.mjs'), plain, directory]
+    const args = [path.join(root, 'benches', 'measure.mjs'), plain, directory]
     const output = await must(`The benchmark on ${program}`, program, [
       ...args,
       option('rounds', '11'),

@@ -1,6 +1,7 @@
 //! Arguments: every wrong one is an error with the field's path, before anything is done.
 
 use std::ffi::CString;
+use std::fmt::Display;
 use std::time::Duration;
 
 use napi::bindgen_prelude::Unknown;
@@ -54,8 +55,8 @@ fn number_of(value: Unknown<'_>) -> Option<f64> {
     unsafe { value.cast::<f64>() }.ok()
 }
 
-fn must_be(env: &Env, complain: Complaint, field: &str, expected: &str, value: Unknown<'_>) -> Fault {
-    complain(field.to_owned(), format!("must be {expected}, but is {}", shown(env, value))).into()
+fn must_be(env: &Env, complain: Complaint, field: impl Display, expected: &str, value: Unknown<'_>) -> Fault {
+    complain(field.to_string(), format!("must be {expected}, but is {}", shown(env, value))).into()
 }
 
 fn is_undefined(value: Unknown<'_>) -> bool {
@@ -72,7 +73,7 @@ fn unreadable(field: &str, thrown: &napi::Error) -> Error {
 }
 
 /// A string.
-pub fn text(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<String> {
+pub fn text(env: &Env, field: impl Display, value: Unknown<'_>) -> Parsed<String> {
     if value.get_type()? == ValueType::String {
         return Ok(js::text_of(value)?);
     }
@@ -80,8 +81,42 @@ pub fn text(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<String> {
 }
 
 /// A number, which may be of any value.
-pub fn number(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<f64> {
+pub fn number(env: &Env, field: impl Display, value: Unknown<'_>) -> Parsed<f64> {
     number_of(value).ok_or_else(|| must_be(env, argument, field, "a number", value))
+}
+
+/// A number that something holds of.
+pub fn number_that(
+    env: &Env,
+    field: impl Display,
+    value: Unknown<'_>,
+    expected: &str,
+    holds: impl Fn(f64) -> bool,
+) -> Parsed<f64> {
+    let number = number_of(value).filter(|number| holds(*number));
+    number.ok_or_else(|| must_be(env, argument, field, expected, value))
+}
+
+/// `true` or `false`.
+pub fn flag(env: &Env, field: impl Display, value: Unknown<'_>) -> Parsed<bool> {
+    if value.get_type()? != ValueType::Boolean {
+        return Err(must_be(env, argument, field, "true or false", value));
+    }
+    // SAFETY: it is a boolean, as just checked.
+    Ok(unsafe { value.cast::<bool>() }?)
+}
+
+/// Sees that a value is an object and no array.
+pub fn object(env: &Env, field: impl Display, value: Unknown<'_>) -> Parsed<()> {
+    if is_object(value) { Ok(()) } else { Err(must_be(env, argument, field, "an object", value)) }
+}
+
+/// The length of an array.
+pub fn array_length(env: &Env, field: impl Display, value: Unknown<'_>) -> Parsed<u32> {
+    if !value.is_array()? {
+        return Err(must_be(env, argument, field, "an array", value));
+    }
+    Ok(js::array_length(env, value)?)
 }
 
 /// A finite number or `undefined`.
@@ -89,8 +124,7 @@ pub fn optional_number(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<Opt
     if is_undefined(value) {
         return Ok(None);
     }
-    let number = number_of(value).filter(|number| number.is_finite());
-    number.map(Some).ok_or_else(|| must_be(env, argument, field, "a finite number", value))
+    number_that(env, field, value, "a finite number", f64::is_finite).map(Some)
 }
 
 /// A group's id.

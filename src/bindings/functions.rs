@@ -91,7 +91,7 @@ pub fn is_budget_exceeded(env: Env, cost: Unknown<'_>, max: Unknown<'_>) -> napi
 pub fn create_session_progress<'env>(env: &'env Env, session: Unknown<'_>) -> napi::Result<Object<'env>> {
     throwing(env, || {
         let session = json::typed(&args::checked(env, "session", session, GROUP_SESSION)?)?;
-        let progress = SessionProgress::of(&session, &time::iso(chrono::Utc::now()));
+        let progress = SessionProgress::of(&session, time::now_ms());
         Ok(progress::session_to_js(env, &progress)?)
     })
 }

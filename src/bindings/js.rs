@@ -158,6 +158,23 @@ pub fn property<'env>(env: &'env Env, object: Unknown<'_>, name: &CStr) -> napi:
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
 }
 
+/// How many elements an array has.
+pub fn array_length(env: &Env, array: Unknown<'_>) -> napi::Result<u32> {
+    let mut length = 0;
+    // SAFETY: the array belongs to this environment.
+    checked(unsafe { sys::napi_get_array_length(env.raw(), array.raw(), &raw mut length) })?;
+    Ok(length)
+}
+
+/// An element of an array.
+pub fn element<'env>(env: &'env Env, array: Unknown<'_>, index: u32) -> napi::Result<Unknown<'env>> {
+    let mut value = ptr::null_mut();
+    // SAFETY: the array belongs to this environment.
+    caught(env, unsafe { sys::napi_get_element(env.raw(), array.raw(), index, &raw mut value) })?;
+    // SAFETY: the engine has just given us this value.
+    Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
+}
+
 /// The own enumerable properties of an object whose keys are strings, with their values, in their order.
 pub fn properties<'env>(env: &'env Env, object: Unknown<'_>) -> napi::Result<Vec<(String, Unknown<'env>)>> {
     let mut names = ptr::null_mut();

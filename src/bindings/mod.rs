@@ -14,4 +14,5 @@ mod panics;
 mod progress;
 mod progress_aggregator;
 mod promise;
+mod reader;
 mod update;

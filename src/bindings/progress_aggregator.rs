@@ -1,17 +1,15 @@
 //! `ProgressAggregator` for JavaScript.
 
 use std::cell::RefCell;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use napi::Env;
-use napi::bindgen_prelude::{Array, Either, Object, Undefined, Unknown};
+use napi::bindgen_prelude::{Either, Object, Undefined, Unknown};
 use napi_derive::napi;
 
 use super::error::throwing;
 use super::{args, progress};
-use crate::group::validate::{GROUP_FIELDS, Rule};
-use crate::group::{ProgressAggregator as Core, SessionGroup};
-use crate::json;
+use crate::group::ProgressAggregator as Core;
+use crate::group::time::now_ms;
 
 /// Keeps the progress of the sessions of a group and sums it up. Money is summed exactly: ten sessions at 0.1 are 1.
 #[napi]
@@ -83,7 +81,7 @@ impl ProgressAggregator {
 
     /// All tracked sessions, in the order in which they were first tracked.
     #[napi(enumerable = false, ts_return_type = "readonly SessionProgress[]")]
-    pub fn get_all_sessions<'env>(&self, env: &'env Env) -> napi::Result<Array<'env>> {
+    pub fn get_all_sessions<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
         throwing(env, || Ok(progress::sessions_to_js(env, self.core.borrow().all_sessions())?))
     }
 
@@ -99,8 +97,7 @@ impl ProgressAggregator {
     #[napi(enumerable = false, ts_args_type = "group: SessionGroup", ts_return_type = "GroupProgress")]
     pub fn compute_progress<'env>(&self, env: &'env Env, group: Unknown<'_>) -> napi::Result<Object<'env>> {
         throwing(env, || {
-            let group: SessionGroup =
-                json::typed(&args::checked(env, "group", group, Rule::Object(GROUP_FIELDS))?)?;
+            let group = progress::outline_from_js(env, group)?;
             let progress = self.core.borrow().compute_progress(&group, now_ms());
             Ok(progress::group_to_js(env, &progress)?)
         })
@@ -115,8 +112,4 @@ impl ProgressAggregator {
     pub fn summary<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         throwing(env, || Ok(progress::summary_to_js(env, &self.core.borrow().summary(now_ms()))?))
     }
-}
-
-fn now_ms() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| (since.as_secs_f64() * 1_000.0).floor())
 }

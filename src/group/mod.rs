@@ -9,5 +9,7 @@ pub mod time;
 pub mod types;
 pub mod validate;
 
-pub use progress::{GroupProgress, ProgressAggregator, ProgressSummary, SessionProgress};
+pub use progress::{
+    GroupOutline, GroupProgress, ProgressAggregator, ProgressSummary, SessionOutline, SessionProgress,
+};
 pub use types::{GroupId, GroupSession, GroupStatus, SessionGroup, SessionStatus, TokenUsage};

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::Serialize;
+
 use crate::group::budget::Money;
 use crate::group::estimate::{self, Planned};
 use crate::group::time;
 use crate::group::types::{GroupSession, SessionGroup, SessionStatus, TokenUsage};
 
 /// How far one session is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SessionProgress {
     /// The session's id.
     pub id: String,
@@ -23,32 +26,30 @@ pub struct SessionProgress {
     /// Distinct messages, the model's and the tools' results.
     pub message_count: u64,
     /// The tool that is running now.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub current_tool: Option<String>,
     /// ISO 8601.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
     /// Milliseconds: for a session that ended from start to end, for a running one until now.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<f64>,
 }
 
 impl SessionProgress {
-    /// The progress that a stored session shows, at the given time (ISO 8601).
-    pub fn of(session: &GroupSession, now: &str) -> Self {
-        let started = session.started_at.as_deref();
-        let until = match session.status {
-            SessionStatus::Completed | SessionStatus::Failed => session.completed_at.as_deref(),
-            SessionStatus::Active => Some(now),
-            SessionStatus::Pending | SessionStatus::Paused => None,
-        };
+    /// The progress that a stored session shows, at the given time (Unix milliseconds).
+    pub fn of(session: &GroupSession, now_ms: f64) -> Self {
+        let outline = SessionOutline::from(session);
         Self {
-            id: session.id.clone(),
+            duration_ms: outline.duration(now_ms),
+            id: outline.id,
             project_path: session.project_path.clone(),
-            status: session.status,
-            cost: session.cost.unwrap_or(0.0),
-            tokens: session.tokens.unwrap_or_default(),
+            status: outline.status,
+            cost: outline.cost,
+            tokens: outline.tokens,
             message_count: 0,
             current_tool: None,
             started_at: session.started_at.clone(),
-            duration_ms: started.zip(until).and_then(|(from, to)| time::milliseconds_between(from, to)),
         }
     }
 }
@@ -101,6 +102,11 @@ struct Totals {
 impl Totals {
     fn count(&mut self, status: SessionStatus) {
         self.by_status[status as usize] += 1;
+    }
+
+    /// The same money and tokens, of no session.
+    fn without_counts(self) -> Self {
+        Self { by_status: Default::default(), ..self }
     }
 
     fn spend(&mut self, cost: f64, tokens: &TokenUsage) {
@@ -208,53 +214,134 @@ impl ProgressAggregator {
     }
 
     /// How far a group is. What is tracked of a session wins over what the group has stored of it.
-    pub fn compute_progress(&self, group: &SessionGroup, now_ms: f64) -> GroupProgress {
-        let now = iso(now_ms);
-        let group_start = self.group_start.or_else(|| unix_ms(group.started_at.as_deref()?));
-        let mut totals = Totals::default();
+    pub fn compute_progress(&self, group: &GroupOutline, now_ms: f64) -> GroupProgress {
         // Money also of what is tracked and is not, or no longer, in the group: it was spent.
-        for session in self.sessions.values() {
-            totals.spend(session.cost, &session.tokens);
-        }
+        let mut totals = self.totals.clone().without_counts();
         let mut durations = Durations::default();
-        let planned: Vec<Planned<'_>> = group
-            .sessions
-            .iter()
+        let sessions = group.sessions.iter();
+        let planned: Vec<Planned<'_>> = sessions
             .map(|session| {
-                let tracked = self.session_progress(&session.id);
-                let stored = tracked.is_none().then(|| SessionProgress::of(session, &now));
-                if let Some(stored) = &stored {
-                    totals.spend(stored.cost, &stored.tokens);
+                let state = if let Some(tracked) = self.session_progress(&session.id) {
+                    State::of_tracked(tracked)
+                } else {
+                    totals.spend(session.cost, &session.tokens);
+                    State::of_stored(session, now_ms)
+                };
+                totals.count(state.status);
+                if state.status == SessionStatus::Completed {
+                    durations.extend(state.duration_ms);
                 }
-                let (status, started_at, duration) =
-                    tracked.or(stored.as_ref()).map_or((session.status, None, None), |known| {
-                        (known.status, known.started_at.as_deref(), known.duration_ms)
-                    });
-                totals.count(status);
-                if status == SessionStatus::Completed {
-                    durations.extend(duration);
-                }
-                let spent =
-                    started_at.and_then(unix_ms).map(|start| now_ms - start).or(duration).unwrap_or(0.0);
+                let spent = state.started_at.map(|start| now_ms - start).or(state.duration_ms);
                 let depends_on: &[String] =
-                    if respects_dependencies(group) { &session.depends_on } else { &[] };
-                Planned { id: &session.id, status, depends_on, spent }
+                    if group.respects_dependencies { &session.depends_on } else { &[] };
+                Planned { id: &session.id, status: state.status, depends_on, spent: spent.unwrap_or(0.0) }
             })
             .collect();
+        let start = self.group_start.or(group.started_at);
         GroupProgress {
             group_id: group.id.clone(),
             total_sessions: group.sessions.len(),
-            summary: totals.summary(group_start.map(|start| (now_ms - start).max(0.0))),
+            summary: totals.summary(start.map(|start| (now_ms - start).max(0.0))),
             sessions: self.sessions.values().cloned().collect(),
             estimated_time_remaining: durations
                 .mean()
-                .map(|mean| estimate::time_remaining(&planned, mean, group.max_concurrent())),
+                .map(|mean| estimate::time_remaining(&planned, mean, group.max_concurrent)),
         }
     }
 }
 
-fn respects_dependencies(group: &SessionGroup) -> bool {
-    group.config.concurrency.is_none_or(|rules| rules.respect_dependencies)
+/// Of a group what its progress depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupOutline {
+    /// The group's id.
+    pub id: String,
+    /// In the order in which they are to start.
+    pub sessions: Vec<SessionOutline>,
+    /// Unix milliseconds.
+    pub started_at: Option<f64>,
+    /// How many sessions may run at once.
+    pub max_concurrent: u64,
+    /// Whether sessions wait for those they depend on.
+    pub respects_dependencies: bool,
+}
+
+/// Of a stored session what its group's progress depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionOutline {
+    /// The session's id.
+    pub id: String,
+    /// The ids of those that it waits for.
+    pub depends_on: Vec<String>,
+    /// Where it stands.
+    pub status: SessionStatus,
+    /// Dollars.
+    pub cost: f64,
+    /// What it has used.
+    pub tokens: TokenUsage,
+    /// Unix milliseconds.
+    pub started_at: Option<f64>,
+    /// Unix milliseconds.
+    pub completed_at: Option<f64>,
+}
+
+impl From<&SessionGroup> for GroupOutline {
+    fn from(group: &SessionGroup) -> Self {
+        Self {
+            id: group.id.clone(),
+            sessions: group.sessions.iter().map(SessionOutline::from).collect(),
+            started_at: group.started_at.as_deref().and_then(time::unix_ms),
+            max_concurrent: group.max_concurrent(),
+            respects_dependencies: group.config.concurrency.is_none_or(|rules| rules.respect_dependencies),
+        }
+    }
+}
+
+impl From<&GroupSession> for SessionOutline {
+    fn from(session: &GroupSession) -> Self {
+        Self {
+            id: session.id.clone(),
+            depends_on: session.depends_on.clone(),
+            status: session.status,
+            cost: session.cost.unwrap_or(0.0),
+            tokens: session.tokens.unwrap_or_default(),
+            started_at: session.started_at.as_deref().and_then(time::unix_ms),
+            completed_at: session.completed_at.as_deref().and_then(time::unix_ms),
+        }
+    }
+}
+
+impl SessionOutline {
+    /// Milliseconds: of a session that ended from start to end, of a running one until now.
+    fn duration(&self, now_ms: f64) -> Option<f64> {
+        let until = match self.status {
+            SessionStatus::Completed | SessionStatus::Failed => self.completed_at,
+            SessionStatus::Active => Some(now_ms),
+            SessionStatus::Pending | SessionStatus::Paused => None,
+        };
+        Some((until? - self.started_at?).max(0.0))
+    }
+}
+
+/// What is known of a session, from either source.
+struct State {
+    status: SessionStatus,
+    started_at: Option<f64>,
+    duration_ms: Option<f64>,
+}
+
+impl State {
+    fn of_tracked(session: &SessionProgress) -> Self {
+        let started_at = match session.status {
+            // Only of a running one it matters how long it has been.
+            SessionStatus::Active => session.started_at.as_deref().and_then(time::unix_ms),
+            _ => None,
+        };
+        Self { status: session.status, started_at, duration_ms: session.duration_ms }
+    }
+
+    fn of_stored(session: &SessionOutline, now_ms: f64) -> Self {
+        Self { status: session.status, started_at: session.started_at, duration_ms: session.duration(now_ms) }
+    }
 }
 
 #[derive(Default)]
@@ -276,16 +363,6 @@ impl Durations {
     }
 }
 
-fn unix_ms(text: &str) -> Option<f64> {
-    #[allow(clippy::cast_precision_loss, reason = "2^53 ms are 285,000 years")]
-    time::instant(text).map(|time| time.timestamp_millis() as f64)
-}
-
-fn iso(unix_ms: f64) -> String {
-    #[allow(clippy::cast_possible_truncation, reason = "a clock's milliseconds")]
-    chrono::DateTime::from_timestamp_millis(unix_ms as i64).map(time::iso).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,13 +372,17 @@ mod tests {
         serde_json::from_str(GROUP).unwrap()
     }
 
+    fn outline() -> GroupOutline {
+        GroupOutline::from(&group())
+    }
+
     fn progress(id: &str, status: SessionStatus, cost: f64, duration_ms: Option<f64>) -> SessionProgress {
         SessionProgress {
             status,
             cost,
             duration_ms,
             id: id.to_owned(),
-            ..SessionProgress::of(&group().sessions[0], "")
+            ..SessionProgress::of(&group().sessions[0], 0.0)
         }
     }
 
@@ -309,7 +390,7 @@ mod tests {
     fn counts_add_up_and_tracked_wins_over_stored() {
         let mut aggregator = ProgressAggregator::new(None);
         aggregator.update_session(progress("001-a", SessionStatus::Completed, 0.1, Some(1_000.0)));
-        let all = aggregator.compute_progress(&group(), 0.0);
+        let all = aggregator.compute_progress(&outline(), 0.0);
         assert_eq!((all.summary.completed, all.summary.pending, all.total_sessions), (1, 1, 2));
         assert!((all.summary.total_cost - 0.6).abs() < f64::EPSILON);
         assert_eq!(all.estimated_time_remaining, Some(1_000.0));
@@ -319,7 +400,7 @@ mod tests {
     #[test]
     fn the_estimate_is_unknown_before_the_first_completion() {
         assert_eq!(
-            ProgressAggregator::new(None).compute_progress(&group(), 0.0).estimated_time_remaining,
+            ProgressAggregator::new(None).compute_progress(&outline(), 0.0).estimated_time_remaining,
             None
         );
     }

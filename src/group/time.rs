@@ -29,6 +29,19 @@ pub fn iso(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
+/// The instant that a text names, in Unix milliseconds.
+pub fn unix_ms(text: &str) -> Option<f64> {
+    #[allow(clippy::cast_precision_loss, reason = "2^53 ms are 285,000 years")]
+    instant(text).map(|time| time.timestamp_millis() as f64)
+}
+
+/// Now, in Unix milliseconds.
+pub fn now_ms() -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "2^53 ms are 285,000 years")]
+    let now = Utc::now().timestamp_millis() as f64;
+    now
+}
+
 /// Milliseconds from one stored time to another, never negative.
 pub fn milliseconds_between(from: &str, to: &str) -> Option<f64> {
     let span = instant(to)?.signed_duration_since(instant(from)?);

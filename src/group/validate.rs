@@ -125,7 +125,7 @@ const SESSION_FIELDS: &[Field] = &[
     optional("config", SESSION_CONFIG),
 ];
 
-pub(crate) const GROUP_FIELDS: &[Field] = &[
+const GROUP_FIELDS: &[Field] = &[
     required("id", Rule::GroupId),
     required("name", Rule::Text),
     required("slug", Rule::Text),
@@ -158,8 +158,11 @@ pub(crate) struct Invalid<'a> {
 }
 
 /// Where in the value the check is, without an allocation until an error needs it.
-enum Place<'a> {
+pub(crate) enum Place<'a> {
     Root,
+    /// An argument as a whole, which has a name; its members are known without.
+    #[allow(dead_code, reason = "only the bindings have such arguments")]
+    Argument(&'a str),
     Member(&'a Place<'a>, &'a str),
     Element(&'a Place<'a>, usize),
 }
@@ -168,7 +171,9 @@ impl std::fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Place::Root => Ok(()),
-            Place::Member(Place::Root, name) => f.write_str(name),
+            Place::Argument(name) | Place::Member(Place::Root | Place::Argument(_), name) => {
+                f.write_str(name)
+            }
             Place::Member(parent, name) => write!(f, "{parent}.{name}"),
             Place::Element(parent, index) => write!(f, "{parent}[{index}]"),
         }
