@@ -7,7 +7,7 @@ use std::time::Duration;
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, JsValue, ValueType};
 
-use super::js::{self, Fault};
+use super::js::{self, Fault, number_of};
 use crate::error::{Error, Wrong};
 use crate::group::validate::{self, Rule, Strictness};
 use crate::group::{GroupId, GroupStatus, time};
@@ -47,14 +47,6 @@ fn shown(env: &Env, value: Unknown<'_>) -> String {
     }
 }
 
-fn number_of(value: Unknown<'_>) -> Option<f64> {
-    if value.get_type().ok()? != ValueType::Number {
-        return None;
-    }
-    // SAFETY: it is a number, as just checked.
-    unsafe { value.cast::<f64>() }.ok()
-}
-
 fn must_be(env: &Env, complain: Complaint, field: impl Display, expected: &str, value: Unknown<'_>) -> Fault {
     complain(field.to_string(), format!("must be {expected}, but is {}", shown(env, value))).into()
 }
@@ -74,10 +66,7 @@ fn unreadable(field: &str, thrown: &napi::Error) -> Error {
 
 /// A string.
 pub fn text(env: &Env, field: impl Display, value: Unknown<'_>) -> Parsed<String> {
-    if value.get_type()? == ValueType::String {
-        return Ok(js::text_of(value)?);
-    }
-    Err(must_be(env, argument, field, "a string", value))
+    js::text_of(value).map_err(|_| must_be(env, argument, field, "a string", value))
 }
 
 /// A number, which may be of any value.

@@ -143,8 +143,31 @@ pub fn stringify(env: &Env, value: Unknown<'_>) -> napi::Result<Option<String>> 
 
 /// The text of a value that is a string. A lone surrogate becomes U+FFFD.
 pub fn text_of(value: Unknown<'_>) -> napi::Result<String> {
-    // SAFETY: `from_napi_value` checks that it is a string.
+    // Most strings are short, and to ask for the length first costs as much as to copy them.
+    let mut short = [0_u8; 128];
+    let mut length = 0;
+    // SAFETY: the buffer is as long as we say. What is no string is refused.
+    let status = unsafe {
+        let start = short.as_mut_ptr().cast();
+        sys::napi_get_value_string_utf8(value.value().env, value.raw(), start, short.len(), &raw mut length)
+    };
+    checked(status)?;
+    // With room left for another character and the NUL it is all there was.
+    if length + 4 < short.len()
+        && let Ok(text) = std::str::from_utf8(&short[..length])
+    {
+        return Ok(text.to_owned());
+    }
+    // SAFETY: it is a string, as just seen.
     unsafe { String::from_napi_value(value.value().env, value.raw()) }
+}
+
+/// The value of a number; `None` for anything else.
+pub fn number_of(value: Unknown<'_>) -> Option<f64> {
+    let mut number = 0.0;
+    // SAFETY: what is no number is refused.
+    let status = unsafe { sys::napi_get_value_double(value.value().env, value.raw(), &raw mut number) };
+    (status == sys::Status::napi_ok).then_some(number)
 }
 
 /// A property of an object, or what its getter throws.

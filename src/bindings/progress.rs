@@ -4,11 +4,10 @@ use std::ffi::CStr;
 
 use napi::Env;
 use napi::bindgen_prelude::{JsObjectValue, Object, Unknown};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::js::{self, Fault};
-use super::reader::{self, Reader};
-use crate::error::Error;
+use super::reader::{self, At};
 use crate::group::validate::Place;
 use crate::group::{
     GroupOutline, GroupProgress, ProgressSummary, SessionOutline, SessionProgress, SessionStatus, TokenUsage,
@@ -43,10 +42,9 @@ pub fn session_to_js<'env>(env: &'env Env, progress: &SessionProgress) -> napi::
 
 /// An array of `SessionProgress`. Of many, the engine reads JSON in half the time of setting each property.
 pub fn sessions_to_js(env: &Env, sessions: impl Iterator<Item: Serialize>) -> napi::Result<Unknown<'_>> {
-    let mut text = Vec::new();
-    let written = serde_json::Serializer::new(&mut text).collect_seq(sessions);
-    written.map_err(|error| napi::Error::from_reason(error.to_string()))?;
-    js::parse(env, &String::from_utf8_lossy(&text))
+    let sessions: Vec<_> = sessions.collect();
+    let text = serde_json::to_string(&sessions);
+    js::parse(env, &text.map_err(|error| napi::Error::from_reason(error.to_string()))?)
 }
 
 /// What `ProgressAggregator.summary` gives.
@@ -93,7 +91,7 @@ fn count(count: usize) -> f64 {
 
 /// A `SessionProgress` as an argument.
 pub fn session_from_js(env: &Env, value: Unknown<'_>) -> Result<SessionProgress, Fault> {
-    let progress = Reader::new(env, value, &Place::Argument("progress"))?;
+    let progress = At::new(env, value, &Place::Argument("progress")).object()?;
     Ok(SessionProgress {
         id: progress.required(c"id", reader::text)?,
         project_path: progress.required(c"projectPath", reader::text)?,
@@ -107,35 +105,45 @@ pub fn session_from_js(env: &Env, value: Unknown<'_>) -> Result<SessionProgress,
     })
 }
 
-/// A `SessionGroup` as an argument, as far as its progress depends on it.
-pub fn outline_from_js(env: &Env, value: Unknown<'_>) -> Result<GroupOutline, Fault> {
-    let group = Reader::new(env, value, &Place::Argument("group"))?;
-    let (max_concurrent, respects_dependencies) = group.required(c"config", |env, value, place| {
-        let config = Reader::new(env, value, place)?;
-        let most = config.required(c"maxConcurrentSessions", reader::positive)?;
-        let rules = config.optional(c"concurrency", |env, value, place| {
-            let rules = Reader::new(env, value, place)?;
-            let respects_dependencies = rules.required(c"respectDependencies", reader::flag)?;
-            Ok((rules.required(c"maxConcurrent", reader::positive)?, respects_dependencies))
-        })?;
-        Ok(rules.unwrap_or((most, true)))
-    })?;
+/// A `SessionGroup` as an argument, as far as its progress depends on it: of a session that is tracked, what is stored
+/// plays no part.
+pub fn outline_from_js(
+    env: &Env,
+    value: Unknown<'_>,
+    is_tracked: impl Fn(&str) -> bool,
+) -> Result<GroupOutline, Fault> {
+    let group = At::new(env, value, &Place::Argument("group")).object()?;
+    let (max_concurrent, respects_dependencies) = group.required(c"config", concurrency)?;
     Ok(GroupOutline {
         id: group.required(c"id", reader::text)?,
-        sessions: group
-            .required(c"sessions", |env, value, place| reader::list(env, value, place, session))?,
+        sessions: group.required(c"sessions", |sessions| {
+            sessions.list(|session| session_outline(session, &is_tracked))
+        })?,
         started_at: group.optional(c"startedAt", reader::time)?,
         max_concurrent,
         respects_dependencies,
     })
 }
 
-fn session(env: &Env, value: Unknown<'_>, place: &Place<'_>) -> Result<SessionOutline, Fault> {
-    let session = Reader::new(env, value, place)?;
+/// Of a group's configuration: how many sessions may run at once, and whether they wait for others.
+fn concurrency(config: At<'_>) -> Result<(u64, bool), Fault> {
+    let most = config.object()?.required(c"maxConcurrentSessions", reader::positive)?;
+    let rules = config.optional(c"concurrency", |rules| {
+        let most = rules.object()?.required(c"maxConcurrent", reader::positive)?;
+        Ok((most, rules.required(c"respectDependencies", reader::flag)?))
+    })?;
+    Ok(rules.unwrap_or((most, true)))
+}
+
+fn session_outline(session: At<'_>, is_tracked: impl Fn(&str) -> bool) -> Result<SessionOutline, Fault> {
+    let id = session.object()?.required(c"id", reader::text)?;
+    let depends_on = session.required(c"dependsOn", |ids| ids.list(reader::text))?;
+    if is_tracked(&id) {
+        return Ok(SessionOutline::of_tracked(id, depends_on));
+    }
     Ok(SessionOutline {
-        id: session.required(c"id", reader::text)?,
-        depends_on: session
-            .required(c"dependsOn", |env, value, place| reader::list(env, value, place, reader::text))?,
+        id,
+        depends_on,
         status: session.required(c"status", status)?,
         cost: session.optional(c"cost", reader::amount)?.unwrap_or(0.0),
         tokens: session.optional(c"tokens", tokens)?.unwrap_or_default(),
@@ -144,16 +152,16 @@ fn session(env: &Env, value: Unknown<'_>, place: &Place<'_>) -> Result<SessionOu
     })
 }
 
-fn status(env: &Env, value: Unknown<'_>, place: &Place<'_>) -> Result<SessionStatus, Fault> {
-    let name = reader::text(env, value, place)?;
+fn status(status: At<'_>) -> Result<SessionStatus, Fault> {
+    let name = reader::text(status)?;
     SessionStatus::from_name(&name).ok_or_else(|| {
         let expected = SessionStatus::NAMES.join(", ");
-        Error::argument(place.to_string(), format!("must be one of {expected}, but is {name:?}")).into()
+        status.wrong(format!("must be one of {expected}, but is {name:?}"))
     })
 }
 
-fn tokens(env: &Env, value: Unknown<'_>, place: &Place<'_>) -> Result<TokenUsage, Fault> {
-    let tokens = Reader::new(env, value, place)?;
+fn tokens(tokens: At<'_>) -> Result<TokenUsage, Fault> {
+    let tokens = tokens.object()?;
     Ok(TokenUsage {
         input: tokens.required(c"input", reader::whole)?,
         output: tokens.required(c"output", reader::whole)?,

@@ -97,7 +97,9 @@ impl ProgressAggregator {
     #[napi(enumerable = false, ts_args_type = "group: SessionGroup", ts_return_type = "GroupProgress")]
     pub fn compute_progress<'env>(&self, env: &'env Env, group: Unknown<'_>) -> napi::Result<Object<'env>> {
         throwing(env, || {
-            let group = progress::outline_from_js(env, group)?;
+            // A getter of the group may update a session while the group is read.
+            let is_tracked = |id: &str| self.core.borrow().session_progress(id).is_some();
+            let group = progress::outline_from_js(env, group, is_tracked)?;
             let progress = self.core.borrow().compute_progress(&group, now_ms());
             Ok(progress::group_to_js(env, &progress)?)
         })

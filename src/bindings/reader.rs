@@ -13,97 +13,107 @@ use crate::group::time;
 use crate::group::types::to_whole;
 use crate::group::validate::Place;
 
-/// An object that is read.
-pub struct Reader<'a> {
-    env: &'a Env,
-    object: Unknown<'a>,
-    place: &'a Place<'a>,
+type Parsed<T> = Result<T, Fault>;
+
+/// A value and where it stands.
+#[derive(Clone, Copy)]
+pub struct At<'a> {
+    pub env: &'a Env,
+    pub value: Unknown<'a>,
+    pub place: &'a Place<'a>,
 }
 
-impl<'a> Reader<'a> {
-    /// The object that stands at a place.
-    pub fn new(env: &'a Env, value: Unknown<'_>, place: &'a Place<'a>) -> Result<Self, Fault> {
-        args::object(env, place, value)?;
+impl<'a> At<'a> {
+    /// An argument.
+    pub fn new(env: &'a Env, value: Unknown<'_>, place: &'a Place<'a>) -> Self {
         // SAFETY: the value lives as long as the call in which it is read.
-        Ok(Self { env, object: unsafe { Unknown::from_raw_unchecked(env.raw(), value.raw()) }, place })
+        Self { env, value: unsafe { Unknown::from_raw_unchecked(env.raw(), value.raw()) }, place }
     }
 
-    /// A field.
-    pub fn required<T>(&self, name: &CStr, read: Read<T>) -> Result<T, Fault> {
-        let (value, place) = self.field(name)?;
-        read(self.env, value, &place)
+    /// Sees that it is an object.
+    pub fn object(self) -> Parsed<Self> {
+        args::object(self.env, self.place, self.value)?;
+        Ok(self)
     }
 
-    /// A field that may be absent.
-    pub fn optional<T>(&self, name: &CStr, read: Read<T>) -> Result<Option<T>, Fault> {
-        let (value, place) = self.field(name)?;
-        if value.get_type()? == ValueType::Undefined {
-            return Ok(None);
-        }
-        read(self.env, value, &place).map(Some)
-    }
-
-    fn field<'b>(&'b self, name: &'b CStr) -> Result<(Unknown<'b>, Place<'b>), Fault> {
+    /// A field of an object.
+    pub fn required<T>(self, name: &CStr, read: impl FnOnce(At<'_>) -> Parsed<T>) -> Parsed<T> {
         let place = Place::Member(self.place, name.to_str().unwrap_or_default());
-        let value = readable(js::property(self.env, self.object, name), &place)?;
-        Ok((value, place))
+        let value = readable(js::property(self.env, self.value, name), &place)?;
+        read(At { env: self.env, value, place: &place })
+    }
+
+    /// A field of an object that may be absent.
+    pub fn optional<T>(self, name: &CStr, read: impl FnOnce(At<'_>) -> Parsed<T>) -> Parsed<Option<T>> {
+        self.required(name, |field| match field.value.get_type()? {
+            ValueType::Undefined => Ok(None),
+            _ => read(field).map(Some),
+        })
+    }
+
+    /// An array, each element of which is read.
+    pub fn list<T>(self, read: impl Fn(At<'_>) -> Parsed<T>) -> Parsed<Vec<T>> {
+        let length = args::array_length(self.env, self.place, self.value)?;
+        let element = |index: u32| {
+            let place = Place::Element(self.place, index as usize);
+            let value = readable(js::element(self.env, self.value, index), &place)?;
+            read(At { env: self.env, value, place: &place })
+        };
+        (0..length).map(element).collect()
+    }
+
+    /// The error that says what is wrong with it.
+    pub fn wrong(self, problem: String) -> Fault {
+        Error::argument(self.place.to_string(), problem).into()
+    }
+
+    fn number(self, expected: &str, holds: impl Fn(f64) -> bool) -> Parsed<f64> {
+        args::number_that(self.env, self.place, self.value, expected, holds)
     }
 }
-
-/// Reads a value that stands at a place.
-pub type Read<T> = fn(&Env, Unknown<'_>, &Place<'_>) -> Result<T, Fault>;
 
 /// A string.
-pub fn text(env: &Env, value: Unknown<'_>, place: &Place<'_>) -> Result<String, Fault> {
-    args::text(env, place, value)
-}
-
-/// A finite number of 0 or more.
-pub fn amount(env: &Env, value: Unknown<'_>, place: &Place<'_>) -> Result<f64, Fault> {
-    args::number_that(env, place, value, "a finite number of 0 or more", |number| {
-        number.is_finite() && number >= 0.0
-    })
-}
-
-/// A whole number of 0 or more.
-pub fn whole(env: &Env, value: Unknown<'_>, place: &Place<'_>) -> Result<u64, Fault> {
-    let is_whole = |number: f64| number >= 0.0 && number.fract() == 0.0;
-    args::number_that(env, place, value, "a whole number of 0 or more", is_whole).map(to_whole)
-}
-
-/// A whole number of 1 or more.
-pub fn positive(env: &Env, value: Unknown<'_>, place: &Place<'_>) -> Result<u64, Fault> {
-    let is_positive = |number: f64| number >= 1.0 && number.fract() == 0.0;
-    args::number_that(env, place, value, "a whole number of 1 or more", is_positive).map(to_whole)
+pub fn text(at: At<'_>) -> Parsed<String> {
+    args::text(at.env, at.place, at.value)
 }
 
 /// `true` or `false`.
-pub fn flag(env: &Env, value: Unknown<'_>, place: &Place<'_>) -> Result<bool, Fault> {
-    args::flag(env, place, value)
+pub fn flag(at: At<'_>) -> Parsed<bool> {
+    args::flag(at.env, at.place, at.value)
+}
+
+/// A finite number of 0 or more.
+pub fn amount(at: At<'_>) -> Parsed<f64> {
+    at.number("a finite number of 0 or more", |number| number.is_finite() && number >= 0.0)
+}
+
+/// A whole number of 0 or more.
+pub fn whole(at: At<'_>) -> Parsed<u64> {
+    let number = at.number("a whole number of 0 or more", |number| number >= 0.0 && is_whole(number));
+    number.map(to_whole)
+}
+
+/// A whole number of 1 or more.
+pub fn positive(at: At<'_>) -> Parsed<u64> {
+    let number = at.number("a whole number of 1 or more", |number| number >= 1.0 && is_whole(number));
+    number.map(to_whole)
 }
 
 /// A time in ISO 8601, in Unix milliseconds.
-pub fn time(env: &Env, value: Unknown<'_>, place: &Place<'_>) -> Result<f64, Fault> {
-    let text = text(env, value, place)?;
+pub fn time(at: At<'_>) -> Parsed<f64> {
+    let text = text(at)?;
     time::unix_ms(&text).ok_or_else(|| {
-        let problem =
-            format!("must be an ISO 8601 time such as \"2026-01-15T10:30:00.000Z\", but is {text:?}");
-        Error::argument(place.to_string(), problem).into()
+        let expected = "an ISO 8601 time such as \"2026-01-15T10:30:00.000Z\"";
+        at.wrong(format!("must be {expected}, but is {text:?}"))
     })
 }
 
-/// An array, each element of which is read.
-pub fn list<T>(env: &Env, value: Unknown<'_>, place: &Place<'_>, read: Read<T>) -> Result<Vec<T>, Fault> {
-    let length = args::array_length(env, place, value)?;
-    let element = |index: u32| {
-        let place = Place::Element(place, index as usize);
-        read(env, readable(js::element(env, value, index), &place)?, &place)
-    };
-    (0..length).map(element).collect()
+fn is_whole(number: f64) -> bool {
+    number.fract() == 0.0
 }
 
 /// What a getter threw is an error of the argument.
-fn readable<'a>(value: napi::Result<Unknown<'a>>, place: &Place<'_>) -> Result<Unknown<'a>, Fault> {
+fn readable<'a>(value: napi::Result<Unknown<'a>>, place: &Place<'_>) -> Parsed<Unknown<'a>> {
     value.map_err(|thrown| {
         Error::argument(place.to_string(), format!("cannot be read: {}", thrown.reason)).into()
     })

@@ -311,6 +311,19 @@ impl From<&GroupSession> for SessionOutline {
 }
 
 impl SessionOutline {
+    /// One of which more is tracked than what is stored.
+    pub fn of_tracked(id: String, depends_on: Vec<String>) -> Self {
+        Self {
+            id,
+            depends_on,
+            status: SessionStatus::Pending,
+            cost: 0.0,
+            tokens: TokenUsage::default(),
+            started_at: None,
+            completed_at: None,
+        }
+    }
+
     /// Milliseconds: of a session that ended from start to end, of a running one until now.
     fn duration(&self, now_ms: f64) -> Option<f64> {
         let until = match self.status {
