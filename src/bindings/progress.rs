@@ -4,7 +4,6 @@ use std::ffi::CStr;
 
 use napi::Env;
 use napi::bindgen_prelude::{JsObjectValue, Object, Unknown};
-use serde::Serialize;
 
 use super::js::{self, Fault};
 use super::reader::{self, At};
@@ -41,7 +40,10 @@ pub fn session_to_js<'env>(env: &'env Env, progress: &SessionProgress) -> napi::
 }
 
 /// An array of `SessionProgress`. Of many, the engine reads JSON in half the time of setting each property.
-pub fn sessions_to_js(env: &Env, sessions: impl Iterator<Item: Serialize>) -> napi::Result<Unknown<'_>> {
+pub fn sessions_to_js<'env, 'a>(
+    env: &'env Env,
+    sessions: impl Iterator<Item = &'a SessionProgress>,
+) -> napi::Result<Unknown<'env>> {
     let sessions: Vec<_> = sessions.collect();
     let text = serde_json::to_string(&sessions);
     js::parse(env, &text.map_err(|error| napi::Error::from_reason(error.to_string()))?)
@@ -60,7 +62,10 @@ pub fn group_to_js<'env>(env: &'env Env, progress: &GroupProgress) -> napi::Resu
     object.set_c_named_property(c"groupId", progress.group_id.as_str())?;
     object.set_c_named_property(c"totalSessions", count(progress.total_sessions))?;
     set_summary(env, &mut object, &progress.summary)?;
-    object.set_c_named_property(c"sessions", sessions_to_js(env, progress.sessions.iter())?)?;
+    object.set_c_named_property(
+        c"sessions",
+        sessions_to_js(env, progress.sessions.iter().map(AsRef::as_ref))?,
+    )?;
     set_some(&mut object, c"estimatedTimeRemaining", progress.estimated_time_remaining)?;
     Ok(object)
 }

@@ -1,6 +1,7 @@
 //! How far the sessions of a group are: one session's progress, and the sum of all.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -83,7 +84,7 @@ pub struct GroupProgress {
     /// The counts, which add up to `total_sessions`, the money and the time.
     pub summary: ProgressSummary,
     /// The tracked sessions in the order in which they were first tracked.
-    pub sessions: Vec<SessionProgress>,
+    pub sessions: Vec<Arc<SessionProgress>>,
     /// Milliseconds; unknown before the first session has completed.
     pub estimated_time_remaining: Option<f64>,
 }
@@ -159,7 +160,7 @@ pub struct ProgressAggregator {
     /// Unix milliseconds.
     group_start: Option<f64>,
     /// By the order in which they were first tracked.
-    sessions: BTreeMap<u64, SessionProgress>,
+    sessions: BTreeMap<u64, Arc<SessionProgress>>,
     order_of: HashMap<String, u64>,
     next_order: u64,
     totals: Totals,
@@ -182,7 +183,7 @@ impl ProgressAggregator {
             self.order_of.insert(progress.id.clone(), order);
             order
         };
-        if let Some(before) = self.sessions.insert(order, progress) {
+        if let Some(before) = self.sessions.insert(order, Arc::new(progress)) {
             self.totals.remove(&before);
         }
     }
@@ -200,12 +201,12 @@ impl ProgressAggregator {
 
     /// What is known of a session.
     pub fn session_progress(&self, id: &str) -> Option<&SessionProgress> {
-        self.order_of.get(id).and_then(|order| self.sessions.get(order))
+        self.order_of.get(id).and_then(|order| self.sessions.get(order)).map(Arc::as_ref)
     }
 
     /// All tracked sessions in the order in which they were first tracked.
     pub fn all_sessions(&self) -> impl ExactSizeIterator<Item = &SessionProgress> {
-        self.sessions.values()
+        self.sessions.values().map(Arc::as_ref)
     }
 
     /// The sums over the tracked sessions, at a cost that does not grow with their number.
