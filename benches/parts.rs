@@ -133,6 +133,27 @@ fn stat_1000_files(bencher: Bencher) {
     bencher.bench(|| paths.iter().map(|path| path.metadata().unwrap().len()).sum::<u64>());
 }
 
+/// A stream whose tools give 200 KB each.
+#[divan::bench]
+fn read_long_lines(bencher: Bencher) {
+    let content = "export const answer = \\\"forty-two\\\" // as the tests want it\\n".repeat(3_500);
+    let line = format!(
+        r#"{{"type":"user","message":{{"role":"user","content":[{{"tool_use_id":"toolu_1","type":"tool_result","content":"{content}"}}]}},"parent_tool_use_id":null,"session_id":"s"}}"#
+    );
+    let bytes = format!("{line}\n").repeat(20).into_bytes();
+    let session = group(0).group().unwrap().sessions.remove(0);
+    bencher
+        .counter(BytesCount::new(bytes.len()))
+        .with_inputs(|| ClaudeStream::new(session.clone()))
+        .bench_values(|mut stream| {
+            for chunk in bytes.chunks(64 * 1024) {
+                stream.push(chunk);
+            }
+            assert_eq!(stream.ignored_lines(), 0);
+            stream
+        });
+}
+
 #[divan::bench]
 fn read_a_stream(bencher: Bencher) {
     let bytes =
