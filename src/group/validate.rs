@@ -7,7 +7,7 @@ use std::collections::hash_map::Entry;
 use crate::error::Wrong;
 use crate::group::time;
 use crate::group::types::{BudgetAction, GroupId, GroupStatus, SessionStatus};
-use crate::json::{self, Cursor, Json, Member};
+use crate::json::{self, Cursor, Json, NoJson};
 
 /// What a value has to be.
 #[derive(Clone, Copy)]
@@ -183,12 +183,20 @@ impl std::fmt::Display for Place<'_> {
 /// Checks a value against a rule. Members that the rule does not name may be anything, no deeper than
 /// [`json::MAX_DEPTH`].
 pub(crate) fn check(value: Json<'_>, rule: Rule, strictness: Strictness) -> Result<(), Invalid<'_>> {
-    Check { cursor: Cursor::before(value), strictness }.value(rule, &Place::Root)
+    Check { cursor: Cursor::new(value.text()), strictness }.value(rule, &Place::Root)
 }
 
 /// Checks a whole group and gives its fields.
 pub(crate) fn check_group(group: Json<'_>, strictness: Strictness) -> Result<Fields<'_>, Invalid<'_>> {
-    Check { cursor: Cursor::before(group), strictness }.object(GROUP_FIELDS, &Place::Root)
+    Check { cursor: Cursor::new(group.text()), strictness }.object(GROUP_FIELDS, &Place::Root)
+}
+
+/// The fields of the valid group that a text is, of which nothing is known yet. What is wrong with any other, the
+/// slower [`check_group`] tells.
+pub(crate) fn valid_group(text: &str) -> Option<Fields<'_>> {
+    let mut check = Check { cursor: Cursor::new(text), strictness: Strictness::Strict };
+    let fields = check.object(GROUP_FIELDS, &Place::Root).ok()?;
+    check.cursor.end().ok().map(|()| fields)
 }
 
 /// The values of an object's fields.
@@ -220,14 +228,14 @@ impl<'a> Check<'a> {
             Rule::Sessions => self.sessions(place),
             Rule::Object(fields) => self.object(fields, place).map(drop),
             _ => {
-                let value = self.next();
+                let value = self.next(place)?;
                 if self.holds(rule, value) { Ok(()) } else { Err(must_be(&expected(rule), value, place)) }
             }
         }
     }
 
-    fn next(&mut self) -> Json<'a> {
-        self.cursor.value().unwrap_or_else(|| Json::of_valid("null"))
+    fn next(&mut self, place: &Place<'_>) -> Result<Json<'a>, Invalid<'a>> {
+        self.cursor.value().map_err(no_json(place))
     }
 
     fn holds(&self, rule: Rule, value: Json<'_>) -> bool {
@@ -256,10 +264,10 @@ impl<'a> Check<'a> {
         mut element: impl FnMut(&mut Self, &Place<'_>) -> Result<(), Invalid<'a>>,
     ) -> Result<(), Invalid<'a>> {
         if !self.cursor.enter(b'[') {
-            return Err(must_be("an array", self.next(), place));
+            return Err(must_be("an array", self.next(place)?, place));
         }
-        let mut index = 0;
-        while self.cursor.has_more() {
+        let (mut is_first, mut index) = (true, 0);
+        while self.cursor.has_element(&mut is_first).map_err(no_json(place))? {
             element(self, &Place::Element(place, index))?;
             index += 1;
         }
@@ -292,15 +300,15 @@ impl<'a> Check<'a> {
     }
 
     fn object(&mut self, fields: &'static [Field], place: &Place<'_>) -> Result<Fields<'a>, Invalid<'a>> {
-        let start = self.cursor.next_at();
+        let start = self.cursor.value_start();
         if !self.cursor.enter(b'{') {
-            return Err(must_be("an object", self.next(), place));
+            return Err(must_be("an object", self.next(place)?, place));
         }
         let mut values = [None; MOST_FIELDS];
         let mut likely = 0;
-        while self.cursor.has_more() {
-            let member = Member { raw_key: self.next().text(), value: Json::of_valid("null") };
-            let key = member.key();
+        let mut is_first = true;
+        while let Some(raw_key) = self.cursor.key(&mut is_first).map_err(no_json(place))? {
+            let key = json::key(raw_key);
             // Most objects have their members in the order of the rule.
             let order = (likely..fields.len()).chain(0..likely);
             let Some(index) = { order }.find(|index| fields[*index].name == key) else {
@@ -312,9 +320,9 @@ impl<'a> Check<'a> {
             if values[index].is_some() {
                 let wrong =
                     Wrong::new(place.to_string(), "is there twice, and readers differ on which one holds");
-                return Err(Invalid { wrong, at: member.raw_key });
+                return Err(Invalid { wrong, at: raw_key });
             }
-            let value_start = self.cursor.next_at();
+            let value_start = self.cursor.value_start();
             self.value(fields[index].rule, &place)?;
             values[index] = Some(self.cursor.since(value_start));
         }
@@ -336,6 +344,11 @@ impl<'a> Check<'a> {
             Presence::FormerlyOptional => self.strictness == Strictness::Strict,
         }
     }
+}
+
+/// Of a text of which it was not known.
+fn no_json<'a>(place: &Place<'_>) -> impl FnOnce(NoJson) -> Invalid<'a> {
+    move |NoJson| Invalid { wrong: Wrong::new(place.to_string(), "is no JSON"), at: "" }
 }
 
 fn must_be<'a>(expected: &str, found: Json<'a>, place: &Place<'_>) -> Invalid<'a> {

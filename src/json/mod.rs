@@ -1,12 +1,14 @@
 //! JSON text, looked into without being rebuilt. Whatever nobody changes keeps its bytes.
 
+mod cursor;
 mod layout;
 mod value;
 
 use std::borrow::Cow;
 
+pub use cursor::{Cursor, NoJson};
 pub use layout::pretty;
-pub use value::{Cursor, Json, Member};
+pub use value::{Json, Member, key};
 
 /// The deepest nesting of arrays and objects that is stored or read: both engines' `JSON.parse` and
 /// `JSON.stringify` are sure to manage it.

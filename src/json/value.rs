@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use super::cursor::{Cursor, NoJson};
 use super::without_lone_surrogates;
 
 /// A piece of text that is one valid JSON value, without white space around it.
@@ -19,14 +20,19 @@ pub struct Member<'a> {
     pub value: Json<'a>,
 }
 
+/// A key as it stands in the text, unescaped.
+pub fn key(raw_key: &str) -> Cow<'_, str> {
+    Json(raw_key).string().unwrap_or_default()
+}
+
 impl<'a> Member<'a> {
     /// The key, unescaped.
     pub fn key(&self) -> Cow<'a, str> {
-        Json(self.raw_key).string().unwrap_or_default()
+        key(self.raw_key)
     }
 
     /// Whether it is the member of this key.
-    fn has_key(&self, key: &str) -> bool {
+    pub fn has_key(&self, key: &str) -> bool {
         let inner = &self.raw_key[1..self.raw_key.len() - 1];
         inner == key || (inner.contains('\\') && self.key() == key)
     }
@@ -35,12 +41,13 @@ impl<'a> Member<'a> {
 impl<'a> Json<'a> {
     /// The value that a text is, or why it is none.
     pub fn parse(text: &'a str) -> serde_json::Result<Self> {
-        serde_json::from_str::<&RawValue>(text).map(|raw| Self(raw.get()))
+        // Serde knows how to say what is wrong, and reads what has been read in one step half as fast.
+        Cursor::whole(text)
+            .or_else(|NoJson| serde_json::from_str::<&RawValue>(text).map(|raw| Self(raw.get())))
     }
 
     /// A text that is known to be one value.
     pub(crate) fn of_valid(text: &'a str) -> Self {
-        debug_assert!(Self::parse(text).is_ok_and(|json| json.0 == text), "not a value: {text}");
         Self(text)
     }
 
@@ -66,17 +73,22 @@ impl<'a> Json<'a> {
 
     /// The members of an object in their order; none of anything else.
     pub fn members(self) -> impl Iterator<Item = Member<'a>> {
-        let mut cursor = Cursor::inside(self.is_object(), self.0);
+        let mut cursor = Cursor::new(self.0);
+        let (is_object, mut is_first) = (cursor.enter(b'{'), true);
         std::iter::from_fn(move || {
-            let raw_key = cursor.value()?.0;
-            Some(Member { raw_key, value: cursor.value()? })
+            let raw_key = is_object.then(|| cursor.key(&mut is_first).ok().flatten())??;
+            Some(Member { raw_key, value: cursor.value().ok()? })
         })
     }
 
     /// The elements of an array in their order; none of anything else.
     pub fn elements(self) -> impl Iterator<Item = Self> {
-        let mut cursor = Cursor::inside(self.is_array(), self.0);
-        std::iter::from_fn(move || cursor.value())
+        let mut cursor = Cursor::new(self.0);
+        let (is_array, mut is_first) = (cursor.enter(b'['), true);
+        std::iter::from_fn(move || {
+            let has_element = is_array && cursor.has_element(&mut is_first).ok()?;
+            has_element.then(|| cursor.value().ok())?
+        })
     }
 
     /// A member of an object. Of two with the same key the last counts, as it does in `JSON.parse`.
@@ -125,94 +137,7 @@ impl<'a> Json<'a> {
     }
 }
 
-/// Goes through valid text once, from value to value; into a container or past it.
-#[derive(Debug, Clone, Copy)]
-pub struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    /// Before a value.
-    pub fn before(value: Json<'a>) -> Self {
-        Self { text: value.0, at: 0 }
-    }
-
-    /// Inside the brackets of a container; at the end of anything else.
-    fn inside(is_container: bool, text: &'a str) -> Self {
-        Self { text, at: if is_container { 1 } else { text.len() } }
-    }
-
-    /// Goes into the container that comes next, if it opens so.
-    pub fn enter(&mut self, bracket: u8) -> bool {
-        let opens = self.text.as_bytes().get(self.at) == Some(&bracket);
-        self.at += usize::from(opens);
-        opens
-    }
-
-    /// Whether the container has another value, or key, which comes next; otherwise leaves it.
-    pub fn has_more(&mut self) -> bool {
-        self.skip_separators();
-        let more = !matches!(self.text.as_bytes().get(self.at), None | Some(b'}' | b']'));
-        self.at += usize::from(!more);
-        more
-    }
-
-    /// The next value, or key, before the container ends.
-    pub fn value(&mut self) -> Option<Json<'a>> {
-        self.skip_separators();
-        let start = self.at;
-        self.at = value_end(self.text.as_bytes(), start);
-        (self.at > start).then(|| self.since(start))
-    }
-
-    /// Where the next value begins.
-    pub fn next_at(&mut self) -> usize {
-        self.skip_separators();
-        self.at
-    }
-
-    /// The value that began at a place and has just been passed.
-    pub fn since(&self, start: usize) -> Json<'a> {
-        Json(&self.text[start..self.at])
-    }
-
-    fn skip_separators(&mut self) {
-        while matches!(self.text.as_bytes().get(self.at), Some(b' ' | b'\t' | b'\r' | b'\n' | b',' | b':')) {
-            self.at += 1;
-        }
-    }
-}
-
-/// The index just behind the value that begins at `start`; `start` itself when that is the end of a container.
-fn value_end(bytes: &[u8], start: usize) -> usize {
-    let mut depth = 0_usize;
-    let mut at = start;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'"' => {
-                at = string_end(bytes, at);
-                if depth == 0 {
-                    return at;
-                }
-                continue;
-            }
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' | b',' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => return at,
-            b'}' | b']' => {
-                depth -= 1;
-                if depth == 0 {
-                    return at + 1;
-                }
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    at
-}
-
-/// The index just behind the string that opens at `start`.
+/// The index just behind the string that opens at `start`, in valid text.
 pub(super) fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at.min(bytes.len())..]) {

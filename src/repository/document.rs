@@ -86,25 +86,32 @@ pub(crate) struct Unreadable {
 impl Document {
     /// The group that a text is, strictly checked: what may be stored. Fails with `INVALID_GROUP`.
     pub fn from_text(text: String) -> Result<Self> {
+        if let Some(fields) = validate::valid_group(&text).and_then(|group| Fields::of(&group))
+            && fields.newer_schema.is_none()
+        {
+            return Ok(Self::new(trimmed(text), OnceLock::new(), fields));
+        }
+        Err(Self::what_is_wrong_with(&text))
+    }
+
+    fn what_is_wrong_with(text: &str) -> Error {
         let no_group = |problem: String| Error::InvalidGroup {
             group_id: String::new(),
             wrong: Wrong::new("group", problem),
         };
-        let json = Json::parse(&text).map_err(|error| no_group(format!("is no JSON: {error}")))?;
-        if !json.is_object() {
-            return Err(no_group(format!("must be an object, but is {}", json::excerpt(&text))));
-        }
-        let refuse = |wrong| Error::InvalidGroup { group_id: shown_id(json), wrong };
-        let checked =
-            validate::check_group(json, Strictness::Strict).map_err(|invalid| refuse(invalid.wrong))?;
-        let fields = Fields::of(&checked)
-            .ok_or_else(|| Error::Internal("a checked group lacks a field".to_owned()))?;
-        if fields.newer_schema.is_some() {
-            let problem =
-                "must be 1 or absent: what a newer version understands cannot be checked by this one";
-            return Err(refuse(Wrong::new("schemaVersion", problem)));
-        }
-        Ok(Self::new(trimmed(text), OnceLock::new(), fields))
+        let json = match Json::parse(text) {
+            Ok(json) if json.is_object() => json,
+            Ok(_) => return no_group(format!("must be an object, but is {}", json::excerpt(text))),
+            Err(error) => return no_group(format!("is no JSON: {error}")),
+        };
+        let wrong = match validate::check_group(json, Strictness::Strict) {
+            Err(invalid) => invalid.wrong,
+            Ok(_) => Wrong::new(
+                "schemaVersion",
+                "must be 1 or absent: what a newer version understands cannot be checked by this one",
+            ),
+        };
+        Error::InvalidGroup { group_id: shown_id(json), wrong }
     }
 
     /// A group of typed Rust data, laid out as it is stored.
@@ -121,6 +128,9 @@ impl Document {
             problem: format!("it is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()),
             newer_schema: None,
         })?;
+        if let Some(fields) = validate::valid_group(&text).and_then(|group| Fields::of(&group)) {
+            return Ok(Self::new(trimmed(text), revision.into(), fields));
+        }
         let no_group = |problem: String| Unreadable { field: None, problem, newer_schema: None };
         let json = Json::parse(&text).map_err(|error| no_group(format!("it is no JSON object: {error}")))?;
         if !json.is_object() {
@@ -130,20 +140,13 @@ impl Document {
                 "it is no JSON object, but {found} at line {line} column {column}"
             )));
         }
-        let not_understood = || no_group("it cannot be understood".to_owned());
-        if let Ok(group) = validate::check_group(json, Strictness::Strict) {
-            let fields = Fields::of(&group).ok_or_else(not_understood)?;
-            return Ok(Self::new(trimmed(text), revision.into(), fields));
-        }
         if let Err(invalid) = validate::check_group(json, Strictness::Lenient) {
             return Err(Unreadable::new(json, &text, &invalid));
         }
         let upgraded = upgrade(json);
-        let group = Json::parse(&upgraded).ok().and_then(|json| {
-            let group = validate::check_group(json, Strictness::Strict).ok()?;
-            Fields::of(&group)
-        });
-        Ok(Self::new(upgraded.clone().into(), revision.into(), group.ok_or_else(not_understood)?))
+        let fields = validate::valid_group(&upgraded).and_then(|group| Fields::of(&group));
+        let fields = fields.ok_or_else(|| no_group("it cannot be understood".to_owned()))?;
+        Ok(Self::new(upgraded.into(), revision.into(), fields))
     }
 
     fn new(text: Box<str>, revision: OnceLock<Revision>, fields: Fields) -> Self {

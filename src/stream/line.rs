@@ -1,6 +1,8 @@
 //! One line of the output, read leniently: a member that is missing or of another type is simply not there.
 
-use crate::json::{Json, Member};
+use std::borrow::Cow;
+
+use crate::json::{self, Cursor, Json, Member, NoJson};
 
 /// What a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,11 +17,27 @@ pub enum Kind {
 }
 
 /// The members of a JSON object.
+#[derive(Default)]
 pub struct Object<'a>(Vec<Member<'a>>);
 
 impl<'a> Object<'a> {
-    pub fn parse(text: &'a str) -> Option<Self> {
-        Json::parse(text).ok().and_then(Self::of)
+    /// The object that comes next; its members go through `read`, which keeps those it does not take.
+    fn next(
+        cursor: &mut Cursor<'a>,
+        mut read: impl FnMut(&str, &mut Cursor<'a>) -> Result<(), NoJson>,
+    ) -> Result<Option<Self>, NoJson> {
+        let mut members = Vec::new();
+        if !cursor.enter(b'{') {
+            return cursor.value().map(|_| None);
+        }
+        let mut is_first = true;
+        while let Some(raw_key) = cursor.key(&mut is_first)? {
+            let start = cursor.value_start();
+            read(raw_key, cursor)?;
+            let value = if cursor.value_start() == start { cursor.value()? } else { cursor.since(start) };
+            members.push(Member { raw_key, value });
+        }
+        Ok(Some(Self(members)))
     }
 
     pub fn of(value: Json<'a>) -> Option<Self> {
@@ -28,11 +46,15 @@ impl<'a> Object<'a> {
 
     /// A member's value. Of two with the same key the last counts, as it does in `JSON.parse`.
     pub fn get(&self, key: &str) -> Option<Json<'a>> {
-        self.0.iter().rev().find(|member| member.key() == key).map(|member| member.value)
+        self.0.iter().rev().find(|member| member.has_key(key)).map(|member| member.value)
     }
 
     pub fn text(&self, key: &str) -> Option<String> {
-        self.get(key).and_then(Json::string).map(std::borrow::Cow::into_owned)
+        self.string(key).map(Cow::into_owned)
+    }
+
+    fn string(&self, key: &str) -> Option<Cow<'a, str>> {
+        self.get(key).and_then(Json::string)
     }
 
     pub fn number(&self, key: &str) -> Option<f64> {
@@ -50,27 +72,75 @@ impl<'a> Object<'a> {
     pub fn members(&self) -> &[Member<'a>] {
         &self.0
     }
+}
+
+/// A message: what a line carries of the conversation.
+#[derive(Default)]
+pub struct Message<'a> {
+    object: Object<'a>,
+    content: Vec<Object<'a>>,
+}
+
+impl<'a> Message<'a> {
+    /// The message that comes next. Its content is taken apart on the way, since to come back to it would take as long
+    /// again: it can be as long as a file that a tool has read.
+    fn next(cursor: &mut Cursor<'a>) -> Result<Option<Self>, NoJson> {
+        let mut content = Vec::new();
+        let object = Object::next(cursor, |raw_key, cursor| {
+            if json::key(raw_key) == "content" {
+                content = blocks(cursor)?;
+            }
+            Ok(())
+        })?;
+        Ok(object.map(|object| Self { object, content }))
+    }
 
     /// The content blocks of one type.
-    pub fn blocks(&self, kind: &'static str) -> impl Iterator<Item = Object<'a>> + use<'a> {
-        let blocks = self.get("content").into_iter().flat_map(Json::elements);
-        blocks
-            .filter_map(Object::of)
-            .filter(move |block| block.get("type").and_then(Json::string).is_some_and(|is| is == kind))
+    pub fn blocks(&self, kind: &'static str) -> impl Iterator<Item = &Object<'a>> {
+        self.content.iter().filter(move |block| block.string("type").is_some_and(|is| is == kind))
     }
+}
+
+impl<'a> std::ops::Deref for Message<'a> {
+    type Target = Object<'a>;
+    fn deref(&self) -> &Object<'a> {
+        &self.object
+    }
+}
+
+/// The content blocks that come next; none where something else does, which stays where it is.
+fn blocks<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Object<'a>>, NoJson> {
+    let mut blocks = Vec::new();
+    if cursor.enter(b'[') {
+        let mut is_first = true;
+        while cursor.has_element(&mut is_first)? {
+            blocks.extend(Object::next(cursor, |_, _| Ok(()))?);
+        }
+    }
+    Ok(blocks)
 }
 
 /// A line that is a JSON object.
 pub struct Line<'a> {
     pub kind: Kind,
+    /// The message that it carries.
+    pub message: Option<Message<'a>>,
     object: Object<'a>,
 }
 
 impl<'a> Line<'a> {
     pub fn parse(text: &'a str) -> Option<Self> {
-        let object = Object::parse(text)?;
-        let kind = match object.text("type").as_deref() {
-            Some("system") if object.text("subtype").as_deref() == Some("init") => Kind::Init,
+        let mut message = None;
+        let mut cursor = Cursor::new(text);
+        let object = Object::next(&mut cursor, |raw_key, cursor| {
+            if json::key(raw_key) == "message" {
+                message = Message::next(cursor)?;
+            }
+            Ok(())
+        });
+        let object = object.ok().flatten().filter(|_| cursor.end().is_ok())?;
+        let kind = match object.string("type").as_deref() {
+            Some("system") if object.string("subtype").as_deref() == Some("init") => Kind::Init,
             Some("system") => Kind::System,
             Some("assistant") => Kind::Assistant,
             Some("user") => Kind::User,
@@ -78,7 +148,7 @@ impl<'a> Line<'a> {
             Some("result") => Kind::Result,
             _ => Kind::Unknown,
         };
-        Some(Self { kind, object })
+        Some(Self { kind, message, object })
     }
 
     /// Whether it comes from a sub-agent and not from the main conversation.

@@ -227,10 +227,10 @@ impl ClaudeStream {
     }
 
     fn assistant(&mut self, line: &Line<'_>) {
-        let Some(message) = line.object("message") else {
+        let Some(message) = &line.message else {
             return;
         };
-        self.usage.message(line, &message, &mut self.message_count);
+        self.usage.message(line, message, &mut self.message_count);
         if line.is_of_subagent() {
             return;
         }
@@ -242,7 +242,7 @@ impl ClaudeStream {
     }
 
     fn user(&mut self, line: &Line<'_>) {
-        let Some(message) = line.object("message") else {
+        let Some(message) = &line.message else {
             return;
         };
         let results: Vec<String> =
