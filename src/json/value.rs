@@ -32,9 +32,10 @@ impl<'a> Member<'a> {
     }
 
     /// Whether it is the member of this key.
-    pub fn has_key(&self, key: &str) -> bool {
+    fn has_key(&self, key: &str) -> bool {
         let inner = &self.raw_key[1..self.raw_key.len() - 1];
-        inner == key || (inner.contains('\\') && self.key() == key)
+        // With escapes it is longer than what it says.
+        inner == key || (inner.len() > key.len() && inner.contains('\\') && self.key() == key)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::{self, Cursor, Json, Member, NoJson};
+use crate::json::{self, Cursor, Json, NoJson};
 
 /// What a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,9 +16,9 @@ pub enum Kind {
     Unknown,
 }
 
-/// The members of a JSON object.
+/// The members of a JSON object, by their keys.
 #[derive(Default)]
-pub struct Object<'a>(Vec<Member<'a>>);
+pub struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
 impl<'a> Object<'a> {
     /// The object that comes next; its members go through `read`, which keeps those it does not take.
@@ -32,21 +32,22 @@ impl<'a> Object<'a> {
         }
         let mut is_first = true;
         while let Some(raw_key) = cursor.key(&mut is_first)? {
+            let key = json::key(raw_key);
             let start = cursor.value_start();
-            read(raw_key, cursor)?;
+            read(&key, cursor)?;
             let value = if cursor.value_start() == start { cursor.value()? } else { cursor.since(start) };
-            members.push(Member { raw_key, value });
+            members.push((key, value));
         }
         Ok(Some(Self(members)))
     }
 
     pub fn of(value: Json<'a>) -> Option<Self> {
-        value.is_object().then(|| Self(value.members().collect()))
+        Self::next(&mut Cursor::new(value.text()), |_, _| Ok(())).ok().flatten()
     }
 
     /// A member's value. Of two with the same key the last counts, as it does in `JSON.parse`.
     pub fn get(&self, key: &str) -> Option<Json<'a>> {
-        self.0.iter().rev().find(|member| member.has_key(key)).map(|member| member.value)
+        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| *value)
     }
 
     pub fn text(&self, key: &str) -> Option<String> {
@@ -69,8 +70,8 @@ impl<'a> Object<'a> {
         self.get(key).and_then(Object::of)
     }
 
-    pub fn members(&self) -> &[Member<'a>] {
-        &self.0
+    pub fn values(&self) -> impl ExactSizeIterator<Item = Json<'a>> {
+        self.0.iter().map(|(_, value)| *value)
     }
 }
 
@@ -86,8 +87,8 @@ impl<'a> Message<'a> {
     /// again: it can be as long as a file that a tool has read.
     fn next(cursor: &mut Cursor<'a>) -> Result<Option<Self>, NoJson> {
         let mut content = Vec::new();
-        let object = Object::next(cursor, |raw_key, cursor| {
-            if json::key(raw_key) == "content" {
+        let object = Object::next(cursor, |key, cursor| {
+            if key == "content" {
                 content = blocks(cursor)?;
             }
             Ok(())
@@ -132,8 +133,8 @@ impl<'a> Line<'a> {
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut message = None;
         let mut cursor = Cursor::new(text);
-        let object = Object::next(&mut cursor, |raw_key, cursor| {
-            if json::key(raw_key) == "message" {
+        let object = Object::next(&mut cursor, |key, cursor| {
+            if key == "message" {
                 message = Message::next(cursor)?;
             }
             Ok(())

@@ -99,10 +99,10 @@ impl Usage {
     pub fn result(&mut self, line: &Line<'_>, goes_on_counting: bool) {
         let turn = line.object("usage").map(|usage| api_usage(&usage));
         self.turns = add(self.turns, turn.unwrap_or_default());
-        let by_model = line.object("modelUsage").filter(|models| !models.members().is_empty());
+        let by_model = line.object("modelUsage").filter(|models| models.values().len() > 0);
         let (paid, before) = match by_model {
             Some(models) => {
-                let models = models.members().iter().filter_map(|model| Object::of(model.value));
+                let models = models.values().filter_map(Object::of);
                 let paid = models.fold(TokenUsage::default(), |sum, model| add(sum, model_usage(&model)));
                 (paid, if goes_on_counting { TokenUsage::default() } else { self.before })
             }
