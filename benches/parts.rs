@@ -126,6 +126,16 @@ fn count_1000_files_again(bencher: Bencher) {
 }
 
 #[divan::bench]
+fn update_a_session_in_files(bencher: Bencher) {
+    let files = Files::new();
+    let options = FileOptions { durability: Durability::Process, ..FileOptions::default() };
+    let repository = FileGroupRepository::new(Some(&files.base()), options).unwrap();
+    let id = GroupId::new("group-0").unwrap();
+    let changes = Changes::new(r#"{"status":"active","cost":0.5}"#.to_owned(), Vec::new()).unwrap();
+    bencher.bench(|| repository.update_session(&id, "005-a", changes.clone()).unwrap());
+}
+
+#[divan::bench]
 fn stat_1000_files(bencher: Bencher) {
     let files = Files::new();
     let paths: Vec<PathBuf> =

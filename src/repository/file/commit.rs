@@ -58,9 +58,8 @@ impl Commit<'_> {
     /// Stores the bytes as the group. When this returns `Ok` they are there; on `NOT_COMMITTED` nothing changed, on
     /// `NOT_DURABLE` they are visible.
     pub fn put(&self, bytes: &[u8], held: &Lock) -> Result<()> {
-        let made = self.base.make_dir(self.id.as_str()).map_err(self.refused("making", self.base.path()))?;
-        let group =
-            self.base.open_dir(self.id.as_str()).map_err(self.refused("opening", self.base.path()))?;
+        let group = self.base.open_or_make_dir(self.id.as_str());
+        let (group, made) = group.map_err(self.refused("making", self.base.path()))?;
         let stored = self.put_in(&group, bytes, held);
         if made && matches!(stored, Err(Error::NotCommitted { .. })) {
             // Nothing changed: a directory without a group in it would be a leftover.
@@ -72,7 +71,7 @@ impl Commit<'_> {
 
     fn put_in(&self, group: &Dir, bytes: &[u8], held: &Lock) -> Result<()> {
         self.confirm_entry(group)?;
-        group.make_dir(SESSIONS).map_err(self.refused("making", &group.path().join(SESSIONS)))?;
+        group.open_or_make_dir(SESSIONS).map_err(self.refused("making", &group.path().join(SESSIONS)))?;
         let name = temporary_name();
         let renamed = self
             .write_temporary(group, &name, bytes)

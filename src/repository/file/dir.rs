@@ -40,6 +40,17 @@ impl Dir {
         }
     }
 
+    /// Opens a directory in this one, made when it is not there; and whether it was made.
+    pub fn open_or_make_dir(&self, name: &str) -> io::Result<(Self, bool)> {
+        match self.open_dir(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let made = self.make_dir(name)?;
+                Ok((self.open_dir(name)?, made))
+            }
+            there => Ok((there?, false)),
+        }
+    }
+
     /// Opens a file for reading; a link is an error, and a pipe does not wait for its writer.
     pub fn open_file(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

@@ -67,14 +67,13 @@ pub fn try_lock(base: &Dir, stripe: Stripe) -> io::Result<Option<Lock>> {
 
 /// All locks are made at once, so that a disk without a free inode later does not keep a group from being deleted.
 fn lock_dir(base: &Dir) -> io::Result<Dir> {
-    if base.make_dir(LOCKS)? {
-        let locks = base.open_dir(LOCKS)?;
+    let (locks, made) = base.open_or_make_dir(LOCKS)?;
+    if made {
         for stripe in 0..STRIPES {
             locks.open_lock(&Stripe(stripe).file_name())?;
         }
-        return Ok(locks);
     }
-    base.open_dir(LOCKS)
+    Ok(locks)
 }
 
 fn explain(error: io::Error) -> io::Error {

@@ -1,11 +1,12 @@
 //! Reading a group: without a lock, since a writer only ever renames a complete file into place.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{FileType, fstat};
 
 use crate::error::{Error, Result};
@@ -142,10 +143,16 @@ impl OpenGroup<'_> {
         if self.length > LARGEST_FILE {
             return Err(too_large());
         }
+        // Room for all of it and one more, so that the end shows without a second look at the length.
         let mut bytes = Vec::with_capacity(usize::try_from(self.length).unwrap_or(0) + 1);
-        let read = (&self.file).take(LARGEST_FILE + 1).read_to_end(&mut bytes);
-        read.map_err(|source| cannot_read(self.base, self.id, source))?;
-        if bytes.len() as u64 > LARGEST_FILE { Err(too_large()) } else { Ok(bytes) }
+        loop {
+            let read = rustix::io::retry_on_intr(|| rustix::io::read(&self.file, spare_capacity(&mut bytes)));
+            match read.map_err(|errno| cannot_read(self.base, self.id, errno.into()))? {
+                0 => return Ok(bytes),
+                _ if bytes.len() as u64 > LARGEST_FILE => return Err(too_large()),
+                _ => bytes.reserve(1),
+            }
+        }
     }
 }
 

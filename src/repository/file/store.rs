@@ -75,14 +75,13 @@ impl Store {
     }
 
     /// Makes the store if it is not there, and opens it.
-    fn open_for_writing(&self, id: &GroupId, durability: Durability) -> Result<Dir> {
+    fn open_for_writing(&self, mut base: Option<Dir>, id: &GroupId, durability: Durability) -> Result<Dir> {
         let refused = |source: std::io::Error| Error::NotCommitted {
             group_id: id.to_string(),
             path: self.base.clone(),
             action: "making",
             source: source.into(),
         };
-        let mut base = read::open_base(&self.base)?;
         if base.is_none() {
             self.base_is_confirmed.store(false, Ordering::Relaxed);
             commit::make_base(&self.base).map_err(refused)?;
@@ -118,10 +117,11 @@ impl Worker for Store {
     type Lock = Held;
 
     fn try_lock(&self, stripe: Stripe, first: &Pending) -> Result<Access<Held>> {
-        if !first.task.makes_a_store() && read::open_base(&self.base)?.is_none() {
+        let base = read::open_base(&self.base)?;
+        if base.is_none() && !first.task.makes_a_store() {
             return Ok(Access::NoStore);
         }
-        let base = self.open_for_writing(&first.id, first.durability)?;
+        let base = self.open_for_writing(base, &first.id, first.durability)?;
         let lock = locks::try_lock(&base, stripe).map_err(|source| Error::NotCommitted {
             group_id: first.id.to_string(),
             path: base.path().join(layout::LOCKS),
