@@ -22,6 +22,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_HOLD: Duration = Duration::from_millis(20);
 const LET_IN: Duration = Duration::from_millis(3);
 
+/// How often a thread goes on with a stripe to which something has come meanwhile.
+const MOST_ROUNDS: usize = 32;
+
 /// The most writes that are written together.
 const LARGEST_BATCH: usize = 256;
 
@@ -167,15 +170,26 @@ impl<W: Worker> Queue<W> {
         &self.worker
     }
 
-    /// Serves a stripe once: until nothing waits, others are to be let in, or the lock cannot be had.
-    fn serve(self: &Arc<Self>, stripe: Stripe, pause: Duration) {
-        // Whatever happens in here, the stripe must be served again as long as something waits.
-        let next = catch_unwind(AssertUnwindSafe(|| self.serve_while_held(stripe, pause)));
-        let (delay, pause) = match next {
-            Ok(None) => return,
-            Ok(Some(again)) => again,
-            Err(_) => (LET_IN, FIRST_PAUSE),
-        };
+    /// Serves a stripe: until nothing waits, others are to be let in, or the lock cannot be had.
+    fn serve(self: &Arc<Self>, stripe: Stripe, mut pause: Duration) {
+        // What comes at once is taken on at once, but not for ever: other stores wait for this thread, too.
+        for _ in 0..MOST_ROUNDS {
+            // Whatever happens in here, the stripe must be served again as long as something waits.
+            let next = catch_unwind(AssertUnwindSafe(|| self.serve_while_held(stripe, pause)));
+            let delay;
+            (delay, pause) = match next {
+                Ok(None) => return,
+                Ok(Some(again)) => again,
+                Err(_) => (LET_IN, FIRST_PAUSE),
+            };
+            if !delay.is_zero() {
+                return self.serve_later(delay, stripe, pause);
+            }
+        }
+        self.serve_later(Duration::ZERO, stripe, pause);
+    }
+
+    fn serve_later(self: &Arc<Self>, delay: Duration, stripe: Stripe, pause: Duration) {
         let queue = Arc::clone(self);
         pool::run_later(delay, move || queue.serve(stripe, pause));
     }
