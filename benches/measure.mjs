@@ -24,7 +24,14 @@ async function measure({ name, goals, most, ...ways }) {
       if (round > 0) taken.push(milliseconds)
     }
   }
-  return { name, goals, most, plain: median(times.plain), ours: median(times.ours), floor: median(times.floor) }
+  return {
+    name,
+    goals,
+    most,
+    plain: median(times.plain),
+    ours: median(times.ours),
+    floor: median(times.floor),
+  }
 }
 
 function median(times) {

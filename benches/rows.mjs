@@ -88,8 +88,7 @@ export async function rows(PlainRepository, directory) {
       goals: [1.5, 0.8],
       plain: () => each(400, (index) => plain.findById(at(index))),
       ours: () => each(400, (index) => ours.findById(at(index))),
-      floor: () =>
-        eachAtOnce(400, (index) => JSON.parse(readFileSync(files[index % GROUPS], 'utf8'))),
+      floor: () => eachAtOnce(400, (index) => JSON.parse(readFileSync(files[index % GROUPS], 'utf8'))),
     },
     {
       name: 'save, without fsync',

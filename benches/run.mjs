@@ -29,7 +29,11 @@ await main(async () => {
 async function compilePlain() {
   const directory = path.join(root, 'target', 'bench')
   const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  await must('Compiling the plain repository', process.execPath, [tsc, '--project', path.join(root, 'benches')])
+  await must('Compiling the plain repository', process.execPath, [
+    tsc,
+    '--project',
+    path.join(root, 'benches'),
+  ])
   return path.join(directory, 'plain.js')
 }
 
@@ -64,7 +68,9 @@ function machine() {
 function table(results) {
   if (results.some((rows) => rows.length === 0)) throw new Stop('No row has such a name')
   const lines = results[0].map((_, row) => {
-    const cells = results.map((rows, runtime) => (rows[row].name ? cell(rows[row], runtime) : longest(rows[row])))
+    const cells = results.map((rows, runtime) =>
+      rows[row].name ? cell(rows[row], runtime) : longest(rows[row]),
+    )
     return `| ${results[0][row].name ?? 'longest block of the event loop: list() / `JSON.parse` of it / count()'} | ${cells.join(' | ')} |`
   })
   const heads = RUNTIMES.map(({ name }) => `${name}: plain / package = ratio (goal), floor`)
@@ -72,8 +78,7 @@ function table(results) {
 }
 
 function cell({ plain, ours, floor, goals, most }, runtime) {
-  if (plain === undefined)
-    return most ? `${duration(ours)} (at most ${duration(most)})` : duration(ours)
+  if (plain === undefined) return most ? `${duration(ours)} (at most ${duration(most)})` : duration(ours)
   const least = floor === undefined ? '' : `, ${duration(floor)}`
   return `${duration(plain)} / ${duration(ours)} = **${(plain / ours).toFixed(1)}×** (${goals[runtime]}×)${least}`
 }

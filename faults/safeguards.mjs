@@ -36,7 +36,16 @@ export async function checkList() {
  */
 function copyRepository() {
   mkdirSync(copy, { recursive: true })
-  for (const name of ['tests', 'faults', 'fuzz', 'scripts', '__test__', 'examples', 'benches', 'package.json'])
+  for (const name of [
+    'tests',
+    'faults',
+    'fuzz',
+    'scripts',
+    '__test__',
+    'examples',
+    'benches',
+    'package.json',
+  ])
     cpSync(path.join(root, name), path.join(copy, name), { recursive: true, preserveTimestamps: true })
   cpSync(path.join(root, 'src'), path.join(copy, 'src'), { recursive: true })
   for (const name of ['Cargo.toml', 'Cargo.lock', 'build.rs', 'index.js', 'index.d.ts', 'package-lock.json'])
@@ -51,7 +60,7 @@ const TESTS = {
     await buildAddon()
     const jest = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js')
     // A thread that hangs must not keep the whole suite.
-    const args = ['--ci', '--testTimeout=5000', '--forceExit', 'store', 'repository']
+    const args = ['--ci', '--testTimeout=5000', '--forceExit', 'store', 'repository', 'cache']
     return run(process.execPath, [jest, ...args], { cwd: copy, timeout: 3 * 60_000 })
   },
   faults: async (row) => {
