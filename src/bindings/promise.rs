@@ -6,6 +6,7 @@ use napi::{Env, JsDeferred, JsError, JsValue};
 use super::error::{to_js, unwinding};
 use super::js::{self, Fault, Value};
 use crate::error::Error;
+use crate::json;
 use crate::repository::{Document, RepositoryProblem};
 
 type Resolver = Box<dyn FnOnce(Env) -> napi::Result<Value>>;
@@ -21,6 +22,8 @@ pub enum Answer {
     Json(String),
     /// A group as it lies in the repository.
     Group(Document),
+    /// An array, given as the texts of its parts.
+    Array(Vec<String>),
 }
 
 impl Answer {
@@ -34,10 +37,10 @@ impl Answer {
         group.map_or(Self::Null, |group| Self::Text(group.revision().as_str().to_owned()))
     }
 
-    /// An array of groups.
+    /// An array of groups. One text is the fastest for the engine, but Node's longest string has 512 MiB.
     pub fn groups(groups: &[Document]) -> Self {
-        let texts: Vec<&str> = groups.iter().map(Document::text).collect();
-        Self::Json(format!("[{}]", texts.join(",")))
+        const LONGEST_TEXT: usize = 256 << 20;
+        Self::Array(json::arrays(groups.iter().map(Document::text), LONGEST_TEXT))
     }
 
     /// An array of problems.
@@ -66,6 +69,7 @@ impl Answer {
             Self::Text(text) => Ok(env.create_string(text)?.into()),
             Self::Json(text) => Ok(js::parse(env, &text)?.into()),
             Self::Group(group) => Ok(js::parse(env, group.text())?.into()),
+            Self::Array(parts) => Ok(js::parse_array(env, parts)?.into()),
         }
     }
 }

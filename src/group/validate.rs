@@ -107,6 +107,7 @@ const GROUP_CONFIG: Rule = Rule::Object(&[
 pub(crate) const SESSION_STATUS: Rule =
     Rule::OneOf(Names { now: SessionStatus::NAMES, formerly: Some(FORMER_RUNNING) });
 
+#[allow(dead_code, reason = "only the bindings are given single sessions")]
 pub(crate) const GROUP_SESSION: Rule = Rule::Object(SESSION_FIELDS);
 
 const SESSION_FIELDS: &[Field] = &[
