@@ -18,7 +18,7 @@ import {
   FileGroupRepository,
   ProgressAggregator,
   SessionGroupsError,
-} from '../index.js'
+} from 'session-groups'
 import { createView, dollars, seconds, tokens } from './terminal.mjs'
 
 /** What is to be done, and the recorded runs that stand for it. The first session is resumed once. */

@@ -6,7 +6,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { ClaudeStream, DEFAULT_GROUP_CONFIG, FileGroupRepository } from '../index.js'
+import { ClaudeStream, DEFAULT_GROUP_CONFIG, FileGroupRepository } from 'session-groups'
 import { Screen, sessionLine } from './terminal.mjs'
 
 const USAGE =

@@ -1,0 +1,26 @@
+// Takes over a store that another tool has written: looks at it, says what is wrong with it, and copies what is right.
+//
+//   node examples/import.mjs FROM TO
+
+import { FileGroupRepository, SessionGroupsError } from 'session-groups'
+
+const [from, to] = process.argv.slice(2)
+if (!from || !to) {
+  console.error('usage: node examples/import.mjs FROM TO')
+  process.exit(2)
+}
+const old = new FileGroupRepository(from)
+const repository = new FileGroupRepository(to)
+
+// Nothing is changed by looking: neither `verify` nor `list` writes.
+for (const { path, kind, message } of await old.verify()) console.log(`${kind}: ${path}\n  ${message}`)
+
+for (const group of await old.list()) {
+  try {
+    await repository.save(group, { ifAbsent: true })
+    console.log(`imported ${group.id}, ${group.sessions.length} sessions`)
+  } catch (error) {
+    if (!(error instanceof SessionGroupsError)) throw error
+    console.log(`left out ${group.id}: ${error.message}`)
+  }
+}
