@@ -48,7 +48,7 @@ pub enum Error {
         problem: String,
     },
     /// A precondition did not hold; nothing changed.
-    #[error("group {group_id:?} was not changed: {expected}, but {}", match actual {
+    #[error("group {group_id:?} was not changed: {expected}, but {}. Read it again and decide anew", match actual {
         Some(revision) => format!("its revision is {revision}"),
         None => "there is no such group".to_owned(),
     })]
@@ -91,7 +91,7 @@ pub enum Error {
         mode: u32,
     },
     /// The disk refused; nothing changed.
-    #[error("{} was not stored, nothing changed: {action} {}: {source}", named(group_id), path.display())]
+    #[error("{} was not stored, nothing changed: {action} {} failed: {source}. Mend that and try again", named(group_id), path.display())]
     NotCommitted {
         /// The group that stays as it was.
         group_id: String,
@@ -103,7 +103,7 @@ pub enum Error {
         source: Arc<std::io::Error>,
     },
     /// The change is visible, but the disk did not confirm it.
-    #[error("group {group_id:?} was changed, but may not survive a power failure: {action} {}: {source}", path.display())]
+    #[error("group {group_id:?} was changed, but may not survive a power failure: {action} {} failed: {source}. Check the disk, then save it again", path.display())]
     NotDurable {
         /// The group that was changed.
         group_id: String,
@@ -115,7 +115,7 @@ pub enum Error {
         source: Arc<std::io::Error>,
     },
     /// Reading failed.
-    #[error("{action} {}: {source}", path.display())]
+    #[error("{action} {} failed: {source}. Mend that and try again", path.display())]
     Io {
         /// The group that was looked for, where it was one.
         group_id: Option<String>,
