@@ -10,6 +10,9 @@ const IDS = ['a', 'b', 'c', 'd', 'e', 'f'].map((letter) => `20260115-103000-${le
 const open = (dir) => new sg.FileGroupRepository(dir, { durability: 'process' })
 const meta = (dir, id) => path.join(dir, id, 'meta.json')
 
+/** Of whole milliseconds, so that JavaScript can set it again. */
+const MODIFIED = new Date('2026-01-15T10:30:00.123Z')
+
 /** Two groups whose texts are equally long. */
 const text = (id, name, status = 'created') => JSON.stringify(makeGroup({ id, name, status }), null, 2)
 
@@ -19,6 +22,7 @@ const knownStore = async () => {
   for (const id of IDS) {
     fs.mkdirSync(path.join(dir, id))
     fs.writeFileSync(meta(dir, id), text(id, 'name-0'))
+    fs.utimesSync(meta(dir, id), MODIFIED, MODIFIED)
   }
   await new Promise((resolve) => setTimeout(resolve, 150))
   const repository = open(dir)
@@ -82,9 +86,8 @@ describe('a change of the same length, at once', () => {
 describe('a change behind the back of what is known', () => {
   test('with the old time of modification', async () => {
     const { dir, repository } = await knownStore()
-    const { atime, mtime } = fs.statSync(meta(dir, IDS[0]))
     fs.writeFileSync(meta(dir, IDS[0]), text(IDS[0], 'name-1'))
-    fs.utimesSync(meta(dir, IDS[0]), atime, mtime)
+    fs.utimesSync(meta(dir, IDS[0]), MODIFIED, MODIFIED)
     expect(await names(repository)).toEqual(firstIs('name-1'))
   })
 
