@@ -1,6 +1,6 @@
 // A chart of lines with both axes in powers of ten, as SVG that follows the reader's colour scheme.
 
-const SIZE = { width: 760, height: 420, left: 70, right: 250, top: 20, bottom: 50 }
+const SIZE = { width: 810, height: 430, left: 70, right: 300, top: 30, bottom: 50 }
 const COLOURS = ['#4269d0', '#e0912f', '#d64545', '#2f9e8f', '#8a5fb4']
 
 /** `series`: a Map from a line's name to its points `[x, y]`. A name's second half, after the last comma, is its dash. */

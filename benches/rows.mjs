@@ -1,7 +1,16 @@
 // What is compared: each row does the same work the plain way and with the package, and where it can be told, the least
 // that the work can cost. Every function gives the milliseconds it took.
 
-import { readFileSync, statSync, symlinkSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs'
 import path from 'node:path'
 import {
   ClaudeStream,
@@ -57,12 +66,23 @@ export async function rows(PlainRepository, directory) {
 
   const readAndParse = () => timed(() => files.map((file) => JSON.parse(readFileSync(file, 'utf8'))))
   const statAll = () => timed(() => files.map((file) => statSync(file)))
+  const readAll = () => files.map((file) => readFileSync(file))
+  const write = (group, sync = () => {}) => {
+    const file = path.join(directory, 'floor.json')
+    const descriptor = openSync(`${file}.tmp`, 'w')
+    writeSync(descriptor, JSON.stringify(group, null, 2))
+    sync(descriptor)
+    closeSync(descriptor)
+    renameSync(`${file}.tmp`, file)
+  }
+  const rewrite = (sync) => (index) => write(JSON.parse(readFileSync(files[index % GROUPS], 'utf8')), sync)
   const parseOf = (groups) => {
     const text = JSON.stringify(groups)
     return () => timed(() => JSON.parse(text))
   }
   const all = await plain.list()
   const running = { status: 'running' }
+  const runningText = JSON.stringify(all.filter(({ status }) => status === 'running'))
   const newest = [{ limit: 20 }, { field: 'createdAt', direction: 'desc' }]
   const sessionId = session(4).id
   const changes = (index) => ({ cost: index / 100, status: 'active' })
@@ -74,8 +94,8 @@ export async function rows(PlainRepository, directory) {
       again: { goals: [5, 2], floor: parseOf(all) },
     }),
     ...query('list by status, 1 in 6', (repository) => repository.list(running), {
-      first: { goals: [12, 4] },
-      again: { goals: [25, 8], floor: parseOf(all.filter(({ status }) => status === 'running')) },
+      first: { goals: [12, 4], floor: () => timed(() => [readAll(), JSON.parse(runningText)]) },
+      again: { goals: [25, 8], floor: () => timed(() => JSON.parse(runningText)) },
     }),
     ...query('newest 20 by createdAt', (repository) => repository.list(...newest), {
       again: { goals: [50, 12], floor: statAll },
@@ -95,22 +115,26 @@ export async function rows(PlainRepository, directory) {
       goals: [2, 1.5],
       plain: () => each(200, (index) => plain.save(all[index])),
       ours: () => each(200, (index) => ours.save(all[index])),
+      floor: () => eachAtOnce(200, (index) => write(all[index])),
     },
     {
       name: 'updateSession, without fsync',
       goals: [2.5, 1.5],
       plain: () => each(200, (index) => plain.updateSession(at(index), sessionId, changes(index))),
       ours: () => each(200, (index) => ours.updateSession(at(index), sessionId, changes(index))),
+      floor: () => eachAtOnce(200, rewrite()),
     },
     {
       name: 'updateSession, durable (the plain one is not)',
       goals: [0.8, 0.4],
       plain: () => each(200, (index) => plain.updateSession(at(index), sessionId, changes(index))),
       ours: () => each(200, (index) => durable.updateSession(at(index), sessionId, changes(index))),
+      floor: () => eachAtOnce(200, rewrite(fsyncSync)),
     },
     {
       name: '200 updates of one group at once, durable',
       goals: [10, 5],
+      floor: () => timed(() => rewrite(fsyncSync)(0)),
       ...atOnce((repository, index) => repository.updateSession(at(0), sessionId, changes(index))),
     },
     inMemory(all),
@@ -151,10 +175,12 @@ function inMemory(groups) {
         await repository.save(groups[index])
         await repository.findById(groups[index].id)
       }),
+    floor: () => eachAtOnce(400, (index) => JSON.parse(JSON.stringify(groups[index]))),
   }
 }
 
 function stream(name, chunks, goals) {
+  const lines = Buffer.concat(chunks).toString().trimEnd().split('\n')
   return {
     name,
     goals,
@@ -165,6 +191,7 @@ function stream(name, chunks, goals) {
         for (const chunk of chunks) stream.push(chunk)
         stream.end({ code: 0 })
       }),
+    floor: () => timed(() => lines.map((line) => JSON.parse(line))),
   }
 }
 

@@ -98,8 +98,9 @@ function page(report) {
 
 \`npm run bench -- --write\` has measured this and written this page. 1,000 groups of ten sessions, 9 KB each, lie in the
 page cache. The plain way is [benches/plain.ts](../benches/plain.ts): \`node:fs/promises\`, a queue for each group, no fsync,
-no checks. Both ways take turns in one process, so that a noisy machine bothers both. The floor is what reading the bytes and
-\`JSON.parse\` alone take, or a stat of every file where nothing else is needed; in brackets the goal for the ratio.
+no checks. Both ways take turns in one process, so that a noisy machine bothers both. In brackets stands the goal for the
+ratio, and at the end the floor: what the bare calls take that the work cannot do without, made at once in a row (reading
+the bytes and \`JSON.parse\`, a stat of every file, writing and renaming, with an fsync where it is durable).
 
 ${report}
 `

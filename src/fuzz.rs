@@ -26,6 +26,7 @@ pub fn stored(bytes: &[u8]) {
     assert_eq!(tokens(again.text()), tokens(document.text()));
     assert_eq!(again.group().unwrap(), document.group().unwrap());
     assert_eq!(json::pretty(again.text()), written);
+    assert_eq!(json::compact(&written), json::compact(document.text()));
     parts(document.json());
 }
 

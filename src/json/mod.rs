@@ -7,7 +7,7 @@ mod value;
 use std::borrow::Cow;
 
 pub use cursor::{Cursor, NoJson};
-pub use layout::{arrays, pretty};
+pub use layout::{arrays, compact, pretty};
 pub use value::{Json, Member, key};
 
 /// The deepest nesting of arrays and objects that is stored or read: both engines' `JSON.parse` and

@@ -129,7 +129,8 @@ impl Document {
             newer_schema: None,
         })?;
         if let Some(fields) = validate::valid_group(&text).and_then(|group| Fields::of(&group)) {
-            return Ok(Self::new(trimmed(text), revision.into(), fields));
+            // The engine reads it the faster the shorter it is.
+            return Ok(Self::new(json::compact(&text).into(), revision.into(), fields));
         }
         let no_group = |problem: String| Unreadable { field: None, problem, newer_schema: None };
         let json = Json::parse(&text).map_err(|error| no_group(format!("it is no JSON object: {error}")))?;

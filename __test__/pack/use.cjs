@@ -1,0 +1,46 @@
+// What every program of this folder does with the package: a group is saved, found and summed up.
+
+const assert = require('node:assert/strict')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+
+const group = (id, sessions = []) => ({
+  id,
+  name: id,
+  slug: id,
+  status: 'created',
+  sessions,
+  config: {
+    model: 'sonnet',
+    maxBudgetUsd: 1,
+    onBudgetExceeded: 'pause',
+    warningThreshold: 0.8,
+    maxConcurrentSessions: 3,
+  },
+  createdAt: '2026-01-15T10:30:00.000Z',
+  updatedAt: '2026-01-15T10:30:00.000Z',
+})
+
+const freshDir = () => fs.mkdtempSync(path.join(os.tmpdir(), 'session-groups-pack-'))
+
+async function use(sg) {
+  const base = freshDir()
+  try {
+    for (const repository of [new sg.InMemoryGroupRepository(), new sg.FileGroupRepository(base)]) {
+      await repository.save(group('a'))
+      await repository.update('a', (found) => ({ name: `${found.name}!` }))
+      assert.equal((await repository.findById('a')).name, 'a!')
+      assert.equal((await repository.list({ status: 'created' })).length, 1)
+      await assert.rejects(repository.findById('../a'), (error) => {
+        assert.ok(error instanceof sg.SessionGroupsError)
+        return error.code === 'INVALID_ID'
+      })
+    }
+    assert.equal(new sg.ProgressAggregator().computeProgress(group('a')).totalSessions, 0)
+  } finally {
+    fs.rmSync(base, { recursive: true })
+  }
+}
+
+module.exports = { freshDir, group, use }

@@ -1,0 +1,8 @@
+const sg = require('session-groups')
+const { use } = require('./use.cjs')
+
+test('the package is of use under a test runner', () => use(sg))
+
+test('what it throws is an Error here, too', () => {
+  expect(() => sg.isActiveGroup('bogus')).toThrow(sg.SessionGroupsError)
+})
