@@ -235,27 +235,24 @@ impl<'a> Cursor<'a> {
 /// How many bytes come before the first that means something in a string: a quote, a backslash, a control character
 /// (which must not be there). Eight bytes are looked at together, which is what makes long strings fast.
 fn plain_length(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = ONES * 0x80;
+    const QUOTES: u64 = ONES * b'"' as u64;
+    const BACKSLASHES: u64 = ONES * b'\\' as u64;
     // The high bit of each byte that is 0; bytes behind the first such may be wrong, which does not matter here.
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
-    let mut chunks = bytes.chunks_exact(8);
     let mut length = 0;
-    for chunk in &mut chunks {
-        let word = u64::from_le_bytes([
-            chunk[0], chunk[1], chunk[2], chunk[3], chunk[4], chunk[5], chunk[6], chunk[7],
-        ]);
-        let quotes = zeros(word ^ (ONES * u64::from(b'"')));
-        let backslashes = zeros(word ^ (ONES * u64::from(b'\\')));
+    while let Some((chunk, _)) = bytes[length..].split_first_chunk() {
+        let word = u64::from_le_bytes(*chunk);
         let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let found = quotes | backslashes | controls;
+        let found = zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES) | controls;
         if found != 0 {
             return length + (found.trailing_zeros() / 8) as usize;
         }
-        length += 8;
+        length += chunk.len();
     }
     let is_plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
-    length + chunks.remainder().iter().take_while(|byte| is_plain(byte)).count()
+    length + bytes[length..].iter().take_while(|byte| is_plain(byte)).count()
 }
 
 /// The brackets that are open, a bit each: whether it is an object's.

@@ -26,7 +26,7 @@ impl<'a> Object<'a> {
         cursor: &mut Cursor<'a>,
         mut read: impl FnMut(&str, &mut Cursor<'a>) -> Result<(), NoJson>,
     ) -> Result<Option<Self>, NoJson> {
-        let mut members = Vec::new();
+        let mut members = Vec::with_capacity(16);
         if !cursor.enter(b'{') {
             return cursor.value().map(|_| None);
         }
