@@ -42,6 +42,21 @@ describe('on the disk', () => {
     expect(fs.readFileSync(meta(dir), 'utf8')).toBe(JSON.stringify(updated, null, 2))
   })
 
+  test('the sessions’ place may be a link to another disk, or what a runner made of it', async () => {
+    const dir = freshDir()
+    const elsewhere = freshDir()
+    await open(dir).save(group)
+    fs.rmdirSync(path.join(dir, id, 'sessions'))
+    fs.symlinkSync(elsewhere, path.join(dir, id, 'sessions'))
+    expect(await open(dir).update(id, { name: 'a' })).toMatchObject({ name: 'a' })
+    fs.unlinkSync(path.join(dir, id, 'sessions'))
+    fs.writeFileSync(path.join(dir, id, 'sessions'), '')
+    expect(await open(dir).update(id, { name: 'b' })).toMatchObject({ name: 'b' })
+    fs.unlinkSync(path.join(dir, id, 'sessions'))
+    await open(dir).update(id, { name: 'c' })
+    expect(fs.statSync(path.join(dir, id, 'sessions')).isDirectory()).toBe(true)
+  })
+
   test('directories and files are private, and sessions has its place', async () => {
     const dir = path.join(freshDir(), 'a', 'b')
     await open(dir).save(group)
@@ -247,6 +262,8 @@ describe('what other tools wrote', () => {
     await open(dir).save(group)
     fs.symlinkSync(elsewhere, path.join(dir, '.trash'))
     expect(await rejection(open(dir).delete(id))).toMatchObject(refusal)
+    // Until the lock is let go, which is after the answer: what comes meanwhile is still written under it.
+    await new Promise((resolve) => setTimeout(resolve, 50))
     const locks = path.join(dir, '.locks')
     for (const name of fs.readdirSync(locks)) {
       fs.rmSync(path.join(locks, name))

@@ -71,7 +71,12 @@ impl Commit<'_> {
 
     fn put_in(&self, group: &Dir, bytes: &[u8], held: &Lock) -> Result<()> {
         self.confirm_entry(group)?;
-        group.open_or_make_dir(SESSIONS).map_err(self.refused("making", &group.path().join(SESSIONS)))?;
+        // Whatever has its name is the runner's business.
+        let sessions = group.stat(SESSIONS).and_then(|there| match there {
+            Some(_) => Ok(false),
+            None => group.make_dir(SESSIONS),
+        });
+        sessions.map_err(self.refused("making", &group.path().join(SESSIONS)))?;
         let name = temporary_name();
         let renamed = self
             .write_temporary(group, &name, bytes)
