@@ -67,6 +67,25 @@ pub fn compact(text: &str) -> String {
     out
 }
 
+/// The same valid JSON text with `null` for each number that no `f64` can hold.
+pub fn without_infinities(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let start = at;
+        at = match bytes[at] {
+            b'"' => string_end(bytes, at),
+            b'-' | b'0'..=b'9' => scalar_end(bytes, at),
+            _ => at + 1,
+        };
+        let token = &text[start..at];
+        let is_infinite = token.parse().is_ok_and(f64::is_infinite);
+        out.push_str(if is_infinite { "null" } else { token });
+    }
+    out
+}
+
 /// JSON arrays, each of as many of the values as make no longer text than that; at least one array, and none empty but
 /// the only one.
 pub fn arrays<'a>(values: impl Iterator<Item = &'a str> + Clone, longest: usize) -> Vec<String> {

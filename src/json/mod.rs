@@ -14,9 +14,12 @@ pub use value::{Json, Member, key};
 /// `JSON.stringify` are sure to manage it.
 pub const MAX_DEPTH: usize = 1_000;
 
-/// Reads typed data from text that was checked to be it. Lone surrogates become U+FFFD.
+/// Reads typed data from text that was checked to be it. Lone surrogates become U+FFFD. A number that is too large for
+/// an `f64`, which `JSON.parse` reads as `Infinity`, becomes `null`, as `JSON.stringify` would write it.
 pub fn typed<T: serde::de::DeserializeOwned>(text: &str) -> crate::Result<T> {
-    serde_json::from_str(&without_lone_surrogates(text))
+    let text = without_lone_surrogates(text);
+    serde_json::from_str(&text)
+        .or_else(|_| serde_json::from_str(&layout::without_infinities(&text)))
         .map_err(|error| crate::Error::Internal(format!("checked text is not understood: {error}")))
 }
 
@@ -84,6 +87,12 @@ mod tests {
         let text = r#"["\ud83d\ude00","\\ud800","\ud800x","\udc00\ud800"]"#;
         let expected = "[\"\\ud83d\\ude00\",\"\\\\ud800\",\"\u{FFFD}x\",\"\u{FFFD}\u{FFFD}\"]";
         assert_eq!(without_lone_surrogates(text), expected);
+    }
+
+    #[test]
+    fn numbers_that_no_f64_can_hold_are_null() {
+        let value: serde_json::Value = typed(r#"{"a":[1e400,-1E999,1e5,"1e400"],"b":1e-400}"#).unwrap();
+        assert_eq!(value, serde_json::json!({"a": [null, null, 1e5, "1e400"], "b": 0.0}));
     }
 
     #[test]
