@@ -2,6 +2,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { DEFAULT_GROUP_CONFIG } from 'session-groups'
 
 const STATUSES = ['created', 'running', 'paused', 'completed', 'failed', 'archived']
 const PROMPT =
@@ -17,13 +18,7 @@ export function group(number, sessions = 10) {
     slug: `group-${number}`,
     status: STATUSES[number % STATUSES.length],
     sessions: Array.from({ length: sessions }, (_, index) => session(index)),
-    config: {
-      model: 'sonnet',
-      maxBudgetUsd: 10,
-      onBudgetExceeded: 'pause',
-      warningThreshold: 0.8,
-      maxConcurrentSessions: 3,
-    },
+    config: DEFAULT_GROUP_CONFIG,
     // In another order than that of the ids.
     createdAt: time((number * 7919) % 100_003),
     updatedAt: time(200_000 + number),
@@ -42,7 +37,7 @@ export function session(index) {
     startedAt: time(index + 1),
     completedAt: time(index + 5),
     cost: 0.25 + index / 100,
-    tokens: { input: 120_000 + index, output: 8_000, cacheRead: 90_000, cacheCreation: 20_000 },
+    tokens: { input: 120_000 + index, output: 8_000, cacheRead: 90_000, cacheWrite: 20_000 },
   }
 }
 

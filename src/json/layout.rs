@@ -58,7 +58,7 @@ pub fn compact(text: &str) -> String {
     let mut at = white_space(bytes);
     while at < bytes.len() {
         let start = at;
-        while at < bytes.len() && !bytes[at].is_ascii_whitespace() {
+        while at < bytes.len() && !is_white_space(bytes[at]) {
             at = if bytes[at] == b'"' { string_end(bytes, at) } else { at + 1 };
         }
         out.push_str(&text[start..at]);
@@ -115,7 +115,11 @@ fn scalar_end(bytes: &[u8], start: usize) -> usize {
 }
 
 fn white_space(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count()
+    bytes.iter().take_while(|byte| is_white_space(**byte)).count()
+}
+
+fn is_white_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 fn new_line(out: &mut String, depth: usize) {

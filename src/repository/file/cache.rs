@@ -131,3 +131,57 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::validate::tests::GROUP;
+
+    fn group(id: &str) -> Document {
+        Document::from_text(GROUP.replace("20260115-103000-auth", id)).unwrap()
+    }
+
+    fn stamp() -> Stamp {
+        let here = std::fs::File::open(env!("CARGO_MANIFEST_DIR")).unwrap();
+        Stamp::of(&rustix::fs::fstat(here).unwrap())
+    }
+
+    /// Whether a group is known, and with its text.
+    fn known(cache: &Cache, group: &Document) -> Option<bool> {
+        cache.get(group.id(), &stamp()).map(|known| matches!(known, Known::Whole(_)))
+    }
+
+    #[test]
+    fn texts_are_kept_while_there_is_room() {
+        let [first, second] = ["a-1", "a-2"].map(group);
+        let cache = Cache::holding(first.text().len(), usize::MAX);
+        cache.put(first.id(), stamp(), &first);
+        cache.put(second.id(), stamp(), &second);
+        assert_eq!((known(&cache, &first), known(&cache, &second)), (Some(true), Some(false)));
+        cache.keep_only(std::slice::from_ref(second.id()));
+        cache.put(second.id(), stamp(), &second);
+        assert_eq!((known(&cache, &first), known(&cache, &second)), (None, Some(true)));
+    }
+
+    #[test]
+    fn fields_are_kept_while_there_is_room() {
+        let groups: Vec<Document> = (0..100).map(|number| group(&format!("a-{number:02}"))).collect();
+        let cache = Cache::holding(0, 10 * Known::Whole(groups[0].clone()).other_bytes());
+        for _ in 0..3 {
+            for group in &groups {
+                cache.put(group.id(), stamp(), group);
+            }
+        }
+        assert_eq!(groups.iter().filter(|group| known(&cache, group) == Some(false)).count(), 10);
+    }
+
+    #[test]
+    fn a_group_that_is_remembered_again_takes_its_room_once() {
+        let group = group("a-1");
+        let cache = Cache::holding(group.text().len(), usize::MAX);
+        for _ in 0..10 {
+            cache.put(group.id(), stamp(), &group);
+            assert_eq!(known(&cache, &group), Some(true));
+        }
+    }
+}

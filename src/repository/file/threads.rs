@@ -6,7 +6,7 @@ use std::thread;
 
 use crate::error::Result;
 
-/// What so many items are taken at once; fewer are not worth a thread.
+/// So many items are taken at once; fewer are not worth a thread.
 const CHUNK: usize = 32;
 
 /// More would only stand in each other's way.
