@@ -92,7 +92,10 @@ impl Files {
     fn unknown(&mut self) -> FileGroupRepository {
         self.names += 1;
         let name = self.directory.path().join(self.names.to_string());
+        #[cfg(unix)]
         std::os::unix::fs::symlink(self.base(), &name).unwrap();
+        #[cfg(windows)]
+        std::os::windows::fs::symlink_dir(self.base(), &name).unwrap();
         FileGroupRepository::new(Some(&name), FileOptions::default()).unwrap()
     }
 

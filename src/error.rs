@@ -1,6 +1,7 @@
 //! Every way to fail, with its code. Nothing here knows how an error is shown: the bindings turn it into the
 //! JavaScript class, a Rust program reads it as it is.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub enum Error {
         /// The id as it was given.
         id: String,
         /// Which rule it breaks.
-        reason: &'static str,
+        reason: Cow<'static, str>,
     },
     /// Something that is not a `SessionGroup` was to be stored.
     #[error("{} was not stored: {wrong}", named(group_id))]

@@ -134,11 +134,43 @@ fn a_lock_held_elsewhere_stops_only_its_writers() {
     let held = hold_all_locks(base.path());
     let error = repository.update(&id("g"), changes("{}")).unwrap_err();
     assert_eq!((error.code(), error.group_id()), ("LOCK_TIMEOUT", Some("g")));
-    assert!(error.to_string().contains("this process"), "{error}");
+    let holder = if cfg!(target_os = "linux") { "this process" } else { "another process" };
+    assert!(error.to_string().contains(holder), "{error}");
     assert!(repository.find_by_id(&id("g")).unwrap().is_some());
     assert_eq!(repository.count(&GroupFilter::default()).unwrap(), 1);
     drop(held);
     assert!(repository.update(&id("g"), changes("{}")).unwrap().is_some());
+}
+
+/// On Linux these are two groups. Where names of files have no case there can be only one of them.
+#[test]
+fn ids_that_differ_in_case_are_never_mistaken() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 1_000);
+    let found = |of: &str| repository.find_by_id(&id(of)).unwrap().map(|group| group.id().to_string());
+    let save = |of: &str| repository.save(group(of), Condition::None);
+    save("g").unwrap();
+    let has_case = !base.path().join("G").exists();
+    assert_eq!(found("G"), None);
+    assert!(repository.update(&id("G"), changes("{}")).unwrap().is_none());
+    assert!(!repository.delete(&id("G"), Condition::None).unwrap());
+    match save("G") {
+        Ok(()) => assert!(has_case),
+        Err(error) => {
+            assert!(!has_case);
+            assert_eq!(error.code(), "INVALID_ID");
+            assert!(error.to_string().contains("names the directory \"g\""), "{error}");
+        }
+    }
+    assert_eq!((found("g").as_deref(), found("G").as_deref()), (Some("g"), has_case.then_some("G")));
+    assert_eq!(repository.count(&GroupFilter::default()).unwrap(), if has_case { 2 } else { 1 });
+    // Nor is what cannot be read.
+    std::fs::write(base.path().join("g").join("meta.json"), "{").unwrap();
+    assert_eq!(repository.delete(&id("G"), Condition::None).unwrap(), has_case);
+    assert_eq!(repository.find_by_id(&id("g")).unwrap_err().code(), "CORRUPT");
+    // Nor is a directory without a group.
+    std::fs::remove_file(base.path().join("g").join("meta.json")).unwrap();
+    assert_eq!(save("G").is_ok(), has_case);
 }
 
 #[test]

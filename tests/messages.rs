@@ -20,7 +20,7 @@ fn every_error_says_what_is_wrong_where_and_what_to_do() {
             "INVALID_ARGUMENT: lockTimeoutMs must be a number of 0 or more, but is -1",
         ),
         (
-            Error::InvalidId { id: "../x".to_owned(), reason: "contains '/'" },
+            Error::InvalidId { id: "../x".to_owned(), reason: "contains '/'".into() },
             r#"INVALID_ID: "../x" cannot be the id of a group: it contains '/'. Use 1 to 128 of A-Z a-z 0-9 . _ -"#,
         ),
         (

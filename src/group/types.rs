@@ -331,7 +331,7 @@ impl GroupId {
     pub fn new(id: &str) -> Result<Self> {
         match Self::objection(id) {
             None => Ok(Self(id.into())),
-            Some(reason) => Err(Error::InvalidId { id: id.to_owned(), reason }),
+            Some(reason) => Err(Error::InvalidId { id: id.to_owned(), reason: reason.into() }),
         }
     }
 

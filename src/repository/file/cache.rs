@@ -136,14 +136,15 @@ impl State {
 mod tests {
     use super::*;
     use crate::group::validate::tests::GROUP;
+    use crate::repository::file::dir::Dir;
 
     fn group(id: &str) -> Document {
         Document::from_text(GROUP.replace("20260115-103000-auth", id)).unwrap()
     }
 
     fn stamp() -> Stamp {
-        let here = std::fs::File::open(env!("CARGO_MANIFEST_DIR")).unwrap();
-        Stamp::of(&rustix::fs::fstat(here).unwrap())
+        let here = Dir::open(env!("CARGO_MANIFEST_DIR").as_ref()).unwrap();
+        here.own_stat().unwrap().stamp()
     }
 
     /// Whether a group is known, and with its text.

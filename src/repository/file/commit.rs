@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -64,6 +63,7 @@ impl Commit<'_> {
         if made && matches!(stored, Err(Error::NotCommitted { .. })) {
             // Nothing changed: a directory without a group in it would be a leftover.
             let _ = group.remove_dir(SESSIONS);
+            drop(group);
             let _ = self.base.remove_dir(self.id.as_str());
         }
         stored
@@ -113,7 +113,7 @@ impl Commit<'_> {
         if self.durability == Durability::Process {
             return Ok(());
         }
-        let inode = group.metadata().map_err(self.refused("opening", group.path()))?.ino();
+        let inode = group.own_stat().map_err(self.refused("opening", group.path()))?.stamp().inode;
         if !self.confirmed.contains(self.id, inode) {
             self.base.sync().map_err(self.refused("syncing", self.base.path()))?;
             self.confirmed.insert(self.id, inode);
@@ -171,14 +171,14 @@ pub fn make_base(path: &Path) -> io::Result<()> {
 /// Waits until the disk has the base directory and those above it, whoever made them: a process that made one may have
 /// died before it could see to that.
 pub fn confirm_base(path: &Path) -> io::Result<()> {
-    let device = Dir::open(path)?.metadata()?.dev();
+    let device = Dir::open(path)?.own_stat()?.stamp().device;
     for above in path.ancestors().skip(1) {
         let above = match Dir::open(above) {
             // Not ours, so we have not made anything in it.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
             above => above?,
         };
-        if above.metadata()?.dev() != device {
+        if above.own_stat()?.stamp().device != device {
             // Another file system, which may not even know how to do this; nothing was made in it.
             break;
         }

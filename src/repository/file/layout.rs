@@ -31,10 +31,10 @@ pub fn default_base() -> Result<PathBuf> {
     let home = std::env::home_dir().filter(|home| home.is_absolute()).ok_or_else(|| {
         Error::argument(
             "baseDir",
-            "must be given: there is no home directory to take the default from (HOME)",
+            "must be given: there is no home directory to take the default from (HOME, on Windows USERPROFILE)",
         )
     })?;
-    Ok(home.join(".local/claude-code-agent/session-groups"))
+    Ok(home.join(".local").join("claude-code-agent").join("session-groups"))
 }
 
 /// The base directory as an absolute path without `.` and `..`, as `path.resolve` makes it, so that a later change of

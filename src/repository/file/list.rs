@@ -10,7 +10,6 @@ use crate::repository::file::cache::{Cache, Known};
 use crate::repository::file::dir::Dir;
 use crate::repository::file::layout::META;
 use crate::repository::file::read::{is_of_this_group_alone, read_through};
-use crate::repository::file::stamp::Stamp;
 use crate::repository::file::threads::gather;
 use crate::repository::query::{GroupFilter, GroupSort};
 
@@ -82,7 +81,7 @@ impl Listing<'_> {
             return None;
         }
         let stat = self.base.stat(&format!("{id}/{META}")).ok()??;
-        self.cache.get(id, &Stamp::of(&stat))
+        self.cache.get(id, &stat.stamp())
     }
 
     /// A group as it is now; `None` when there is none, and when it is for `verify` to tell what is wrong with it.

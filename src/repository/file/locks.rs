@@ -2,11 +2,10 @@
 //! that dies, however it dies, leaves no lock behind, and deleting a group deletes no lock.
 
 use std::fs::{File, TryLockError};
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::io::{self, Read};
 
 use crate::group::GroupId;
-use crate::repository::file::dir::Dir;
+use crate::repository::file::dir::{Dir, Stat, has_no_locks};
 use crate::repository::file::layout::LOCKS;
 
 /// How many locks all groups share.
@@ -19,7 +18,8 @@ pub struct Stripe(u64);
 impl Stripe {
     /// The group's stripe.
     pub fn of(id: &GroupId) -> Self {
-        Self(xxhash_rust::xxh3::xxh3_64(id.as_str().as_bytes()) % STRIPES)
+        // Where file names have no case, two ids can name one directory.
+        Self(xxhash_rust::xxh3::xxh3_64(id.as_str().to_ascii_lowercase().as_bytes()) % STRIPES)
     }
 
     /// The name of its file in `.locks`.
@@ -38,8 +38,15 @@ impl Lock {
     /// Fails when the file system has given up. On XFS (seen with Linux 6.18) an fsync of a directory succeeds even then,
     /// though nothing of it was written; reading a file does not.
     pub fn check_file_system(&self) -> io::Result<()> {
-        rustix::io::pread(&self.file, &mut [0; 1], 0)?;
-        Ok(())
+        (&self.file).read(&mut [0; 1]).map(drop)
+    }
+}
+
+/// A closed file's lock is freed at once by Linux and macOS, by Windows when it gets round to it.
+#[cfg(windows)]
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
     }
 }
 
@@ -58,8 +65,8 @@ pub fn try_lock(base: &Dir, stripe: Stripe) -> io::Result<Option<Lock>> {
             Err(TryLockError::Error(error)) => return Err(explain(error)),
         }
         // A lock on a file that is no longer the one in the store excludes nobody.
-        let held = file.metadata()?.ino();
-        if base.stat(&format!("{LOCKS}/{name}"))?.is_some_and(|there| there.st_ino == held) {
+        let held = Stat::of(&file)?.stamp().inode;
+        if base.stat(&format!("{LOCKS}/{name}"))?.is_some_and(|there| there.stamp().inode == held) {
             return Ok(Some(Lock { file }));
         }
     }
@@ -77,19 +84,18 @@ fn lock_dir(base: &Dir) -> io::Result<Dir> {
 }
 
 fn explain(error: io::Error) -> io::Error {
-    use rustix::io::Errno;
-    match Errno::from_io_error(&error) {
-        Some(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP) => io::Error::new(
+    if has_no_locks(&error) {
+        return io::Error::new(
             error.kind(),
             "this file system has no locks, so several writers would undo each other's work; use a local one",
-        ),
-        _ => error,
+        );
     }
+    error
 }
 
 /// Who seems to hold a lock, for a message. Linux tells; elsewhere nobody does.
 pub fn holder(base: &Dir, stripe: Stripe) -> Option<String> {
-    let inode = base.open_dir(LOCKS).ok()?.stat(&stripe.file_name()).ok()??.st_ino;
+    let inode = base.open_dir(LOCKS).ok()?.stat(&stripe.file_name()).ok()??.stamp().inode;
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     let pid = locks.lines().find_map(|line| {
         let mut words = line.split_whitespace().skip(1);

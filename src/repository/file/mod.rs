@@ -9,6 +9,7 @@ mod locks;
 pub(crate) mod pool;
 mod queue;
 mod read;
+mod same_name;
 mod stamp;
 mod store;
 mod threads;

@@ -1,20 +1,17 @@
 //! Reading a group: without a lock, since a writer only ever renames a complete file into place.
 
 use std::fs::File;
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::SystemTime;
-
-use rustix::buffer::spare_capacity;
-use rustix::fs::{FileType, fstat};
 
 use crate::error::{Error, Result};
 use crate::group::GroupId;
 use crate::repository::document::Document;
 use crate::repository::file::cache::{Cache, Known};
-use crate::repository::file::dir::Dir;
+use crate::repository::file::dir::{Dir, Kind, Stat, is_link};
 use crate::repository::file::layout::{LARGEST_FILE, META};
+use crate::repository::file::same_name::other_than;
 use crate::repository::file::stamp::Stamp;
 
 /// The base directory, checked; `None` when it is not there, as before the first write.
@@ -31,8 +28,10 @@ pub fn open_base(path: &Path) -> Result<Option<Dir>> {
 /// Refuses a base directory that everyone may write to.
 pub fn check_base(base: &Dir) -> Result<()> {
     let path = base.path();
-    let mode = base.metadata().map_err(|error| cannot_open(path, error))?.mode() & 0o7777;
-    if mode & 0o002 == 0 { Ok(()) } else { Err(Error::InsecureStore { path: path.to_owned(), mode }) }
+    match base.own_stat().map_err(|error| cannot_open(path, error))?.open_to_everyone() {
+        None => Ok(()),
+        Some(mode) => Err(Error::InsecureStore { path: path.to_owned(), mode }),
+    }
 }
 
 fn cannot_open(path: &Path, source: io::Error) -> Error {
@@ -41,7 +40,17 @@ fn cannot_open(path: &Path, source: io::Error) -> Error {
 
 /// The stored group; `None` when there is none. Fails with `CORRUPT`, `NEWER_SCHEMA` or `IO`.
 pub fn read_group(base: &Dir, id: &GroupId) -> Result<Option<Document>> {
-    read_bytes(base, id)?.map(|bytes| understand(base, id, bytes)).transpose()
+    let read =
+        read_bytes(base, id).and_then(|bytes| bytes.map(|bytes| understand(base, id, bytes)).transpose());
+    or_another(base, id, read)
+}
+
+/// What is wrong with another group, whose directory the id leads to, too, is not wrong with this one.
+fn or_another(base: &Dir, id: &GroupId, read: Result<Option<Document>>) -> Result<Option<Document>> {
+    match read {
+        Err(Error::Corrupt { .. }) if matches!(other_than(base, id), Ok(Some(_))) => Ok(None),
+        read => read,
+    }
 }
 
 /// The group that stored bytes are. Fails with `CORRUPT` or `NEWER_SCHEMA`.
@@ -80,6 +89,10 @@ pub fn read_bytes(base: &Dir, id: &GroupId) -> Result<Option<Vec<u8>>> {
 /// The stored group, read only when nothing is known of it or it has changed since; `None` when there is none. Fails
 /// with `CORRUPT`, `NEWER_SCHEMA` or `IO`.
 pub fn read_through(base: &Dir, id: &GroupId, cache: &Cache) -> Result<Option<Document>> {
+    or_another(base, id, read_and_remember(base, id, cache))
+}
+
+fn read_and_remember(base: &Dir, id: &GroupId, cache: &Cache) -> Result<Option<Document>> {
     // Before the file is looked at: only what it tells of changes after this time counts.
     let now = SystemTime::now();
     let Some(group) = open_group(base, id)? else {
@@ -91,7 +104,7 @@ pub fn read_through(base: &Dir, id: &GroupId, cache: &Cache) -> Result<Option<Do
     }
     let document = understand(base, id, group.bytes()?)?;
     // Someone who writes into the file itself may have done so while it was read.
-    let is_unchanged = fstat(&group.file).is_ok_and(|stat| Stamp::of(&stat) == stamp);
+    let is_unchanged = Stat::of(&group.file).is_ok_and(|stat| stat.stamp() == stamp);
     if is_unchanged && stamp.tells_changes_after(now) {
         cache.put(id, stamp, &document);
     }
@@ -104,7 +117,6 @@ struct OpenGroup<'a> {
     id: &'a GroupId,
     file: File,
     stamp: Stamp,
-    length: u64,
 }
 
 /// Opens the file of a group and sees whether it may be read; `None` when there is none.
@@ -126,37 +138,46 @@ fn open_group<'a>(base: &'a Dir, id: &'a GroupId) -> Result<Option<OpenGroup<'a>
             Err(error) | Ok(Err(error)) => return Err(failed(error)),
         },
     };
-    let stat = fstat(&file).map_err(|errno| failed(errno.into()))?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+    let stat = Stat::of(&file).map_err(failed)?;
+    if stat.kind() != Kind::File {
         return Err(corrupt("it is not a regular file"));
     }
-    if stat.st_uid != rustix::process::geteuid().as_raw() {
+    if !stat.is_ours() {
         return Err(corrupt("it belongs to another user"));
     }
-    let length = u64::try_from(stat.st_size).unwrap_or(0);
-    Ok(Some(OpenGroup { base, id, file, stamp: Stamp::of(&stat), length }))
+    Ok(Some(OpenGroup { base, id, file, stamp: stat.stamp() }))
 }
 
 impl OpenGroup<'_> {
     fn bytes(&self) -> Result<Vec<u8>> {
         let too_large = || corrupt(self.base, self.id, "it is larger than 64 MiB");
-        if self.length > LARGEST_FILE {
+        if self.stamp.size > LARGEST_FILE {
             return Err(too_large());
         }
         // Room for all of it and one more, so that the end shows without a second look at the length.
-        let mut bytes = Vec::with_capacity(usize::try_from(self.length).unwrap_or(0) + 1);
+        let mut bytes = vec![0; usize::try_from(self.stamp.size).unwrap_or(0) + 1];
+        let mut length = 0;
         loop {
-            let read = rustix::io::retry_on_intr(|| rustix::io::read(&self.file, spare_capacity(&mut bytes)));
-            match read.map_err(|errno| cannot_read(self.base, self.id, errno.into()))? {
-                0 => return Ok(bytes),
-                _ if bytes.len() as u64 > LARGEST_FILE => return Err(too_large()),
-                _ => bytes.reserve(1),
+            match (&self.file).read(&mut bytes[length..]) {
+                Ok(0) => break,
+                Ok(read) => length += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(cannot_read(self.base, self.id, error)),
+            }
+            if length as u64 > LARGEST_FILE {
+                return Err(too_large());
+            }
+            if length == bytes.len() {
+                bytes.resize(2 * length, 0);
             }
         }
+        bytes.truncate(length);
+        Ok(bytes)
     }
 }
 
-fn cannot_read(base: &Dir, id: &GroupId, source: io::Error) -> Error {
+/// An error of reading a group.
+pub fn cannot_read(base: &Dir, id: &GroupId, source: io::Error) -> Error {
     Error::Io {
         group_id: Some(id.to_string()),
         path: base.path().join(id.as_str()),
@@ -185,9 +206,4 @@ pub fn is_of_this_group_alone(error: &Error) -> bool {
 
 fn is_no_directory(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotADirectory || is_link(error)
-}
-
-/// What opening a link with `O_NOFOLLOW` gives.
-fn is_link(error: &io::Error) -> bool {
-    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::LOOP)
 }

@@ -2,41 +2,26 @@
 
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::Stat;
-
 /// A file, and when it was last changed. Writers of this package make a new file for each state; others may write into
 /// the one there is, which changes its times. `ctime` is the kernel's own and cannot be set back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: Time,
-    changed: Time,
+    /// The file system it is on.
+    pub device: u64,
+    /// Which file of that it is.
+    pub inode: u64,
+    /// In bytes.
+    pub size: u64,
+    /// When its content was last changed, if nobody set that back.
+    pub modified: Time,
+    /// When anything of it was last changed; 0 where the file system does not keep that.
+    pub changed: Time,
 }
 
 /// Seconds and nanoseconds since 1970.
-type Time = (i64, i64);
+pub type Time = (i64, i64);
 
 impl Stamp {
-    /// The stamp of a file.
-    #[allow(
-        clippy::useless_conversion,
-        clippy::unnecessary_cast,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        reason = "the types of these fields differ between systems; only equality counts"
-    )]
-    pub fn of(stat: &Stat) -> Self {
-        Self {
-            device: stat.st_dev as u64,
-            inode: stat.st_ino as u64,
-            size: stat.st_size as u64,
-            modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
-            changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
-        }
-    }
-
     /// Whether a change after this time is sure to give the file another stamp. A file system's clock moves in steps:
     /// a second change within the same step leaves the times as they are.
     pub fn tells_changes_after(&self, time: SystemTime) -> bool {
@@ -51,7 +36,8 @@ impl Stamp {
         else {
             return false;
         };
-        let (seconds, nanoseconds) = self.changed;
+        // FAT knows only when the content was changed.
+        let (seconds, nanoseconds) = self.changed.max(self.modified);
         let latest = (since_1970.as_secs(), i64::from(since_1970.subsec_nanos()));
         u64::try_from(seconds).is_ok_and(|seconds| (seconds, nanoseconds) < latest)
     }
@@ -81,6 +67,13 @@ mod tests {
     fn whole_seconds_take_longer() {
         assert!(!changed(100, 0).tells_changes_after(at(102, 999)));
         assert!(changed(100, 0).tells_changes_after(at(103, 1)));
+    }
+
+    #[test]
+    fn where_only_changes_of_the_content_have_a_time_that_counts() {
+        let fat = Stamp { changed: (0, 0), ..changed(100, 0) };
+        assert!(!fat.tells_changes_after(at(102, 999)));
+        assert!(fat.tells_changes_after(at(103, 1)));
     }
 
     #[test]

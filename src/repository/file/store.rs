@@ -19,6 +19,7 @@ use crate::repository::file::dir::Dir;
 use crate::repository::file::list::Listing;
 use crate::repository::file::locks::{self, Lock, Stripe};
 use crate::repository::file::queue::{Access, Pending, Reply, Task, Worker};
+use crate::repository::file::same_name::other_than;
 use crate::repository::file::{layout, pool, read, trash};
 use crate::repository::query::{GroupFilter, GroupSort};
 
@@ -172,16 +173,30 @@ impl Worker for Store {
 }
 
 /// What lies on the disk: the group, and the very bytes.
+#[derive(Default)]
 struct Stored {
     group: Option<Document>,
     bytes: Option<Vec<u8>>,
+    /// The directory that is in the way of a group with this id.
+    other: Option<String>,
 }
 
 impl Stored {
     fn read(base: &Dir, id: &GroupId) -> Result<Self> {
+        match Self::read_directory(base, id) {
+            Ok(stored) if stored.group.is_some() => Ok(stored),
+            none_or_unreadable => match other_than(base, id) {
+                Ok(None) => none_or_unreadable,
+                Ok(other) => Ok(Self { other, ..Self::default() }),
+                Err(error) => none_or_unreadable.and(Err(read::cannot_read(base, id, error))),
+            },
+        }
+    }
+
+    fn read_directory(base: &Dir, id: &GroupId) -> Result<Self> {
         let bytes = read::read_bytes(base, id)?;
         let group = bytes.clone().map(|bytes| read::understand(base, id, bytes)).transpose()?;
-        Ok(Self { group, bytes })
+        Ok(Self { group, bytes, other: None })
     }
 }
 
@@ -194,7 +209,8 @@ impl Store {
         let mut outcomes = Vec::with_capacity(batch.len());
         let mut first_effect = None;
         for Pending { task, reply, .. } in batch {
-            let outcome = self.apply(id, task, now.as_ref());
+            let outcome =
+                self.apply(id, task, now.as_ref()).and_then(|effect| effect.unless_in_the_way(id, stored));
             let (changes, outcome) = match outcome {
                 Ok(Effect::Nothing(written)) => (false, Ok(written)),
                 Ok(Effect::Becomes(group)) => {
@@ -299,6 +315,21 @@ enum Effect {
     Nothing(Written),
     Becomes(Document),
     Goes,
+}
+
+impl Effect {
+    fn unless_in_the_way(self, id: &GroupId, stored: &Stored) -> Result<Self> {
+        match &stored.other {
+            Some(other) if matches!(self, Self::Becomes(_)) => Err(Error::InvalidId {
+                id: id.to_string(),
+                reason: format!(
+                    "names the directory {other:?}, since names have no case on this file system"
+                )
+                .into(),
+            }),
+            _ => Ok(self),
+        }
+    }
 }
 
 /// Refuses a group that would be too large to read.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::group::GroupId;
-use crate::repository::file::dir::{Dir, is_dir};
+use crate::repository::file::dir::{Dir, Kind};
 use crate::repository::file::layout::{LOCKS, META, TRASH, is_temporary};
 use crate::repository::file::read::read_group;
 use crate::repository::{ProblemKind, RepositoryProblem};
@@ -66,7 +66,7 @@ fn entry(base: &Dir, name: &str) -> Vec<RepositoryProblem> {
         }
         Ok(None) => {
             // Gone since it was listed, or a directory without a group.
-            if base.stat(name).is_ok_and(|there| there.is_some_and(|stat| is_dir(&stat))) {
+            if base.stat(name).is_ok_and(|there| there.is_some_and(|stat| stat.kind() == Kind::Directory)) {
                 problems.push(leftover("a directory without meta.json is no group"));
             }
         }

@@ -1,11 +1,14 @@
-//! An open directory and what is done in it. Everything goes through its descriptor and no name is ever followed
-//! through a symbolic link, so that nobody can move the ground away between two steps.
+//! Linux and macOS: everything goes through the directory's descriptor.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir as Entries, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, Dir as Entries, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::repository::file::dir::Kind;
+use crate::repository::file::stamp::Stamp;
 
 const PRIVATE_DIR: Mode = Mode::RWXU;
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
@@ -35,19 +38,8 @@ impl Dir {
     pub fn make_dir(&self, name: &str) -> io::Result<bool> {
         match rustix::fs::mkdirat(&self.file, name, PRIVATE_DIR) {
             Ok(()) => Ok(true),
-            Err(rustix::io::Errno::EXIST) => Ok(false),
+            Err(Errno::EXIST) => Ok(false),
             Err(errno) => Err(errno.into()),
-        }
-    }
-
-    /// Opens a directory in this one, made when it is not there; and whether it was made.
-    pub fn open_or_make_dir(&self, name: &str) -> io::Result<(Self, bool)> {
-        match self.open_dir(name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let made = self.make_dir(name)?;
-                Ok((self.open_dir(name)?, made))
-            }
-            there => Ok((there?, false)),
         }
     }
 
@@ -109,8 +101,8 @@ impl Dir {
     /// What an entry is, links not followed; `None` when there is none.
     pub fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
         match rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(stat)),
-            Err(rustix::io::Errno::NOENT) => Ok(None),
+            Ok(stat) => Ok(Some(Stat(stat))),
+            Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
     }
@@ -124,7 +116,7 @@ impl Dir {
             let is_dir = match entry.file_type() {
                 FileType::Directory => true,
                 // Not every file system tells.
-                FileType::Unknown => self.stat(name)?.is_some_and(|stat| is_dir(&stat)),
+                FileType::Unknown => self.stat(name)?.is_some_and(|stat| stat.kind() == Kind::Directory),
                 _ => false,
             };
             if is_dir && name != "." && name != ".." {
@@ -135,8 +127,8 @@ impl Dir {
     }
 
     /// What this directory is.
-    pub fn metadata(&self) -> io::Result<Metadata> {
-        self.file.metadata()
+    pub fn own_stat(&self) -> io::Result<Stat> {
+        Stat::of(&self.file)
     }
 
     /// The names in this directory, `.` and `..` left out. A name that is not UTF-8 is shown with U+FFFD.
@@ -158,7 +150,63 @@ impl Dir {
     }
 }
 
-/// Whether an entry is a directory itself, not a link to one.
-pub fn is_dir(stat: &Stat) -> bool {
-    FileType::from_raw_mode(stat.st_mode) == FileType::Directory
+/// What an entry is.
+#[derive(Debug, Clone, Copy)]
+pub struct Stat(rustix::fs::Stat);
+
+impl Stat {
+    /// What an open file is.
+    pub fn of(file: &File) -> io::Result<Self> {
+        Ok(Self(rustix::fs::fstat(file)?))
+    }
+
+    /// What kind of entry it is.
+    pub fn kind(&self) -> Kind {
+        match FileType::from_raw_mode(self.0.st_mode) {
+            FileType::RegularFile => Kind::File,
+            FileType::Directory => Kind::Directory,
+            _ => Kind::Other,
+        }
+    }
+
+    /// Whether it belongs to the user of this process.
+    pub fn is_ours(&self) -> bool {
+        self.0.st_uid == rustix::process::geteuid().as_raw()
+    }
+
+    /// Its permissions when they allow everyone to write.
+    #[allow(clippy::useless_conversion, reason = "macOS has 16 bits of it")]
+    pub fn open_to_everyone(&self) -> Option<u32> {
+        let mode = u32::from(self.0.st_mode) & 0o7777;
+        (mode & 0o002 != 0).then_some(mode)
+    }
+
+    /// Which file it is, and when it was last changed.
+    #[allow(
+        clippy::useless_conversion,
+        clippy::unnecessary_cast,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        reason = "the types of these fields differ between systems; only equality counts"
+    )]
+    pub fn stamp(&self) -> Stamp {
+        let stat = &self.0;
+        Stamp {
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            size: stat.st_size as u64,
+            modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+        }
+    }
+}
+
+/// Whether an error is what opening a link with `O_NOFOLLOW` gives.
+pub fn is_link(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::LOOP)
+}
+
+/// Whether an error says that this file system has no locks.
+pub fn has_no_locks(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP))
 }
