@@ -1,4 +1,5 @@
 // Builds the addon: index.js, index.d.ts and session-groups.<platform>.node.
+// Other arguments go to `napi build`: `npm run build -- --target aarch64-apple-darwin`.
 // `--test` builds the variant with functions that panic, target/test-addon/session-groups.node; tests load it through
 // NAPI_RS_NATIVE_LIBRARY_PATH.
 
@@ -15,12 +16,14 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { main, must, root, Stop } from './process.mjs'
 
-export async function build() {
+export async function build(args = []) {
   const output = path.join(root, 'target', 'addon')
   console.error('Building the addon; the first time takes some minutes ...')
-  await napi(output, ['--platform', '--release'])
+  await napi(output, ['--platform', '--release', ...args])
 
-  const loader = withoutBindingTarget('index.js', readFileSync(path.join(output, 'index.js'), 'utf8'))
+  const loader = withOwnError(
+    withoutBindingTarget('index.js', readFileSync(path.join(output, 'index.js'), 'utf8')),
+  )
   const typings = withoutBindingTarget('index.d.ts', readFileSync(path.join(output, 'index.d.ts'), 'utf8'))
   for (const name of readdirSync(output).filter((name) => name.endsWith('.node'))) {
     copyFileSync(path.join(output, name), path.join(root, `${name}.new`))
@@ -75,9 +78,27 @@ function withoutBindingTarget(name, text) {
   return rest
 }
 
+/** The generator's error blames npm. Ours says what was looked for, and what to do where there is nothing. */
+function withOwnError(loader) {
+  const generated = /^ {4}const error = new Error\(\n {6}`Cannot find native binding[\s\S]*?^ {4}\)\n/m
+  if (!generated.test(loader))
+    throw new Stop("index.js: the generator's error has changed, adapt scripts/build.mjs")
+  return loader.replace(generated, () => OWN_ERROR)
+}
+
+const OWN_ERROR = String.raw`    const attempts = loadErrors.map((error) => String(error.message).split('\n')[0])
+    const error = new Error(
+      'session-groups found no binary that runs on ' + process.platform + ' ' + process.arch + ':\n' +
+        attempts.filter((attempt) => !/wasi/.test(attempt)).map((attempt) => '- ' + attempt + '\n').join('') +
+        'There are binaries for Linux (glibc 2.17 or newer, musl), macOS and Windows, each for x64 and arm64, as optional ' +
+        'dependencies: install again without --omit=optional (--no-optional), on the system it shall run on. For any ' +
+        'other, build it from source: "From source" in the README says how.',
+    )
+`
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await main(async () => {
     if (process.argv.includes('--test')) console.log(path.relative(root, await buildTestAddon()))
-    else await build()
+    else await build(process.argv.slice(2))
   })
 }

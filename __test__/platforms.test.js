@@ -1,0 +1,57 @@
+// Where it can be installed: package.json, the release workflow and the README name the same platforms, and where no
+// binary fits, the error says so.
+
+const { mkdtempSync, copyFileSync, readFileSync, rmSync } = require('node:fs')
+const { tmpdir } = require('node:os')
+const path = require('node:path')
+const { spawnSync } = require('node:child_process')
+
+const root = path.join(__dirname, '..')
+const read = (...name) => readFileSync(path.join(root, ...name), 'utf8')
+const all = (text, pattern) => [...text.matchAll(pattern)].map(([, found]) => found).sort()
+
+/** The platform in the name of a target's package, as the loader has it. */
+const platform = (target) => {
+  const [cpu, , system, abi] = target.split('-')
+  const names = { linux: 'linux', darwin: 'darwin', windows: 'win32' }
+  const arch = { x86_64: 'x64', aarch64: 'arm64' }[cpu]
+  return [names[system], arch, ...(abi ? [abi] : [])].join('-')
+}
+
+describe('platforms', () => {
+  const targets = JSON.parse(read('package.json')).napi.targets.toSorted()
+
+  test('are the same in package.json, the release workflow and the README', () => {
+    expect(all(read('.github', 'workflows', 'release.yml'), /target: (\S+)$/gm)).toEqual(targets)
+    expect(all(read('README.md'), /`session-groups-([a-z0-9-]+)`/g)).toEqual(targets.map(platform).sort())
+  })
+
+  test('are those that the loader looks for', () => {
+    const loader = read('index.js')
+    for (const target of targets) expect(loader).toContain(`'./session-groups.${platform(target)}.node'`)
+  })
+
+  test('every action of the workflows is pinned to a commit, and no job has more rights than it needs', () => {
+    for (const name of ['ci.yml', 'release.yml']) {
+      const workflow = read('.github', 'workflows', name)
+      expect(all(workflow, /uses: (\S+)/g).filter((use) => !/@[0-9a-f]{40}$/.test(use))).toEqual([])
+      expect(workflow).toMatch(/^permissions: \{\}$/m)
+    }
+  })
+
+  test('without a binary: the error says what was looked for and what to do', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'session-groups-loader-'))
+    try {
+      copyFileSync(path.join(root, 'index.js'), path.join(folder, 'index.js'))
+      const script = `try { require('./index.js') } catch (error) { console.log(error.message) }`
+      const { stdout } = spawnSync(process.execPath, ['-e', script], { cwd: folder, encoding: 'utf8' })
+      expect(stdout).toMatch(`found no binary that runs on ${process.platform} ${process.arch}:`)
+      expect(stdout).toMatch(new RegExp(`session-groups\\.${process.platform}-${process.arch}[a-z-]*\\.node`))
+      expect(stdout).toMatch(new RegExp(`session-groups-${process.platform}-${process.arch}`))
+      expect(stdout).toMatch('install again without --omit=optional')
+      expect(stdout).not.toMatch('wasi')
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+})

@@ -1,0 +1,39 @@
+// The API reference, from the typings, into target/docs; what is not documented, or links to
+// nothing, is an error. TypeDoc and the TypeScript it works with are installed for this alone, under target/.
+
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { main, must, root } from './process.mjs'
+
+const PACKAGES = { typedoc: '0.28.20', typescript: '5.9.3' }
+/** What the typings describe values with, and do not export: its text is shown where it is used. */
+const PRIVATE = [
+  ...['DefaultBudgetConfig', 'DefaultConcurrencyConfig', 'DefaultGroupConfig', 'DefaultSessionConfig'],
+  ...['SessionGroupsErrorConstructor', 'ErrorCode', 'SessionChanges', 'GroupChanges'],
+]
+const tools = path.join(root, 'target', 'typedoc')
+
+await main(async () => {
+  const program = path.join(tools, 'node_modules', 'typedoc', 'bin', 'typedoc')
+  if (!existsSync(program)) {
+    mkdirSync(tools, { recursive: true })
+    writeFileSync(path.join(tools, 'package.json'), JSON.stringify({ private: true, dependencies: PACKAGES }))
+    await must('npm install', 'npm', ['install', '--no-audit', '--no-fund'], {
+      cwd: tools,
+      shell: process.platform === 'win32',
+    })
+  }
+  const out = path.join(root, 'target', 'docs')
+  await must('typedoc', process.execPath, [
+    program,
+    ...['--entryPoints', 'index.d.ts', '--tsconfig', '__test__/types/tsconfig.json', '--out', out],
+    ...['--readme', 'README.md'],
+    ...['groups', 'repositories', 'progress', 'events'].flatMap((page) => [
+      '--projectDocuments',
+      `docs/${page}.md`,
+    ]),
+    ...PRIVATE.flatMap((name) => ['--intentionallyNotExported', name]),
+    ...['--disableSources', '--treatWarningsAsErrors', '--validation.notDocumented'],
+  ])
+  console.log(path.relative(root, path.join(out, 'index.html')))
+})

@@ -1,0 +1,11 @@
+// `node scripts/glibc.mjs 2.17 FILE`: fails when the addon needs a newer glibc than that.
+
+import { readFileSync } from 'node:fs'
+
+const [floor, file] = process.argv.slice(2)
+const number = (version) => version.split('.').reduce((sum, part) => sum * 1000 + Number(part), 0)
+const names = readFileSync(file, 'latin1').matchAll(/GLIBC_(\d+\.\d+)/g)
+const versions = [...new Set(Array.from(names, ([, version]) => version))]
+const newest = versions.sort((a, b) => number(b) - number(a))[0]
+console.log(`${file} needs glibc ${newest}`)
+if (!newest || number(newest) > number(floor)) process.exitCode = 1
