@@ -4,8 +4,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { RUNTIMES } from '../faults/runtimes.mjs'
 import { main, must, root, Stop } from '../scripts/process.mjs'
+import { RUNTIMES } from '../scripts/runtimes.mjs'
 import { setUp } from '../scripts/setup.mjs'
 
 const option = (name, otherwise) => {

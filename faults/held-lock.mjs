@@ -7,7 +7,7 @@ import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { run } from '../scripts/process.mjs'
-import { RUNTIMES } from './runtimes.mjs'
+import { RUNTIMES } from '../scripts/runtimes.mjs'
 import { createGroup, FileGroupRepository, ID, withDir } from './store.mjs'
 
 const FILE = fileURLToPath(import.meta.url)

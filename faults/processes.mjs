@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { RUNTIMES } from './runtimes.mjs'
+import { RUNTIMES } from '../scripts/runtimes.mjs'
 import { createGroup, FileGroupRepository, ID, mustBeWhole, withDir } from './store.mjs'
 
 const WRITER = fileURLToPath(new URL('./writer.mjs', import.meta.url))

@@ -4,7 +4,7 @@
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { run } from '../scripts/process.mjs'
-import { RUNTIMES } from './runtimes.mjs'
+import { RUNTIMES } from '../scripts/runtimes.mjs'
 import { createGroup, FileGroupRepository, ID, mustBeWhole, withDir } from './store.mjs'
 
 const FILE = fileURLToPath(import.meta.url)

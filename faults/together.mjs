@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { RUNTIMES } from './runtimes.mjs'
+import { RUNTIMES } from '../scripts/runtimes.mjs'
 import { createGroup, FileGroupRepository, ID, withDir } from './store.mjs'
 
 const FILE = fileURLToPath(import.meta.url)

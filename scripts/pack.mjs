@@ -20,7 +20,6 @@ import { setUp } from './setup.mjs'
 const NODES = ['20', '22', '24', '26']
 const PROGRAMS = path.join(root, '__test__', 'pack')
 const modules = path.join(root, 'node_modules')
-const bun = path.join(modules, '.bin', 'bun')
 const node = process.execPath
 const home = mkdtempSync(path.join(tmpdir(), 'session-groups-consumer-'))
 const total = { passed: 0, failed: 0 }
@@ -36,9 +35,9 @@ await main(async () => {
       run(node, [path.join(modules, '@arethetypeswrong', 'cli', 'dist', 'index.js'), tarball]),
     )
     const byNpm = await consumer('npm', (directory) => run('npm', ['install', tarball], { cwd: directory }))
-    const byBun = await consumer('bun', (directory) => run(bun, ['add', tarball], { cwd: directory }))
+    const byBun = await consumer('bun', (directory) => run(bun(), ['add', tarball], { cwd: directory }))
     for (const [installer, directory] of Object.entries({ npm: byNpm, bun: byBun })) {
-      for (const [runtime, program] of Object.entries({ Node: node, Bun: bun }))
+      for (const [runtime, program] of Object.entries({ Node: node, Bun: bun() }))
         await runPrograms(`${runtime}, installed with ${installer}`, program, directory)
     }
     await testRunners(byNpm)
@@ -111,7 +110,7 @@ async function testRunners(cwd) {
   const jest = path.join(modules, 'jest', 'bin', 'jest.js')
   const config = JSON.stringify({ testMatch: ['**/user.test.cjs'], transform: {}, watchman: false })
   await check('under Jest', () => run(node, [jest, '--ci', '--config', config], { cwd }))
-  await check('under bun test', () => run(bun, ['test', './user.test.cjs'], { cwd }))
+  await check('under bun test', () => run(bun(), ['test', './user.test.cjs'], { cwd }))
 }
 
 async function typescript(cwd) {
@@ -147,7 +146,7 @@ async function compiled(cwd) {
   const program = path.join(home, 'compiled', 'program')
   mkdirSync(path.dirname(program))
   const build = ['build', '--compile', './require.cjs', '--outfile', program]
-  if (!(await check('bun build --compile', () => run(bun, build, { cwd })))) return
+  if (!(await check('bun build --compile', () => run(bun(), build, { cwd })))) return
   const { output: addon } = await run('find', [path.join(cwd, 'node_modules'), '-name', '*.node'])
   const away = addon.trim().split('\n').filter(Boolean)
   for (const file of away) rmSync(file)

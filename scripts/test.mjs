@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import path from 'node:path'
 import { buildTestAddon } from './build.mjs'
 import { root, run, Stop } from './process.mjs'
+import { bun } from './runtimes.mjs'
 import { setUp } from './setup.mjs'
 import { testTypes } from './types.mjs'
 
@@ -64,14 +65,12 @@ async function testOnNode() {
 }
 
 async function testOnBun() {
-  const bun = await findBun()
-  if (!bun) return { passed: 0, failed: 0, crashed: true, output: 'No working Bun in node_modules' }
   const file = path.join(results, 'bun.xml')
   const args = ['test', '--timeout', '30000', '--reporter=junit', `--reporter-outfile=${file}`]
   const files = readdirSync(path.join(root, '__test__')).filter((name) => name.endsWith('.test.js'))
   // Without a file to run, Bun would look for tests everywhere.
   if (files.length === 0) return { passed: 0, failed: 0, output: 'No tests in __test__' }
-  const { ok, output } = await run(bun, [...args, ...files.map((name) => `./__test__/${name}`)])
+  const { ok, output } = await run(bun(), [...args, ...files.map((name) => `./__test__/${name}`)])
   const [suites = ''] = existsSync(file) ? (readFileSync(file, 'utf8').match(/<testsuites [^>]*>/) ?? []) : []
   const count = (name) => Number(suites.match(new RegExp(` ${name}="(\\d+)"`))?.[1] ?? 0)
   // A file that could not be loaded is no test of the report, only an error of the summary.
@@ -87,23 +86,6 @@ async function testFaults() {
     output.match(/^(\d+) passed, (\d+) failed, (\d+) skipped$/m) ?? []
   if (Number(skipped) > 0) console.log(output.match(/^.*: skipped, .*$/gm).join('\n'))
   return { passed: Number(passed), failed: Number(failed), crashed: !ok, output }
-}
-
-/**
- * Bun's package puts its program in place with an install script. Where npm runs none, the program is still in the package
- * of the platform.
- */
-async function findBun() {
-  const modules = path.join(root, 'node_modules')
-  const platforms = existsSync(path.join(modules, '@oven')) ? readdirSync(path.join(modules, '@oven')) : []
-  const places = ['bun', ...platforms.map((name) => `@oven/${name}`)]
-  for (const place of places) {
-    for (const name of ['bun', 'bun.exe']) {
-      const file = path.join(modules, place, 'bin', name)
-      if (existsSync(file) && (await run(file, ['--version'])).ok) return file
-    }
-  }
-  return null
 }
 
 function sum(matches, group) {
