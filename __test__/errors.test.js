@@ -77,7 +77,7 @@ test('in worker threads each has its class', async () => {
 test('everything can be imported by name', async () => {
   const names = Object.keys(sg)
   const file = path.join(root, 'index.js')
-  const script = `import(${JSON.stringify(file)}).then((all) => console.log(${JSON.stringify(names)}.every((name) => all[name] === sg[name]), Object.keys(all).filter((name) => name !== 'default' && name !== 'module.exports').length))`
+  const script = `import(${JSON.stringify(require('node:url').pathToFileURL(file).href)}).then((all) => console.log(${JSON.stringify(names)}.every((name) => all[name] === sg[name]), Object.keys(all).filter((name) => name !== 'default' && name !== 'module.exports').length))`
   expect((await runScript(script)).stdout).toBe(`true ${names.length}`)
 })
 

@@ -251,9 +251,9 @@ describe.each([
 
   describe('list and count', () => {
     test('without a filter give all, by id', async () => {
-      await save({ id: 'b' }, { id: 'a' }, { id: 'B' }, { id: 'a-1' })
-      expect(ids(await repository.list())).toEqual(['B', 'a', 'a-1', 'b'])
-      expect(ids(await repository.list(undefined, undefined))).toEqual(['B', 'a', 'a-1', 'b'])
+      await save({ id: 'b' }, { id: 'a' }, { id: 'C' }, { id: 'a-1' })
+      expect(ids(await repository.list())).toEqual(['C', 'a', 'a-1', 'b'])
+      expect(ids(await repository.list(undefined, undefined))).toEqual(['C', 'a', 'a-1', 'b'])
       expect(await repository.count()).toBe(4)
     })
 
