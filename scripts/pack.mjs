@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { main, must, root, run } from './process.mjs'
+import { bun } from './runtimes.mjs'
 import { setUp } from './setup.mjs'
 
 /** The lines of Node that are supported, besides the one that runs this. */
