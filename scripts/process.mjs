@@ -1,6 +1,8 @@
 // How the scripts start other programs. Only what Node brings along: these run before anything is installed.
 
 import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -33,6 +35,17 @@ export async function must(what, program, args, options) {
     throw new Stop('Rust is missing: `cargo` was not found. See https://rustup.rs')
   if (!ok) throw new Stop(`${output.trimEnd()}\n\n${what} failed`)
   return output
+}
+
+/**
+ * A directory in which this process, and all that it starts, make their temporary files. It goes when the process ends, so
+ * that nothing is left of them, not even of one that was killed.
+ */
+export function temporaryDirectory() {
+  const directory = mkdtempSync(path.join(tmpdir(), 'session-groups-'))
+  for (const name of ['TMPDIR', 'TEMP', 'TMP']) process.env[name] = directory
+  process.on('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }))
+  return directory
 }
 
 /** Runs a script's main function: a `Stop` becomes its message and exit code 1. */

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { buildTestAddon } from './build.mjs'
-import { root, run, Stop } from './process.mjs'
+import { root, run, Stop, temporaryDirectory } from './process.mjs'
 import { bun } from './runtimes.mjs'
 import { setUp } from './setup.mjs'
 import { testTypes } from './types.mjs'
@@ -12,6 +12,7 @@ const results = path.join(root, 'target', 'test-results')
 const total = { passed: 0, failed: 0 }
 
 try {
+  temporaryDirectory()
   await setUp()
   rmSync(results, { recursive: true, force: true })
   mkdirSync(results, { recursive: true })

@@ -39,16 +39,8 @@ const makeGroup = (changes = {}) => ({
   ...changes,
 })
 
-/** A directory of its own; all are removed when the process ends. */
-const freshDir = () => {
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'session-groups-test-'))
-  dirs.push(dir)
-  return dir
-}
-const dirs = []
-process.on('exit', () => {
-  for (const dir of dirs) fs.rmSync(dir, { recursive: true, force: true })
-})
+/** A directory of its own. `npm test` removes them all at its end: Bun has no hook for the end of several files. */
+const freshDir = () => fs.mkdtempSync(path.join(os.tmpdir(), 'session-groups-test-'))
 
 const capture = (name) => fs.readFileSync(path.join(root, 'examples', 'captures', `${name}.jsonl`))
 
