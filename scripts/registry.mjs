@@ -1,0 +1,39 @@
+// A registry of packages for tests: what is published to it can be installed from it, and nothing else.
+
+import { createServer } from 'node:http'
+
+/** Gives its address, the names of what was published, and what ends it. */
+export async function startRegistry() {
+  const packages = new Map()
+  const tarballs = new Map()
+
+  const publish = (text) => {
+    const { name, versions, _attachments, 'dist-tags': tags } = JSON.parse(text)
+    if (packages.has(name))
+      return [403, { error: 'You cannot publish over the previously published versions' }]
+    packages.set(name, { name, versions, 'dist-tags': tags })
+    for (const [file, { data }] of Object.entries(_attachments))
+      tarballs.set(`/${name}/-/${file}`, Buffer.from(data, 'base64'))
+    return [201, { ok: true }]
+  }
+
+  const server = createServer(async (request, response) => {
+    const chunks = []
+    for await (const chunk of request) chunks.push(chunk)
+    const { pathname } = new URL(request.url, 'http://registry')
+    const found = tarballs.get(pathname) ?? packages.get(pathname.slice(1))
+    const [status, body] =
+      request.method === 'PUT'
+        ? publish(Buffer.concat(chunks).toString())
+        : [found ? 200 : 404, found ?? { error: 'not found' }]
+    response.statusCode = status
+    if (!Buffer.isBuffer(body)) response.setHeader('content-type', 'application/json')
+    response.end(Buffer.isBuffer(body) ? body : JSON.stringify(body))
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    host: `127.0.0.1:${server.address().port}`,
+    names: () => [...packages.keys()].sort(),
+    stop: () => server.close(),
+  }
+}

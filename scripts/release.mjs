@@ -1,0 +1,56 @@
+// `node scripts/release.mjs ARTIFACTS` publishes the addon of each platform in a package of its own, and then the package
+// that depends on them. ARTIFACTS is a directory with what the builds of all platforms gave. What is published already is
+// left out, so that it can be run again where it stopped half-way.
+
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { main, must, root, run, Stop } from './process.mjs'
+
+const [artifacts] = process.argv.slice(2)
+const directory = path.join(root, 'target', 'release-packages')
+
+await main(async () => {
+  if (!artifacts) throw new Stop('Say where the addons are: node scripts/release.mjs ARTIFACTS')
+  const { name, version } = layOut()
+  await napi('create-npm-dirs')
+  await napi('artifacts', '--output-dir', path.resolve(artifacts))
+  // It copies them to both places, but the package itself carries none.
+  for (const file of filesIn('.').filter((file) => file.endsWith('.node'))) rmSync(path.join(directory, file))
+  for (const platform of filesIn('npm'))
+    copyFileSync(path.join(root, 'LICENSE'), path.join(directory, 'npm', platform, 'LICENSE'))
+  await napi('pre-publish', '--tag-style', 'npm', '--no-gh-release')
+  await publish()
+  console.log(`${name} ${version} and its ${filesIn('npm').length} platforms are published`)
+})
+
+/** What the package consists of, but for index.js, which comes with the addons. */
+function layOut() {
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory, { recursive: true })
+  for (const file of ['index.d.ts', 'README.md', 'LICENSE'])
+    copyFileSync(path.join(root, file), path.join(directory, file))
+  // What a checkout is worked on with is of no use to who installs the package.
+  const { scripts, devDependencies, overrides, jest, ...manifest } = JSON.parse(
+    readFileSync(path.join(root, 'package.json'), 'utf8'),
+  )
+  const repository = process.env.GITHUB_REPOSITORY
+  // Provenance asks that the package name the repository that it was built in.
+  if (repository) manifest.repository = { type: 'git', url: `git+https://github.com/${repository}.git` }
+  writeFileSync(path.join(directory, 'package.json'), JSON.stringify(manifest, null, 2))
+  return manifest
+}
+
+function filesIn(name) {
+  return readdirSync(path.join(directory, name))
+}
+
+function napi(command, ...args) {
+  const cli = path.join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js')
+  return must(`napi ${command}`, process.execPath, [cli, command, ...args], { cwd: directory })
+}
+
+async function publish() {
+  const { ok, output } = await run('npm', ['publish', '--access', 'public'], { cwd: directory })
+  const isThere = /cannot publish over the previously published version/i.test(output)
+  if (!ok && !isThere) throw new Stop(`${output.trimEnd()}\n\nnpm publish failed`)
+}
