@@ -80,11 +80,12 @@ async function compile({ name, type, options }) {
 /** What is exported as a type alone. The values are those of __test__/types/exports.ts. */
 const TYPES = `
   BaseEvent BudgetConfig BudgetExceededEvent BudgetWarningEvent ConcurrencyConfig DependencyResolvedEvent
-  DependencyWaitingEvent GroupCompletedEvent GroupConfig GroupCreatedEvent GroupEvent GroupEventMap GroupEventType
-  GroupFailedEvent GroupFilter GroupPausedEvent GroupProgress GroupProgressEvent GroupRepository GroupResumedEvent
-  GroupSession GroupSessionCompletedEvent GroupSessionFailedEvent GroupSessionStartedEvent GroupSort GroupStartedEvent
-  GroupStatus RepositoryProblem SessionCompletedEvent SessionConfig SessionFailedEvent SessionGroup SessionProgress
-  SessionProgressEvent SessionStartedEvent SessionStatus TokenUsage`
+  DependencyWaitingEvent GroupChanges GroupCompletedEvent GroupConfig GroupCreatedEvent GroupEvent
+  GroupEventMap GroupEventType GroupFailedEvent GroupFilter GroupPausedEvent GroupProgress
+  GroupProgressEvent GroupRepository GroupResumedEvent GroupSession GroupSessionCompletedEvent
+  GroupSessionFailedEvent GroupSessionStartedEvent GroupSort GroupStartedEvent GroupStatus RepositoryProblem
+  SessionChanges SessionCompletedEvent SessionConfig SessionFailedEvent SessionGroup SessionGroupsErrorCode
+  SessionProgress SessionProgressEvent SessionStartedEvent SessionStatus TokenUsage`
 
 function inspect(text) {
   const lines = text.split('\n')

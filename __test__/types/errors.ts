@@ -1,6 +1,6 @@
 // Errors: a class to narrow with, and codes to tell them apart.
 
-import { SessionGroupsError } from 'session-groups'
+import { SessionGroupsError, type SessionGroupsErrorCode } from 'session-groups'
 import type { Claim, HasAny, Not, Same } from './check.js'
 
 type Code =
@@ -17,12 +17,11 @@ type Code =
   | 'NOT_COMMITTED'
   | 'NOT_DURABLE'
   | 'IO'
+  | 'INTERNAL'
 
 export type Claims = [
-  // Every code of the table is one that `code` can have.
-  Claim<Same<Extract<SessionGroupsError['code'], Code>, Code>>,
-  // And it is no mere string.
-  Claim<Not<string extends SessionGroupsError['code'] ? true : false>>,
+  Claim<Same<SessionGroupsErrorCode, Code>>,
+  Claim<Same<SessionGroupsError['code'], SessionGroupsErrorCode>>,
   Claim<Same<SessionGroupsError['groupId'], string | undefined>>,
   Claim<Same<SessionGroupsError['path'], string | undefined>>,
   Claim<Same<SessionGroupsError['field'], string | undefined>>,

@@ -29,10 +29,4 @@ export type Claims = [Claim<Same<Exported, Values>>]
 
 // What the typings need for themselves stays theirs.
 // @ts-expect-error
-export type Code = groups.ErrorCode
-// @ts-expect-error
-export type OfGroup = groups.GroupChanges
-// @ts-expect-error
-export type OfSession = groups.SessionChanges
-// @ts-expect-error
 export type Defaults = groups.DefaultGroupConfig

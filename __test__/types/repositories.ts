@@ -2,6 +2,7 @@
 
 import {
   FileGroupRepository,
+  type GroupChanges,
   type GroupFilter,
   type GroupRepository,
   type GroupSession,
@@ -9,6 +10,7 @@ import {
   type GroupStatus,
   InMemoryGroupRepository,
   type RepositoryProblem,
+  type SessionChanges,
   type SessionGroup,
   SessionGroupsError,
 } from 'session-groups'
@@ -99,7 +101,10 @@ export class OwnRepository implements GroupRepository {
     this.#groups.set(group.id, group)
   }
 
-  async update(id: string, changes: Parameters<GroupRepository['update']>[1]): Promise<SessionGroup | null> {
+  async update(
+    id: string,
+    changes: GroupChanges | ((group: SessionGroup) => GroupChanges),
+  ): Promise<SessionGroup | null> {
     const group = this.#groups.get(id)
     if (!group) return null
     const updated = {
@@ -110,11 +115,7 @@ export class OwnRepository implements GroupRepository {
     return updated
   }
 
-  async updateSession(
-    groupId: string,
-    sessionId: string,
-    changes: Partial<Omit<GroupSession, 'id'>>,
-  ): Promise<boolean> {
+  async updateSession(groupId: string, sessionId: string, changes: SessionChanges): Promise<boolean> {
     const group = this.#groups.get(groupId)
     const sessions = group?.sessions.map((one) => (one.id === sessionId ? { ...one, ...changes } : one))
     return (

@@ -453,10 +453,10 @@ export interface RepositoryProblem {
 }
 
 /** Fields of a group to merge; an optional field given as `undefined` is removed. */
-type GroupChanges = Partial<Omit<SessionGroup, 'id' | 'slug' | 'createdAt'>>
+export type GroupChanges = Partial<Omit<SessionGroup, 'id' | 'slug' | 'createdAt'>>
 
 /** Fields of a session to merge; an optional field given as `undefined` is removed. */
-type SessionChanges = Partial<Omit<GroupSession, 'id'>>
+export type SessionChanges = Partial<Omit<GroupSession, 'id'>>
 
 /**
  * Where groups are kept. {@link FileGroupRepository} and {@link InMemoryGroupRepository} fulfil it with one
@@ -575,7 +575,7 @@ export interface InMemoryGroupRepository extends GroupRepository {}
  */
 export interface SessionGroupsError extends Error {
   /** Which failure it is. */
-  readonly code: ErrorCode
+  readonly code: SessionGroupsErrorCode
   /** The group it is about. */
   readonly groupId?: string
   /** The file or directory it is about. */
@@ -586,7 +586,8 @@ export interface SessionGroupsError extends Error {
   readonly actualRevision?: string | null
 }
 
-type ErrorCode =
+/** Which failure it is: the table at {@link SessionGroupsError} says when each comes. */
+export type SessionGroupsErrorCode =
   | 'INVALID_ARGUMENT'
   | 'INVALID_ID'
   | 'INVALID_GROUP'
@@ -607,7 +608,7 @@ interface SessionGroupsErrorConstructor {
   new (
     message: string,
     about: {
-      readonly code: ErrorCode
+      readonly code: SessionGroupsErrorCode
       readonly groupId?: string | undefined
       readonly path?: string | undefined
       readonly field?: string | undefined
