@@ -1,10 +1,13 @@
 // Each example does what it says. The demonstration has tests of its own.
 
-const { execFile } = require('node:child_process')
+const { execFile, execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const sg = require('..')
 const { capture, freshDir, makeGroup, root } = require('./helpers')
+
+/** Windows starts no script as a program. */
+const posix = process.platform === 'win32' ? test.skip : test
 
 /** Runs an example on the runtime that runs the tests. */
 const run = (name, { args = [], before = [], cwd = freshDir(), input } = {}) =>
@@ -77,9 +80,30 @@ test('a test of a program of one’s own', async () => {
   })
 })
 
-test('the README shows the first program as it is', () => {
+describe('the README', () => {
   const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8')
-  const [, program] = readme.match(/```js\n(import[\s\S]*?)```/)
-  const example = fs.readFileSync(path.join(root, 'examples', 'first.mjs'), 'utf8')
-  expect(example.endsWith(`\n\n${program}`)).toBe(true)
+  const [first, second] = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, program]) => program)
+
+  test('shows the first program as it is, and what it prints', async () => {
+    const example = fs.readFileSync(path.join(root, 'examples', 'first.mjs'), 'utf8')
+    expect(example.endsWith(`\n\n${first}`)).toBe(true)
+    // Bun prints objects in another way.
+    if (!process.versions.bun)
+      expect(readme).toContain(`\n\`\`\`\n${(await run('first.mjs')).stdout}\`\`\`\n`)
+  })
+
+  posix('shows a program that runs a session', async () => {
+    const { cwd } = await run('first.mjs')
+    fs.mkdirSync(path.join(cwd, 'node_modules'))
+    fs.symlinkSync(root, path.join(cwd, 'node_modules', 'session-groups'))
+    fs.writeFileSync(path.join(cwd, 'second.mjs'), second)
+    const claude = `#!/bin/sh\ncat "${path.join(root, 'examples', 'captures', '2.1.330-tools.jsonl')}"\n`
+    fs.writeFileSync(path.join(cwd, 'claude'), claude, { mode: 0o755 })
+    const env = { ...process.env, PATH: `${cwd}${path.delimiter}${process.env.PATH}` }
+    const stdout = execFileSync(process.execPath, ['second.mjs'], { cwd, env, encoding: 'utf8' })
+    expect(stdout).toContain('messageCount: 3')
+    expect(stdout.trim().endsWith('completed')).toBe(true)
+    const [group] = await new sg.FileGroupRepository(path.join(cwd, 'groups')).list()
+    expect(group.sessions[1]).toMatchObject({ id: 'web', status: 'completed', cost: 0.008802 })
+  })
 })

@@ -2,33 +2,34 @@
 
 import { DEFAULT_GROUP_CONFIG, FileGroupRepository, ProgressAggregator } from 'session-groups'
 
-const now = new Date().toISOString()
+const id = '20260115-103000-logging'
+const createdAt = '2026-01-15T10:30:00.000Z'
 const session = (id, dependsOn) => ({
   id,
-  projectPath: `/projects/${id}`,
-  prompt: 'Add logging',
+  projectPath: process.cwd(), // Each session can work in a project of its own.
+  prompt: `Add logging to the ${id}`,
   status: 'pending',
   dependsOn,
-  createdAt: now,
+  createdAt,
 })
-const id = '20260115-103000-logging'
 
 const repository = new FileGroupRepository('./groups')
 await repository.save({
   id,
   name: 'Logging',
   slug: 'logging',
-  status: 'created',
+  status: 'running',
   sessions: [session('api', []), session('web', ['api'])],
   config: DEFAULT_GROUP_CONFIG,
-  createdAt: now,
-  updatedAt: now,
+  createdAt,
+  updatedAt: createdAt,
 })
 
+// Fields are merged; whatever other programs change meanwhile is kept.
 await repository.updateSession(id, 'api', {
   status: 'completed',
-  startedAt: now,
-  completedAt: now,
+  startedAt: '2026-01-15T10:30:00.000Z',
+  completedAt: '2026-01-15T10:31:00.000Z',
   cost: 0.12,
 })
 const group = await repository.update(id, (group) => ({ name: `${group.name} everywhere` }))
