@@ -1,6 +1,6 @@
 // What the package says of itself: package.json, Cargo.toml, the typings and the documents agree.
 
-const { readFileSync } = require('node:fs')
+const { readdirSync, readFileSync } = require('node:fs')
 const path = require('node:path')
 
 const read = (name) => readFileSync(path.join(__dirname, '..', name), 'utf8')
@@ -58,20 +58,8 @@ describe('the documents', () => {
   })
 
   test('link to files that are there', () => {
-    const names = [
-      'README.md',
-      'CONTRIBUTING.md',
-      'docs/durability.md',
-      'docs/performance.md',
-      'docs/compared.md',
-    ]
-    names.push(
-      'docs/groups.md',
-      'docs/repositories.md',
-      'docs/progress.md',
-      'docs/events.md',
-      'docs/benchmark.md',
-    )
+    const pages = readdirSync(path.join(__dirname, '..', 'docs')).filter((name) => name.endsWith('.md'))
+    const names = ['README.md', 'CONTRIBUTING.md', ...pages.map((name) => `docs/${name}`)]
     for (const name of names)
       for (const link of all(read(name), /\]\((?!https?:)([^)#]+)\)/g))
         expect(() => read(path.join(path.dirname(name), link))).not.toThrow()
