@@ -2,7 +2,7 @@ const util = require('node:util')
 const path = require('node:path')
 const { Worker } = require('node:worker_threads')
 const sg = require('..')
-const { rejection, root, runScript, thrown } = require('./helpers')
+const { makeGroup, rejection, root, runScript, thrown } = require('./helpers')
 
 const { SessionGroupsError } = sg
 
@@ -48,6 +48,35 @@ test('no argument at all rejects and never throws', async () => {
       expect((await rejection(promise)) instanceof SessionGroupsError).toBe(true)
     }
   }
+})
+
+test.each(['FileGroupRepository', 'InMemoryGroupRepository', 'ClaudeStream', 'ProgressAggregator'])(
+  '%s without `new` says so, and leaves `this` alone',
+  (name) => {
+    const group = makeGroup()
+    for (const call of [
+      () => sg[name](group.sessions[0]),
+      sg[name].bind(undefined),
+      sg[name].bind({ a: 1 }),
+    ]) {
+      const error = thrown(call)
+      expect(error).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: `${name} is a class: call it with \`new\``,
+      })
+      expect(error instanceof SessionGroupsError).toBe(true)
+    }
+    class Mine extends sg[name] {}
+    expect(new Mine(...(name === 'ClaudeStream' ? [group.sessions[0]] : [])) instanceof sg[name]).toBe(true)
+  },
+)
+
+test('NaN is called by its name, although JSON has none', async () => {
+  const group = makeGroup()
+  group.sessions[0].cost = Number.NaN
+  expect((await rejection(new sg.InMemoryGroupRepository().save(group))).message).toContain(
+    'sessions[0].cost must be a number of 0 or more, but is null, which is what JSON makes of NaN',
+  )
 })
 
 test('what getters throw becomes an error with its message', async () => {

@@ -407,10 +407,10 @@ describe.each([
     })
 
     test.each([
-      [{ field: 'cost', direction: 'asc' }, 'field'],
-      [{ field: 'name', direction: 'up' }, 'direction'],
-      [{ field: 'name' }, 'direction'],
-      [{ direction: 'asc' }, 'field'],
+      [{ field: 'cost', direction: 'asc' }, 'sort.field'],
+      [{ field: 'name', direction: 'up' }, 'sort.direction'],
+      [{ field: 'name' }, 'sort.direction'],
+      [{ direction: 'asc' }, 'sort.field'],
       [{ field: 'name', direction: 'asc', x: 1 }, 'x'],
       [null, 'sort'],
       ['name', 'sort'],

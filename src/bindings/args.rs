@@ -1,10 +1,10 @@
 //! Arguments: every wrong one is an error with the field's path, before anything is done.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fmt::Display;
 use std::time::Duration;
 
-use napi::bindgen_prelude::Unknown;
+use napi::bindgen_prelude::{This, Unknown};
 use napi::{Env, JsValue, ValueType};
 
 use super::js::{self, Fault, number_of};
@@ -26,6 +26,14 @@ fn argument(field: String, problem: String) -> Error {
 
 fn in_filter(field: String, problem: String) -> Error {
     Error::filter(field, problem)
+}
+
+/// Refuses a class that was called without `new`: the engine would make its instance of whatever `this` is. An instance is
+/// known by a method of its class.
+pub fn constructed(env: &Env, this: &This<'_>, class: &str, method: &CStr) -> Parsed<()> {
+    let this = this.to_unknown();
+    let has_method = is_object(this) && js::property(env, this, method).is_ok_and(is_function);
+    if has_method { Ok(()) } else { Err(Error::argument(class, "is a class: call it with `new`").into()) }
 }
 
 /// A value as a message shows it.
@@ -284,29 +292,29 @@ pub fn sort(env: &Env, value: Unknown<'_>) -> Parsed<Option<GroupSort>> {
         return Ok(None);
     }
     let (mut field, mut direction) = (None, None);
+    let (fields, directions) = ("one of name, createdAt, updatedAt", "asc or desc");
     for (key, value) in options(env, "sort", &["field", "direction"], value, in_filter)? {
+        let place = format!("sort.{key}");
         if key == "field" {
-            let expected = "one of name, createdAt, updatedAt";
-            field = match filter_text(env, &key, expected, value)?.as_str() {
+            field = match filter_text(env, &place, fields, value)?.as_str() {
                 "name" => Some(SortField::Name),
                 "createdAt" => Some(SortField::CreatedAt),
                 "updatedAt" => Some(SortField::UpdatedAt),
-                _ => return Err(must_be(env, in_filter, &key, expected, value)),
+                _ => return Err(must_be(env, in_filter, place, fields, value)),
             };
         } else {
-            let expected = "asc or desc";
-            direction = match filter_text(env, &key, expected, value)?.as_str() {
+            direction = match filter_text(env, &place, directions, value)?.as_str() {
                 "asc" => Some(Direction::Ascending),
                 "desc" => Some(Direction::Descending),
-                _ => return Err(must_be(env, in_filter, &key, expected, value)),
+                _ => return Err(must_be(env, in_filter, place, directions, value)),
             };
         }
     }
     let missing =
-        |name: &str, expected: &str| Error::filter(name, format!("is missing in sort, expected {expected}"));
+        |place: &str, expected: &str| Error::filter(place, format!("is missing, expected {expected}"));
     Ok(Some(GroupSort {
-        field: field.ok_or_else(|| missing("field", "one of name, createdAt, updatedAt"))?,
-        direction: direction.ok_or_else(|| missing("direction", "asc or desc"))?,
+        field: field.ok_or_else(|| missing("sort.field", fields))?,
+        direction: direction.ok_or_else(|| missing("sort.direction", directions))?,
     }))
 }
 

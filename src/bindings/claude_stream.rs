@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use napi::bindgen_prelude::{Either, JsObjectValue, Object, Uint8Array, Undefined, Unknown};
+use napi::bindgen_prelude::{Either, JsObjectValue, Object, This, Uint8Array, Undefined, Unknown};
 use napi::{Env, ValueType};
 use napi_derive::napi;
 
@@ -36,8 +36,9 @@ impl ClaudeStream {
     /// @param session The session as it is stored: what it has cost and used so far, and the `claudeSessionId` it is
     ///   resumed from.
     #[napi(constructor, ts_args_type = "session: GroupSession")]
-    pub fn new(env: Env, session: Unknown<'_>) -> napi::Result<Self> {
+    pub fn new(env: Env, this: This<'_>, session: Unknown<'_>) -> napi::Result<Self> {
         throwing(&env, || {
+            args::constructed(&env, &this, "ClaudeStream", c"push")?;
             let session = json::typed(&args::checked(&env, "session", session, GROUP_SESSION)?)?;
             Ok(Self { core: RefCell::new(Core::new(session)), half: RefCell::default() })
         })

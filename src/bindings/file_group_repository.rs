@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use napi::Env;
-use napi::bindgen_prelude::{Object, Unknown};
+use napi::bindgen_prelude::{Object, This, Unknown};
 use napi_derive::napi;
 
 use super::args;
@@ -33,8 +33,9 @@ impl FileGroupRepository {
         constructor,
         ts_args_type = "baseDir?: string | undefined, options?: { readonly durability?: 'full' | 'process' | undefined; readonly lockTimeoutMs?: number | undefined } | undefined"
     )]
-    pub fn new(env: Env, base_dir: Unknown<'_>, options: Unknown<'_>) -> napi::Result<Self> {
+    pub fn new(env: Env, this: This<'_>, base_dir: Unknown<'_>, options: Unknown<'_>) -> napi::Result<Self> {
         throwing(&env, || {
+            args::constructed(&env, &this, "FileGroupRepository", c"findById")?;
             let base = args::base_dir(&env, base_dir)?;
             Ok(Self { core: Core::new(base.as_deref(), args::file_options(&env, options)?)? })
         })

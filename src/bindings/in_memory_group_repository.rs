@@ -1,10 +1,11 @@
 //! `InMemoryGroupRepository` for JavaScript.
 
 use napi::Env;
-use napi::bindgen_prelude::{Object, Unknown};
+use napi::bindgen_prelude::{Object, This, Unknown};
 use napi_derive::napi;
 
 use super::args;
+use super::error::throwing;
 use super::promise::{Answer, settled};
 use super::update::update_in_memory;
 use crate::repository::{Document, GroupRepository, InMemoryGroupRepository as Core};
@@ -19,9 +20,11 @@ pub struct InMemoryGroupRepository {
 impl InMemoryGroupRepository {
     /// An empty repository.
     #[napi(constructor)]
-    #[allow(clippy::new_without_default, reason = "JavaScript has no Default")]
-    pub fn new() -> Self {
-        Self { core: Core::new() }
+    pub fn new(env: Env, this: This<'_>) -> napi::Result<Self> {
+        throwing(&env, || {
+            args::constructed(&env, &this, "InMemoryGroupRepository", c"findById")?;
+            Ok(Self { core: Core::new() })
+        })
     }
 
     /// Forgets all groups.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use napi::Env;
-use napi::bindgen_prelude::{Either, Object, Undefined, Unknown};
+use napi::bindgen_prelude::{Either, Object, This, Undefined, Unknown};
 use napi_derive::napi;
 
 use super::error::throwing;
@@ -23,8 +23,9 @@ impl ProgressAggregator {
     ///
     /// @param groupStartTime When the group started, in Unix milliseconds; what `elapsedTime` counts from.
     #[napi(constructor, ts_args_type = "groupStartTime?: number | undefined")]
-    pub fn new(env: Env, group_start_time: Unknown<'_>) -> napi::Result<Self> {
+    pub fn new(env: Env, this: This<'_>, group_start_time: Unknown<'_>) -> napi::Result<Self> {
         throwing(&env, || {
+            args::constructed(&env, &this, "ProgressAggregator", c"summary")?;
             let start = args::optional_number(&env, "groupStartTime", group_start_time)?;
             Ok(Self { core: RefCell::new(Core::new(start)) })
         })

@@ -354,7 +354,12 @@ fn no_json<'a>(place: &Place<'_>) -> impl FnOnce(NoJson) -> Invalid<'a> {
 
 fn must_be<'a>(expected: &str, found: Json<'a>, place: &Place<'_>) -> Invalid<'a> {
     let found = found.text();
-    let problem = format!("must be {expected}, but is {}", json::excerpt(found));
+    let hint = if found == "null" && expected.contains("number") {
+        ", which is what JSON makes of NaN and Infinity"
+    } else {
+        ""
+    };
+    let problem = format!("must be {expected}, but is {}{hint}", json::excerpt(found));
     Invalid { wrong: Wrong::new(place.to_string(), problem), at: found }
 }
 

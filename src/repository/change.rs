@@ -43,7 +43,8 @@ impl Changes {
 
     /// Merges them into an object, whose `fixed` members must stay what they are.
     fn merge(&self, into: &mut Draft<'_>, fixed: &[&str]) -> Result<()> {
-        let cannot_change = |field: &str| Error::argument(field, "cannot be changed");
+        let cannot_change =
+            |field: &str| Error::argument(field, "cannot be changed: leave it out of the changes");
         for field in &self.removed {
             if fixed.contains(&field.as_str()) {
                 return Err(cannot_change(field));
