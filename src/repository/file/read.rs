@@ -81,6 +81,12 @@ pub fn understand(base: &Dir, id: &GroupId, bytes: Vec<u8>) -> Result<Document> 
     })
 }
 
+/// Whether what is stored in the place of a group is a group, but another one.
+pub fn is_another_group(base: &Dir, id: &GroupId) -> bool {
+    let group = read_bytes(base, id).ok().flatten().and_then(|bytes| Document::from_stored(bytes).ok());
+    group.is_some_and(|group| group.id() != id)
+}
+
 /// The bytes of the stored group as they are; `None` when there is none.
 pub fn read_bytes(base: &Dir, id: &GroupId) -> Result<Option<Vec<u8>>> {
     open_group(base, id)?.map(|group| group.bytes()).transpose()

@@ -1,10 +1,12 @@
 //! What is wrong with a store: every entry is looked at, nothing is changed.
 
+use std::path::Path;
+
 use crate::error::{Error, Result};
 use crate::group::GroupId;
 use crate::repository::file::dir::{Dir, Kind};
 use crate::repository::file::layout::{LOCKS, META, TRASH, is_temporary};
-use crate::repository::file::read::read_group;
+use crate::repository::file::read;
 use crate::repository::{ProblemKind, RepositoryProblem};
 
 /// All problems of the store, by the names of its entries.
@@ -50,7 +52,7 @@ fn entry(base: &Dir, name: &str) -> Vec<RepositoryProblem> {
         return vec![leftover("not the store's own, and no id that could name a group")];
     };
     let mut problems = temporary_files(base, name);
-    match read_group(base, &id) {
+    match read::read_group(base, &id) {
         Ok(Some(group)) => {
             if let Some(version) = group.newer_schema() {
                 let message = format!(
@@ -70,7 +72,7 @@ fn entry(base: &Dir, name: &str) -> Vec<RepositoryProblem> {
                 problems.push(leftover("a directory without meta.json is no group"));
             }
         }
-        Err(error) => problems.push(unreadable(name, &path, &error)),
+        Err(error) => problems.push(unreadable(base, &id, &error)),
     }
     problems
 }
@@ -86,16 +88,12 @@ fn temporary_files(base: &Dir, name: &str) -> Vec<RepositoryProblem> {
     names.into_iter().filter(|file| is_temporary(file)).map(left).collect()
 }
 
-fn unreadable(name: &str, path: &std::path::Path, error: &Error) -> RepositoryProblem {
+fn unreadable(base: &Dir, id: &GroupId, error: &Error) -> RepositoryProblem {
     let kind = match error {
         Error::NewerSchema { .. } => ProblemKind::NewerSchema,
-        Error::Corrupt { field: Some(field), problem, .. }
-            if field == "id" && problem.starts_with("its id is") =>
-        {
-            ProblemKind::IdMismatch
-        }
+        _ if read::is_another_group(base, id) => ProblemKind::IdMismatch,
         _ => ProblemKind::Corrupt,
     };
-    let path = error.path().unwrap_or(path).to_owned();
-    RepositoryProblem { id: name.to_owned(), path, kind, message: error.to_string() }
+    let path = error.path().map_or_else(|| base.path().join(id.as_str()), Path::to_path_buf);
+    RepositoryProblem { id: id.to_string(), path, kind, message: error.to_string() }
 }
