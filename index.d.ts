@@ -389,12 +389,8 @@ export interface SessionProgress {
   readonly durationMs?: number | undefined
 }
 
-/** How far a group is. */
-export interface GroupProgress {
-  /** The group's id. */
-  readonly groupId: string
-  /** Sessions of the group: the sum of the four counts. */
-  readonly totalSessions: number
+/** How many sessions are where, and what they have cost and used. */
+export interface ProgressSummary {
   /** Sessions that ended well. */
   readonly completed: number
   /** Sessions that are active. */
@@ -403,16 +399,32 @@ export interface GroupProgress {
   readonly pending: number
   /** Sessions that ended badly. */
   readonly failed: number
-  /** The tracked sessions, in the order in which they were first tracked. */
-  readonly sessions: readonly SessionProgress[]
   /** US dollars, summed exactly. */
   readonly totalCost: number
   /** What all sessions have used. */
   readonly totalTokens: TokenUsage
   /** Milliseconds since the group's start, when that is known. */
   readonly elapsedTime?: number | undefined
+}
+
+/** How far a group is. */
+export interface GroupProgress extends ProgressSummary {
+  /** The group's id. */
+  readonly groupId: string
+  /** Sessions of the group: the sum of the four counts. */
+  readonly totalSessions: number
+  /** The tracked sessions, in the order in which they were first tracked. */
+  readonly sessions: readonly SessionProgress[]
   /** Milliseconds; absent before the first session has completed. */
   readonly estimatedTimeRemaining?: number | undefined
+}
+
+/** How a process ended, as `child_process` gives it. */
+export interface ProcessExit {
+  /** The exit code; `null` when a signal ended it. */
+  readonly code: number | null
+  /** The signal that ended it, e.g. `SIGTERM`. */
+  readonly signal?: string | null | undefined
 }
 
 /** Which groups to give. Groups are filtered, then sorted, then `offset` are left out, then `limit` are given. */
@@ -435,6 +447,31 @@ export interface GroupSort {
   readonly field: 'name' | 'createdAt' | 'updatedAt'
   /** Smallest or earliest first, or last. */
   readonly direction: 'asc' | 'desc'
+}
+
+/** When a group may be saved. At most one of them. */
+export interface SaveOptions {
+  /** Only if this revision is stored. */
+  readonly ifRevision?: string | undefined
+  /** Only if there is no such group. */
+  readonly ifAbsent?: boolean | undefined
+}
+
+/** When a group may be deleted. */
+export interface DeleteOptions {
+  /** Only if this revision is stored. */
+  readonly ifRevision?: string | undefined
+}
+
+/** How a {@link FileGroupRepository} writes. */
+export interface FileGroupRepositoryOptions {
+  /**
+   * What an acknowledged write survives. `full`: a power failure, for it waits until the disk has confirmed it.
+   * `process`: the end of any process. @default 'full'
+   */
+  readonly durability?: 'full' | 'process' | undefined
+  /** Milliseconds that a write waits for other writers, 0 to 2,147,483,647. @default 10_000 */
+  readonly lockTimeoutMs?: number | undefined
 }
 
 /** Something that `verify` found wrong. */
@@ -497,12 +534,9 @@ export interface GroupRepository {
    * with `CONFLICT`, whose `actualRevision` is what was found.
    *
    * @param group The group.
-   * @param options `ifRevision`: only if this revision is stored; `ifAbsent`: only if there is no such group.
+   * @param options When it may be saved.
    */
-  save(
-    group: SessionGroup,
-    options?: { readonly ifRevision?: string | undefined; readonly ifAbsent?: boolean | undefined },
-  ): Promise<void>
+  save(group: SessionGroup, options?: SaveOptions): Promise<void>
   /**
    * Merges fields into the stored group, sets `updatedAt` and gives the result; `null` when there is no such group.
    * Rejects with `INVALID_ARGUMENT` for a change of `id`, `slug` or `createdAt`, with `INVALID_GROUP` when the
@@ -531,9 +565,9 @@ export interface GroupRepository {
    * `actualRevision` is what was found.
    *
    * @param id The group's id.
-   * @param options `ifRevision`: only if this revision is stored.
+   * @param options When it may be deleted.
    */
-  delete(id: string, options?: { readonly ifRevision?: string | undefined }): Promise<boolean>
+  delete(id: string, options?: DeleteOptions): Promise<boolean>
   /**
    * A name for the stored state of a group, to be given as `ifRevision`: another state has another name. `null` when
    * there is no such group.
@@ -651,8 +685,10 @@ interface DefaultGroupConfig extends DefaultBudgetConfig, GroupConfig {
  *
  * @example
  * const stream = new ClaudeStream(session)
+ * const closed = once(claude, 'close') // of node:events
  * for await (const chunk of claude.stdout) if (stream.push(chunk)) show(stream.progress)
- * stream.end({ code: claude.exitCode, signal: claude.signalCode })
+ * const [code, signal] = await closed
+ * stream.end({ code, signal })
  * await repository.updateSession(group.id, session.id, stream.changes)
  */
 export declare class ClaudeStream {
@@ -674,16 +710,16 @@ export declare class ClaudeStream {
    * Takes the end of the output and how the process ended. The session has completed only if its last result was
    * a success and the exit code is 0; else it has failed, and `error` says why. Throws `INVALID_ARGUMENT`.
    *
-   * @param exit The exit code and the signal, as `child_process` gives them.
+   * @param exit The exit code and the signal.
    */
-  end(exit?: { readonly code: number | null; readonly signal?: string | null | undefined } | undefined): void
+  end(exit?: ProcessExit): void
   /** How far the session is. */
   get progress(): SessionProgress
   /**
    * What the run has changed of its session, ready for `updateSession` of a repository: `status`,
    * `claudeSessionId`, `startedAt`, `completedAt`, `cost`, `tokens`, as far as they are known.
    */
-  get changes(): Partial<Omit<GroupSession, 'id'>>
+  get changes(): SessionChanges
   /** Why the session failed, for people; `undefined` unless it has. */
   get error(): string | undefined
   /** Lines that were no JSON object, of an unknown type, or too long. */
@@ -700,11 +736,9 @@ export declare class FileGroupRepository {
    *
    * @param baseDir Where the groups lie, by default `~/.local/claude-code-agent/session-groups`. A relative path is
    *   resolved now.
-   * @param options `durability`: `'full'` (the default) waits until the disk has confirmed each write, `'process'`
-   *   does not: it survives the end of any process, not a power failure. `lockTimeoutMs`: how long a write waits
-   *   for other writers, by default 10,000 ms.
+   * @param options How it writes.
    */
-  constructor(baseDir?: string | undefined, options?: { readonly durability?: 'full' | 'process' | undefined; readonly lockTimeoutMs?: number | undefined } | undefined)
+  constructor(baseDir?: string, options?: FileGroupRepositoryOptions)
 }
 
 /** Keeps groups in memory, for tests: the same behaviour as in files, and nothing that lasts. */
@@ -722,7 +756,7 @@ export declare class ProgressAggregator {
    *
    * @param groupStartTime When the group started, in Unix milliseconds; what `elapsedTime` counts from.
    */
-  constructor(groupStartTime?: number | undefined)
+  constructor(groupStartTime?: number)
   /**
    * Tracks a session, or replaces what was known of it. Throws `INVALID_ARGUMENT`, whose `field` is the path of
    * what is wrong.
@@ -762,7 +796,7 @@ export declare class ProgressAggregator {
    * The sums over the tracked sessions, at a cost that does not grow with their number: what a budget check or a
    * progress event needs.
    */
-  summary(): Pick<GroupProgress, 'completed' | 'running' | 'pending' | 'failed' | 'totalCost' | 'totalTokens' | 'elapsedTime'>
+  summary(): ProgressSummary
 }
 
 /**

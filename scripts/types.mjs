@@ -79,13 +79,14 @@ async function compile({ name, type, options }) {
 
 /** What is exported as a type alone. The values are those of __test__/types/exports.ts. */
 const TYPES = `
-  BaseEvent BudgetConfig BudgetExceededEvent BudgetWarningEvent ConcurrencyConfig DependencyResolvedEvent
-  DependencyWaitingEvent GroupChanges GroupCompletedEvent GroupConfig GroupCreatedEvent GroupEvent
-  GroupEventMap GroupEventType GroupFailedEvent GroupFilter GroupPausedEvent GroupProgress
-  GroupProgressEvent GroupRepository GroupResumedEvent GroupSession GroupSessionCompletedEvent
-  GroupSessionFailedEvent GroupSessionStartedEvent GroupSort GroupStartedEvent GroupStatus RepositoryProblem
-  SessionChanges SessionCompletedEvent SessionConfig SessionFailedEvent SessionGroup SessionGroupsErrorCode
-  SessionProgress SessionProgressEvent SessionStartedEvent SessionStatus TokenUsage`
+  BaseEvent BudgetConfig BudgetExceededEvent BudgetWarningEvent ConcurrencyConfig DeleteOptions
+  DependencyResolvedEvent DependencyWaitingEvent FileGroupRepositoryOptions GroupChanges GroupCompletedEvent
+  GroupConfig GroupCreatedEvent GroupEvent GroupEventMap GroupEventType GroupFailedEvent GroupFilter
+  GroupPausedEvent GroupProgress GroupProgressEvent GroupRepository GroupResumedEvent GroupSession
+  GroupSessionCompletedEvent GroupSessionFailedEvent GroupSessionStartedEvent GroupSort GroupStartedEvent
+  GroupStatus ProcessExit ProgressSummary RepositoryProblem SaveOptions SessionChanges SessionCompletedEvent
+  SessionConfig SessionFailedEvent SessionGroup SessionGroupsErrorCode SessionProgress SessionProgressEvent
+  SessionStartedEvent SessionStatus TokenUsage`
 
 function inspect(text) {
   const lines = text.split('\n')

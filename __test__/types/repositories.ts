@@ -10,6 +10,7 @@ import {
   type GroupStatus,
   InMemoryGroupRepository,
   type RepositoryProblem,
+  type SaveOptions,
   type SessionChanges,
   type SessionGroup,
   SessionGroupsError,
@@ -91,10 +92,7 @@ export class OwnRepository implements GroupRepository {
     return (await this.list(filter)).length
   }
 
-  async save(
-    group: SessionGroup,
-    options?: { readonly ifRevision?: string | undefined; readonly ifAbsent?: boolean | undefined },
-  ): Promise<void> {
+  async save(group: SessionGroup, options?: SaveOptions): Promise<void> {
     if (options?.ifAbsent && this.#groups.has(group.id)) {
       throw new SessionGroupsError('Exists', { code: 'CONFLICT', groupId: group.id, actualRevision: null })
     }

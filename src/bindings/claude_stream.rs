@@ -19,8 +19,10 @@ use crate::stream::{ClaudeStream as Core, Exit};
 ///
 /// @example
 /// const stream = new ClaudeStream(session)
+/// const closed = once(claude, 'close') // of node:events
 /// for await (const chunk of claude.stdout) if (stream.push(chunk)) show(stream.progress)
-/// stream.end({ code: claude.exitCode, signal: claude.signalCode })
+/// const [code, signal] = await closed
+/// stream.end({ code, signal })
 /// await repository.updateSession(group.id, session.id, stream.changes)
 #[napi]
 pub struct ClaudeStream {
@@ -65,11 +67,8 @@ impl ClaudeStream {
     /// Takes the end of the output and how the process ended. The session has completed only if its last result was
     /// a success and the exit code is 0; else it has failed, and `error` says why. Throws `INVALID_ARGUMENT`.
     ///
-    /// @param exit The exit code and the signal, as `child_process` gives them.
-    #[napi(
-        enumerable = false,
-        ts_args_type = "exit?: { readonly code: number | null; readonly signal?: string | null | undefined } | undefined"
-    )]
+    /// @param exit The exit code and the signal.
+    #[napi(enumerable = false, ts_args_type = "exit?: ProcessExit")]
     pub fn end(&self, env: Env, exit: Unknown<'_>) -> napi::Result<()> {
         throwing(&env, || {
             let exit = exit_from_js(&env, exit)?;
@@ -86,7 +85,7 @@ impl ClaudeStream {
 
     /// What the run has changed of its session, ready for `updateSession` of a repository: `status`,
     /// `claudeSessionId`, `startedAt`, `completedAt`, `cost`, `tokens`, as far as they are known.
-    #[napi(getter, enumerable = false, ts_return_type = "Partial<Omit<GroupSession, 'id'>>")]
+    #[napi(getter, enumerable = false, ts_return_type = "SessionChanges")]
     pub fn changes<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         throwing(env, || {
             let changes = self.core.borrow().changes();

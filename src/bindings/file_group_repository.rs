@@ -26,13 +26,8 @@ impl FileGroupRepository {
     ///
     /// @param baseDir Where the groups lie, by default `~/.local/claude-code-agent/session-groups`. A relative path is
     ///   resolved now.
-    /// @param options `durability`: `'full'` (the default) waits until the disk has confirmed each write, `'process'`
-    ///   does not: it survives the end of any process, not a power failure. `lockTimeoutMs`: how long a write waits
-    ///   for other writers, by default 10,000 ms.
-    #[napi(
-        constructor,
-        ts_args_type = "baseDir?: string | undefined, options?: { readonly durability?: 'full' | 'process' | undefined; readonly lockTimeoutMs?: number | undefined } | undefined"
-    )]
+    /// @param options How it writes.
+    #[napi(constructor, ts_args_type = "baseDir?: string, options?: FileGroupRepositoryOptions")]
     pub fn new(env: Env, this: This<'_>, base_dir: Unknown<'_>, options: Unknown<'_>) -> napi::Result<Self> {
         throwing(&env, || {
             args::constructed(&env, &this, "FileGroupRepository", c"findById")?;

@@ -22,7 +22,7 @@ impl ProgressAggregator {
     /// An aggregator that tracks no session yet. Throws `INVALID_ARGUMENT`.
     ///
     /// @param groupStartTime When the group started, in Unix milliseconds; what `elapsedTime` counts from.
-    #[napi(constructor, ts_args_type = "groupStartTime?: number | undefined")]
+    #[napi(constructor, ts_args_type = "groupStartTime?: number")]
     pub fn new(env: Env, this: This<'_>, group_start_time: Unknown<'_>) -> napi::Result<Self> {
         throwing(&env, || {
             args::constructed(&env, &this, "ProgressAggregator", c"summary")?;
@@ -108,10 +108,7 @@ impl ProgressAggregator {
 
     /// The sums over the tracked sessions, at a cost that does not grow with their number: what a budget check or a
     /// progress event needs.
-    #[napi(
-        enumerable = false,
-        ts_return_type = "Pick<GroupProgress, 'completed' | 'running' | 'pending' | 'failed' | 'totalCost' | 'totalTokens' | 'elapsedTime'>"
-    )]
+    #[napi(enumerable = false, ts_return_type = "ProgressSummary")]
     pub fn summary<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         throwing(env, || Ok(progress::summary_to_js(env, &self.core.borrow().summary(now_ms()))?))
     }

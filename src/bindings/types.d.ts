@@ -389,12 +389,8 @@ export interface SessionProgress {
   readonly durationMs?: number | undefined
 }
 
-/** How far a group is. */
-export interface GroupProgress {
-  /** The group's id. */
-  readonly groupId: string
-  /** Sessions of the group: the sum of the four counts. */
-  readonly totalSessions: number
+/** How many sessions are where, and what they have cost and used. */
+export interface ProgressSummary {
   /** Sessions that ended well. */
   readonly completed: number
   /** Sessions that are active. */
@@ -403,16 +399,32 @@ export interface GroupProgress {
   readonly pending: number
   /** Sessions that ended badly. */
   readonly failed: number
-  /** The tracked sessions, in the order in which they were first tracked. */
-  readonly sessions: readonly SessionProgress[]
   /** US dollars, summed exactly. */
   readonly totalCost: number
   /** What all sessions have used. */
   readonly totalTokens: TokenUsage
   /** Milliseconds since the group's start, when that is known. */
   readonly elapsedTime?: number | undefined
+}
+
+/** How far a group is. */
+export interface GroupProgress extends ProgressSummary {
+  /** The group's id. */
+  readonly groupId: string
+  /** Sessions of the group: the sum of the four counts. */
+  readonly totalSessions: number
+  /** The tracked sessions, in the order in which they were first tracked. */
+  readonly sessions: readonly SessionProgress[]
   /** Milliseconds; absent before the first session has completed. */
   readonly estimatedTimeRemaining?: number | undefined
+}
+
+/** How a process ended, as `child_process` gives it. */
+export interface ProcessExit {
+  /** The exit code; `null` when a signal ended it. */
+  readonly code: number | null
+  /** The signal that ended it, e.g. `SIGTERM`. */
+  readonly signal?: string | null | undefined
 }
 
 /** Which groups to give. Groups are filtered, then sorted, then `offset` are left out, then `limit` are given. */
@@ -435,6 +447,31 @@ export interface GroupSort {
   readonly field: 'name' | 'createdAt' | 'updatedAt'
   /** Smallest or earliest first, or last. */
   readonly direction: 'asc' | 'desc'
+}
+
+/** When a group may be saved. At most one of them. */
+export interface SaveOptions {
+  /** Only if this revision is stored. */
+  readonly ifRevision?: string | undefined
+  /** Only if there is no such group. */
+  readonly ifAbsent?: boolean | undefined
+}
+
+/** When a group may be deleted. */
+export interface DeleteOptions {
+  /** Only if this revision is stored. */
+  readonly ifRevision?: string | undefined
+}
+
+/** How a {@link FileGroupRepository} writes. */
+export interface FileGroupRepositoryOptions {
+  /**
+   * What an acknowledged write survives. `full`: a power failure, for it waits until the disk has confirmed it.
+   * `process`: the end of any process. @default 'full'
+   */
+  readonly durability?: 'full' | 'process' | undefined
+  /** Milliseconds that a write waits for other writers, 0 to 2,147,483,647. @default 10_000 */
+  readonly lockTimeoutMs?: number | undefined
 }
 
 /** Something that `verify` found wrong. */
@@ -497,12 +534,9 @@ export interface GroupRepository {
    * with `CONFLICT`, whose `actualRevision` is what was found.
    *
    * @param group The group.
-   * @param options `ifRevision`: only if this revision is stored; `ifAbsent`: only if there is no such group.
+   * @param options When it may be saved.
    */
-  save(
-    group: SessionGroup,
-    options?: { readonly ifRevision?: string | undefined; readonly ifAbsent?: boolean | undefined },
-  ): Promise<void>
+  save(group: SessionGroup, options?: SaveOptions): Promise<void>
   /**
    * Merges fields into the stored group, sets `updatedAt` and gives the result; `null` when there is no such group.
    * Rejects with `INVALID_ARGUMENT` for a change of `id`, `slug` or `createdAt`, with `INVALID_GROUP` when the
@@ -531,9 +565,9 @@ export interface GroupRepository {
    * `actualRevision` is what was found.
    *
    * @param id The group's id.
-   * @param options `ifRevision`: only if this revision is stored.
+   * @param options When it may be deleted.
    */
-  delete(id: string, options?: { readonly ifRevision?: string | undefined }): Promise<boolean>
+  delete(id: string, options?: DeleteOptions): Promise<boolean>
   /**
    * A name for the stored state of a group, to be given as `ifRevision`: another state has another name. `null` when
    * there is no such group.
