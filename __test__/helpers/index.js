@@ -39,8 +39,21 @@ const makeGroup = (changes = {}) => ({
   ...changes,
 })
 
-/** A directory of its own. `npm test` removes them all at its end: Bun has no hook for the end of several files. */
-const freshDir = () => fs.mkdtempSync(path.join(os.tmpdir(), 'session-groups-test-'))
+/**
+ * A directory of its own. Jest removes them with each file; Bun, which loads this module once for all files, has no hook for
+ * their end, but `npm test` has.
+ */
+const freshDir = () => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'session-groups-test-'))
+  dirs.push(dir)
+  return dir
+}
+const dirs = []
+if (!process.versions.bun) {
+  afterAll(() => {
+    for (const dir of dirs) fs.rmSync(dir, { recursive: true, force: true, maxRetries: 3 })
+  })
+}
 
 const capture = (name) => fs.readFileSync(path.join(root, 'examples', 'captures', `${name}.jsonl`))
 
