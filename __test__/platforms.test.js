@@ -47,7 +47,12 @@ describe('platforms', () => {
     try {
       copyFileSync(path.join(root, 'index.js'), path.join(folder, 'index.js'))
       const script = `try { require('./index.js') } catch (error) { console.log(error.message) }`
-      const { stdout } = spawnSync(process.execPath, ['-e', script], { cwd: folder, encoding: 'utf8' })
+      // Bun would look for the packages in its registry.
+      const alone = process.versions.bun ? ['--no-install'] : []
+      const { stdout } = spawnSync(process.execPath, [...alone, '-e', script], {
+        cwd: folder,
+        encoding: 'utf8',
+      })
       expect(stdout).toMatch(`found no binary that runs on ${process.platform} ${process.arch}:`)
       expect(stdout).toMatch(new RegExp(`session-groups\\.${process.platform}-${process.arch}[a-z-]*\\.node`))
       expect(stdout).toMatch(new RegExp(`session-groups-${process.platform}-${process.arch}`))

@@ -1,4 +1,5 @@
-// `node scripts/glibc.mjs 2.17 FILE`: fails when the addon needs a newer glibc than that.
+// `node scripts/glibc.mjs 2.17 FILE` fails when the addon needs a newer glibc than that, or none; `none` in its place, for
+// musl, when it needs any.
 
 import { readFileSync } from 'node:fs'
 
@@ -7,5 +8,6 @@ const number = (version) => version.split('.').reduce((sum, part) => sum * 1000 
 const names = readFileSync(file, 'latin1').matchAll(/GLIBC_(\d+\.\d+)/g)
 const versions = [...new Set(Array.from(names, ([, version]) => version))]
 const newest = versions.sort((a, b) => number(b) - number(a))[0]
-console.log(`${file} needs glibc ${newest}`)
-if (!newest || number(newest) > number(floor)) process.exitCode = 1
+console.log(`${file} needs ${newest ? `glibc ${newest}` : 'no glibc'}`)
+const fits = floor === 'none' ? !newest : newest && number(newest) <= number(floor)
+if (!fits) process.exitCode = 1

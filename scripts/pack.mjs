@@ -18,8 +18,8 @@ import { startRegistry } from './registry.mjs'
 import { bun } from './runtimes.mjs'
 import { setUp } from './setup.mjs'
 
-/** The lines of Node that are supported, besides the one that runs this. */
-const NODES = ['20', '22', '24', '26']
+/** The oldest Node that is supported, and the newest of each line. */
+const NODES = ['20.17', '20', '22', '24', '26']
 /** The last line that runs on Node 20. */
 const PNPM = 'pnpm@10'
 const PROGRAMS = path.join(root, '__test__', 'pack')
@@ -53,7 +53,7 @@ await main(async () => {
 })
 
 async function check(name, test) {
-  const { ok, output } = await test()
+  const { ok, output } = await test().catch((error) => ({ ok: false, output: error.stack }))
   total.passed += ok ? 1 : 0
   total.failed += ok ? 0 : 1
   console.log(`${name}: ${ok ? 'passed' : `failed\n${output.trimEnd()}`}`)

@@ -8,7 +8,9 @@ export async function startRegistry() {
   const tarballs = new Map()
 
   const publish = (text) => {
-    const { name, versions, _attachments, 'dist-tags': tags } = JSON.parse(text)
+    const { name, versions, access, _attachments, 'dist-tags': tags } = JSON.parse(text)
+    // Without it provenance is refused before anything is sent.
+    if (access !== 'public') return [402, { error: `${name} must be published with public access` }]
     if (packages.has(name))
       return [403, { error: 'You cannot publish over the previously published versions' }]
     packages.set(name, { name, versions, 'dist-tags': tags })

@@ -2,7 +2,7 @@
 // that depends on them. ARTIFACTS is a directory with what the builds of all platforms gave. What is published already is
 // left out, so that it can be run again where it stopped half-way.
 
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { main, must, root, run, Stop } from './process.mjs'
 
@@ -23,16 +23,23 @@ await main(async () => {
   console.log(`${name} ${version} and its ${filesIn('npm').length} platforms are published`)
 })
 
-/** What the package consists of, but for index.js, which comes with the addons. */
+/** What the package consists of, but for the addons. */
 function layOut() {
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true })
-  for (const file of ['index.d.ts', 'README.md', 'LICENSE'])
-    copyFileSync(path.join(root, file), path.join(directory, file))
   // What a checkout is worked on with is of no use to who installs the package.
   const { scripts, devDependencies, overrides, jest, ...manifest } = JSON.parse(
     readFileSync(path.join(root, 'package.json'), 'utf8'),
   )
+  // index.js comes with the addons.
+  const files = [
+    ...readdirSync(root).filter((name) => name.endsWith('.md')),
+    'LICENSE',
+    'index.d.ts',
+    'docs',
+    'examples',
+  ]
+  for (const name of files) cpSync(path.join(root, name), path.join(directory, name), { recursive: true })
   const repository = process.env.GITHUB_REPOSITORY
   // Provenance asks that the package name the repository that it was built in.
   if (repository) manifest.repository = { type: 'git', url: `git+https://github.com/${repository}.git` }
@@ -50,7 +57,7 @@ function napi(command, ...args) {
 }
 
 async function publish() {
-  const { ok, output } = await run('npm', ['publish', '--access', 'public'], { cwd: directory })
+  const { ok, output } = await run('npm', ['publish'], { cwd: directory })
   const isThere = /cannot publish over the previously published version/i.test(output)
   if (!ok && !isThere) throw new Stop(`${output.trimEnd()}\n\nnpm publish failed`)
 }
