@@ -1,5 +1,3 @@
-// The first part of index.d.ts; the generator adds the classes, functions and constants, which use the interfaces that
-// seem unused here. What is declared without `export` is for that file alone.
 export {}
 
 /** Where a session stands. */
@@ -578,8 +576,6 @@ export interface GroupRepository {
   /** Reads the whole store and lists what is wrong with it. Rejects with `IO`. */
   verify(): Promise<readonly RepositoryProblem[]>
 }
-
-// The methods of the classes: merged with the generated declarations, and held against the interface by the compiler.
 
 /** A {@link GroupRepository} on files. */
 export interface FileGroupRepository extends GroupRepository {}

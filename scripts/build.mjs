@@ -21,16 +21,15 @@ export async function build(args = []) {
   console.error('Building the addon; the first time takes some minutes ...')
   await napi(output, ['--platform', '--release', ...args])
 
-  const loader = withOwnError(
-    withoutBindingTarget('index.js', readFileSync(path.join(output, 'index.js'), 'utf8')),
-  )
+  const generated = readFileSync(path.join(output, 'index.js'), 'utf8')
+  const loader = withMuslOfBun(withOwnError(withoutBindingTarget('index.js', generated)))
   const typings = withoutBindingTarget('index.d.ts', readFileSync(path.join(output, 'index.d.ts'), 'utf8'))
   for (const name of readdirSync(output).filter((name) => name.endsWith('.node'))) {
     copyFileSync(path.join(output, name), path.join(root, `${name}.new`))
     // A process that has the old addon open keeps it; writing into that file would crash it.
     renameSync(path.join(root, `${name}.new`), path.join(root, name))
   }
-  writeFileSync(path.join(root, 'index.d.ts'), typings)
+  writeFileSync(path.join(root, 'index.d.ts'), withoutRemarks(typings))
   // Last, because its time says when the build was complete.
   writeFileSync(path.join(root, 'index.js'), loader)
 }
@@ -78,15 +77,32 @@ function withoutBindingTarget(name, text) {
   return rest
 }
 
+/** What src/bindings/types.d.ts says to those who work on it. */
+function withoutRemarks(typings) {
+  return typings.replace(/^\/\/ .*\n+/gm, '')
+}
+
+/** What Bun reports does not tell musl from glibc, where there is no `ldd` either; where it comes from does. */
+function withMuslOfBun(loader) {
+  const generated = /^(const isMuslFromReport[\s\S]*?)^ {2}return false\n}\n/m
+  if (!generated.test(loader))
+    throw new Stop("index.js: the generator's isMuslFromReport has changed, adapt scripts/build.mjs")
+  const told =
+    '  const { release } = report.header || {}\n  return Boolean(release && /musl/.test(release.sourceUrl))\n}\n'
+  return loader.replace(generated, (_, before) => before + told)
+}
+
 /** The generator's error blames npm. Ours says what was looked for, and what to do where there is nothing. */
 function withOwnError(loader) {
-  const generated = /^ {4}const error = new Error\(\n {6}`Cannot find native binding[\s\S]*?^ {4}\)\n/m
+  const generated =
+    /^ {4}const error = new Error\(\n {6}`Cannot find native binding[\s\S]*?^ {4}error\.cause = createLoadErrorChain\(loadErrors\)\n/m
   if (!generated.test(loader))
     throw new Stop("index.js: the generator's error has changed, adapt scripts/build.mjs")
   return loader.replace(generated, () => OWN_ERROR)
 }
 
 const OWN_ERROR = String.raw`    const attempts = loadErrors.map((error) => String(error.message).split('\n')[0])
+    const refused = loadErrors.filter((error) => error.code !== 'MODULE_NOT_FOUND')
     const error = new Error(
       'session-groups found no binary that runs on ' + process.platform + ' ' + process.arch + ':\n' +
         attempts.filter((attempt) => !/wasi/.test(attempt)).map((attempt) => '- ' + attempt + '\n').join('') +
@@ -94,6 +110,7 @@ const OWN_ERROR = String.raw`    const attempts = loadErrors.map((error) => Stri
         'dependencies: install again without --omit=optional (--no-optional), on the system it shall run on. For any ' +
         'other, build it from source: "From source" in the README says how.',
     )
+    if (refused.length > 0) error.cause = createLoadErrorChain(refused)
 `
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
