@@ -250,6 +250,34 @@ describe('a run that fails says why', () => {
     })
   })
 
+  test('whatever exit code a system has', () => {
+    // Windows: ended by Ctrl-C.
+    for (const code of [-1, 255, 3_221_225_786]) {
+      const stream = new ClaudeStream(makeSession())
+      stream.end({ code, signal: null })
+      expect(stream.error).toBe(`exit code ${code}: the run ended without a result`)
+    }
+    for (const code of [0.5, Number.NaN, 2 ** 33])
+      expect(thrown(() => new ClaudeStream(makeSession()).end({ code })).field).toBe('code')
+  })
+
+  test('a run that said nothing has its own times, not those of an earlier one', () => {
+    const earlier = { startedAt: '2020-01-01T00:00:00.000Z', completedAt: '2020-01-01T00:01:00.000Z' }
+    const stream = new ClaudeStream(makeSession({ status: 'completed', ...earlier }))
+    stream.end({ code: 127 })
+    expect(stream.progress.durationMs).toBeLessThan(10_000)
+    expect(stream.changes.startedAt).toBe(stream.changes.completedAt)
+  })
+
+  test('what it said in plain words is quoted', () => {
+    const stream = new ClaudeStream(makeSession())
+    stream.push('Invalid API key · Please run /login\n')
+    stream.end({ code: 1 })
+    expect(stream.error).toBe(
+      'exit code 1: the run ended without a result and said: Invalid API key · Please run /login',
+    )
+  })
+
   test('a run without any output has failed, too', () => {
     const stream = new ClaudeStream(makeSession())
     stream.end({ code: 127 })

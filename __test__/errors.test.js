@@ -79,6 +79,35 @@ test('NaN is called by its name, although JSON has none', async () => {
   )
 })
 
+test('a promise that nobody awaited is called by its name', async () => {
+  const repository = new sg.InMemoryGroupRepository()
+  const promise = repository.findById('a')
+  for (const call of [
+    () => repository.save(promise),
+    () => repository.update('a', promise),
+    async () => new sg.ProgressAggregator().computeProgress(promise),
+    async () => new sg.ClaudeStream(promise),
+  ])
+    expect((await rejection(call())).message).toMatch(/must be an object, but is a promise: await it$/)
+})
+
+test('what was given is shown as JavaScript shows it', async () => {
+  expect(thrown(() => sg.isBudgetExceeded(Number.POSITIVE_INFINITY, 1)).message).toMatch(/but is Infinity$/)
+  expect(thrown(() => sg.parseGroupEvent('')).message).toMatch(/but is empty$/)
+  const stream = new sg.ClaudeStream(makeGroup().sessions[0])
+  expect(thrown(() => stream.push(null)).message).toMatch(/but is null$/)
+  expect(thrown(() => stream.end(0)).message).toMatch(/but is 0$/)
+})
+
+test('a function of update that returns nothing is told so', async () => {
+  const repository = new sg.InMemoryGroupRepository()
+  const group = makeGroup()
+  await repository.save(group)
+  const told = async (changes) => (await rejection(repository.update(group.id, changes))).message
+  expect(await told(() => {})).toBe('changes must return an object, but returned undefined')
+  expect(await told(async () => ({}))).toContain('must be a synchronous function')
+})
+
 test('what getters throw becomes an error with its message', async () => {
   const throwing = Object.defineProperty({}, 'limit', {
     enumerable: true,

@@ -23,6 +23,17 @@ const event = (type, changes = {}) => ({ type, timestamp: TIME, groupId: 'g', ..
 const refusal = (value) => thrown(() => parseGroupEvent(JSON.stringify(value)))
 
 describe.each(Object.keys(FIELDS))('%s', (type) => {
+  test('lone surrogates survive', () => {
+    const event = {
+      type: 'group_resumed',
+      timestamp: '2026-01-15T10:30:00Z',
+      groupId: 'g',
+      pendingSessions: 1,
+    }
+    const text = JSON.stringify(event).replace('{', '{"x":"\ud800",')
+    expect(parseGroupEvent(text).x).toBe('\ud800')
+  })
+
   test('is read with fields that are not known', () => {
     const full = event(type, { future: [1e21, 0.1, { '\u2028': '😀' }] })
     expect(parseGroupEvent(JSON.stringify(full))).toEqual(full)

@@ -242,17 +242,50 @@ describe('what other tools wrote', () => {
     fs.symlinkSync(meta(elsewhere), meta(dir))
     fs.symlinkSync(path.join(elsewhere, id), path.join(dir, 'linked'))
     fs.mkdirSync(path.join(dir, 'directory', 'meta.json'), { recursive: true })
-    fs.writeFileSync(path.join(dir, 'file'), 'x')
     fs.mkdirSync(path.join(dir, 'pipe'))
     require('node:child_process').execFileSync('mkfifo', [meta(dir, 'pipe')])
-    for (const name of [id, 'linked', 'directory', 'file', 'pipe']) {
+    for (const name of [id, 'linked', 'directory', 'pipe']) {
       expect(await rejection(open(dir).findById(name))).toMatchObject({ code: 'CORRUPT', groupId: name })
       expect((await rejection(open(dir).save(makeGroup({ id: name })))).code).toBe('CORRUPT')
     }
-    expect((await open(dir).verify()).map(({ kind }) => kind)).toEqual(Array(5).fill('corrupt'))
-    for (const name of [id, 'linked', 'directory', 'file', 'pipe'])
-      expect(await open(dir).delete(name)).toBe(true)
+    expect((await open(dir).verify()).map(({ kind }) => kind)).toEqual(Array(4).fill('corrupt'))
+    for (const name of [id, 'linked', 'directory', 'pipe']) expect(await open(dir).delete(name)).toBe(true)
     expect(await open(elsewhere).findById(id)).toEqual(group)
+  })
+
+  test('a file of somebody else is no group: it is neither deleted nor written over', async () => {
+    const dir = freshDir()
+    const file = path.join(dir, 'notes.txt')
+    fs.writeFileSync(file, 'mine')
+    expect(await open(dir).findById('notes.txt')).toBe(null)
+    expect(await open(dir).delete('notes.txt')).toBe(false)
+    expect(await open(dir).update('notes.txt', { name: 'x' })).toBe(null)
+    const refusal = { code: 'NOT_COMMITTED', path: file }
+    expect(await rejection(open(dir).save(makeGroup({ id: 'notes.txt' })))).toMatchObject(refusal)
+    expect(await open(dir).verify()).toMatchObject([{ id: 'notes.txt', path: file, kind: 'leftover' }])
+    expect(fs.readFileSync(file, 'utf8')).toBe('mine')
+  })
+
+  test('a socket in place of a group is corrupt, and nothing else fails because of it', async () => {
+    const dir = freshDir()
+    await open(dir).save(group)
+    fs.mkdirSync(path.join(dir, 's'))
+    const server = require('node:net').createServer()
+    await new Promise((resolve) => server.listen(meta(dir, 's'), resolve))
+    try {
+      expect(await rejection(open(dir).findById('s'))).toMatchObject({ code: 'CORRUPT', groupId: 's' })
+      expect(await open(dir).list()).toEqual([group])
+      expect(await open(dir).verify()).toMatchObject([{ id: 's', kind: 'corrupt' }])
+      expect(await open(dir).delete('s')).toBe(true)
+    } finally {
+      await new Promise((resolve) => server.close(resolve))
+    }
+  })
+
+  test('a byte order mark is called by its name', async () => {
+    const dir = freshDir()
+    plant(dir, `\uFEFF${JSON.stringify(group)}`)
+    expect((await rejection(open(dir).findById(id))).message).toContain('begins with a byte order mark')
   })
 
   test('links in place of what is the store’s own are not followed', async () => {

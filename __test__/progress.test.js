@@ -171,6 +171,22 @@ describe('ProgressAggregator', () => {
     ).toBeGreaterThan(0)
   })
 
+  test('a session with deeply nested settings is one', () => {
+    const settingsOverride = { deep: JSON.parse(`${'['.repeat(900)}${']'.repeat(900)}`) }
+    const [session] = makeGroup().sessions
+    const config = { generateClaudeMd: true, generateSettings: true, settingsOverride }
+    expect(sg.createSessionProgress({ ...session, config }).id).toBe(session.id)
+  })
+
+  test('of a group that has ended, the time stands still', () => {
+    const times = { startedAt: '2026-01-15T10:30:00.000Z', completedAt: '2026-01-15T10:31:00.000Z' }
+    const elapsed = (changes) =>
+      new sg.ProgressAggregator().computeProgress(makeGroup({ ...times, ...changes })).elapsedTime
+    for (const status of ['completed', 'failed', 'archived']) expect(elapsed({ status })).toBe(60_000)
+    // An earlier run of it had ended.
+    expect(elapsed({ status: 'running' })).toBeGreaterThan(60_000)
+  })
+
   test('what is tracked wins over what is stored; money counts both', () => {
     const aggregator = new sg.ProgressAggregator()
     const group = makeGroup({

@@ -15,7 +15,9 @@ pub enum Error {
     #[error("{0}")]
     InvalidArgument(Wrong),
     /// An id that cannot name a group.
-    #[error("{id:?} cannot be the id of a group: it {reason}. Use 1 to 128 of A-Z a-z 0-9 . _ -")]
+    #[error(
+        "{id:?} cannot be the id of a group: it {reason}. Use 1 to 128 of A-Z a-z 0-9 . _ -, a letter or a digit first"
+    )]
     InvalidId {
         /// The id as it was given.
         id: String,
@@ -92,7 +94,7 @@ pub enum Error {
         mode: u32,
     },
     /// The disk refused; nothing changed.
-    #[error("{} was not stored, nothing changed: {action} {} failed: {source}. Mend that and try again", named(group_id), path.display())]
+    #[error("{} was not changed: {action} {} failed: {source}. Mend that and try again", named(group_id), path.display())]
     NotCommitted {
         /// The group that stays as it was.
         group_id: String,

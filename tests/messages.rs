@@ -21,7 +21,7 @@ fn every_error_says_what_is_wrong_where_and_what_to_do() {
         ),
         (
             Error::InvalidId { id: "../x".to_owned(), reason: "contains '/'".into() },
-            r#"INVALID_ID: "../x" cannot be the id of a group: it contains '/'. Use 1 to 128 of A-Z a-z 0-9 . _ -"#,
+            r#"INVALID_ID: "../x" cannot be the id of a group: it contains '/'. Use 1 to 128 of A-Z a-z 0-9 . _ -, a letter or a digit first"#,
         ),
         (
             Error::InvalidGroup {
@@ -78,7 +78,7 @@ fn every_error_says_what_is_wrong_where_and_what_to_do() {
         ),
         (
             Error::NotCommitted { group_id: group_id(), path: path(), action: "writing", source: full() },
-            r#"NOT_COMMITTED: group "20260115-103000-auth" was not stored, nothing changed: writing /groups/20260115-103000-auth/meta.json failed: no space left on device. Mend that and try again"#,
+            r#"NOT_COMMITTED: group "20260115-103000-auth" was not changed: writing /groups/20260115-103000-auth/meta.json failed: no space left on device. Mend that and try again"#,
         ),
         (
             Error::NotDurable {

@@ -43,10 +43,9 @@ fn shown(env: &Env, value: Unknown<'_>) -> String {
         Ok(ValueType::Function) => "a function".to_owned(),
         Ok(ValueType::Symbol) => "a symbol".to_owned(),
         Ok(ValueType::BigInt) => "a bigint".to_owned(),
-        Ok(ValueType::Number) => {
-            number_of(value).map_or_else(|| "a number".to_owned(), |number| number.to_string())
-        }
+        Ok(ValueType::Number) => number_of(value).map_or_else(|| "a number".to_owned(), json::shown),
         Ok(ValueType::Object) if value.is_array().unwrap_or(false) => "an array".to_owned(),
+        Ok(ValueType::Object) if value.is_promise().unwrap_or(false) => "a promise: await it".to_owned(),
         Ok(ValueType::Object) => "an object".to_owned(),
         _ => js::stringify(env, value)
             .ok()
@@ -57,6 +56,11 @@ fn shown(env: &Env, value: Unknown<'_>) -> String {
 
 fn must_be(env: &Env, complain: Complaint, field: impl Display, expected: &str, value: Unknown<'_>) -> Fault {
     complain(field.to_string(), format!("must be {expected}, but is {}", shown(env, value))).into()
+}
+
+/// The error of an argument that is something else.
+pub fn wrong(env: &Env, field: &str, expected: &str, value: Unknown<'_>) -> Fault {
+    must_be(env, argument, field, expected, value)
 }
 
 fn is_undefined(value: Unknown<'_>) -> bool {
@@ -108,6 +112,14 @@ pub fn object(env: &Env, field: impl Display, value: Unknown<'_>) -> Parsed<()> 
     if is_object(value) { Ok(()) } else { Err(must_be(env, argument, field, "an object", value)) }
 }
 
+/// Sees that an argument is an object and no promise of one.
+pub fn awaited(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<()> {
+    if value.is_promise()? {
+        return Err(must_be(env, argument, field, "an object", value));
+    }
+    object(env, field, value)
+}
+
 /// The length of an array.
 pub fn array_length(env: &Env, field: impl Display, value: Unknown<'_>) -> Parsed<u32> {
     if !value.is_array()? {
@@ -131,9 +143,7 @@ pub fn group_id(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<GroupId> {
 
 /// A session or a group that is only read: JSON text that obeys a rule.
 pub fn checked(env: &Env, name: &str, value: Unknown<'_>, rule: Rule) -> Parsed<String> {
-    if !is_object(value) {
-        return Err(must_be(env, argument, name, "an object", value));
-    }
+    awaited(env, name, value)?;
     let text = js::stringify(env, value).map_err(|thrown| unreadable(name, &thrown))?.unwrap_or_default();
     let not_json = |error: serde_json::Error| Error::argument(name, format!("is no JSON: {error}"));
     match validate::check(Json::parse(&text).map_err(not_json)?, rule, Strictness::Strict) {
@@ -148,7 +158,7 @@ pub fn group_to_save(env: &Env, value: Unknown<'_>) -> Parsed<(GroupId, String)>
         group_id: group_id.to_owned(),
         wrong: Wrong::new(field, problem),
     };
-    if !is_object(value) {
+    if !is_object(value) || value.is_promise()? {
         return Err(invalid("", "group", format!("must be an object, but is {}", shown(env, value))).into());
     }
     let cannot =
@@ -164,9 +174,7 @@ pub fn group_to_save(env: &Env, value: Unknown<'_>) -> Parsed<(GroupId, String)>
 
 /// Changes: the fields to set, and those given as `undefined`, which `JSON.stringify` would drop, to remove.
 pub fn changes(env: &Env, value: Unknown<'_>) -> Parsed<Changes> {
-    if !is_object(value) {
-        return Err(must_be(env, argument, "changes", "an object", value));
-    }
+    awaited(env, "changes", value)?;
     let mut removed = Vec::new();
     for (key, value) in js::properties(env, value).map_err(|thrown| unreadable("changes", &thrown))? {
         match value.get_type()? {
@@ -343,10 +351,7 @@ fn instant(env: &Env, value: Unknown<'_>) -> Parsed<chrono::DateTime<chrono::Utc
     let instant = if value.is_date()? {
         // SAFETY: it is a Date, as just checked.
         let milliseconds = unsafe { value.cast::<napi::JsDate<'_>>() }?.value_of()?;
-        #[allow(clippy::cast_possible_truncation, reason = "a Date holds whole milliseconds")]
-        let date =
-            milliseconds.is_finite().then(|| chrono::DateTime::from_timestamp_millis(milliseconds as i64));
-        date.flatten()
+        milliseconds.is_finite().then(|| time::instant_of_ms(milliseconds))
     } else if value.get_type()? == ValueType::String {
         time::instant(&js::text_of(value)?)
     } else {

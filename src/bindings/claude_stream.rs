@@ -59,7 +59,7 @@ impl ClaudeStream {
             }
             // SAFETY: `from_napi_value` checks that it is a Uint8Array.
             let bytes = unsafe { chunk.cast::<Uint8Array>() };
-            let bytes = bytes.map_err(|_| Error::argument("chunk", "must be a string or a Uint8Array"))?;
+            let bytes = bytes.map_err(|_| args::wrong(&env, "chunk", "a string or a Uint8Array", chunk))?;
             Ok(self.core.borrow_mut().push(&bytes))
         })
     }
@@ -152,7 +152,7 @@ fn exit_from_js(env: &Env, exit: Unknown<'_>) -> Result<Exit, Fault> {
         return Ok(Exit::default());
     }
     if exit.get_type()? != ValueType::Object {
-        return Err(Error::argument("exit", "must be an object with code and signal").into());
+        return Err(args::wrong(env, "exit", "an object with code and signal", exit));
     }
     let code = js::property(env, exit, c"code")?;
     let signal = js::property(env, exit, c"signal")?;
@@ -163,11 +163,11 @@ fn exit_from_js(env: &Env, exit: Unknown<'_>) -> Result<Exit, Fault> {
     })
 }
 
-fn exit_code(code: f64) -> Result<i32, Fault> {
-    #[allow(clippy::cast_possible_truncation, reason = "whole and in range, as is checked at once")]
-    let whole = code as i32;
-    if f64::from(whole).to_bits() == code.to_bits() {
-        return Ok(whole);
+fn exit_code(code: f64) -> Result<i64, Fault> {
+    // Those of Windows have 32 bits without a sign.
+    if code.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(u32::MAX)).contains(&code) {
+        #[allow(clippy::cast_possible_truncation, reason = "whole and in range, as just checked")]
+        return Ok(code as i64);
     }
-    Err(Error::argument("code", format!("must be an exit code or null, but is {code}")).into())
+    Err(Error::argument("code", format!("must be an exit code or null, but is {}", json::shown(code))).into())
 }

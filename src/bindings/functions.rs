@@ -103,8 +103,8 @@ pub fn create_session_progress<'env>(env: &'env Env, session: Unknown<'_>) -> na
 #[napi(ts_args_type = "text: string", ts_return_type = "GroupEvent")]
 pub fn parse_group_event(env: Env, text: Unknown<'_>) -> napi::Result<Value> {
     throwing(&env, || {
-        let text = args::text(&env, "text", text)?;
-        events::check_event(&text)?;
-        Ok(js::parse(&env, &text)?.into())
+        events::check_event(&args::text(&env, "text", text)?)?;
+        // Of the text as it was given: ours has no lone surrogates.
+        Ok(js::parse_string(&env, text)?.into())
     })
 }

@@ -122,8 +122,12 @@ fn caught(env: &Env, status: sys::napi_status) -> napi::Result<()> {
 
 /// `JSON.parse`.
 pub fn parse<'env>(env: &'env Env, text: &str) -> napi::Result<Unknown<'env>> {
-    let function = referenced(env, Realm::of(env)?.parse)?;
-    call(env, function, string(env, text)?)
+    parse_string(env, string(env, text)?)
+}
+
+/// `JSON.parse` of a string that JavaScript has.
+pub fn parse_string<'env>(env: &'env Env, text: Unknown<'_>) -> napi::Result<Unknown<'env>> {
+    call(env, referenced(env, Realm::of(env)?.parse)?, text)
 }
 
 /// `JSON.parse` of several arrays, as one. Each text is freed before the next is read.

@@ -5,11 +5,13 @@ use std::ffi::CStr;
 use napi::Env;
 use napi::bindgen_prelude::{JsObjectValue, Object, Unknown};
 
+use super::args;
 use super::js::{self, Fault};
 use super::reader::{self, At};
 use crate::group::validate::Place;
 use crate::group::{
-    GroupOutline, GroupProgress, ProgressSummary, SessionOutline, SessionProgress, SessionStatus, TokenUsage,
+    GroupOutline, GroupProgress, GroupStatus, ProgressSummary, SessionOutline, SessionProgress,
+    SessionStatus, TokenUsage,
 };
 
 /// A `TokenUsage`.
@@ -96,7 +98,8 @@ fn count(count: usize) -> f64 {
 
 /// A `SessionProgress` as an argument.
 pub fn session_from_js(env: &Env, value: Unknown<'_>) -> Result<SessionProgress, Fault> {
-    let progress = At::new(env, value, &Place::Argument("progress")).object()?;
+    args::awaited(env, "progress", value)?;
+    let progress = At::new(env, value, &Place::Argument("progress"));
     Ok(SessionProgress {
         id: progress.required(c"id", reader::text)?,
         project_path: progress.required(c"projectPath", reader::text)?,
@@ -117,7 +120,8 @@ pub fn outline_from_js(
     value: Unknown<'_>,
     is_tracked: impl Fn(&str) -> bool,
 ) -> Result<GroupOutline, Fault> {
-    let group = At::new(env, value, &Place::Argument("group")).object()?;
+    args::awaited(env, "group", value)?;
+    let group = At::new(env, value, &Place::Argument("group"));
     let (max_concurrent, respects_dependencies) = group.required(c"config", concurrency)?;
     Ok(GroupOutline {
         id: group.required(c"id", reader::text)?,
@@ -125,9 +129,19 @@ pub fn outline_from_js(
             sessions.list(|session| session_outline(session, &is_tracked))
         })?,
         started_at: group.optional(c"startedAt", reader::time)?,
+        ended_at: ended_at(&group)?,
         max_concurrent,
         respects_dependencies,
     })
+}
+
+/// When a group ended; `None` while it has not.
+fn ended_at(group: &At<'_>) -> Result<Option<f64>, Fault> {
+    let status = group.optional(c"status", reader::text)?;
+    if !status.and_then(|name| GroupStatus::from_name(&name)).is_some_and(GroupStatus::has_ended) {
+        return Ok(None);
+    }
+    group.optional(c"completedAt", reader::time)
 }
 
 /// Of a group's configuration: how many sessions may run at once, and whether they wait for others.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use napi::bindgen_prelude::{FunctionRef, Unknown};
-use napi::{Env, JsValue};
+use napi::{Env, JsValue, ValueType};
 
 use super::js::{self, Fault, Value};
 use super::promise::{Answer, Deferred, promise};
@@ -23,8 +23,11 @@ pub fn changes_for(env: &Env, function: Unknown<'_>, group: &Document) -> Result
     let changes = js::call(env, function, group)?;
     if changes.is_promise()? {
         let problem =
-            "must return the changes themselves, not a promise of them: it may be called several times";
+            "must be a synchronous function, which may be called several times, but returned a promise";
         return Err(Error::argument("changes", problem).into());
+    }
+    if changes.get_type()? == ValueType::Undefined {
+        return Err(Error::argument("changes", "must return an object, but returned undefined").into());
     }
     args::changes(env, changes)
 }

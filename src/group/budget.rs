@@ -6,6 +6,7 @@ use std::str::FromStr;
 use bigdecimal::{BigDecimal, Zero};
 
 use crate::error::{Error, Result};
+use crate::json;
 
 /// A sum of dollars without rounding: every amount counts as the decimal number that JavaScript prints for it, so
 /// that ten times 0.1 are 1, and an amount that is taken out again leaves no trace.
@@ -69,7 +70,7 @@ fn finite(name: &str, number: f64) -> Result<f64> {
     if number.is_finite() {
         Ok(number)
     } else {
-        Err(Error::argument(name, format!("must be a finite number, but is {number}")))
+        Err(Error::argument(name, format!("must be a finite number, but is {}", json::shown(number))))
     }
 }
 

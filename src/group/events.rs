@@ -107,7 +107,8 @@ const BASE_EVENT: Rule = Rule::Object(&[
 pub fn check_event(text: &str) -> Result<()> {
     let whole = |problem: String| Error::InvalidEvent(Wrong::new("", problem));
     if !text.trim_start().starts_with('{') {
-        return Err(whole(format!("must be a JSON object, but is {}", json::excerpt(text))));
+        let found = if text.trim_start().is_empty() { "empty".into() } else { json::excerpt(text) };
+        return Err(whole(format!("must be a JSON object, but is {found}")));
     }
     let event = Json::parse(text).map_err(|error| whole(format!("is no JSON: {error}")))?;
     let valid = |rule| {

@@ -242,7 +242,7 @@ impl ProgressAggregator {
         GroupProgress {
             group_id: group.id.clone(),
             total_sessions: group.sessions.len(),
-            summary: totals.summary(start.map(|start| (now_ms - start).max(0.0))),
+            summary: totals.summary(start.map(|start| (group.ended_at.unwrap_or(now_ms) - start).max(0.0))),
             sessions: self.sessions.values().cloned().collect(),
             estimated_time_remaining: durations
                 .mean()
@@ -260,6 +260,8 @@ pub struct GroupOutline {
     pub sessions: Vec<SessionOutline>,
     /// Unix milliseconds.
     pub started_at: Option<f64>,
+    /// Unix milliseconds; `None` while it has not ended.
+    pub ended_at: Option<f64>,
     /// How many sessions may run at once.
     pub max_concurrent: u64,
     /// Whether sessions wait for those they depend on.
@@ -291,6 +293,11 @@ impl From<&SessionGroup> for GroupOutline {
             id: group.id.clone(),
             sessions: group.sessions.iter().map(SessionOutline::from).collect(),
             started_at: group.started_at.as_deref().and_then(time::unix_ms),
+            ended_at: group
+                .completed_at
+                .as_deref()
+                .filter(|_| group.status.has_ended())
+                .and_then(time::unix_ms),
             max_concurrent: group.max_concurrent(),
             respects_dependencies: group.config.concurrency.is_none_or(|rules| rules.respect_dependencies),
         }

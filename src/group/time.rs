@@ -5,16 +5,16 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
 /// The instant an ISO 8601 text names: a date, or a date and a time with `Z` or an offset. Without either the time
 /// is UTC.
 pub fn instant(text: &str) -> Option<DateTime<Utc>> {
-    // chrono also takes a space for the T and a leap second, which JavaScript does not.
-    let plausible = text.is_ascii() && !text.contains(' ') && !text.contains(":60");
-    if !plausible {
+    // chrono takes much that is none, such as `5-1-1`, and leap seconds, which JavaScript does not have.
+    if !has_the_shape(text) || text.contains(":60") {
         return None;
     }
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.to_utc());
     }
+    let without_zone = text.strip_suffix('Z').unwrap_or(text);
     for format in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"] {
-        if let Ok(time) = NaiveDateTime::parse_from_str(text.trim_end_matches('Z'), format) {
+        if let Ok(time) = NaiveDateTime::parse_from_str(without_zone, format) {
             return Some(time.and_utc());
         }
     }
@@ -22,6 +22,39 @@ pub fn instant(text: &str) -> Option<DateTime<Utc>> {
         return Some(time.to_utc());
     }
     NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0).map(|time| time.and_utc())
+}
+
+/// `YYYY-MM-DD`, `THH:MM`, `:SS`, `.s…`, and `Z` or `±HH:MM`; each of them only behind those before it, but for the zone.
+fn has_the_shape(text: &str) -> bool {
+    let Some(mut rest) = after(text, "dddd-dd-dd") else { return false };
+    if let Some(time) = after(rest, "Tdd:dd") {
+        rest = time;
+        if let Some(seconds) = after(rest, ":dd") {
+            rest = seconds;
+            if let Some(fraction) = after(rest, ".d") {
+                rest = fraction.trim_start_matches(|character: char| character.is_ascii_digit());
+            }
+        }
+        rest = ["Z", "+dd:dd", "-dd:dd"].into_iter().find_map(|zone| after(rest, zone)).unwrap_or(rest);
+    }
+    rest.is_empty()
+}
+
+/// What follows a pattern, in which `d` is any digit, at the start of a text.
+fn after<'a>(text: &'a str, pattern: &str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(pattern.len())?;
+    let fits = start.bytes().zip(pattern.bytes()).all(|(byte, wanted)| match wanted {
+        b'd' => byte.is_ascii_digit(),
+        _ => byte == wanted,
+    });
+    fits.then_some(rest)
+}
+
+/// The instant of Unix milliseconds. What is further away than we can count is as far away as we can.
+#[allow(clippy::cast_possible_truncation, reason = "saturates")]
+pub fn instant_of_ms(milliseconds: f64) -> DateTime<Utc> {
+    let furthest = if milliseconds < 0.0 { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC };
+    DateTime::from_timestamp_millis(milliseconds as i64).unwrap_or(furthest)
 }
 
 /// An instant as JavaScript's `toISOString` writes it.
@@ -81,6 +114,17 @@ mod tests {
             "1768478400000",
             "2026-01-15T25:00:00Z",
             "2026-01-15T12:00:60Z",
+            "5-1-1",
+            "-1-1-1",
+            "26-01-15",
+            "2026-1-5",
+            "\t2026-01-15",
+            "2026-01-15T12:00ZZZ",
+            "2026-01-15T1:2:3Z",
+            "2026-01-15Z",
+            "2026-01-15T12:00:00.Z",
+            "2026-01-15T12:00:00+0100",
+            "２026-01-15",
         ] {
             assert_eq!(instant(text), None, "{text}");
         }

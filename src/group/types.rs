@@ -1,5 +1,7 @@
 //! A session group, its sessions and their configuration: names, shapes, defaults.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::{Error, Result};
@@ -81,6 +83,11 @@ impl GroupStatus {
     /// Completed, failed or deleted: no session of the group will run again.
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Deleted)
+    }
+
+    /// Whether its time has stopped: terminal, or archived after that.
+    pub fn has_ended(self) -> bool {
+        self.is_terminal() || self == Self::Archived
     }
 }
 
@@ -331,7 +338,7 @@ impl GroupId {
     pub fn new(id: &str) -> Result<Self> {
         match Self::objection(id) {
             None => Ok(Self(id.into())),
-            Some(reason) => Err(Error::InvalidId { id: id.to_owned(), reason: reason.into() }),
+            Some(reason) => Err(Error::InvalidId { id: id.to_owned(), reason }),
         }
     }
 
@@ -340,26 +347,27 @@ impl GroupId {
         &self.0
     }
 
-    fn objection(id: &str) -> Option<&'static str> {
+    fn objection(id: &str) -> Option<Cow<'static, str>> {
         let Some(first) = id.bytes().next() else {
-            return Some("is empty");
+            return Some("is empty".into());
         };
         if id.len() > Self::MAX_LENGTH {
-            return Some("is longer than 128 characters");
+            return Some("is longer than 128 characters".into());
         }
-        if !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')) {
-            return Some("has a character that is not allowed");
+        let is_allowed = |&character: &char| character.is_ascii_alphanumeric() || ".-_".contains(character);
+        if let Some(character) = id.chars().find(|character| !is_allowed(character)) {
+            return Some(format!("contains {character:?}").into());
         }
         if !first.is_ascii_alphanumeric() {
-            return Some("does not start with a letter or a digit");
+            return Some("does not start with a letter or a digit".into());
         }
         if id.ends_with('.') {
-            return Some("ends with a dot");
+            return Some("ends with a dot".into());
         }
         if id.contains("..") {
-            return Some("has two dots in a row");
+            return Some("has two dots in a row".into());
         }
-        is_windows_device(id).then_some("is the name of a device on Windows")
+        is_windows_device(id).then(|| "is the name of a device on Windows".into())
     }
 }
 

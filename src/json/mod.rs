@@ -18,9 +18,16 @@ pub const MAX_DEPTH: usize = 1_000;
 /// an `f64`, which `JSON.parse` reads as `Infinity`, becomes `null`, as `JSON.stringify` would write it.
 pub fn typed<T: serde::de::DeserializeOwned>(text: &str) -> crate::Result<T> {
     let text = without_lone_surrogates(text);
-    serde_json::from_str(&text)
-        .or_else(|_| serde_json::from_str(&layout::without_infinities(&text)))
+    from_text(&text)
+        .or_else(|_| from_text(&layout::without_infinities(&text)))
         .map_err(|error| crate::Error::Internal(format!("checked text is not understood: {error}")))
+}
+
+/// Serde's own limit of depth is lower than that of the check.
+fn from_text<T: serde::de::DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.disable_recursion_limit();
+    T::deserialize(&mut deserializer)
 }
 
 /// The same text with every escape of a lone surrogate, which a Rust string cannot hold, as U+FFFD.
@@ -61,10 +68,22 @@ pub fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// A number as JavaScript shows it.
+pub fn shown(number: f64) -> String {
+    if number.is_infinite() {
+        return if number > 0.0 { "Infinity".to_owned() } else { "-Infinity".to_owned() };
+    }
+    number.to_string()
+}
+
 /// A value's text, shortened for a message.
 pub fn excerpt(text: &str) -> String {
-    const LONGEST: usize = 60;
-    match text.char_indices().nth(LONGEST) {
+    shortened(text, 60)
+}
+
+/// A text of at most so many characters.
+pub fn shortened(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

@@ -133,6 +133,9 @@ impl Document {
             return Ok(Self::new(json::compact(&text).into(), revision.into(), fields));
         }
         let no_group = |problem: String| Unreadable { field: None, problem, newer_schema: None };
+        if text.starts_with('\u{FEFF}') {
+            return Err(no_group("it begins with a byte order mark, which is no JSON".to_owned()));
+        }
         let json = Json::parse(&text).map_err(|error| no_group(format!("it is no JSON object: {error}")))?;
         if !json.is_object() {
             let (line, column) = json::position(&text, json.text());

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use chrono::Utc;
 
 use crate::group::{GroupSession, SessionProgress, SessionStatus, TokenUsage, budget, time};
-use crate::json::Json;
+use crate::json::{self, Json};
 use line::{Kind, Line};
 use lines::Lines;
 use usage::Usage;
@@ -19,7 +19,7 @@ use usage::Usage;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exit {
     /// The exit code, where it exited by itself.
-    pub code: Option<i32>,
+    pub code: Option<i64>,
     /// The signal that ended it, e.g. `SIGTERM`.
     pub signal: Option<String>,
 }
@@ -44,6 +44,8 @@ pub struct ClaudeStream {
     last_result: Option<Outcome>,
     error: Option<String>,
     ignored_lines: u64,
+    /// The last line that was no JSON object: a program that cannot work says so in plain words.
+    said: Option<String>,
     started: bool,
     ended: bool,
 }
@@ -89,6 +91,7 @@ impl ClaudeStream {
             last_result: None,
             error: None,
             ignored_lines: 0,
+            said: None,
             started: false,
             ended: false,
             before: session,
@@ -117,8 +120,13 @@ impl ClaudeStream {
         self.ignored_lines += lines.end(|line| self.read(line));
         self.ended = true;
         self.open_tools.clear();
-        self.completed_at = Some(time::iso(Utc::now()));
-        self.error = reason_of_failure(self.last_result.as_ref(), exit);
+        let now = time::iso(Utc::now());
+        if !self.started {
+            // It has said nothing, but it did run: not since whatever an earlier run had begun.
+            self.started_at = Some(now.clone());
+        }
+        self.completed_at = Some(now);
+        self.error = reason_of_failure(self.last_result.as_ref(), self.said.as_deref(), exit);
         self.status = if self.error.is_some() { SessionStatus::Failed } else { SessionStatus::Completed };
     }
 
@@ -152,7 +160,7 @@ impl ClaudeStream {
         SessionChanges {
             status: Some(self.status),
             claude_session_id: self.claude_session_id.clone(),
-            started_at: self.started_at.clone().filter(|_| self.started),
+            started_at: self.started_at.clone(),
             completed_at: (self.completed_at != self.before.completed_at).then(|| self.completed_at.clone()),
             cost: self.cost,
             tokens: self.usage.has_counted().then(|| self.usage.total()),
@@ -185,6 +193,7 @@ impl ClaudeStream {
         self.start(line.as_ref());
         let Some(line) = line else {
             self.ignored_lines += 1;
+            self.said = Some(json::shortened(&text, 200));
             return;
         };
         if self.claude_session_id.is_none() {
@@ -287,18 +296,19 @@ fn outcome(line: &Line<'_>) -> Outcome {
 }
 
 /// What a person can act on: what the program said of itself before how it ended.
-fn reason_of_failure(last_result: Option<&Outcome>, exit: &Exit) -> Option<String> {
-    let without = match last_result {
-        Some(Outcome::Failure(reason)) => return Some(reason.clone()),
-        Some(Outcome::Success) => "although its last result was a success",
-        None => "without a result",
+fn reason_of_failure(last_result: Option<&Outcome>, said: Option<&str>, exit: &Exit) -> Option<String> {
+    let ended = match (last_result, said) {
+        (Some(Outcome::Failure(reason)), _) => return Some(reason.clone()),
+        (Some(Outcome::Success), _) => "the run ended after a successful result".to_owned(),
+        (None, None) => "the run ended without a result".to_owned(),
+        (None, Some(said)) => format!("the run ended without a result and said: {said}"),
     };
     match (&exit.signal, exit.code) {
         (Some(signal), _) => Some(format!("killed by {signal}")),
         (None, Some(0)) if last_result.is_some() => None,
-        (None, Some(0)) => Some("the run ended without a result".to_owned()),
-        (None, Some(code)) => Some(format!("exit code {code}: the run ended {without}")),
-        (None, None) => Some(format!("the run ended {without}, its exit code is not known")),
+        (None, Some(0)) => Some(ended),
+        (None, Some(code)) => Some(format!("exit code {code}: {ended}")),
+        (None, None) => Some(format!("its exit code is not known: {ended}")),
     }
 }
 
@@ -331,7 +341,7 @@ mod tests {
         stream
     }
 
-    fn exit(code: i32) -> Exit {
+    fn exit(code: i64) -> Exit {
         Exit { code: Some(code), signal: None }
     }
 

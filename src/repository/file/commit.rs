@@ -58,7 +58,8 @@ impl Commit<'_> {
     /// `NOT_DURABLE` they are visible.
     pub fn put(&self, bytes: &[u8], held: &Lock) -> Result<()> {
         let group = self.base.open_or_make_dir(self.id.as_str());
-        let (group, made) = group.map_err(self.refused("making", self.base.path()))?;
+        let (group, made) =
+            group.map_err(self.refused("making", &self.base.path().join(self.id.as_str())))?;
         let stored = self.put_in(&group, bytes, held);
         if made && matches!(stored, Err(Error::NotCommitted { .. })) {
             // Nothing changed: a directory without a group in it would be a leftover.

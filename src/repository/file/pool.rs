@@ -47,6 +47,8 @@ struct State {
     later: BinaryHeap<Later>,
     threads: usize,
     idle: usize,
+    /// Whether somebody is at work in place of the threads, of which none could be started.
+    has_stand_in: bool,
 }
 
 struct Later {
@@ -61,13 +63,11 @@ impl Pool {
         // One thread for each job that is ready, and one to keep the time.
         if state.idle <= state.ready.len() && state.threads < self.most_threads {
             let started = thread::Builder::new().name("session-groups".to_owned()).spawn(|| self.work());
-            // Without a new thread the ones there are do the work; without any, whoever brings it.
+            // Without a new thread the ones there are do the work.
             state.threads += usize::from(started.is_ok());
-            if state.threads == 0 {
-                let jobs = std::mem::take(&mut state.ready);
-                drop(state);
-                return jobs.into_iter().for_each(|job| drop(catch_unwind(AssertUnwindSafe(job))));
-            }
+        }
+        if state.threads == 0 {
+            return self.work_without_threads(state);
         }
         drop(state);
         self.wake.notify_one();
@@ -76,32 +76,82 @@ impl Pool {
     fn work(&self) {
         let mut state = self.state();
         loop {
-            let now = Instant::now();
-            while state.later.peek().is_some_and(|later| later.at <= now) {
-                let due = state.later.pop().map(|later| later.job);
-                state.ready.extend(due);
-            }
-            if let Some(job) = state.ready.pop_front() {
-                if !state.ready.is_empty() {
-                    self.wake.notify_one();
+            state = match state.next() {
+                Next::Now(job) => {
+                    if !state.ready.is_empty() {
+                        self.wake.notify_one();
+                    }
+                    self.run(state, job)
                 }
-                drop(state);
-                // Whoever waits for the job learns of a panic by its reply being dropped.
-                let _ = catch_unwind(AssertUnwindSafe(job));
-                state = self.state();
-                continue;
-            }
-            state.idle += 1;
-            state = match state.later.peek().map(|later| later.at.saturating_duration_since(now)) {
-                Some(wait) => self.wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0,
-                None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+                next => {
+                    state.idle += 1;
+                    let mut state = match next {
+                        Next::In(wait) => {
+                            self.wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
+                        }
+                        _ => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+                    };
+                    state.idle -= 1;
+                    state
+                }
             };
-            state.idle -= 1;
         }
+    }
+
+    /// Where no thread can be started at all, whoever brings a job does it, and what comes of it, also what is put off:
+    /// nobody else would.
+    fn work_without_threads<'a>(&'a self, mut state: MutexGuard<'a, State>) {
+        if std::mem::replace(&mut state.has_stand_in, true) {
+            return;
+        }
+        loop {
+            state = match state.next() {
+                Next::Now(job) => self.run(state, job),
+                Next::In(wait) => {
+                    drop(state);
+                    thread::sleep(wait);
+                    self.state()
+                }
+                Next::Nothing => {
+                    state.has_stand_in = false;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Runs a job without holding the state.
+    fn run<'a>(&'a self, state: MutexGuard<'a, State>, job: Job) -> MutexGuard<'a, State> {
+        drop(state);
+        // Whoever waits for the job learns of a panic by its reply being dropped.
+        let _ = catch_unwind(AssertUnwindSafe(job));
+        self.state()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What there is to do.
+enum Next {
+    Now(Job),
+    In(Duration),
+    Nothing,
+}
+
+impl State {
+    fn next(&mut self) -> Next {
+        let now = Instant::now();
+        while self.later.peek().is_some_and(|later| later.at <= now) {
+            let due = self.later.pop().map(|later| later.job);
+            self.ready.extend(due);
+        }
+        match (self.ready.pop_front(), self.later.peek()) {
+            (Some(job), _) => Next::Now(job),
+            (None, Some(later)) => Next::In(later.at.saturating_duration_since(now)),
+            (None, None) => Next::Nothing,
+        }
     }
 }
 
@@ -129,7 +179,7 @@ impl Eq for Later {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
+    use std::sync::{Arc, mpsc};
 
     #[test]
     fn a_panicking_job_does_not_end_the_pool() {
@@ -139,6 +189,27 @@ mod tests {
         }
         run(move || sender.send(()).unwrap());
         receiver.recv_timeout(Duration::from_secs(10)).unwrap();
+    }
+
+    #[test]
+    fn without_any_thread_whoever_brings_a_job_does_it_and_what_is_put_off() {
+        static NONE: LazyLock<Pool> =
+            LazyLock::new(|| Pool { most_threads: 0, state: Mutex::default(), wake: Condvar::new() });
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let tell = |what| {
+            let done = Arc::clone(&done);
+            move || done.lock().unwrap().push(what)
+        };
+        let (first, second, third) = (tell("first"), tell("second"), tell("third"));
+        let later = Box::new(move || {
+            second();
+            NONE.add(|state| state.ready.push_back(Box::new(third)));
+        });
+        NONE.add(|state| {
+            state.ready.push_back(Box::new(first));
+            state.later.push(Later { at: Instant::now() + Duration::from_millis(5), job: later });
+        });
+        assert_eq!(*done.lock().unwrap(), ["first", "second", "third"]);
     }
 
     #[test]

@@ -136,11 +136,18 @@ fn open_group<'a>(base: &'a Dir, id: &'a GroupId) -> Result<Option<OpenGroup<'a>
             Ok(Ok(file)) => file,
             Err(error) | Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) if is_no_directory(&error) => {
-                return Err(corrupt("its directory is a file or a link"));
+                let there = base.stat(id.as_str()).map_err(failed)?;
+                // A file is not the store's, and no group that could be deleted.
+                return match there.map(|stat| stat.kind()) {
+                    Some(Kind::Other) => Err(corrupt("its directory is a link, which is not followed")),
+                    _ => Ok(None),
+                };
             }
             Ok(Err(error)) if is_link(&error) => {
                 return Err(corrupt("it is a symbolic link, which is not followed"));
             }
+            // A socket cannot be opened at all.
+            Ok(Err(_)) if is_no_file(base, id) => return Err(corrupt("it is not a regular file")),
             Err(error) | Ok(Err(error)) => return Err(failed(error)),
         },
     };
@@ -186,7 +193,7 @@ impl OpenGroup<'_> {
 pub fn cannot_read(base: &Dir, id: &GroupId, source: io::Error) -> Error {
     Error::Io {
         group_id: Some(id.to_string()),
-        path: base.path().join(id.as_str()),
+        path: base.path().join(id.as_str()).join(META),
         action: "reading",
         source: source.into(),
     }
@@ -199,6 +206,11 @@ fn corrupt(base: &Dir, id: &GroupId, problem: &str) -> Error {
         field: None,
         problem: problem.to_owned(),
     }
+}
+
+fn is_no_file(base: &Dir, id: &GroupId) -> bool {
+    let there = base.open_dir(id.as_str()).and_then(|group| group.stat(META));
+    there.is_ok_and(|stat| stat.is_some_and(|stat| stat.kind() != Kind::File))
 }
 
 /// Whether an error says something of one group and nothing of the store.

@@ -67,10 +67,13 @@ fn entry(base: &Dir, name: &str) -> Vec<RepositoryProblem> {
             }
         }
         Ok(None) => {
-            // Gone since it was listed, or a directory without a group.
-            if base.stat(name).is_ok_and(|there| there.is_some_and(|stat| stat.kind() == Kind::Directory)) {
-                problems.push(leftover("a directory without meta.json is no group"));
-            }
+            let what = match base.stat(name).ok().flatten().map(|stat| stat.kind()) {
+                Some(Kind::Directory) => Some("a directory without meta.json is no group"),
+                Some(Kind::File) => Some("a file here is not the store's own"),
+                // Gone since it was listed.
+                Some(Kind::Other) | None => None,
+            };
+            problems.extend(what.map(leftover));
         }
         Err(error) => problems.push(unreadable(base, &id, &error)),
     }
