@@ -23,7 +23,7 @@ export interface TokenUsage {
 
 /** Limits on the money of a group. */
 export interface BudgetConfig {
-  /** US dollars, 0 or more. @default 10 */
+  /** US dollars, 0 or more; of 0 nothing may be spent. @default 10 */
   readonly maxBudgetUsd: number
   /** What happens when they are spent. @default 'pause' */
   readonly onBudgetExceeded: 'stop' | 'warn' | 'pause'
@@ -87,9 +87,9 @@ export interface GroupSession {
   readonly template?: string | undefined
   /** The id Claude Code gave it. */
   readonly claudeSessionId?: string | undefined
-  /** ISO 8601. */
+  /** When its newest run started, in ISO 8601. */
   readonly startedAt?: string | undefined
-  /** ISO 8601. */
+  /** When its newest run ended, in ISO 8601. */
   readonly completedAt?: string | undefined
   /** US dollars, 0 or more, over all runs of the session. */
   readonly cost?: number | undefined
@@ -116,15 +116,15 @@ export interface SessionGroup {
   readonly sessions: readonly GroupSession[]
   /** How it runs. */
   readonly config: GroupConfig
-  /** ISO 8601. */
+  /** When it was made, in ISO 8601. */
   readonly createdAt: string
-  /** ISO 8601. Repositories set it with each update, never to an earlier time. */
+  /** When it was last changed, in ISO 8601. Repositories set it with each update, never to an earlier time. */
   readonly updatedAt: string
   /** For people. */
   readonly description?: string | undefined
-  /** ISO 8601. */
+  /** When it began to run, in ISO 8601. */
   readonly startedAt?: string | undefined
-  /** ISO 8601. */
+  /** When it ended, in ISO 8601. */
   readonly completedAt?: string | undefined
 }
 
@@ -373,9 +373,12 @@ export interface SessionProgress {
   readonly projectPath: string
   /** Where it stands. */
   readonly status: SessionStatus
-  /** US dollars. */
+  /**
+   * US dollars, over all runs of the session. Claude Code tells what a turn has cost when it ends: what is spent until then,
+   * and what a killed run had spent on a turn that it did not end, is not in it.
+   */
   readonly cost: number
-  /** What it has used. */
+  /** What it has used, over all its runs; provisional until a turn ends. */
   readonly tokens: TokenUsage
   /** Distinct messages, the model's and the tools' results. */
   readonly messageCount: number
@@ -401,7 +404,7 @@ export interface ProgressSummary {
   readonly totalCost: number
   /** What all sessions have used. */
   readonly totalTokens: TokenUsage
-  /** Milliseconds since the group's start, when that is known. */
+  /** Milliseconds since the group's start, when that is known; of a group that has ended, until its end. */
   readonly elapsedTime?: number | undefined
 }
 
@@ -413,7 +416,10 @@ export interface GroupProgress extends ProgressSummary {
   readonly totalSessions: number
   /** The tracked sessions, in the order in which they were first tracked. */
   readonly sessions: readonly SessionProgress[]
-  /** Milliseconds; absent before the first session has completed. */
+  /**
+   * Milliseconds, perhaps with a fraction; absent before the first session has completed. Sessions that can never start
+   * take no time.
+   */
   readonly estimatedTimeRemaining?: number | undefined
 }
 
@@ -498,31 +504,35 @@ export type SessionChanges = Partial<Omit<GroupSession, 'id'>>
  * behaviour; a class of your own can implement it as well.
  *
  * Every method rejects with a {@link SessionGroupsError} and never throws; what it rejects did not change anything,
- * except with the code `NOT_DURABLE`.
+ * except with the code `NOT_DURABLE`. Besides what each method names: an argument of the wrong type is `INVALID_ARGUMENT`,
+ * an id that cannot name a group `INVALID_ID`. In files, reading can fail with `CORRUPT`, `NEWER_SCHEMA`, `INSECURE_STORE`
+ * or `IO`, and writing with those and `LOCK_TIMEOUT`, `NOT_COMMITTED` or `NOT_DURABLE`.
+ *
+ * Call the methods on the repository: `ids.map((id) => repository.findById(id))`, not `ids.map(repository.findById)`.
  */
 export interface GroupRepository {
   /**
-   * The group of that id; `null` only when there is none. Rejects with `INVALID_ID`, `CORRUPT` or `IO`.
+   * The group of that id; `null` only when there is none.
    *
    * @param id The group's id.
    */
   findById(id: string): Promise<SessionGroup | null>
   /**
-   * The groups of that status, by id: the same as `list({ status })`. Rejects with `INVALID_FILTER` or `IO`.
+   * The groups of that status, by id: the same as `list({ status })`. Rejects with `INVALID_FILTER`.
    *
    * @param status The status.
    */
   findByStatus(status: GroupStatus): Promise<readonly SessionGroup[]>
   /**
-   * The groups that match, without a `sort` by id. Corrupt ones are left out; `verify` tells of them. Rejects with
-   * `INVALID_FILTER` or `IO`.
+   * The groups that match, without a `sort` by id. Those that cannot be read or understood are left out; `verify` lists
+   * them. Rejects with `INVALID_FILTER`.
    *
    * @param filter Which groups.
    * @param sort In which order.
    */
   list(filter?: GroupFilter, sort?: GroupSort): Promise<readonly SessionGroup[]>
   /**
-   * How many groups match; `limit` and `offset` play no part. Rejects with `INVALID_FILTER` or `IO`.
+   * How many groups match; `limit` and `offset` play no part. Rejects with `INVALID_FILTER`.
    *
    * @param filter Which groups.
    */
@@ -536,8 +546,8 @@ export interface GroupRepository {
    */
   save(group: SessionGroup, options?: SaveOptions): Promise<void>
   /**
-   * Merges fields into the stored group, sets `updatedAt` and gives the result; `null` when there is no such group.
-   * Rejects with `INVALID_ARGUMENT` for a change of `id`, `slug` or `createdAt`, with `INVALID_GROUP` when the
+   * Merges fields into the stored group, sets `updatedAt` and gives the result; `null` when there is no such group. Fields
+   * that are not known are stored as they are. Rejects with `INVALID_ARGUMENT` for a change of `id`, `slug` or `createdAt`, with `INVALID_GROUP` when the
    * result would be none.
    *
    * @param id The group's id.
@@ -570,10 +580,18 @@ export interface GroupRepository {
    * A name for the stored state of a group, to be given as `ifRevision`: another state has another name. `null` when
    * there is no such group.
    *
+   * Ask for it before you read the group: what comes in between is then a `CONFLICT`. `update` with a function does all
+   * this by itself.
+   *
+   * @example
+   * const revision = await repository.revision(id)
+   * const group = await repository.findById(id)
+   * if (revision !== null && group !== null) await repository.save(change(group), { ifRevision: revision })
+   *
    * @param id The group's id.
    */
   revision(id: string): Promise<string | null>
-  /** Reads the whole store and lists what is wrong with it. Rejects with `IO`. */
+  /** Reads the whole store and lists what is wrong with it. Changes nothing. */
   verify(): Promise<readonly RepositoryProblem[]>
 }
 
@@ -703,7 +721,7 @@ export declare class ClaudeStream {
    */
   push(chunk: string | Uint8Array): boolean
   /**
-   * Takes the end of the output and how the process ended. The session has completed only if its last result was
+   * Takes the end of the output and how the process ended; after it nothing more is taken. The session has completed only if its last result was
    * a success and the exit code is 0; else it has failed, and `error` says why. Throws `INVALID_ARGUMENT`.
    *
    * @param exit The exit code and the signal.
@@ -789,14 +807,19 @@ export declare class ProgressAggregator {
    */
   computeProgress(group: SessionGroup): GroupProgress
   /**
-   * The sums over the tracked sessions, at a cost that does not grow with their number: what a budget check or a
-   * progress event needs.
+   * The sums over the tracked sessions alone, at a cost that does not grow with their number: for a budget check or an
+   * event after each message. For it to be that of the group, track all sessions of the group first.
+   *
+   * @example
+   * for (const session of group.sessions) aggregator.updateSession(createSessionProgress(session))
+   * // From now on: aggregator.updateSession(stream.progress)
+   * if (isBudgetExceeded(aggregator.summary().totalCost, group.config.maxBudgetUsd)) stop()
    */
   summary(): ProgressSummary
 }
 
 /**
- * How much of a budget is used, in percent: 0 to 100 and above; 0 when there is no budget (`max <= 0`). Throws
+ * How much of a budget is used, in percent: 0 to 100 and above; 0 when `max` is 0 or less. Throws
  * `INVALID_ARGUMENT` for what is no finite number.
  *
  * @param cost US dollars spent.
@@ -856,7 +879,8 @@ export declare function isBudgetExceeded(cost: number, max: number): boolean
 export declare function isBudgetWarning(cost: number, max: number, threshold: number): boolean
 
 /**
- * Whether no session of the group will run again: `completed`, `failed` or `deleted`. Throws `INVALID_ARGUMENT`.
+ * Whether the status is one that ends a group: `completed`, `failed` or `deleted`, not `archived`. Throws
+ * `INVALID_ARGUMENT`.
  *
  * @param status The group's status.
  */

@@ -80,30 +80,59 @@ test('a test of a program of one’s own', async () => {
   })
 })
 
-describe('the README', () => {
-  const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8')
-  const [first, second] = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, program]) => program)
+/** The programs that a page shows. */
+const programs = (page) => {
+  const text = fs.readFileSync(path.join(root, page), 'utf8')
+  return [...text.matchAll(/```js\n([\s\S]*?)```/g)].map(([, program]) => program)
+}
 
-  test('shows the first program as it is, and what it prints', async () => {
+/** Runs a program in a directory that has the package, and a `claude` that prints a recorded output. */
+const runShown = (program, cwd) => {
+  const claude = `#!/bin/sh\ncat "${path.join(root, 'examples', 'captures', '2.1.330-tools.jsonl')}"\n`
+  fs.mkdirSync(path.join(cwd, 'node_modules'))
+  fs.symlinkSync(root, path.join(cwd, 'node_modules', 'session-groups'))
+  fs.writeFileSync(path.join(cwd, 'shown.mjs'), program)
+  fs.writeFileSync(path.join(cwd, 'claude'), claude, { mode: 0o755 })
+  const env = { ...process.env, PATH: `${cwd}${path.delimiter}${process.env.PATH}` }
+  return execFileSync(process.execPath, ['shown.mjs'], { cwd, env, encoding: 'utf8' })
+}
+
+describe('the documents', () => {
+  const [first, second] = programs('README.md')
+
+  test('show the first program as it is, and what it prints', async () => {
     const example = fs.readFileSync(path.join(root, 'examples', 'first.mjs'), 'utf8')
     expect(example.endsWith(`\n\n${first}`)).toBe(true)
     // Bun prints objects in another way.
     if (!process.versions.bun)
-      expect(readme).toContain(`\n\`\`\`\n${(await run('first.mjs')).stdout}\`\`\`\n`)
+      expect(fs.readFileSync(path.join(root, 'README.md'), 'utf8')).toContain(
+        `\n\`\`\`\n${(await run('first.mjs')).stdout}\`\`\`\n`,
+      )
   })
 
-  posix('shows a program that runs a session', async () => {
+  posix('show a program that runs a session', async () => {
     const { cwd } = await run('first.mjs')
-    fs.mkdirSync(path.join(cwd, 'node_modules'))
-    fs.symlinkSync(root, path.join(cwd, 'node_modules', 'session-groups'))
-    fs.writeFileSync(path.join(cwd, 'second.mjs'), second)
-    const claude = `#!/bin/sh\ncat "${path.join(root, 'examples', 'captures', '2.1.330-tools.jsonl')}"\n`
-    fs.writeFileSync(path.join(cwd, 'claude'), claude, { mode: 0o755 })
-    const env = { ...process.env, PATH: `${cwd}${path.delimiter}${process.env.PATH}` }
-    const stdout = execFileSync(process.execPath, ['second.mjs'], { cwd, env, encoding: 'utf8' })
+    const stdout = runShown(second, cwd)
     expect(stdout).toContain('messageCount: 3')
     expect(stdout.trim().endsWith('completed')).toBe(true)
     const [group] = await new sg.FileGroupRepository(path.join(cwd, 'groups')).list()
     expect(group.sessions[1]).toMatchObject({ id: 'web', status: 'completed', cost: 0.008802 })
+  })
+
+  posix('show a program that runs a group', async () => {
+    const cwd = freshDir()
+    const repository = new sg.FileGroupRepository(path.join(cwd, 'groups'))
+    const group = makeGroup()
+    group.sessions[0].status = 'active'
+    await repository.save({ ...group, sessions: group.sessions.map((one) => ({ ...one, projectPath: cwd })) })
+    expect(runShown(programs('docs/running.md').join('\n'), cwd)).toContain('totalCost: 0.017604')
+    const [ended] = await repository.list()
+    expect(ended).toMatchObject({ status: 'completed', completedAt: expect.any(String) })
+    for (const session of ended.sessions)
+      expect(session).toMatchObject({
+        status: 'completed',
+        cost: 0.008802,
+        claudeSessionId: expect.any(String),
+      })
   })
 })

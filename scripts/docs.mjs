@@ -28,7 +28,7 @@ await main(async () => {
     program,
     ...['--entryPoints', 'index.d.ts', '--tsconfig', '__test__/types/tsconfig.json', '--out', out],
     ...['--readme', 'README.md'],
-    ...['groups', 'repositories', 'progress', 'events'].flatMap((page) => [
+    ...['groups', 'running', 'repositories', 'progress', 'events'].flatMap((page) => [
       '--projectDocuments',
       `docs/${page}.md`,
     ]),

@@ -12,7 +12,8 @@ use crate::group::validate::GROUP_SESSION;
 use crate::group::{GroupStatus, SessionProgress, budget, events, time};
 use crate::json;
 
-/// Whether no session of the group will run again: `completed`, `failed` or `deleted`. Throws `INVALID_ARGUMENT`.
+/// Whether the status is one that ends a group: `completed`, `failed` or `deleted`, not `archived`. Throws
+/// `INVALID_ARGUMENT`.
 ///
 /// @param status The group's status.
 #[napi(ts_args_type = "status: GroupStatus")]
@@ -44,7 +45,7 @@ fn group_status(env: &Env, status: Unknown<'_>) -> Result<GroupStatus, Fault> {
     })
 }
 
-/// How much of a budget is used, in percent: 0 to 100 and above; 0 when there is no budget (`max <= 0`). Throws
+/// How much of a budget is used, in percent: 0 to 100 and above; 0 when `max` is 0 or less. Throws
 /// `INVALID_ARGUMENT` for what is no finite number.
 ///
 /// @param cost US dollars spent.

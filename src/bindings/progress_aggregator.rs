@@ -106,8 +106,13 @@ impl ProgressAggregator {
         })
     }
 
-    /// The sums over the tracked sessions, at a cost that does not grow with their number: what a budget check or a
-    /// progress event needs.
+    /// The sums over the tracked sessions alone, at a cost that does not grow with their number: for a budget check or an
+    /// event after each message. For it to be that of the group, track all sessions of the group first.
+    ///
+    /// @example
+    /// for (const session of group.sessions) aggregator.updateSession(createSessionProgress(session))
+    /// // From now on: aggregator.updateSession(stream.progress)
+    /// if (isBudgetExceeded(aggregator.summary().totalCost, group.config.maxBudgetUsd)) stop()
     #[napi(enumerable = false, ts_return_type = "ProgressSummary")]
     pub fn summary<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         throwing(env, || Ok(progress::summary_to_js(env, &self.core.borrow().summary(now_ms()))?))
