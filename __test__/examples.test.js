@@ -4,10 +4,7 @@ const { execFile, execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const sg = require('..')
-const { capture, freshDir, makeGroup, root } = require('./helpers')
-
-/** Windows starts no script as a program. */
-const posix = process.platform === 'win32' ? test.skip : test
+const { capture, freshDir, makeGroup, posix, root } = require('./helpers')
 
 /** Runs an example on the runtime that runs the tests. */
 const run = (name, { args = [], before = [], cwd = freshDir(), input } = {}) =>

@@ -1,16 +1,18 @@
 // What only the repository in files can do: what lies on the disk, and other processes.
 
 const fs = require('node:fs')
-const os = require('node:os')
 const path = require('node:path')
 const sg = require('..')
 const {
+  bun,
   freshDir,
   holdLocks,
+  link,
+  linking,
   makeGroup,
   makeSession,
+  posix,
   rejection,
-  root,
   runScript,
   thrown,
 } = require('./helpers')
@@ -21,7 +23,6 @@ const FAST = { durability: 'process' }
 const open = (dir, options = FAST) => new sg.FileGroupRepository(dir, options)
 const meta = (dir, name = id) => path.join(dir, name, 'meta.json')
 const mode = (file) => (fs.statSync(file).mode & 0o777).toString(8)
-const bun = () => path.join(root, 'node_modules', '.bin', 'bun')
 const node = () => (process.versions.bun ? 'node' : process.execPath)
 
 /** Writes a file as another tool would. */
@@ -42,12 +43,12 @@ describe('on the disk', () => {
     expect(fs.readFileSync(meta(dir), 'utf8')).toBe(JSON.stringify(updated, null, 2))
   })
 
-  test('the sessions’ place may be a link to another disk, or what a runner made of it', async () => {
+  linking('the sessions’ place may be a link to another disk, or what a runner made of it', async () => {
     const dir = freshDir()
     const elsewhere = freshDir()
     await open(dir).save(group)
     fs.rmdirSync(path.join(dir, id, 'sessions'))
-    fs.symlinkSync(elsewhere, path.join(dir, id, 'sessions'))
+    link(elsewhere, path.join(dir, id, 'sessions'))
     expect(await open(dir).update(id, { name: 'a' })).toMatchObject({ name: 'a' })
     fs.unlinkSync(path.join(dir, id, 'sessions'))
     fs.writeFileSync(path.join(dir, id, 'sessions'), '')
@@ -57,15 +58,25 @@ describe('on the disk', () => {
     expect(fs.statSync(path.join(dir, id, 'sessions')).isDirectory()).toBe(true)
   })
 
-  test('directories and files are private, and sessions has its place', async () => {
+  /** A store with all that it makes. */
+  const wholeStore = async () => {
     const dir = path.join(freshDir(), 'a', 'b')
     await open(dir).save(group)
     await open(dir).save(makeGroup({ id: 'other' }))
     await open(dir).delete('other')
+    return dir
+  }
+
+  posix('directories and files are private', async () => {
+    const dir = await wholeStore()
     for (const name of ['..', '.', id, `${id}/sessions`, '.locks', '.trash'])
       expect(mode(path.join(dir, name))).toBe('700')
     for (const name of [`${id}/meta.json`, '.locks/00', '.locks/3f'])
       expect(mode(path.join(dir, name))).toBe('600')
+  })
+
+  test('a group has its file and a place for its sessions', async () => {
+    const dir = await wholeStore()
     expect(fs.readdirSync(path.join(dir, id)).sort()).toEqual(['meta.json', 'sessions'])
     expect(
       fs
@@ -92,19 +103,34 @@ describe('on the disk', () => {
   test('the same bytes again are not written', async () => {
     const dir = freshDir()
     await open(dir).save(group)
-    const { ino } = fs.statSync(meta(dir))
+    const inode = () => fs.statSync(meta(dir), { bigint: true }).ino
+    const before = inode()
     await open(dir, { durability: 'full' }).save(group)
-    expect(fs.statSync(meta(dir)).ino).toBe(ino)
+    expect(inode()).toBe(before)
   })
 
   test('a group that is deleted is gone with all under it', async () => {
     const dir = freshDir()
     await open(dir).save(group)
     fs.mkdirSync(path.join(dir, id, 'sessions', 'logs'))
-    fs.symlinkSync(os.tmpdir(), path.join(dir, id, 'sessions', 'logs', 'link'))
+    fs.writeFileSync(path.join(dir, id, 'sessions', 'logs', 'log'), 'x')
     expect(await open(dir).delete(id)).toBe(true)
     expect(fs.existsSync(path.join(dir, id))).toBe(false)
-    expect(fs.existsSync(os.tmpdir())).toBe(true)
+    expect(fs.readdirSync(path.join(dir, '.trash'))).toEqual([])
+  })
+
+  linking('what a link in it leads to is not', async () => {
+    const dir = freshDir()
+    const elsewhere = freshDir()
+    fs.writeFileSync(path.join(elsewhere, 'file'), 'x')
+    await open(dir).save(group)
+    fs.mkdirSync(path.join(dir, id, 'sessions', 'logs'))
+    link(elsewhere, path.join(dir, id, 'sessions', 'logs', 'directory'))
+    link(path.join(elsewhere, 'file'), path.join(dir, id, 'sessions', 'logs', 'file'))
+    expect(await open(dir).delete(id)).toBe(true)
+    expect(fs.existsSync(path.join(dir, id))).toBe(false)
+    expect(fs.readdirSync(path.join(dir, '.trash'))).toEqual([])
+    expect(fs.readFileSync(path.join(elsewhere, 'file'), 'utf8')).toBe('x')
   })
 
   test('what is not the groups is left alone', async () => {
@@ -128,7 +154,7 @@ describe('on the disk', () => {
   test('the default directory is in the home directory', async () => {
     const home = freshDir()
     const script = `new sg.FileGroupRepository().save(${JSON.stringify(group)}).then(() => console.log('saved'))`
-    expect((await runScript(script, { env: { HOME: home } })).stdout).toBe('saved')
+    expect((await runScript(script, { env: { HOME: home, USERPROFILE: home } })).stdout).toBe('saved')
     expect(fs.existsSync(meta(path.join(home, '.local/claude-code-agent/session-groups')))).toBe(true)
   })
 })
@@ -234,23 +260,39 @@ describe('what other tools wrote', () => {
     expect(await open(dir).verify()).toMatchObject([{ id, kind: 'newer_schema' }])
   })
 
-  test('links, pipes and directories in place of files are not followed and do not block', async () => {
-    const dir = freshDir()
-    const elsewhere = freshDir()
-    await open(elsewhere).save(group)
-    fs.mkdirSync(path.join(dir, id), { recursive: true })
-    fs.symlinkSync(meta(elsewhere), meta(dir))
-    fs.symlinkSync(path.join(elsewhere, id), path.join(dir, 'linked'))
-    fs.mkdirSync(path.join(dir, 'directory', 'meta.json'), { recursive: true })
-    fs.mkdirSync(path.join(dir, 'pipe'))
-    require('node:child_process').execFileSync('mkfifo', [meta(dir, 'pipe')])
-    for (const name of [id, 'linked', 'directory', 'pipe']) {
-      expect(await rejection(open(dir).findById(name))).toMatchObject({ code: 'CORRUPT', groupId: name })
-      expect((await rejection(open(dir).save(makeGroup({ id: name })))).code).toBe('CORRUPT')
+  describe('in place of files is not followed and does not block:', () => {
+    const areCorrupt = async (dir, names) => {
+      for (const name of names) {
+        expect(await rejection(open(dir).findById(name))).toMatchObject({ code: 'CORRUPT', groupId: name })
+        expect((await rejection(open(dir).save(makeGroup({ id: name })))).code).toBe('CORRUPT')
+      }
+      expect((await open(dir).verify()).map(({ kind }) => kind)).toEqual(names.map(() => 'corrupt'))
+      for (const name of names) expect(await open(dir).delete(name)).toBe(true)
     }
-    expect((await open(dir).verify()).map(({ kind }) => kind)).toEqual(Array(4).fill('corrupt'))
-    for (const name of [id, 'linked', 'directory', 'pipe']) expect(await open(dir).delete(name)).toBe(true)
-    expect(await open(elsewhere).findById(id)).toEqual(group)
+
+    linking('a link', async () => {
+      const dir = freshDir()
+      const elsewhere = freshDir()
+      await open(elsewhere).save(group)
+      fs.mkdirSync(path.join(dir, id))
+      link(meta(elsewhere), meta(dir))
+      link(path.join(elsewhere, id), path.join(dir, 'linked'))
+      await areCorrupt(dir, [id, 'linked'])
+      expect(await open(elsewhere).findById(id)).toEqual(group)
+    })
+
+    test('a directory', async () => {
+      const dir = freshDir()
+      fs.mkdirSync(path.join(dir, 'directory', 'meta.json'), { recursive: true })
+      await areCorrupt(dir, ['directory'])
+    })
+
+    posix('a pipe', async () => {
+      const dir = freshDir()
+      fs.mkdirSync(path.join(dir, 'pipe'))
+      require('node:child_process').execFileSync('mkfifo', [meta(dir, 'pipe')])
+      await areCorrupt(dir, ['pipe'])
+    })
   })
 
   test('a file of somebody else is no group: it is neither deleted nor written over', async () => {
@@ -266,7 +308,7 @@ describe('what other tools wrote', () => {
     expect(fs.readFileSync(file, 'utf8')).toBe('mine')
   })
 
-  test('a socket in place of a group is corrupt, and nothing else fails because of it', async () => {
+  posix('a socket in place of a group is corrupt, and nothing else fails because of it', async () => {
     const dir = freshDir()
     await open(dir).save(group)
     fs.mkdirSync(path.join(dir, 's'))
@@ -288,23 +330,23 @@ describe('what other tools wrote', () => {
     expect((await rejection(open(dir).findById(id))).message).toContain('begins with a byte order mark')
   })
 
-  test('links in place of what is the store’s own are not followed', async () => {
+  linking('links in place of what is the store’s own are not followed', async () => {
     const refusal = { code: 'NOT_COMMITTED', groupId: id }
     const elsewhere = freshDir()
     const dir = freshDir()
     await open(dir).save(group)
-    fs.symlinkSync(elsewhere, path.join(dir, '.trash'))
+    link(elsewhere, path.join(dir, '.trash'))
     expect(await rejection(open(dir).delete(id))).toMatchObject(refusal)
     // Until the lock is let go, which is after the answer: what comes meanwhile is still written under it.
     await new Promise((resolve) => setTimeout(resolve, 50))
     const locks = path.join(dir, '.locks')
     for (const name of fs.readdirSync(locks)) {
       fs.rmSync(path.join(locks, name))
-      fs.symlinkSync(path.join(elsewhere, name), path.join(locks, name))
+      link(path.join(elsewhere, name), path.join(locks, name))
     }
     expect(await rejection(open(dir).update(id, { name: 'x' }))).toMatchObject(refusal)
     fs.rmSync(locks, { recursive: true })
-    fs.symlinkSync(elsewhere, locks)
+    link(elsewhere, locks)
     expect(await rejection(open(dir).update(id, { name: 'x' }))).toMatchObject(refusal)
     expect(fs.readdirSync(elsewhere)).toEqual([])
     expect(await open(dir).findById(id)).toEqual(group)
@@ -365,7 +407,7 @@ describe('what other tools wrote', () => {
 })
 
 describe('what the disk refuses', () => {
-  test('a base directory that everyone may write to is not used', async () => {
+  posix('a base directory that everyone may write to is not used', async () => {
     const dir = freshDir()
     await open(dir).save(group)
     fs.chmodSync(dir, 0o777)

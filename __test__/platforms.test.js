@@ -1,12 +1,11 @@
 // Where it can be installed: package.json, the release workflow and the README name the same platforms, and where no
 // binary fits, the error says so.
 
-const { mkdtempSync, copyFileSync, readFileSync, rmSync } = require('node:fs')
-const { tmpdir } = require('node:os')
+const { copyFileSync, readFileSync } = require('node:fs')
 const path = require('node:path')
 const { spawnSync } = require('node:child_process')
+const { freshDir, root } = require('./helpers')
 
-const root = path.join(__dirname, '..')
 const read = (...name) => readFileSync(path.join(root, ...name), 'utf8')
 const all = (text, pattern) => [...text.matchAll(pattern)].map(([, found]) => found).sort()
 
@@ -43,23 +42,19 @@ describe('platforms', () => {
   })
 
   test('without a binary: the error says what was looked for and what to do', () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'session-groups-loader-'))
-    try {
-      copyFileSync(path.join(root, 'index.js'), path.join(folder, 'index.js'))
-      const script = `try { require('./index.js') } catch (error) { console.log(error.message) }`
-      // Bun would look for the packages in its registry.
-      const alone = process.versions.bun ? ['--no-install'] : []
-      const { stdout } = spawnSync(process.execPath, [...alone, '-e', script], {
-        cwd: folder,
-        encoding: 'utf8',
-      })
-      expect(stdout).toMatch(`found no binary that runs on ${process.platform} ${process.arch}:`)
-      expect(stdout).toMatch(new RegExp(`session-groups\\.${process.platform}-${process.arch}[a-z-]*\\.node`))
-      expect(stdout).toMatch(new RegExp(`session-groups-${process.platform}-${process.arch}`))
-      expect(stdout).toMatch('install again without --omit=optional')
-      expect(stdout).not.toMatch('wasi')
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
+    const folder = freshDir()
+    copyFileSync(path.join(root, 'index.js'), path.join(folder, 'index.js'))
+    const script = `try { require('./index.js') } catch (error) { console.log(error.message) }`
+    // Bun would look for the packages in its registry.
+    const alone = process.versions.bun ? ['--no-install'] : []
+    const { stdout } = spawnSync(process.execPath, [...alone, '-e', script], {
+      cwd: folder,
+      encoding: 'utf8',
+    })
+    expect(stdout).toMatch(`found no binary that runs on ${process.platform} ${process.arch}:`)
+    expect(stdout).toMatch(new RegExp(`session-groups\\.${process.platform}-${process.arch}[a-z-]*\\.node`))
+    expect(stdout).toMatch(new RegExp(`session-groups-${process.platform}-${process.arch}`))
+    expect(stdout).toMatch('install again without --omit=optional')
+    expect(stdout).not.toMatch('wasi')
   })
 })

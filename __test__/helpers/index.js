@@ -39,6 +39,9 @@ const makeGroup = (changes = {}) => ({
   ...changes,
 })
 
+/** Windows has other permissions, has no pipes among its files, and starts no script as a program. */
+const posix = process.platform === 'win32' ? test.skip : test
+
 /**
  * A directory of its own. Jest removes them with each file; Bun, which loads this module once for all files, has no hook for
  * their end, but `npm test` has.
@@ -53,6 +56,25 @@ if (!process.versions.bun) {
   afterAll(() => {
     for (const dir of dirs) fs.rmSync(dir, { recursive: true, force: true, maxRetries: 3 })
   })
+}
+
+/** A link to what is there or, to a file, to what is not. On Windows any user may make one kind of link to a directory. */
+const link = (target, at) => {
+  const isDirectory = fs.statSync(target, { throwIfNoEntry: false })?.isDirectory()
+  fs.symlinkSync(target, at, isDirectory ? 'junction' : 'file')
+}
+
+/** Windows lets few users make links to files, and Wine makes none at all. */
+const linking = process.platform !== 'win32' || canLink() ? test : test.skip
+
+function canLink() {
+  const dir = freshDir()
+  try {
+    link(path.join(dir, 'file'), path.join(dir, 'link'))
+    return fs.lstatSync(path.join(dir, 'link')).isSymbolicLink()
+  } catch {
+    return false
+  }
 }
 
 const capture = (name) => fs.readFileSync(path.join(root, 'examples', 'captures', `${name}.jsonl`))
@@ -87,12 +109,20 @@ const runScript = (script, { program = process.execPath, env = {}, args = [] } =
     child.stdin.end()
   })
 
+/** Bun, as its package has it on every system. */
+const bun = () => (process.versions.bun ? process.execPath : path.join(root, 'node_modules/bun/bin/bun.exe'))
+
+const holder = path.join(__dirname, 'hold-locks.mjs')
+const flock = (dir) => {
+  const locks = path.join(dir, '.locks')
+  const commands = fs.readdirSync(locks).map((name) => `flock ${path.join(locks, name)}`)
+  return spawn(commands.join(' ').concat(" sh -c 'echo held; read line'"), { shell: true })
+}
+
 /** Holds the locks of all groups of a store, as another process would; gives the function that frees them. */
 const holdLocks = (dir) =>
   new Promise((resolve, reject) => {
-    const locks = path.join(dir, '.locks')
-    const commands = fs.readdirSync(locks).map((name) => `flock ${path.join(locks, name)}`)
-    const child = spawn(commands.join(' ').concat(" sh -c 'echo held; read line'"), { shell: true })
+    const child = process.platform === 'linux' ? flock(dir) : spawn(bun(), [holder, path.join(dir, '.locks')])
     child.on('error', reject)
     child.stderr.on('data', (text) => reject(new Error(String(text))))
     child.stdout.once('data', () =>
@@ -105,10 +135,14 @@ module.exports = {
   TIME,
   makeSession,
   makeGroup,
+  posix,
   freshDir,
+  link,
+  linking,
   capture,
   thrown,
   rejection,
   runScript,
+  bun,
   holdLocks,
 }
