@@ -32,14 +32,14 @@ export const SAFEGUARDS = [
   {
     name: 'fsync of the directories above the base',
     file: 'file/commit.rs',
-    code: 'above.sync()?;',
+    code: 'above.sync_if_ours()?;',
     instead: '',
     caughtBy: ORDER,
   },
   {
     name: 'fsync of a file that was stored without one',
     file: 'file/commit.rs',
-    code: 'group.open_file(META).and_then(|file| file.sync_all())',
+    code: 'group.sync_file(META)',
     instead: 'group.open_file(META).map(drop)',
     caughtBy: ORDER,
   },

@@ -99,7 +99,7 @@ impl Commit<'_> {
         }
         let unconfirmed = |source| self.not_durable(&self.base.path().join(self.id.as_str()), source);
         let group = self.base.open_dir(self.id.as_str()).map_err(unconfirmed)?;
-        group.open_file(META).and_then(|file| file.sync_all()).map_err(unconfirmed)?;
+        group.sync_file(META).map_err(unconfirmed)?;
         self.confirm_entry(&group).map_err(|error| match error {
             Error::NotCommitted { group_id, path, action, source } => {
                 Error::NotDurable { group_id, path, action, source }
@@ -183,7 +183,7 @@ pub fn confirm_base(path: &Path) -> io::Result<()> {
             // Another file system, which may not even know how to do this; nothing was made in it.
             break;
         }
-        above.sync()?;
+        above.sync_if_ours()?;
     }
     Ok(())
 }

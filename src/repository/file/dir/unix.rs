@@ -98,6 +98,16 @@ impl Dir {
         self.file.sync_all()
     }
 
+    /// The same for a directory that may belong to somebody else.
+    pub fn sync_if_ours(&self) -> io::Result<()> {
+        self.sync()
+    }
+
+    /// Waits until the disk has a file of this directory; a link is an error.
+    pub fn sync_file(&self, name: &str) -> io::Result<()> {
+        self.open_file(name)?.sync_all()
+    }
+
     /// What an entry is, links not followed; `None` when there is none.
     pub fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
         match rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW) {

@@ -113,7 +113,22 @@ impl Dir {
     pub fn sync(&self) -> io::Result<()> {
         // Only a handle that may write can be flushed.
         let options = &mut OpenOptions::new();
-        options.access_mode(GENERIC_WRITE).custom_flags(NO_FOLLOW).open(&self.path)?.sync_all()
+        let flags = FILE_FLAG_BACKUP_SEMANTICS;
+        options.access_mode(GENERIC_WRITE).custom_flags(flags).open(&self.path)?.sync_all()
+    }
+
+    /// The same for a directory that may belong to somebody else. Whoever may not write to it may not flush it, and has made
+    /// nothing in it.
+    pub fn sync_if_ours(&self) -> io::Result<()> {
+        match self.sync() {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            synced => synced,
+        }
+    }
+
+    /// Waits until the disk has a file of this directory; a link is an error.
+    pub fn sync_file(&self, name: &str) -> io::Result<()> {
+        self.open_entry(OpenOptions::new().write(true), name)?.sync_all()
     }
 
     /// What an entry is, links not followed; `None` when there is none.
