@@ -813,7 +813,7 @@ export declare class ProgressAggregator {
    * @example
    * for (const session of group.sessions) aggregator.updateSession(createSessionProgress(session))
    * // From now on: aggregator.updateSession(stream.progress)
-   * if (isBudgetExceeded(aggregator.summary().totalCost, group.config.maxBudgetUsd)) stop()
+   * if (isBudgetExceeded(aggregator.summary().totalCost, group.config.maxBudgetUsd)) return
    */
   summary(): ProgressSummary
 }

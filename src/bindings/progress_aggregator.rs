@@ -112,7 +112,7 @@ impl ProgressAggregator {
     /// @example
     /// for (const session of group.sessions) aggregator.updateSession(createSessionProgress(session))
     /// // From now on: aggregator.updateSession(stream.progress)
-    /// if (isBudgetExceeded(aggregator.summary().totalCost, group.config.maxBudgetUsd)) stop()
+    /// if (isBudgetExceeded(aggregator.summary().totalCost, group.config.maxBudgetUsd)) return
     #[napi(enumerable = false, ts_return_type = "ProgressSummary")]
     pub fn summary<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         throwing(env, || Ok(progress::summary_to_js(env, &self.core.borrow().summary(now_ms()))?))
