@@ -8,6 +8,8 @@ import { main, must, root, run, Stop } from './process.mjs'
 
 const [artifacts] = process.argv.slice(2)
 const directory = path.join(root, 'target', 'release-packages')
+// Only npm's words tell that a package is published already, and a script that was started with --silent keeps it silent.
+const options = { cwd: directory, env: { ...process.env, npm_config_loglevel: 'error' } }
 
 await main(async () => {
   if (!artifacts) throw new Stop('Say where the addons are: node scripts/release.mjs ARTIFACTS')
@@ -53,11 +55,11 @@ function filesIn(name) {
 
 function napi(command, ...args) {
   const cli = path.join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js')
-  return must(`napi ${command}`, process.execPath, [cli, command, ...args], { cwd: directory })
+  return must(`napi ${command}`, process.execPath, [cli, command, ...args], options)
 }
 
 async function publish() {
-  const { ok, output } = await run('npm', ['publish'], { cwd: directory })
+  const { ok, output } = await run('npm', ['publish'], options)
   const isThere = /cannot publish over the previously published version/i.test(output)
   if (!ok && !isThere) throw new Stop(`${output.trimEnd()}\n\nnpm publish failed`)
 }
