@@ -39,7 +39,7 @@ const makeGroup = (changes = {}) => ({
   ...changes,
 })
 
-/** Windows has other permissions, has no pipes among its files, and starts no script as a program. */
+/** Windows has other permissions, has no pipes or sockets among its files, and starts no script as a program. */
 const posix = process.platform === 'win32' ? test.skip : test
 
 /**
