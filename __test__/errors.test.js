@@ -2,7 +2,7 @@ const util = require('node:util')
 const path = require('node:path')
 const { Worker } = require('node:worker_threads')
 const sg = require('..')
-const { makeGroup, rejection, root, runScript, thrown } = require('./helpers')
+const { freshDir, makeGroup, rejection, root, runScript, thrown } = require('./helpers')
 
 const { SessionGroupsError } = sg
 
@@ -30,6 +30,27 @@ test('a rejection is one, too', async () => {
   expect(
     (await rejection(new sg.InMemoryGroupRepository().findById('../x'))) instanceof SessionGroupsError,
   ).toBe(true)
+})
+
+test('an error of another thread says where it was asked for', async () => {
+  const repository = new sg.FileGroupRepository(freshDir())
+  const group = makeGroup({ name: 5 })
+  const error = await rejection(repository.save(group))
+  expect(error.stack.split('\n')[0]).toBe(`SessionGroupsError: ${error.message}`)
+  expect(error.stack).toMatch(/^ {4}at .*errors\.test\.js:\d+/m)
+  expect(Object.keys(error).sort()).toEqual(['code', 'field', 'groupId'])
+
+  await repository.save(makeGroup())
+  const changed = await rejection(repository.update(group.id, () => ({ name: 5 })))
+  expect(changed.stack).toContain('errors.test.js')
+  // What the function throws stays as it is.
+  const mine = new Error('mine')
+  const { stack } = mine
+  const thrower = () => {
+    throw mine
+  }
+  expect(await rejection(repository.update(group.id, thrower))).toBe(mine)
+  expect(mine.stack).toBe(stack)
 })
 
 test('no argument at all rejects and never throws', async () => {

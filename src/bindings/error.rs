@@ -20,6 +20,20 @@ pub const CLASS: &str = "(class SessionGroupsError extends Error {
   }
 })";
 
+/// What happens on other threads has no stack of its own: an error gets that of the call that asked for it.
+pub const TRACED: &str = "(SessionGroupsError, { captureStackTrace } = Error, { defineProperty } = Object) => function traced(promise) {
+  const call = {}
+  captureStackTrace(call, traced)
+  return promise.then(undefined, (error) => {
+    const frames = call.stack.indexOf('\\n    at ')
+    if (error instanceof SessionGroupsError && frames >= 0) {
+      const value = `${error.name}: ${error.message}${call.stack.slice(frames)}`
+      defineProperty(error, 'stack', { value, writable: true, configurable: true })
+    }
+    throw error
+  })
+}";
+
 /// Stands for the class where the module's exports are made.
 #[allow(non_camel_case_types, reason = "the generated typings print this name")]
 pub struct SessionGroupsErrorConstructor;

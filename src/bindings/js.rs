@@ -36,6 +36,7 @@ struct Realm {
     parse: sys::napi_ref,
     stringify: sys::napi_ref,
     error_class: sys::napi_ref,
+    traced: sys::napi_ref,
 }
 
 impl Realm {
@@ -44,10 +45,13 @@ impl Realm {
             return Ok(*realm);
         }
         let json: Object<'_> = env.get_global()?.get_named_property("JSON")?;
+        let error_class: Unknown<'_> = env.run_script(super::error::CLASS)?;
+        let traced = call(env, env.run_script(super::error::TRACED)?, error_class)?;
         let realm = Self {
             parse: reference(env, json.get_named_property("parse")?)?,
             stringify: reference(env, json.get_named_property("stringify")?)?,
-            error_class: reference(env, env.run_script(super::error::CLASS)?)?,
+            error_class: reference(env, error_class)?,
+            traced: reference(env, traced)?,
         };
         env.set_instance_data(realm, (), |_| {})?;
         Ok(realm)
@@ -79,6 +83,11 @@ fn checked(status: sys::napi_status) -> napi::Result<()> {
 /// The class `SessionGroupsError` of this environment.
 pub fn error_class(env: &Env) -> napi::Result<Unknown<'_>> {
     referenced(env, Realm::of(env)?.error_class)
+}
+
+/// The same promise, whose errors know where they were asked for.
+pub fn traced<'env>(env: &'env Env, promise: Unknown<'_>) -> napi::Result<Unknown<'env>> {
+    call(env, referenced(env, Realm::of(env)?.traced)?, promise)
 }
 
 /// Calls a function. What it throws is the error, to be thrown again as it is.

@@ -98,11 +98,17 @@ pub fn promise<A>(
     match unwinding(prepare) {
         Err(fault) => rejected(env, fault),
         Ok(prepared) => {
-            let (deferred, promise) = env.create_deferred()?;
-            start(prepared, Deferred(deferred));
-            Ok(promise)
+            let promise = step(env, |deferred| start(prepared, deferred))?;
+            Ok(Object::from_raw(env.raw(), js::traced(env, promise.to_unknown())?.raw()))
         }
     }
+}
+
+/// A promise that takes the place of another, for more work on other threads.
+pub fn step(env: &Env, start: impl FnOnce(Deferred)) -> napi::Result<Object<'_>> {
+    let (deferred, promise) = env.create_deferred()?;
+    start(Deferred(deferred));
+    Ok(promise)
 }
 
 /// A promise for work that is done at once.

@@ -8,7 +8,7 @@ use napi::bindgen_prelude::{FunctionRef, Unknown};
 use napi::{Env, JsValue, ValueType};
 
 use super::js::{self, Fault, Value};
-use super::promise::{Answer, Deferred, promise};
+use super::promise::{Answer, Deferred, step};
 use super::{args, error};
 use crate::error::Error;
 use crate::group::GroupId;
@@ -80,7 +80,7 @@ impl FileUpdate {
         let function = self.function.borrow_back(env)?;
         let write = conditional(&group, changes_for(env, function.to_unknown(), &group)?);
         // The promise of the next step takes this one's place.
-        Ok(promise(env, || Ok(()), |(), deferred| self.store(write, deferred))?.into())
+        Ok(step(env, |deferred| self.store(write, deferred))?.into())
     }
 
     fn store(self, write: Write, deferred: Deferred) {
