@@ -252,13 +252,19 @@ describe('a run that fails says why', () => {
 
   test('whatever exit code a system has', () => {
     // Windows: ended by Ctrl-C.
-    for (const code of [-1, 255, 3_221_225_786]) {
+    for (const code of [255, 3_221_225_786]) {
       const stream = new ClaudeStream(makeSession())
       stream.end({ code, signal: null })
       expect(stream.error).toBe(`exit code ${code}: the run ended without a result`)
     }
     for (const code of [0.5, Number.NaN, 2 ** 33])
       expect(thrown(() => new ClaudeStream(makeSession()).end({ code })).field).toBe('code')
+  })
+
+  test('a program that did not start', () => {
+    const stream = new ClaudeStream(makeSession())
+    stream.end({ code: -2, signal: null })
+    expect(stream.error).toBe('the program did not start: error -2')
   })
 
   test('a run that said nothing has its own times, not those of an earlier one', () => {

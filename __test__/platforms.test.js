@@ -44,7 +44,7 @@ describe('platforms', () => {
   test('without a binary: the error says what was looked for and what to do', () => {
     const folder = freshDir()
     copyFileSync(path.join(root, 'index.js'), path.join(folder, 'index.js'))
-    const script = `try { require('./index.js') } catch (error) { console.log(error.message) }`
+    const script = `try { require('./index.js') } catch (error) { console.log(error.code, error.message) }`
     // Bun would look for the packages in its registry.
     const alone = process.versions.bun ? ['--no-install'] : []
     const { stdout } = spawnSync(process.execPath, [...alone, '-e', script], {
@@ -54,6 +54,7 @@ describe('platforms', () => {
     expect(stdout).toMatch(`found no binary that runs on ${process.platform} ${process.arch}:`)
     expect(stdout).toMatch(new RegExp(`session-groups\\.${process.platform}-${process.arch}[a-z-]*\\.node`))
     expect(stdout).toMatch(new RegExp(`session-groups-${process.platform}-${process.arch}`))
+    expect(stdout).toMatch('SESSION_GROUPS_NO_BINARY')
     expect(stdout).toMatch('install again without --omit=optional')
     expect(stdout).not.toMatch('wasi')
   })

@@ -32,7 +32,10 @@ const PLAN = [
 ]
 const MAX_CONCURRENT = 2
 
-const USAGE = 'usage: npm run demo [-- --fast | --dir PATH]'
+const COMMAND = process.env.npm_lifecycle_event
+  ? 'npm run demo --'
+  : `node ${path.relative('.', process.argv[1])}`
+const USAGE = `usage: ${COMMAND} [--fast | --dir PATH]`
 
 async function main() {
   const options = readOptions()
@@ -161,7 +164,7 @@ async function showResult(repository, id, dir) {
     `  ${dollars(cost)} in all, in ${seconds(Date.parse(group.completedAt) - Date.parse(group.startedAt))}`,
   )
   console.log(`\nIt lies in ${path.join(dir, id, 'meta.json')}`)
-  console.log(`To see it again: npm run demo -- --dir ${dir}`)
+  console.log(`To see it again: ${COMMAND} --dir ${dir}`)
 }
 
 function showSessions(group) {

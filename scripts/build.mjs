@@ -106,10 +106,11 @@ const OWN_ERROR = String.raw`    const attempts = loadErrors.map((error) => Stri
     const error = new Error(
       'session-groups found no binary that runs on ' + process.platform + ' ' + process.arch + ':\n' +
         attempts.filter((attempt) => !/wasi/.test(attempt)).map((attempt) => '- ' + attempt + '\n').join('') +
-        'There are binaries for Linux (glibc 2.17 or newer, musl), macOS and Windows, each for x64 and arm64, as optional ' +
-        'dependencies: install again without --omit=optional (--no-optional), on the system it shall run on. For any ' +
-        'other, build it from source: "From source" in the README says how.',
+        'It comes as an optional dependency for Linux (glibc 2.17 or newer, musl), macOS and Windows, each on x64 and arm64: ' +
+        'install again without --omit=optional (--no-optional), on the system where it is to run. A tarball of a checkout ' +
+        'has the binary of one system only. For any other, "From source" in the README says how to build it.',
     )
+    error.code = 'SESSION_GROUPS_NO_BINARY'
     if (refused.length > 0) error.cause = createLoadErrorChain(refused)
 `
 

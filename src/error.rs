@@ -36,10 +36,10 @@ pub enum Error {
     #[error("{0}")]
     InvalidFilter(Wrong),
     /// A line that is no event.
-    #[error("no group event: {0}")]
+    #[error("not a group event: {0}")]
     InvalidEvent(Wrong),
     /// A stored file is no `SessionGroup`. The file is left as it is.
-    #[error("{} is no session group: {problem}. Repair the file or delete the group; it is left as it is", path.display())]
+    #[error("{} is not a session group: {problem}. Repair the file or delete the group; it is left as it is", path.display())]
     Corrupt {
         /// The group whose file it is.
         group_id: String,
@@ -51,7 +51,7 @@ pub enum Error {
         problem: String,
     },
     /// A precondition did not hold; nothing changed.
-    #[error("group {group_id:?} was not changed: {expected}, but {}. Read it again and decide anew", match actual {
+    #[error("group {group_id:?} was not changed: {expected}, but {}. Read it again and decide again", match actual {
         Some(revision) => format!("its revision is {revision}"),
         None => "there is no such group".to_owned(),
     })]
@@ -94,7 +94,7 @@ pub enum Error {
         mode: u32,
     },
     /// The disk refused; nothing changed.
-    #[error("{} was not changed: {action} {} failed: {source}. Mend that and try again", named(group_id), path.display())]
+    #[error("{} was not changed: {action} {} failed: {source}. Fix that and try again", named(group_id), path.display())]
     NotCommitted {
         /// The group that stays as it was.
         group_id: String,
@@ -118,7 +118,7 @@ pub enum Error {
         source: Arc<std::io::Error>,
     },
     /// Reading failed.
-    #[error("{action} {} failed: {source}. Mend that and try again", path.display())]
+    #[error("{action} {} failed: {source}. Fix that and try again", path.display())]
     Io {
         /// The group that was looked for, where it was one.
         group_id: Option<String>,

@@ -36,24 +36,24 @@ fn every_error_says_what_is_wrong_where_and_what_to_do() {
         ),
         (
             Error::InvalidEvent(Wrong::new("timestamp", "is missing, expected an ISO 8601 time")),
-            "INVALID_EVENT: no group event: timestamp is missing, expected an ISO 8601 time",
+            "INVALID_EVENT: not a group event: timestamp is missing, expected an ISO 8601 time",
         ),
         (
             Error::Corrupt {
                 group_id: group_id(),
                 path: path(),
                 field: None,
-                problem: "it is no JSON object: EOF while parsing an object at line 1 column 1".to_owned(),
+                problem: "it is cut off at line 1 column 1".to_owned(),
             },
-            "CORRUPT: /groups/20260115-103000-auth/meta.json is no session group: it is no JSON object: EOF while parsing an object at line 1 column 1. Repair the file or delete the group; it is left as it is",
+            "CORRUPT: /groups/20260115-103000-auth/meta.json is not a session group: it is cut off at line 1 column 1. Repair the file or delete the group; it is left as it is",
         ),
         (
             Error::Conflict {
                 group_id: group_id(),
-                expected: "it was to be absent".to_owned(),
+                expected: "it was to be new".to_owned(),
                 actual: Some("5f2c".to_owned()),
             },
-            r#"CONFLICT: group "20260115-103000-auth" was not changed: it was to be absent, but its revision is 5f2c. Read it again and decide anew"#,
+            r#"CONFLICT: group "20260115-103000-auth" was not changed: it was to be new, but its revision is 5f2c. Read it again and decide again"#,
         ),
         (
             Error::LockTimeout {
@@ -78,7 +78,7 @@ fn every_error_says_what_is_wrong_where_and_what_to_do() {
         ),
         (
             Error::NotCommitted { group_id: group_id(), path: path(), action: "writing", source: full() },
-            r#"NOT_COMMITTED: group "20260115-103000-auth" was not changed: writing /groups/20260115-103000-auth/meta.json failed: no space left on device. Mend that and try again"#,
+            r#"NOT_COMMITTED: group "20260115-103000-auth" was not changed: writing /groups/20260115-103000-auth/meta.json failed: no space left on device. Fix that and try again"#,
         ),
         (
             Error::NotDurable {
@@ -91,7 +91,7 @@ fn every_error_says_what_is_wrong_where_and_what_to_do() {
         ),
         (
             Error::Io { group_id: None, path: PathBuf::from("/groups"), action: "listing", source: full() },
-            "IO: listing /groups failed: no space left on device. Mend that and try again",
+            "IO: listing /groups failed: no space left on device. Fix that and try again",
         ),
         (
             Error::Internal("checking a group panicked".to_owned()),

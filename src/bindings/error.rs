@@ -27,7 +27,11 @@ pub const TRACED: &str = "(SessionGroupsError, { captureStackTrace } = Error, { 
   return promise.then(undefined, (error) => {
     const frames = call.stack.indexOf('\\n    at ')
     if (error instanceof SessionGroupsError && frames >= 0) {
-      const value = `${error.name}: ${error.message}${call.stack.slice(frames)}`
+      let at = call.stack.slice(frames)
+      // Bun prints only frames with parentheses of a stack that was set, and begins with our own.
+      if (process.versions.bun)
+        at = at.replace(/\\n {4}at \\w+ \\(unknown\\)/, '').replace(/^( {4}at )([^(\\n]+)$/gm, '$1<anonymous> ($2)')
+      const value = `${error.name}: ${error.message}${at}`
       defineProperty(error, 'stack', { value, writable: true, configurable: true })
     }
     throw error

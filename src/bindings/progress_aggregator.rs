@@ -91,8 +91,8 @@ impl ProgressAggregator {
     /// path of what is wrong.
     ///
     /// `estimatedTimeRemaining` follows the plan: each session that has not ended takes the mean duration of those
-    /// that completed, starts when those it depends on have completed, and at most
-    /// `config.concurrency.maxConcurrent ?? config.maxConcurrentSessions` run at a time.
+    /// that completed, starts when those it depends on have completed (unless `config.concurrency.respectDependencies` is
+    /// false), and at most `config.concurrency.maxConcurrent ?? config.maxConcurrentSessions` run at a time.
     ///
     /// @param group The group.
     #[napi(enumerable = false, ts_args_type = "group: SessionGroup", ts_return_type = "GroupProgress")]

@@ -7,7 +7,7 @@ export type SessionStatus = 'pending' | 'active' | 'paused' | 'completed' | 'fai
 
 /**
  * Where a group stands: `created` → `running` → `completed`, `failed` or `paused`; `paused` → `running`;
- * `completed` → `archived`; any → `deleted`.
+ * `completed` → `archived`; any → `deleted`. What follows what is up to your program, and is not checked.
  */
 export type GroupStatus = 'created' | 'running' | 'paused' | 'completed' | 'failed' | 'archived' | 'deleted'
 
@@ -27,13 +27,16 @@ export interface TokenUsage {
 export interface BudgetConfig {
   /** US dollars, 0 or more; of 0 nothing may be spent. @default 10 */
   readonly maxBudgetUsd: number
-  /** What happens when they are spent. @default 'pause' */
+  /**
+   * What to do when they are spent. `stop`: end the running sessions. `pause`: start no more. `warn`: go on.
+   * @default 'pause'
+   */
   readonly onBudgetExceeded: 'stop' | 'warn' | 'pause'
   /** The part of the budget, 0 to 1, from which on to warn. @default 0.8 */
   readonly warningThreshold: number
 }
 
-/** How many sessions run at once, and what stops them. */
+/** How many sessions are to run at once, and what is to stop them. */
 export interface ConcurrencyConfig {
   /** Sessions at the same time, 1 or more. @default 3 */
   readonly maxConcurrent: number
@@ -45,11 +48,11 @@ export interface ConcurrencyConfig {
   readonly errorThreshold: number
 }
 
-/** What is generated for a session before it starts. */
+/** What your program is to generate for a session before it starts; the package only stores it. */
 export interface SessionConfig {
-  /** Whether a CLAUDE.md is written. @default true */
+  /** Whether to write a CLAUDE.md. @default true */
   readonly generateClaudeMd: boolean
-  /** Whether a settings.json is written. @default false */
+  /** Whether to write a settings.json. @default false */
   readonly generateSettings: boolean
   /** A template's name or path. */
   readonly claudeMdTemplate?: string | undefined
@@ -81,7 +84,7 @@ export interface GroupSession {
   readonly prompt: string
   /** Where it stands. */
   readonly status: SessionStatus
-  /** Ids of the sessions of the same group that must complete first. */
+  /** Ids of the sessions of the same group that must complete first. A session with an id that is not there never starts. */
   readonly dependsOn: readonly string[]
   /** ISO 8601. */
   readonly createdAt: string
@@ -386,7 +389,7 @@ export interface SessionProgress {
   readonly messageCount: number
   /** The tool that is running now. */
   readonly currentTool?: string | undefined
-  /** ISO 8601. */
+  /** When its newest run started, in ISO 8601. */
   readonly startedAt?: string | undefined
   /** Milliseconds: of a session that ended from start to end, of a running one until now. */
   readonly durationMs?: number | undefined

@@ -151,7 +151,7 @@ impl Condition {
     fn check(&self, id: &GroupId, stored: Option<&Document>) -> Result<()> {
         let expected = match (self, stored) {
             (Self::None, _) | (Self::IfAbsent, None) => return Ok(()),
-            (Self::IfAbsent, Some(_)) => "it was to be absent".to_owned(),
+            (Self::IfAbsent, Some(_)) => "it was to be new".to_owned(),
             (Self::IfRevision(revision), Some(stored)) if stored.revision() == *revision => return Ok(()),
             (Self::IfRevision(revision), _) => format!("its revision was to be {}", revision.as_str()),
         };

@@ -134,14 +134,16 @@ impl Document {
         }
         let no_group = |problem: String| Unreadable { field: None, problem, newer_schema: None };
         if text.starts_with('\u{FEFF}') {
-            return Err(no_group("it begins with a byte order mark, which is no JSON".to_owned()));
+            return Err(no_group(
+                "it begins with a byte order mark, which is not JSON, at line 1 column 1".to_owned(),
+            ));
         }
-        let json = Json::parse(&text).map_err(|error| no_group(format!("it is no JSON object: {error}")))?;
+        let json = Json::parse(&text).map_err(|error| no_group(why_no_json(&text, &error)))?;
         if !json.is_object() {
             let (line, column) = json::position(&text, json.text());
             let found = json::excerpt(json.text());
             return Err(no_group(format!(
-                "it is no JSON object, but {found} at line {line} column {column}"
+                "it is not a JSON object, but {found} at line {line} column {column}"
             )));
         }
         if let Err(invalid) = validate::check_group(json, Strictness::Lenient) {
@@ -223,6 +225,14 @@ impl Unreadable {
             newer_schema: group.get("schemaVersion").and_then(newer_than_ours),
         }
     }
+}
+
+fn why_no_json(text: &str, error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        let what = if text.trim().is_empty() { "empty," } else { "cut off" };
+        return format!("it is {what} at line {} column {}", error.line(), error.column());
+    }
+    format!("it is not JSON: {error}")
 }
 
 fn newer_than_ours(schema_version: Json<'_>) -> Option<f64> {
@@ -368,10 +378,9 @@ mod tests {
     #[test]
     fn what_is_unreadable_says_where() {
         let unreadable = |text: &str| Document::from_stored(text.as_bytes().to_vec()).unwrap_err();
-        assert_eq!(
-            unreadable("{\n  x").problem,
-            "it is no JSON object: key must be a string at line 2 column 3"
-        );
+        assert_eq!(unreadable("{\n  x").problem, "it is not JSON: key must be a string at line 2 column 3");
+        assert_eq!(unreadable("{\n  \"a\":").problem, "it is cut off at line 2 column 6");
+        assert_eq!(unreadable("\n").problem, "it is empty, at line 2 column 0");
         let wrong = unreadable(&json::pretty(&GROUP.replacen("created", "x", 1)));
         assert!(wrong.problem.ends_with("at line 5 column 13"), "{}", wrong.problem);
         assert_eq!(wrong.field.as_deref(), Some("status"));

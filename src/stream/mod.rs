@@ -307,6 +307,8 @@ fn reason_of_failure(last_result: Option<&Outcome>, said: Option<&str>, exit: &E
         (Some(signal), _) => Some(format!("killed by {signal}")),
         (None, Some(0)) if last_result.is_some() => None,
         (None, Some(0)) => Some(ended),
+        // What `child_process` gives in place of a code where there was no process.
+        (None, Some(error)) if error < 0 => Some(format!("the program did not start: error {error}")),
         (None, Some(code)) => Some(format!("exit code {code}: {ended}")),
         (None, None) => Some(format!("its exit code is not known: {ended}")),
     }
