@@ -115,6 +115,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_as_deep_as_it_may_be_is_read() {
+        let text = format!("{}{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH));
+        assert!(typed::<serde_json::Value>(&text).is_ok());
+    }
+
+    #[test]
     fn positions_count_from_one() {
         let text = "{\n  \"é\": x";
         assert_eq!(position(text, &text[text.len() - 1..]), (2, 8));
