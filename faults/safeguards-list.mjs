@@ -222,7 +222,7 @@ export const SAFEGUARDS = [
   {
     name: 'the precondition ifAbsent',
     file: 'change.rs',
-    code: '(Self::IfAbsent, Some(_)) => "it was to be absent".to_owned(),',
+    code: '(Self::IfAbsent, Some(_)) => "it was to be new".to_owned(),',
     instead: '(Self::IfAbsent, Some(_)) => return Ok(()),',
     caughtBy: RUST,
   },
