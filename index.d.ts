@@ -724,8 +724,9 @@ export declare class ClaudeStream {
    */
   push(chunk: string | Uint8Array): boolean
   /**
-   * Takes the end of the output and how the process ended; after it nothing more is taken. The session has completed only if its last result was
-   * a success and the exit code is 0; else it has failed, and `error` says why. Throws `INVALID_ARGUMENT`.
+   * Takes the end of the output and how the process ended; after it nothing more is taken. The session has completed
+   * only if its last result was a success and the exit code is 0; else it has failed, and `error` says why. Throws
+   * `INVALID_ARGUMENT`.
    *
    * @param exit The exit code and the signal.
    */

@@ -265,6 +265,9 @@ describe('a run that fails says why', () => {
     const stream = new ClaudeStream(makeSession())
     stream.end({ code: -2, signal: null })
     expect(stream.error).toBe('the program did not start: error -2')
+    expect(run(capture('2.1.330-killed'), { exit: { code: -2 } }).error).toMatch(
+      /^exit code -2: the run ended/,
+    )
   })
 
   test('a run that said nothing has its own times, not those of an earlier one', () => {

@@ -122,11 +122,17 @@ impl ClaudeStream {
         self.open_tools.clear();
         let now = time::iso(Utc::now());
         if !self.started {
-            // It has said nothing, but it did run: not since whatever an earlier run had begun.
+            // It has said nothing: its time is now, not that of an earlier run.
             self.started_at = Some(now.clone());
         }
         self.completed_at = Some(now);
-        self.error = reason_of_failure(self.last_result.as_ref(), self.said.as_deref(), exit);
+        self.error = match exit.code {
+            // What `child_process` gives in place of a code where there was no process.
+            Some(error) if error < 0 && !self.started => {
+                Some(format!("the program did not start: error {error}"))
+            }
+            _ => reason_of_failure(self.last_result.as_ref(), self.said.as_deref(), exit),
+        };
         self.status = if self.error.is_some() { SessionStatus::Failed } else { SessionStatus::Completed };
     }
 
@@ -307,8 +313,6 @@ fn reason_of_failure(last_result: Option<&Outcome>, said: Option<&str>, exit: &E
         (Some(signal), _) => Some(format!("killed by {signal}")),
         (None, Some(0)) if last_result.is_some() => None,
         (None, Some(0)) => Some(ended),
-        // What `child_process` gives in place of a code where there was no process.
-        (None, Some(error)) if error < 0 => Some(format!("the program did not start: error {error}")),
         (None, Some(code)) => Some(format!("exit code {code}: {ended}")),
         (None, None) => Some(format!("its exit code is not known: {ended}")),
     }
