@@ -140,7 +140,8 @@ fn open_group<'a>(base: &'a Dir, id: &'a GroupId) -> Result<Option<OpenGroup<'a>
                 // A file is not the store's, and no group that could be deleted.
                 return match there.map(|stat| stat.kind()) {
                     Some(Kind::Other) => Err(corrupt("its directory is a link, which is not followed")),
-                    _ => Ok(None),
+                    Some(Kind::Directory) => Err(failed(error)),
+                    Some(Kind::File) | None => Ok(None),
                 };
             }
             Ok(Err(error)) if is_link(&error) => {
