@@ -43,6 +43,13 @@ test('an error of another thread says where it was asked for', async () => {
   await repository.save(makeGroup())
   const changed = await rejection(repository.update(group.id, () => ({ name: 5 })))
   expect(changed.stack).toContain('errors.test.js')
+  // Whoever makes something else of stacks gets the error all the same.
+  const { prepareStackTrace } = Error
+  Error.prepareStackTrace = () => ({})
+  const odd = await rejection(repository.save(group)).finally(() => {
+    Error.prepareStackTrace = prepareStackTrace
+  })
+  expect(odd.code).toBe('INVALID_GROUP')
   // What the function throws stays as it is.
   const mine = new Error('mine')
   const { stack } = mine

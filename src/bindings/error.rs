@@ -21,13 +21,15 @@ pub const CLASS: &str = "(class SessionGroupsError extends Error {
 })";
 
 /// What happens on other threads has no stack of its own: an error gets that of the call that asked for it.
-pub const TRACED: &str = "(SessionGroupsError, { captureStackTrace } = Error, { defineProperty } = Object) => function traced(promise) {
+pub const TRACED: &str = "(SessionGroupsError, { captureStackTrace = () => {} } = Error, { defineProperty } = Object) => function traced(promise) {
   const call = {}
   captureStackTrace(call, traced)
   return promise.then(undefined, (error) => {
-    const frames = call.stack.indexOf('\\n    at ')
+    // Whatever others have made of stacks.
+    const stack = String(call.stack)
+    const frames = stack.indexOf('\\n    at ')
     if (error instanceof SessionGroupsError && frames >= 0) {
-      let at = call.stack.slice(frames)
+      let at = stack.slice(frames)
       // Bun prints only frames with parentheses of a stack that was set, and begins with our own.
       if (process.versions.bun)
         at = at.replace(/\\n {4}at \\w+ \\(unknown\\)/, '').replace(/^( {4}at )([^(\\n]+)$/gm, '$1<anonymous> ($2)')
