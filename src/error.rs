@@ -51,7 +51,7 @@ pub enum Error {
         problem: String,
     },
     /// A precondition did not hold; nothing changed.
-    #[error("group {group_id:?} was not changed: {expected}, but {}. Read it again and decide again", match actual {
+    #[error("group {group_id:?} was not changed: {expected}, but {}. Read it again, then decide", match actual {
         Some(revision) => format!("its revision is {revision}"),
         None => "there is no such group".to_owned(),
     })]

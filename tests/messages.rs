@@ -53,7 +53,7 @@ fn every_error_says_what_is_wrong_where_and_what_to_do() {
                 expected: "it was to be new".to_owned(),
                 actual: Some("5f2c".to_owned()),
             },
-            r#"CONFLICT: group "20260115-103000-auth" was not changed: it was to be new, but its revision is 5f2c. Read it again and decide again"#,
+            r#"CONFLICT: group "20260115-103000-auth" was not changed: it was to be new, but its revision is 5f2c. Read it again, then decide"#,
         ),
         (
             Error::LockTimeout {

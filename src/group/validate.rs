@@ -230,7 +230,14 @@ impl<'a> Check<'a> {
             Rule::Object(fields) => self.object(fields, place).map(drop),
             _ => {
                 let value = self.next(place)?;
-                if self.holds(rule, value) { Ok(()) } else { Err(must_be(&expected(rule), value, place)) }
+                if self.holds(rule, value) {
+                    return Ok(());
+                }
+                let mut invalid = must_be(&expected(rule), value, place);
+                if matches!(rule, Rule::Number(..) | Rule::Whole(_)) && value.text() == "null" {
+                    invalid.wrong.problem.push_str(", which is what JSON makes of NaN and Infinity");
+                }
+                Err(invalid)
             }
         }
     }
@@ -354,12 +361,7 @@ fn no_json<'a>(place: &Place<'_>) -> impl FnOnce(NoJson) -> Invalid<'a> {
 
 fn must_be<'a>(expected: &str, found: Json<'a>, place: &Place<'_>) -> Invalid<'a> {
     let found = found.text();
-    let hint = if found == "null" && expected.contains("number") {
-        ", which is what JSON makes of NaN and Infinity"
-    } else {
-        ""
-    };
-    let problem = format!("must be {expected}, but is {}{hint}", json::excerpt(found));
+    let problem = format!("must be {expected}, but is {}", json::excerpt(found));
     Invalid { wrong: Wrong::new(place.to_string(), problem), at: found }
 }
 
