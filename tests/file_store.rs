@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use session_groups::group::types::GroupConfig;
-use session_groups::group::{GroupId, GroupSession, GroupStatus, SessionGroup, SessionStatus};
+use session_groups::group::{GroupId, GroupSession, GroupStatus, SessionGroup};
 use session_groups::repository::file::{Durability, FileOptions};
 use session_groups::repository::{
     Changes, Condition, Document, FileGroupRepository, GroupFilter, GroupRepository, InMemoryGroupRepository,
@@ -16,21 +16,7 @@ use session_groups::repository::{
 const NOW: &str = "2026-01-15T10:30:00.000Z";
 
 fn group(id: &str) -> Document {
-    let session = GroupSession {
-        id: "001-a".to_owned(),
-        project_path: "/p".to_owned(),
-        prompt: "Do it".to_owned(),
-        status: SessionStatus::Pending,
-        depends_on: Vec::new(),
-        created_at: NOW.to_owned(),
-        template: None,
-        claude_session_id: None,
-        started_at: None,
-        completed_at: None,
-        cost: Some(0.0),
-        tokens: None,
-        config: None,
-    };
+    let session = GroupSession { cost: Some(0.0), ..GroupSession::new("001-a", "/p", "Do it", NOW) };
     let group = SessionGroup {
         id: id.to_owned(),
         name: "A".to_owned(),

@@ -102,6 +102,14 @@ export interface GroupSession {
   readonly tokens?: TokenUsage | undefined
   /** Overrides the group's `sessionDefaults`. */
   readonly config?: SessionConfig | undefined
+  /** Milliseconds spent running, over all runs that ended. */
+  readonly runMs?: number | undefined
+  /** Reason why the session failed; removed when it runs again. */
+  readonly error?: string | undefined
+  /** Names of the tools whose use was refused in the newest run. */
+  readonly deniedTools?: readonly string[] | undefined
+  /** Usage counters of earlier runs, which {@link ClaudeStream} needs to account for later ones. Opaque: store it as it is. */
+  readonly usageCounters?: { readonly [key: string]: unknown } | undefined
 }
 
 /** Sessions that belong to one goal. */

@@ -251,6 +251,18 @@ pub struct GroupSession {
     /// Overrides the group's `session_defaults`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<SessionConfig>,
+    /// Milliseconds spent running, over all runs that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "some_as_javascript")]
+    pub run_ms: Option<f64>,
+    /// Reason why the session failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Names of the tools whose use was refused in the newest run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denied_tools: Option<Vec<String>>,
+    /// Usage counters of earlier runs, which the accounting of later runs needs. Opaque to everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage_counters: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// Sessions that belong to one goal.
@@ -282,6 +294,31 @@ pub struct SessionGroup {
     /// ISO 8601.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<String>,
+}
+
+impl GroupSession {
+    /// A pending session that has not run and depends on no other.
+    pub fn new(id: &str, project_path: &str, prompt: &str, created_at: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            project_path: project_path.to_owned(),
+            prompt: prompt.to_owned(),
+            status: SessionStatus::Pending,
+            depends_on: Vec::new(),
+            created_at: created_at.to_owned(),
+            template: None,
+            claude_session_id: None,
+            started_at: None,
+            completed_at: None,
+            cost: None,
+            tokens: None,
+            config: None,
+            run_ms: None,
+            error: None,
+            denied_tools: None,
+            usage_counters: None,
+        }
+    }
 }
 
 impl SessionGroup {

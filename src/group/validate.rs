@@ -124,6 +124,10 @@ const SESSION_FIELDS: &[Field] = &[
     optional("cost", MONEY),
     optional("tokens", TOKEN_USAGE),
     optional("config", SESSION_CONFIG),
+    optional("runMs", MONEY),
+    optional("error", Rule::Text),
+    optional("deniedTools", TEXTS),
+    optional("usageCounters", Rule::AnyObject),
 ];
 
 const GROUP_FIELDS: &[Field] = &[
@@ -206,7 +210,7 @@ pub(crate) struct Fields<'a> {
     values: [Option<Json<'a>>; MOST_FIELDS],
 }
 
-const MOST_FIELDS: usize = 16;
+const MOST_FIELDS: usize = 32;
 
 impl<'a> Fields<'a> {
     /// The value of a field that the rule names.
