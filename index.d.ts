@@ -100,6 +100,14 @@ export interface GroupSession {
   readonly tokens?: TokenUsage | undefined
   /** Overrides the group's `sessionDefaults`. */
   readonly config?: SessionConfig | undefined
+  /** Milliseconds spent running, over all runs that ended. */
+  readonly runMs?: number | undefined
+  /** Reason why the session failed; removed when it runs again. */
+  readonly error?: string | undefined
+  /** Names of the tools whose use was refused in the newest run. */
+  readonly deniedTools?: readonly string[] | undefined
+  /** Usage counters of earlier runs, which {@link ClaudeStream} needs to account for later ones. Opaque: store it as it is. */
+  readonly usageCounters?: { readonly [key: string]: unknown } | undefined
 }
 
 /** Sessions that belong to one goal. */
@@ -377,8 +385,8 @@ export interface SessionProgress {
   /** Where it stands. */
   readonly status: SessionStatus
   /**
-   * US dollars, over all runs of the session. Claude Code tells what a turn has cost when it ends: what is spent until then,
-   * and what a killed run had spent on a turn that it did not end, is not in it.
+   * US dollars, over all runs of the session. Claude Code reports what a turn cost when it ends: the current turn, and a
+   * turn that was killed, are not in it.
    */
   readonly cost: number
   /** What it has used, over all its runs; provisional until a turn ends. */
@@ -389,7 +397,7 @@ export interface SessionProgress {
   readonly currentTool?: string | undefined
   /** When its newest run started, in ISO 8601. */
   readonly startedAt?: string | undefined
-  /** Milliseconds: of a session that ended from start to end, of a running one until now. */
+  /** Milliseconds spent running: all runs that ended, plus the current one so far. */
   readonly durationMs?: number | undefined
 }
 
@@ -424,6 +432,15 @@ export interface GroupProgress extends ProgressSummary {
    * take no time.
    */
   readonly estimatedTimeRemaining?: number | undefined
+}
+
+/** Options of a {@link ClaudeStream}. */
+export interface ClaudeStreamOptions {
+  /**
+   * Sessions that the run may have been forked from (`--fork-session`). What they had cost before the fork is not part
+   * of the forked session's cost.
+   */
+  readonly relatives?: readonly GroupSession[] | undefined
 }
 
 /** How a process ended, as `child_process` gives it. */
@@ -697,8 +714,13 @@ interface DefaultGroupConfig extends DefaultBudgetConfig, GroupConfig {
 }
 
 /**
- * Reads what `claude -p PROMPT --output-format stream-json --verbose` prints, and keeps the session's progress. One
- * stream is for one run; a session that is resumed gets a new one, made of the session as it was stored.
+ * Reads what `claude -p PROMPT --output-format stream-json --verbose` prints and keeps the session's progress. A stream
+ * is for one run. A session that is resumed gets a new one, made from the session as it is stored.
+ *
+ * Cost and tokens are those of all runs of the session, and never decrease. The counter that Claude Code prints is not
+ * the session's total: depending on version, kills, `/clear` and forks it starts from zero or from an earlier
+ * counter. `changes.usageCounters` keeps what the next run's stream needs to tell these apart, so store all of
+ * `changes`.
  *
  * @example
  * const stream = new ClaudeStream(session)
@@ -710,37 +732,50 @@ interface DefaultGroupConfig extends DefaultBudgetConfig, GroupConfig {
  */
 export declare class ClaudeStream {
   /**
-   * A reader for one run. Throws `INVALID_ARGUMENT`, whose `field` is the path of what is wrong.
+   * Creates a reader for one run. Throws `INVALID_ARGUMENT`, whose `field` is the path of the invalid value.
    *
    * @param session The session as it is stored: what it has cost and used so far, and the `claudeSessionId` it is
    *   resumed from.
+   * @param options Sessions that the run may have been forked from.
    */
-  constructor(session: GroupSession)
+  constructor(session: GroupSession, options?: ClaudeStreamOptions)
   /**
-   * Takes the next piece of output, which may end anywhere. `true` when `progress` or `changes` are others than
-   * before. What is read never makes it throw; a chunk that is neither string nor bytes does: `INVALID_ARGUMENT`.
+   * Reads the next piece of output, which may end anywhere. Returns `true` if `progress` or `changes` changed. Takes
+   * time in proportion to the chunk. Nothing in the output makes it throw, but a chunk that is neither a string nor
+   * a `Uint8Array` does: `INVALID_ARGUMENT`.
    *
    * @param chunk A string or UTF-8 bytes. A line longer than 64 MiB is dropped and counted.
    */
   push(chunk: string | Uint8Array): boolean
   /**
-   * Takes the end of the output and how the process ended; after it nothing more is taken. The session has completed
-   * only if its last result was a success and the exit code is 0; else it has failed, and `error` says why. Throws
-   * `INVALID_ARGUMENT`.
+   * Ends the run; later calls of `push` do nothing. The session has completed if its last result was a success and no
+   * turn began after it: a signal or a non-zero exit code after that becomes its `warning`. Otherwise it has failed,
+   * and `error` says why. Throws `INVALID_ARGUMENT`.
    *
-   * @param exit The exit code and the signal.
+   * @param exit The exit code and the signal, as `child_process` reports them.
    */
   end(exit?: ProcessExit): void
-  /** How far the session is. */
+  /** The session's progress. */
   get progress(): SessionProgress
   /**
-   * What the run has changed of its session, ready for `updateSession` of a repository: `status`,
-   * `claudeSessionId`, `startedAt`, `completedAt`, `cost`, `tokens`, as far as they are known.
+   * The fields of the session that the run has changed so far, ready for `updateSession` of a repository: `status`,
+   * `claudeSessionId`, `startedAt`, `completedAt`, `cost`, `tokens`, `runMs`, `error`, `deniedTools` and
+   * `usageCounters`, as far as they are known. A field that is `undefined` is to be removed.
    */
   get changes(): SessionChanges
-  /** Why the session failed, for people; `undefined` unless it has. */
+  /** Reason why the session failed. `undefined` unless it has. */
   get error(): string | undefined
-  /** Lines that were no JSON object, of an unknown type, or too long. */
+  /**
+   * What a person should know of a completed session: a signal or a non-zero exit code after its successful result,
+   * tools whose use was refused. `undefined` if there is nothing.
+   */
+  get warning(): string | undefined
+  /**
+   * Names of the tools whose use was refused in this run, each once. Allow them with `--allowedTools` or
+   * `--permission-mode`.
+   */
+  get deniedTools(): readonly string[]
+  /** Number of lines that are not JSON objects, of an unknown type, or too long. */
   get ignoredLines(): number
 }
 

@@ -74,7 +74,36 @@ describe('a run that ends well', () => {
     expect(Date.parse(session.completedAt)).toBeGreaterThanOrEqual(Date.parse(session.startedAt))
   })
 
-  test('has completed only once the process has exited with 0', () => {
+  test.each([
+    [{ code: 0 }, undefined],
+    [{ code: 1 }, 'exit code 1 after a successful result'],
+    [{ code: 143 }, 'exit code 143 after a successful result'],
+    [{ code: null, signal: 'SIGTERM' }, 'killed by SIGTERM after a successful result'],
+    [{ code: null }, 'its exit code is not known'],
+  ])('has completed, whatever follows its successful result: %p', (exit, warning) => {
+    const stream = run(capture('2.1.330-tools'), { exit })
+    expect(stream.progress.status).toBe('completed')
+    expect(stream.error).toBe(undefined)
+    expect(stream.warning).toBe(warning)
+  })
+
+  test('has failed if a further turn began and did not end', () => {
+    const init = line({ type: 'system', subtype: 'init', session_id: 'c' })
+    for (const further of [init, assistant('later', [])]) {
+      const stream = run(Buffer.from(init + assistant('m', []) + result() + further), {
+        exit: { code: null, signal: 'SIGKILL' },
+      })
+      expect(stream.progress.status).toBe('failed')
+      expect(stream.error).toBe('killed by SIGKILL')
+    }
+    // What sub-agents do in the background is no turn.
+    const subagent = assistant('s', [], { parent_tool_use_id: 't' })
+    expect(run(Buffer.from(init + assistant('m', []) + result() + subagent)).progress.status).toBe(
+      'completed',
+    )
+  })
+
+  test('has completed only once the process has exited', () => {
     const stream = run(capture('2.1.330-tools'), { exit: null })
     expect(stream.progress.status).toBe('active')
     stream.end({ code: 0, signal: null })
@@ -179,9 +208,9 @@ describe('a run that resumes another', () => {
     expect(resume('2.1.330')).toMatchObject({ cost: 0.013206, tokens: { input: 3603, output: 255 } })
   })
 
-  test('of another session adds', () => {
-    expect(resume('2.1.330', { claudeSessionId: 'another' }).cost).toBe(0.022008)
-    expect(resume('2.1.330', { claudeSessionId: undefined }).cost).toBe(0.022008)
+  test('adds what its own turns cost, whatever session it is taken for', () => {
+    expect(resume('2.1.330', { claudeSessionId: 'another' }).cost).toBe(0.013206)
+    expect(resume('2.1.330', { claudeSessionId: undefined }).cost).toBe(0.013206)
   })
 
   test.each([
@@ -227,9 +256,6 @@ describe('a run that fails says why', () => {
     ['2.1.330-killed', { code: 143 }, /^exit code 143: /],
     ['2.1.330-killed', { code: 0 }, /without a result/],
     ['2.1.330-killed', undefined, /without a result/],
-    ['2.1.330-tools', { code: 1 }, /^exit code 1: /],
-    ['2.1.330-tools', { code: null, signal: 'SIGKILL' }, /^killed by SIGKILL$/],
-    ['2.1.330-tools', { code: null }, /exit code is not known/],
   ])('%s with %p', (name, exit, reason) => {
     const stream = run(capture(name), { exit: null })
     expect(stream.error).toBe(undefined)
@@ -274,8 +300,38 @@ describe('a run that fails says why', () => {
     const earlier = { startedAt: '2020-01-01T00:00:00.000Z', completedAt: '2020-01-01T00:01:00.000Z' }
     const stream = new ClaudeStream(makeSession({ status: 'completed', ...earlier }))
     stream.end({ code: 127 })
-    expect(stream.progress.durationMs).toBeLessThan(10_000)
     expect(stream.changes.startedAt).toBe(stream.changes.completedAt)
+    // The earlier run took a minute.
+    expect(stream.progress.durationMs).toBe(60_000)
+    expect(stream.changes.runMs).toBe(60_000)
+  })
+
+  test('a success without a turn and without a word answers nothing', () => {
+    const empty = result({ num_turns: 0, result: '' })
+    expect(run(Buffer.from(empty)).error).toBe('the run ended without an answer')
+    expect(run(Buffer.from(result({ num_turns: 2, result: '' }) + empty)).progress.status).toBe('completed')
+    const failed = result({ subtype: 'error_max_turns', num_turns: 3 })
+    expect(run(Buffer.from(failed + empty)).error).toBe('error_max_turns after 3 turns')
+    expect(run(Buffer.from(empty + failed + result({ num_turns: 1 }))).progress.status).toBe('completed')
+  })
+
+  test('the last lines that it said in plain words are quoted', () => {
+    const stream = new ClaudeStream(makeSession())
+    for (let index = 1; index <= 7; index++) stream.push(`\u001b[31mline ${index}\u001b[0m\r\n`)
+    stream.end({ code: 1 })
+    expect(stream.error).toBe(
+      'exit code 1: the run ended without a result and said: line 3\nline 4\nline 5\nline 6\nline 7',
+    )
+  })
+
+  test('the reason is stored, and goes when the session runs again', () => {
+    const { changes } = run(capture('2.1.330-badrequest'), { exit: { code: 1 } })
+    expect(changes.error).toBe('API Error: 400 scenario badrequest')
+    const again = new ClaudeStream(makeSession({ ...changes }))
+    again.push(assistant('m', []))
+    expect('error' in again.changes).toBe(true)
+    expect(again.changes.error).toBe(undefined)
+    expect('error' in run(capture('2.1.330-tools')).changes).toBe(false)
   })
 
   test('what it said in plain words is quoted', () => {

@@ -20,7 +20,7 @@ import {
   ProgressAggregator,
 } from 'session-groups'
 import { group, makeStore, session } from './groups.mjs'
-import { longLines, ordinaryLines, readPlainly } from './stream.mjs'
+import { distinctMessages, longLines, ordinaryLines, readPlainly } from './stream.mjs'
 
 const GROUPS = 1_000
 const MIB = 1024 * 1024
@@ -140,6 +140,7 @@ export async function rows(PlainRepository, directory) {
     inMemory(all),
     stream('ClaudeStream, ordinary lines', ordinaryLines(8 * MIB), [5, 2.5]),
     stream('ClaudeStream, lines of 200 KB', longLines(32 * MIB), [8, 3]),
+    stream('ClaudeStream, a turn of 16,000 messages, line by line', distinctMessages(16_000), [2, 1]),
     ...progress(),
   ]
 

@@ -10,6 +10,23 @@ const CHUNK = 64 * 1024
 /** About so many bytes of it, as a pipe gives them. */
 export const ordinaryLines = (bytes) => chunks(repeated(readFileSync(CAPTURE), bytes))
 
+/** One turn of many messages, each with an id of its own. */
+export function distinctMessages(count) {
+  const line = (index) =>
+    JSON.stringify({
+      type: 'assistant',
+      message: {
+        id: `msg_${index}`,
+        model: 'sonnet',
+        content: [{ type: 'text', text: 'Next.' }],
+        usage: { input_tokens: 1_200 + index, output_tokens: 1, cache_read_input_tokens: 4_000 },
+      },
+      parent_tool_use_id: null,
+      session_id: 's',
+    })
+  return Array.from({ length: count }, (_, index) => Buffer.from(`${line(index)}\n`))
+}
+
 /** The same session whose tools give 200 KB each. */
 export function longLines(bytes) {
   const lines = readFileSync(CAPTURE, 'utf8').trimEnd().split('\n')

@@ -46,11 +46,8 @@ pub fn follow(base: &Path, recorded: &[u8]) -> Result<GroupProgress, Box<dyn Err
     run.end(&Exit { code: Some(0), signal: None });
     let (progress, changes) = (run.progress(), run.changes());
 
-    let changes = json!({
-        "status": changes.status, "claudeSessionId": changes.claude_session_id, "startedAt": changes.started_at,
-        "completedAt": changes.completed_at, "cost": changes.cost, "tokens": changes.tokens,
-    });
-    repository.update_session(&id, &progress.id, Changes::new(changes.to_string(), Vec::new())?)?;
+    let changes = Changes::new(changes.to_json(), changes.removed())?;
+    repository.update_session(&id, &progress.id, changes)?;
 
     let stored = repository.find_by_id(&id)?.ok_or("it was just updated")?.group()?;
     let mut aggregator = ProgressAggregator::new(None);

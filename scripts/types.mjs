@@ -79,7 +79,7 @@ async function compile({ name, type, options }) {
 
 /** What is exported as a type alone. The values are those of __test__/types/exports.ts. */
 const TYPES = `
-  BaseEvent BudgetConfig BudgetExceededEvent BudgetWarningEvent ConcurrencyConfig DeleteOptions
+  BaseEvent BudgetConfig BudgetExceededEvent BudgetWarningEvent ClaudeStreamOptions ConcurrencyConfig DeleteOptions
   DependencyResolvedEvent DependencyWaitingEvent FileGroupRepositoryOptions GroupChanges GroupCompletedEvent
   GroupConfig GroupCreatedEvent GroupEvent GroupEventMap GroupEventType GroupFailedEvent GroupFilter
   GroupPausedEvent GroupProgress GroupProgressEvent GroupRepository GroupResumedEvent GroupSession

@@ -21,3 +21,11 @@ fn a_recorded_run_becomes_progress_and_is_stored() {
     let session = &stored.group().unwrap().sessions[0];
     assert_eq!((session.status, session.cost), (SessionStatus::Completed, Some(0.008_802)));
 }
+
+#[test]
+fn a_run_without_a_result_is_stored_too() {
+    let base = tempfile::tempdir().unwrap();
+    let recorded = include_bytes!("../examples/captures/2.1.330-killed.jsonl");
+    let progress = example::follow(base.path(), recorded).unwrap();
+    assert_eq!(progress.summary.failed, 1);
+}

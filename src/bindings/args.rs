@@ -18,9 +18,9 @@ use crate::repository::{Changes, Condition, Direction, GroupFilter, GroupSort, R
 type Parsed<T> = Result<T, Fault>;
 
 /// How an error for a field is made: of arguments in general, or of filters.
-type Complaint = fn(String, String) -> Error;
+pub type Complaint = fn(String, String) -> Error;
 
-fn argument(field: String, problem: String) -> Error {
+pub fn argument(field: String, problem: String) -> Error {
     Error::argument(field, problem)
 }
 
@@ -191,7 +191,7 @@ pub fn changes(env: &Env, value: Unknown<'_>) -> Parsed<Changes> {
 
 /// The members of an options object, those that are `undefined` left out. An unknown one is an error: a misspelt
 /// precondition must not be a missing one.
-fn options<'env>(
+pub fn options<'env>(
     env: &'env Env,
     name: &str,
     known: &[&str],

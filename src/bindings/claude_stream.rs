@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use napi::bindgen_prelude::{Either, JsObjectValue, Object, This, Uint8Array, Undefined, Unknown};
+use napi::bindgen_prelude::{Either, Object, This, Undefined, Unknown};
 use napi::{Env, ValueType};
 use napi_derive::napi;
 
@@ -10,12 +10,18 @@ use super::error::throwing;
 use super::js::{self, Fault};
 use super::{args, progress};
 use crate::error::Error;
+use crate::group::GroupSession;
 use crate::group::validate::GROUP_SESSION;
 use crate::json;
 use crate::stream::{ClaudeStream as Core, Exit};
 
-/// Reads what `claude -p PROMPT --output-format stream-json --verbose` prints, and keeps the session's progress. One
-/// stream is for one run; a session that is resumed gets a new one, made of the session as it was stored.
+/// Reads what `claude -p PROMPT --output-format stream-json --verbose` prints and keeps the session's progress. A stream
+/// is for one run. A session that is resumed gets a new one, made from the session as it is stored.
+///
+/// Cost and tokens are those of all runs of the session, and never decrease. The counter that Claude Code prints is not
+/// the session's total: depending on version, kills, `/clear` and forks it starts from zero or from an earlier
+/// counter. `changes.usageCounters` keeps what the next run's stream needs to tell these apart, so store all of
+/// `changes`.
 ///
 /// @example
 /// const stream = new ClaudeStream(session)
@@ -33,21 +39,25 @@ pub struct ClaudeStream {
 
 #[napi]
 impl ClaudeStream {
-    /// A reader for one run. Throws `INVALID_ARGUMENT`, whose `field` is the path of what is wrong.
+    /// Creates a reader for one run. Throws `INVALID_ARGUMENT`, whose `field` is the path of the invalid value.
     ///
     /// @param session The session as it is stored: what it has cost and used so far, and the `claudeSessionId` it is
     ///   resumed from.
-    #[napi(constructor, ts_args_type = "session: GroupSession")]
-    pub fn new(env: Env, this: This<'_>, session: Unknown<'_>) -> napi::Result<Self> {
+    /// @param options Sessions that the run may have been forked from.
+    #[napi(constructor, ts_args_type = "session: GroupSession, options?: ClaudeStreamOptions")]
+    pub fn new(env: Env, this: This<'_>, session: Unknown<'_>, options: Unknown<'_>) -> napi::Result<Self> {
         throwing(&env, || {
             args::constructed(&env, &this, "ClaudeStream", c"push")?;
-            let session = json::typed(&args::checked(&env, "session", session, GROUP_SESSION)?)?;
-            Ok(Self { core: RefCell::new(Core::new(session)), half: RefCell::default() })
+            let session = session_from_js(&env, "session", session)?;
+            let relatives = relatives_from_js(&env, options)?;
+            let core = Core::with_relatives(session, &relatives);
+            Ok(Self { core: RefCell::new(core), half: RefCell::default() })
         })
     }
 
-    /// Takes the next piece of output, which may end anywhere. `true` when `progress` or `changes` are others than
-    /// before. What is read never makes it throw; a chunk that is neither string nor bytes does: `INVALID_ARGUMENT`.
+    /// Reads the next piece of output, which may end anywhere. Returns `true` if `progress` or `changes` changed. Takes
+    /// time in proportion to the chunk. Nothing in the output makes it throw, but a chunk that is neither a string nor
+    /// a `Uint8Array` does: `INVALID_ARGUMENT`.
     ///
     /// @param chunk A string or UTF-8 bytes. A line longer than 64 MiB is dropped and counted.
     #[napi(enumerable = false, ts_args_type = "chunk: string | Uint8Array")]
@@ -57,18 +67,17 @@ impl ClaudeStream {
                 let text = self.whole_characters(chunk)?;
                 return Ok(self.core.borrow_mut().push(text.as_bytes()));
             }
-            // SAFETY: `from_napi_value` checks that it is a Uint8Array.
-            let bytes = unsafe { chunk.cast::<Uint8Array>() };
-            let bytes = bytes.map_err(|_| args::wrong(&env, "chunk", "a string or a Uint8Array", chunk))?;
+            let bytes = js::bytes_of(&env, chunk)?;
+            let bytes = bytes.ok_or_else(|| args::wrong(&env, "chunk", "a string or a Uint8Array", chunk))?;
             Ok(self.core.borrow_mut().push(&bytes))
         })
     }
 
-    /// Takes the end of the output and how the process ended; after it nothing more is taken. The session has completed
-    /// only if its last result was a success and the exit code is 0; else it has failed, and `error` says why. Throws
-    /// `INVALID_ARGUMENT`.
+    /// Ends the run; later calls of `push` do nothing. The session has completed if its last result was a success and no
+    /// turn began after it: a signal or a non-zero exit code after that becomes its `warning`. Otherwise it has failed,
+    /// and `error` says why. Throws `INVALID_ARGUMENT`.
     ///
-    /// @param exit The exit code and the signal.
+    /// @param exit The exit code and the signal, as `child_process` reports them.
     #[napi(enumerable = false, ts_args_type = "exit?: ProcessExit")]
     pub fn end(&self, env: Env, exit: Unknown<'_>) -> napi::Result<()> {
         throwing(&env, || {
@@ -78,50 +87,52 @@ impl ClaudeStream {
         })
     }
 
-    /// How far the session is.
+    /// The session's progress.
     #[napi(getter, enumerable = false, ts_return_type = "SessionProgress")]
     pub fn progress<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         throwing(env, || Ok(progress::session_to_js(env, &self.core.borrow().progress())?))
     }
 
-    /// What the run has changed of its session, ready for `updateSession` of a repository: `status`,
-    /// `claudeSessionId`, `startedAt`, `completedAt`, `cost`, `tokens`, as far as they are known.
+    /// The fields of the session that the run has changed so far, ready for `updateSession` of a repository: `status`,
+    /// `claudeSessionId`, `startedAt`, `completedAt`, `cost`, `tokens`, `runMs`, `error`, `deniedTools` and
+    /// `usageCounters`, as far as they are known. A field that is `undefined` is to be removed.
     #[napi(getter, enumerable = false, ts_return_type = "SessionChanges")]
-    pub fn changes<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+    pub fn changes<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
         throwing(env, || {
             let changes = self.core.borrow().changes();
-            let mut object = Object::new(env)?;
-            progress::set_some(
-                &mut object,
-                c"status",
-                changes.status.map(crate::group::SessionStatus::name),
-            )?;
-            progress::set_some(&mut object, c"claudeSessionId", changes.claude_session_id)?;
-            progress::set_some(&mut object, c"startedAt", changes.started_at)?;
-            match changes.completed_at {
-                Some(Some(time)) => object.set_c_named_property(c"completedAt", time)?,
-                // An earlier run had completed: `undefined` removes its time.
-                Some(None) => object.set_c_named_property(c"completedAt", ())?,
-                None => {}
+            let object = js::parse(env, &changes.to_json())?;
+            for name in changes.removed() {
+                js::set_property(env, object, &name, js::undefined(env)?)?;
             }
-            progress::set_some(&mut object, c"cost", changes.cost)?;
-            let tokens = changes.tokens.map(|tokens| progress::tokens_to_js(env, &tokens)).transpose()?;
-            progress::set_some(&mut object, c"tokens", tokens)?;
             Ok(object)
         })
     }
 
-    /// Why the session failed, for people; `undefined` unless it has.
+    /// Reason why the session failed. `undefined` unless it has.
     #[napi(getter, enumerable = false, ts_return_type = "string | undefined")]
-    pub fn error(&self) -> Either<String, Undefined> {
-        self.core.borrow().error().map_or(Either::B(()), |error| Either::A(error.to_owned()))
+    pub fn error(&self, env: Env) -> napi::Result<Either<String, Undefined>> {
+        throwing(&env, || Ok(or_undefined(self.core.borrow().error())))
     }
 
-    /// Lines that were no JSON object, of an unknown type, or too long.
+    /// What a person should know of a completed session: a signal or a non-zero exit code after its successful result,
+    /// tools whose use was refused. `undefined` if there is nothing.
+    #[napi(getter, enumerable = false, ts_return_type = "string | undefined")]
+    pub fn warning(&self, env: Env) -> napi::Result<Either<String, Undefined>> {
+        throwing(&env, || Ok(or_undefined(self.core.borrow().warning())))
+    }
+
+    /// Names of the tools whose use was refused in this run, each once. Allow them with `--allowedTools` or
+    /// `--permission-mode`.
+    #[napi(getter, enumerable = false, ts_return_type = "readonly string[]")]
+    pub fn denied_tools(&self, env: Env) -> napi::Result<Vec<String>> {
+        throwing(&env, || Ok(self.core.borrow().denied_tools().to_vec()))
+    }
+
+    /// Number of lines that are not JSON objects, of an unknown type, or too long.
     #[napi(getter, enumerable = false)]
     #[allow(clippy::cast_precision_loss, reason = "nobody reads 2^53 lines")]
-    pub fn ignored_lines(&self) -> f64 {
-        self.core.borrow().ignored_lines() as f64
+    pub fn ignored_lines(&self, env: Env) -> napi::Result<f64> {
+        throwing(&env, || Ok(self.core.borrow().ignored_lines() as f64))
     }
 }
 
@@ -146,6 +157,22 @@ impl ClaudeStream {
         }
         Ok(String::from_utf16_lossy(&units))
     }
+}
+
+fn or_undefined(text: Option<&str>) -> Either<String, Undefined> {
+    text.map_or(Either::B(()), |text| Either::A(text.to_owned()))
+}
+
+fn session_from_js(env: &Env, name: &str, session: Unknown<'_>) -> Result<GroupSession, Fault> {
+    Ok(json::typed(&args::checked(env, name, session, GROUP_SESSION)?)?)
+}
+
+/// The sessions of `{ relatives? }`.
+fn relatives_from_js(env: &Env, options: Unknown<'_>) -> Result<Vec<GroupSession>, Fault> {
+    let members = args::options(env, "options", &["relatives"], options, args::argument)?;
+    let Some((_, relatives)) = members.into_iter().next() else { return Ok(Vec::new()) };
+    let length = args::array_length(env, "relatives", relatives)?;
+    (0..length).map(|index| session_from_js(env, "relatives", js::element(env, relatives, index)?)).collect()
 }
 
 fn exit_from_js(env: &Env, exit: Unknown<'_>) -> Result<Exit, Fault> {

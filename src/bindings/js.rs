@@ -3,6 +3,7 @@
 
 use std::ffi::CStr;
 use std::ptr;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ToNapiValue, Unknown};
 use napi::{Env, JsValue, ValueType, sys};
@@ -263,6 +264,78 @@ fn own_property<'env>(
         let name = text_of(Unknown::from_raw_unchecked(env.raw(), name))?;
         Ok((name, Unknown::from_raw_unchecked(env.raw(), value)))
     }
+}
+
+/// Sets a property.
+pub fn set_property(
+    env: &Env,
+    object: Unknown<'_>,
+    name: &str,
+    value: impl for<'env> Into<Value>,
+) -> napi::Result<()> {
+    let name = env.create_string(name)?;
+    // SAFETY: object, name and value belong to this environment.
+    caught(env, unsafe { sys::napi_set_property(env.raw(), object.raw(), name.raw(), value.into().0) })
+}
+
+/// The bytes of a `Uint8Array`.
+pub enum Bytes<'a> {
+    /// In memory that only JavaScript's thread changes.
+    Own(&'a [u8]),
+    /// A copy of memory that other threads may change at any time.
+    OfShared(Vec<u8>),
+}
+
+impl std::ops::Deref for Bytes<'_> {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::OfShared(bytes) => bytes,
+        }
+    }
+}
+
+/// The bytes of a `Uint8Array`, to be read before JavaScript runs again. `None` for any other value.
+pub fn bytes_of<'a>(env: &'a Env, value: Unknown<'_>) -> napi::Result<Option<Bytes<'a>>> {
+    let (mut kind, mut length, mut offset) = (0, 0, 0);
+    let (mut data, mut buffer) = (ptr::null_mut(), ptr::null_mut());
+    let mut is_shared = false;
+    // SAFETY: the value belongs to this environment; the name ends in NUL; only a typed array is asked for more.
+    unsafe {
+        let mut is_typed_array = false;
+        checked(sys::napi_is_typedarray(env.raw(), value.raw(), &raw mut is_typed_array))?;
+        if !is_typed_array {
+            return Ok(None);
+        }
+        let (value, kind, length) = (value.raw(), &raw mut kind, &raw mut length);
+        let (data, buffer_at) = (&raw mut data, &raw mut buffer);
+        checked(sys::napi_get_typedarray_info(
+            env.raw(),
+            value,
+            kind,
+            length,
+            data,
+            buffer_at,
+            &raw mut offset,
+        ))?;
+        // Of the two kinds of buffers only shared ones have it.
+        let name = c"growable".as_ptr();
+        caught(env, sys::napi_has_named_property(env.raw(), buffer, name, &raw mut is_shared))?;
+    }
+    if kind != sys::TypedarrayType::uint8_array {
+        return Ok(None);
+    }
+    if length == 0 {
+        return Ok(Some(Bytes::Own(&[])));
+    }
+    if is_shared {
+        // SAFETY: the engine keeps these bytes while the call lasts, and atomics may be read while others write.
+        let shared = unsafe { std::slice::from_raw_parts(data.cast::<AtomicU8>(), length) };
+        return Ok(Some(Bytes::OfShared(shared.iter().map(|byte| byte.load(Ordering::Relaxed)).collect())));
+    }
+    // SAFETY: the engine keeps these bytes while the call lasts, and no JavaScript runs that could change them.
+    Ok(Some(Bytes::Own(unsafe { std::slice::from_raw_parts(data.cast::<u8>(), length) })))
 }
 
 /// A JavaScript value that Rust hands back as it is.

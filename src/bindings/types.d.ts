@@ -387,8 +387,8 @@ export interface SessionProgress {
   /** Where it stands. */
   readonly status: SessionStatus
   /**
-   * US dollars, over all runs of the session. Claude Code tells what a turn has cost when it ends: what is spent until then,
-   * and what a killed run had spent on a turn that it did not end, is not in it.
+   * US dollars, over all runs of the session. Claude Code reports what a turn cost when it ends: the current turn, and a
+   * turn that was killed, are not in it.
    */
   readonly cost: number
   /** What it has used, over all its runs; provisional until a turn ends. */
@@ -399,7 +399,7 @@ export interface SessionProgress {
   readonly currentTool?: string | undefined
   /** When its newest run started, in ISO 8601. */
   readonly startedAt?: string | undefined
-  /** Milliseconds: of a session that ended from start to end, of a running one until now. */
+  /** Milliseconds spent running: all runs that ended, plus the current one so far. */
   readonly durationMs?: number | undefined
 }
 
@@ -434,6 +434,15 @@ export interface GroupProgress extends ProgressSummary {
    * take no time.
    */
   readonly estimatedTimeRemaining?: number | undefined
+}
+
+/** Options of a {@link ClaudeStream}. */
+export interface ClaudeStreamOptions {
+  /**
+   * Sessions that the run may have been forked from (`--fork-session`). What they had cost before the fork is not part
+   * of the forked session's cost.
+   */
+  readonly relatives?: readonly GroupSession[] | undefined
 }
 
 /** How a process ended, as `child_process` gives it. */

@@ -339,7 +339,7 @@ fn as_javascript<S: Serializer>(number: &f64, serializer: S) -> std::result::Res
 }
 
 #[allow(clippy::ref_option, reason = "the signature serde asks for")]
-fn some_as_javascript<S: Serializer>(
+pub(crate) fn some_as_javascript<S: Serializer>(
     number: &Option<f64>,
     serializer: S,
 ) -> std::result::Result<S::Ok, S::Error> {

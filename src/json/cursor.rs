@@ -28,6 +28,11 @@ impl<'a> Cursor<'a> {
         cursor.end().map(|()| value)
     }
 
+    /// The text from here on.
+    pub fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
     /// Sees that nothing but white space is left.
     pub fn end(&mut self) -> Step<()> {
         self.skip_space();

@@ -12,9 +12,24 @@ pub enum Kind {
     Assistant,
     User,
     StreamEvent,
+    /// The conversation was cleared: what follows is another one.
+    ConversationReset,
     Result,
+    /// A type that says nothing about progress.
+    Other,
     Unknown,
 }
+
+/// Types of lines, up to 2.1.332, that say nothing about progress.
+const OTHER: &[&str] = &[
+    "command_lifecycle",
+    "control_cancel_request",
+    "control_request",
+    "control_response",
+    "keep_alive",
+    "rate_limit_event",
+    "tool_progress",
+];
 
 /// The members of a JSON object, by their keys.
 #[derive(Default)]
@@ -54,7 +69,7 @@ impl<'a> Object<'a> {
         self.string(key).map(Cow::into_owned)
     }
 
-    fn string(&self, key: &str) -> Option<Cow<'a, str>> {
+    pub fn string(&self, key: &str) -> Option<Cow<'a, str>> {
         self.get(key).and_then(Json::string)
     }
 
@@ -121,7 +136,7 @@ fn blocks<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Object<'a>>, NoJson> {
     Ok(blocks)
 }
 
-/// A line that is a JSON object.
+/// A JSON object of the output: usually a line.
 pub struct Line<'a> {
     pub kind: Kind,
     /// The message that it carries.
@@ -129,24 +144,104 @@ pub struct Line<'a> {
     object: Object<'a>,
 }
 
+/// Calls `read` with each JSON object of a line. Usually that is the whole line; but objects can share a line, be the
+/// elements of an array, and have terminal control sequences around them.
+pub fn objects<'a>(line: &'a str, mut read: impl FnMut(Line<'a>)) -> Content {
+    let mut rest = skip_noise(line);
+    rest = rest.strip_prefix('[').map_or(rest, skip_noise);
+    let mut content = Content::NoObject;
+    while !rest.is_empty() {
+        let mut cursor = Cursor::new(rest);
+        let Some(line) = Line::next(&mut cursor) else {
+            return if content == Content::NoObject { content } else { Content::ObjectsAndMore };
+        };
+        rest = skip_noise(cursor.rest());
+        rest = rest.strip_prefix([',', ']']).map_or(rest, skip_noise);
+        content = Content::Objects;
+        read(line);
+    }
+    content
+}
+
+/// What a line of the output consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// JSON objects.
+    Objects,
+    /// JSON objects and something that cannot be read.
+    ObjectsAndMore,
+    /// Anything else.
+    NoObject,
+}
+
+/// The text without white space, control characters, terminal control sequences and byte order marks in front.
+fn skip_noise(text: &str) -> &str {
+    let is_noise = |character: char| {
+        character != '\u{1b}'
+            && (character.is_whitespace() || character.is_control() || character == '\u{feff}')
+    };
+    let mut rest = text.trim_start_matches(is_noise);
+    while let Some(sequence) = rest.strip_prefix('\u{1b}') {
+        rest = skip_control_sequence(sequence).trim_start_matches(is_noise);
+    }
+    rest
+}
+
+/// The text without the control sequence (ECMA-48) whose escape character precedes it.
+fn skip_control_sequence(text: &str) -> &str {
+    let mut characters = text.chars();
+    match characters.next() {
+        // Control sequences such as `[?2004l` end with a letter or the like.
+        Some('[') => {
+            let parameters = characters.as_str().trim_start_matches(|next| (' '..='?').contains(&next));
+            parameters.strip_prefix(|last| ('@'..='~').contains(&last)).unwrap_or(parameters)
+        }
+        // Commands such as a window's title end with BEL or `ESC \`.
+        Some(']' | 'P' | '_' | '^' | 'X') => {
+            let command = characters.as_str();
+            let end = command.find(['\u{7}', '\u{1b}']).unwrap_or(command.len());
+            let end = &command[end..];
+            end.strip_prefix('\u{7}').or_else(|| end.strip_prefix("\u{1b}\\")).unwrap_or(end)
+        }
+        Some(_) => characters.as_str(),
+        None => text,
+    }
+}
+
+/// A line of plain text without control sequences and control characters, for people.
+pub fn plain_text(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let following = &rest[next.len_utf8()..];
+        rest = if next == '\u{1b}' { skip_control_sequence(following) } else { following };
+        if !next.is_control() {
+            plain.push(next);
+        }
+    }
+    plain
+}
+
 impl<'a> Line<'a> {
-    pub fn parse(text: &'a str) -> Option<Self> {
+    /// The object that comes next. `None` if there is none.
+    fn next(cursor: &mut Cursor<'a>) -> Option<Self> {
         let mut message = None;
-        let mut cursor = Cursor::new(text);
-        let object = Object::next(&mut cursor, |key, cursor| {
+        let object = Object::next(cursor, |key, cursor| {
             if key == "message" {
                 message = Message::next(cursor)?;
             }
             Ok(())
         });
-        let object = object.ok().flatten().filter(|_| cursor.end().is_ok())?;
+        let object = object.ok().flatten()?;
         let kind = match object.string("type").as_deref() {
             Some("system") if object.string("subtype").as_deref() == Some("init") => Kind::Init,
             Some("system") => Kind::System,
             Some("assistant") => Kind::Assistant,
             Some("user") => Kind::User,
             Some("stream_event") => Kind::StreamEvent,
+            Some("conversation_reset") => Kind::ConversationReset,
             Some("result") => Kind::Result,
+            Some(other) if OTHER.contains(&other) => Kind::Other,
             _ => Kind::Unknown,
         };
         Some(Self { kind, message, object })

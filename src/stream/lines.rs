@@ -3,6 +3,9 @@
 /// The longest line that is read; a longer one is dropped, so that it cannot fill the memory.
 pub const LONGEST_LINE: usize = 64 * 1024 * 1024;
 
+/// Maximum size of the buffer that is kept between lines.
+const MAX_IDLE_BUFFER: usize = 64 * 1024;
+
 /// What is left of a line whose end has not come yet.
 #[derive(Debug, Default)]
 pub struct Lines {
@@ -31,6 +34,7 @@ impl Lines {
                 self.rest.extend_from_slice(line);
                 read_line(&self.rest, &mut read);
                 self.rest.clear();
+                self.rest.shrink_to(MAX_IDLE_BUFFER);
             }
         }
         if !self.dropping {
@@ -81,6 +85,18 @@ mod tests {
         assert_eq!(whole.0, ["one", "two\u{2028}é", "three"]);
         let bytes: Vec<&[u8]> = text.chunks(1).collect();
         assert_eq!(lines(&bytes), whole);
+    }
+
+    #[test]
+    fn a_buffer_that_grew_for_one_line_is_released() {
+        let mut lines = Lines::default();
+        let long = vec![b'x'; 1 << 20];
+        lines.push(&long, |_| {});
+        lines.push(&long, |_| {});
+        assert!(lines.rest.capacity() > 1 << 20);
+        lines.push(b"\nrest", |_| {});
+        assert!(lines.rest.capacity() <= MAX_IDLE_BUFFER);
+        assert_eq!(lines.rest, b"rest");
     }
 
     #[test]

@@ -1,19 +1,30 @@
 //! The output of a running session becomes its progress: what `claude -p … --output-format stream-json --verbose`
 //! prints goes in, in any chunks; status, cost, tokens and the current tool come out.
 
+mod accounts;
+mod counters;
 mod line;
 mod lines;
-mod usage;
+mod messages;
+mod outcome;
+mod tokens;
+mod tools;
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use chrono::Utc;
+use serde::Serialize;
 
-use crate::group::{GroupSession, SessionProgress, SessionStatus, TokenUsage, budget, time};
-use crate::json::{self, Json};
-use line::{Kind, Line};
+use crate::group::types::some_as_javascript;
+use crate::group::{GroupSession, SessionProgress, SessionStatus, TokenUsage, time};
+use crate::json;
+use accounts::Accounts;
+use line::{Content, Kind, Line};
 use lines::Lines;
-use usage::Usage;
+use messages::Messages;
+use outcome::Outcome;
+use tools::OpenTools;
 
 /// How a process ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +33,13 @@ pub struct Exit {
     pub code: Option<i64>,
     /// The signal that ended it, e.g. `SIGTERM`.
     pub signal: Option<String>,
+}
+
+impl Exit {
+    /// Returns `true` if the process could not save anything. Shells report the signal as an exit code.
+    fn is_sigkill(&self) -> bool {
+        self.signal.as_deref() == Some("SIGKILL") || self.code == Some(128 + 9)
+    }
 }
 
 /// Reads what one run of Claude Code prints and keeps the progress of its session.
@@ -34,195 +52,335 @@ pub struct ClaudeStream {
     started_at: Option<String>,
     completed_at: Option<String>,
     claude_session_id: Option<String>,
-    /// Since 2.1.277 a resumed run goes on counting from what the session had cost.
-    goes_on_counting: bool,
-    cost: Option<f64>,
-    usage: Usage,
-    message_count: u64,
-    /// Tool uses of the main conversation that have no result yet: id and name.
-    open_tools: Vec<(String, String)>,
+    accounts: Accounts,
+    messages: Messages,
+    open_tools: OpenTools,
+    denied_tools: Vec<String>,
+    /// The last result, those left out that answer nothing and come after another.
     last_result: Option<Outcome>,
+    /// A turn has begun after the last result.
+    is_in_turn: bool,
     error: Option<String>,
+    warning: Option<String>,
     ignored_lines: u64,
-    /// The last line that was no JSON object: a program that cannot work says so in plain words.
-    said: Option<String>,
-    started: bool,
-    ended: bool,
+    plain_lines: PlainLines,
+    phase: Phase,
+    /// The number of changes of anything that `progress` and `changes` show.
+    version: u64,
 }
 
-/// What a `result` line says of its turn.
-#[derive(Debug)]
-enum Outcome {
-    Success,
-    Failure(String),
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing has been printed yet.
+    Waiting,
+    Running,
+    Ended,
 }
 
 /// What a run has changed of its session so far. `None`: unchanged.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SessionChanges {
-    /// Where the session stands.
+    /// Status of the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<SessionStatus>,
-    /// The id Claude Code gave it.
+    /// Claude Code's id of the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub claude_session_id: Option<String>,
     /// ISO 8601.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
-    /// ISO 8601; `Some(None)` when an earlier run had completed and this one has not.
+    /// ISO 8601. `Some(None)` while a session runs that had ended before.
+    #[serde(skip_serializing_if = "is_none_or_removed")]
     pub completed_at: Option<Option<String>>,
-    /// Dollars.
+    /// US dollars over all runs.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_as_javascript")]
     pub cost: Option<f64>,
-    /// What it has used.
+    /// Tokens over all runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<TokenUsage>,
+    /// Milliseconds over all runs, once this one has ended.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_as_javascript")]
+    pub run_ms: Option<f64>,
+    /// Reason why the session failed. `Some(None)` if that of an earlier run no longer holds.
+    #[serde(skip_serializing_if = "is_none_or_removed")]
+    pub error: Option<Option<String>>,
+    /// Names of the tools that were refused in this run. `Some(None)` if those of an earlier run no longer hold.
+    #[serde(skip_serializing_if = "is_none_or_removed")]
+    pub denied_tools: Option<Option<Vec<String>>>,
+    /// What the accounts of later runs need.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage_counters: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+#[allow(clippy::ref_option, clippy::option_option, reason = "the signature serde asks for")]
+fn is_none_or_removed<T>(field: &Option<Option<T>>) -> bool {
+    !matches!(field, Some(Some(_)))
+}
+
+impl SessionChanges {
+    /// The fields to set, as the JSON text of an object.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|_| "{}".to_owned())
+    }
+
+    /// The names of the fields to remove.
+    pub fn removed(&self) -> Vec<String> {
+        let removed = [
+            ("completedAt", self.completed_at == Some(None)),
+            ("error", self.error == Some(None)),
+            ("deniedTools", self.denied_tools == Some(None)),
+        ];
+        removed.into_iter().filter(|(_, is_removed)| *is_removed).map(|(name, _)| name.to_owned()).collect()
+    }
+}
+
+/// The last lines that are not JSON. A program that cannot work says so in plain words.
+#[derive(Debug, Default)]
+struct PlainLines(VecDeque<String>);
+
+impl PlainLines {
+    const MAX_LINES: usize = 5;
+    const MAX_LENGTH: usize = 200;
+
+    fn push(&mut self, line: &str) {
+        let line = line::plain_text(line);
+        let line = line.trim();
+        if line.is_empty() {
+            return;
+        }
+        if self.0.len() == Self::MAX_LINES {
+            self.0.pop_front();
+        }
+        self.0.push_back(json::shortened(line, Self::MAX_LENGTH));
+    }
+
+    /// The lines, one below the other. `None` if there are none.
+    fn text(&self) -> Option<String> {
+        (!self.0.is_empty()).then(|| self.0.iter().map(String::as_str).collect::<Vec<_>>().join("\n"))
+    }
 }
 
 impl ClaudeStream {
     /// A reader for a run of this session, which may have run before.
     pub fn new(session: GroupSession) -> Self {
+        Self::with_relatives(session, &[])
+    }
+
+    /// A reader for a run of a session that may have been forked from one of its relatives.
+    pub fn with_relatives(session: GroupSession, relatives: &[GroupSession]) -> Self {
         Self {
             lines: Lines::default(),
             status: session.status,
             started_at: session.started_at.clone(),
             completed_at: session.completed_at.clone(),
             claude_session_id: None,
-            goes_on_counting: false,
-            cost: None,
-            usage: Usage::new(session.tokens.unwrap_or_default()),
-            message_count: 0,
-            open_tools: Vec::new(),
+            accounts: Accounts::new(&session, relatives),
+            messages: Messages::default(),
+            open_tools: OpenTools::default(),
+            denied_tools: Vec::new(),
             last_result: None,
+            is_in_turn: false,
             error: None,
+            warning: None,
             ignored_lines: 0,
-            said: None,
-            started: false,
-            ended: false,
+            plain_lines: PlainLines::default(),
+            phase: Phase::Waiting,
+            version: 0,
             before: session,
         }
     }
 
-    /// Takes the next piece of output. `true` when the progress or the changes are others than before.
+    /// Takes the next piece of output. Returns `true` if the progress or the changes have changed.
     pub fn push(&mut self, chunk: &[u8]) -> bool {
-        if self.ended {
+        if self.phase == Phase::Ended {
             return false;
         }
-        let before = self.state();
+        let before = self.version;
         let mut lines = std::mem::take(&mut self.lines);
         self.ignored_lines += lines.push(chunk, |line| self.read(line));
         self.lines = lines;
-        self.state() != before
+        self.version != before
     }
 
-    /// Takes the end of the output and how the process ended. The session has completed only if the last result was
-    /// a success and the exit code is 0.
+    /// Takes the end of the output and how the process ended. The session has completed if its last result is a
+    /// success and no turn has begun after it.
     pub fn end(&mut self, exit: &Exit) {
-        if self.ended {
+        if self.phase == Phase::Ended {
             return;
         }
         let mut lines = std::mem::take(&mut self.lines);
         self.ignored_lines += lines.end(|line| self.read(line));
-        self.ended = true;
         self.open_tools.clear();
         let now = time::iso(Utc::now());
-        if !self.started {
-            // It has said nothing: its time is now, not that of an earlier run.
+        if self.phase == Phase::Waiting {
+            // The run said nothing: its time is now, not that of an earlier run.
             self.started_at = Some(now.clone());
         }
         self.completed_at = Some(now);
-        self.error = match exit.code {
-            // What `child_process` gives in place of a code where there was no process.
-            Some(error) if error < 0 && !self.started => {
-                Some(format!("the program did not start: error {error}"))
-            }
-            _ => reason_of_failure(self.last_result.as_ref(), self.said.as_deref(), exit),
-        };
-        self.status = if self.error.is_some() { SessionStatus::Failed } else { SessionStatus::Completed };
+        if exit.is_sigkill() {
+            self.accounts.kill();
+        }
+        if self.has_completed() {
+            self.status = SessionStatus::Completed;
+            self.warning = outcome::warning(exit, &self.denied_tools);
+        } else {
+            self.status = SessionStatus::Failed;
+            self.error = Some(self.reason_of_failure(exit));
+        }
+        self.phase = Phase::Ended;
     }
 
-    /// How far the session is.
-    pub fn progress(&self) -> SessionProgress {
-        let now = time::iso(Utc::now());
-        let until = match self.status {
-            SessionStatus::Active => Some(now.as_str()),
-            SessionStatus::Completed | SessionStatus::Failed => self.completed_at.as_deref(),
-            SessionStatus::Pending | SessionStatus::Paused => None,
+    fn has_completed(&self) -> bool {
+        matches!(self.last_result, Some(Outcome::Success)) && !self.is_in_turn
+    }
+
+    /// Returns a reason a person can act on: what the program said of itself before how it ended.
+    fn reason_of_failure(&self, exit: &Exit) -> String {
+        if let Some(Outcome::Failure(reason)) = &self.last_result {
+            return reason.clone();
+        }
+        let ended = match (&self.last_result, self.plain_lines.text()) {
+            (Some(Outcome::Empty), None) => "the run ended without an answer".to_owned(),
+            (Some(Outcome::Success), _) => {
+                "the run ended in a further turn, after a successful result".to_owned()
+            }
+            (_, Some(said)) => format!("the run ended without a result and said: {said}"),
+            (_, None) => "the run ended without a result".to_owned(),
         };
-        let duration = self.started_at.as_deref().zip(until);
+        match (&exit.signal, exit.code) {
+            (Some(signal), _) => format!("killed by {signal}"),
+            (None, Some(0)) => ended,
+            // `child_process` reports a negative code if there was no process.
+            (None, Some(error)) if error < 0 && self.phase == Phase::Waiting => {
+                format!("the program did not start: error {error}")
+            }
+            (None, Some(code)) => format!("exit code {code}: {ended}"),
+            (None, None) => format!("its exit code is not known: {ended}"),
+        }
+    }
+
+    /// The session's progress.
+    pub fn progress(&self) -> SessionProgress {
         SessionProgress {
             id: self.before.id.clone(),
             project_path: self.before.project_path.clone(),
             status: self.status,
-            cost: self.cost.or(self.before.cost).unwrap_or(0.0),
-            tokens: self.usage.total(),
-            message_count: self.message_count,
-            current_tool: self.open_tools.last().map(|(_, name)| name.clone()),
+            cost: self.accounts.cost().or(self.before.cost).unwrap_or(0.0),
+            tokens: self.accounts.tokens(self.messages.used()).into(),
+            message_count: self.messages.count(),
+            current_tool: self.open_tools.newest().map(str::to_owned),
             started_at: self.started_at.clone(),
-            duration_ms: duration.and_then(|(from, to)| time::milliseconds_between(from, to)),
+            duration_ms: self.duration_ms(),
         }
+    }
+
+    /// Milliseconds spent running, over all runs.
+    fn duration_ms(&self) -> Option<f64> {
+        let earlier = ran_ms(&self.before);
+        if self.phase == Phase::Waiting {
+            return earlier;
+        }
+        let until = self.completed_at.clone().unwrap_or_else(|| time::iso(Utc::now()));
+        let run = time::milliseconds_between(self.started_at.as_deref()?, &until)?;
+        Some(earlier.unwrap_or(0.0) + run)
     }
 
     /// What to store of the session.
     pub fn changes(&self) -> SessionChanges {
-        if !self.started && !self.ended {
+        if self.phase == Phase::Waiting {
             return SessionChanges::default();
         }
+        let used = self.messages.used();
+        let has_counted = self.accounts.has_counted() || !used.all().is_zero();
+        let denied = Some(self.denied_tools.clone()).filter(|denied| !denied.is_empty());
         SessionChanges {
             status: Some(self.status),
             claude_session_id: self.claude_session_id.clone(),
             started_at: self.started_at.clone(),
             completed_at: (self.completed_at != self.before.completed_at).then(|| self.completed_at.clone()),
-            cost: self.cost,
-            tokens: self.usage.has_counted().then(|| self.usage.total()),
+            cost: self.accounts.cost(),
+            tokens: has_counted.then(|| self.accounts.tokens(used).into()),
+            run_ms: self.duration_ms().filter(|_| self.phase == Phase::Ended),
+            error: (self.error != self.before.error).then(|| self.error.clone()),
+            denied_tools: (denied != self.before.denied_tools).then_some(denied),
+            usage_counters: has_counted.then(|| self.accounts.counters(self.session_id(), used).to_stored()),
         }
     }
 
-    /// Why the session failed; `None` unless it has.
+    /// Reason why the session failed.
     pub fn error(&self) -> Option<&str> {
         self.error.as_deref()
     }
 
-    /// Lines that were no JSON object, of an unknown type, or too long.
+    /// What a person should know of a completed session.
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
+    }
+
+    /// Names of the tools that were refused in this run.
+    pub fn denied_tools(&self) -> &[String] {
+        &self.denied_tools
+    }
+
+    /// Number of lines that are not JSON objects, of an unknown type, or too long.
     pub fn ignored_lines(&self) -> u64 {
         self.ignored_lines
     }
 
-    /// Everything a caller can see change, apart from the clock.
-    fn state(&self) -> impl PartialEq + use<> {
-        (
-            (self.status, self.started, self.claude_session_id.clone(), self.message_count),
-            (self.cost.map(f64::to_bits), self.usage.total()),
-            self.open_tools.last().map(|(id, _)| id.clone()),
-        )
+    fn session_id(&self) -> &str {
+        self.claude_session_id.as_deref().unwrap_or_default()
     }
 
     fn read(&mut self, bytes: &[u8]) {
-        // The check alone is several times as fast as the replacement of what is wrong.
+        // The check alone is several times as fast as replacing invalid bytes.
         let text = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
-        let line = Line::parse(&text);
-        self.start(line.as_ref());
-        let Some(line) = line else {
-            self.ignored_lines += 1;
-            self.said = Some(json::shortened(&text, 200));
-            return;
-        };
-        if self.claude_session_id.is_none() {
-            self.claude_session_id = line.text("session_id");
+        let ignored_before = self.ignored_lines;
+        let content = line::objects(&text, |line| self.read_object(&line));
+        if content == Content::NoObject {
+            self.start(None);
+            self.plain_lines.push(&text);
         }
-        match line.kind {
-            Kind::Init => self.init(&line),
-            Kind::System => {}
-            Kind::Assistant => self.assistant(&line),
-            Kind::User => self.user(&line),
-            Kind::StreamEvent => self.usage.stream_event(&line, &mut self.message_count),
-            Kind::Result => self.result(&line),
-            Kind::Unknown => self.ignored_lines += 1,
+        if content != Content::Objects && self.ignored_lines == ignored_before {
+            self.ignored_lines += 1;
         }
     }
 
-    /// The first line of any kind says that the session runs.
+    fn read_object(&mut self, line: &Line<'_>) {
+        self.start(Some(line));
+        match line.kind {
+            Kind::Init => self.init(line),
+            Kind::Assistant => self.assistant(line),
+            Kind::User => self.user(line),
+            Kind::StreamEvent => self.stream_event(line),
+            Kind::ConversationReset => self.conversation_reset(),
+            Kind::Result => self.result(line),
+            Kind::System | Kind::Other => {}
+            Kind::Unknown => self.ignored_lines += 1,
+        }
+        // A result without an `init` before it can have an invented id.
+        if self.claude_session_id.is_none() && line.kind != Kind::Result {
+            self.set_session_id(line);
+        }
+    }
+
+    fn set_session_id(&mut self, line: &Line<'_>) {
+        let id = line.string("session_id").filter(|id| !id.is_empty());
+        if let Some(id) = id.filter(|id| Some(id.as_ref()) != self.claude_session_id.as_deref()) {
+            self.claude_session_id = Some(id.into_owned());
+            self.version += 1;
+        }
+    }
+
+    /// The session runs as soon as there is a line of any kind.
     fn start(&mut self, line: Option<&Line<'_>>) {
-        if self.started {
+        if self.phase != Phase::Waiting {
             return;
         }
         let timestamp = line.and_then(|line| line.text("timestamp"));
-        self.started = true;
+        self.phase = Phase::Running;
+        self.version += 1;
         self.status = SessionStatus::Active;
         self.completed_at = None;
         self.started_at = Some(
@@ -231,98 +389,85 @@ impl ClaudeStream {
     }
 
     fn init(&mut self, line: &Line<'_>) {
-        let session_id = line.text("session_id");
-        let version = line.text("claude_code_version");
-        self.goes_on_counting = version.is_some_and(|version| resumed_runs_go_on_counting(&version))
-            && session_id.is_some()
-            && session_id == self.before.claude_session_id;
-        if session_id.is_some() {
-            self.claude_session_id = session_id;
-        }
+        self.set_session_id(line);
+        self.accounts.set_version(line.string("claude_code_version").as_deref());
+        self.messages.begin_turn();
+        self.is_in_turn = true;
     }
 
     fn assistant(&mut self, line: &Line<'_>) {
-        let Some(message) = &line.message else {
-            return;
-        };
-        self.usage.message(line, message, &mut self.message_count);
-        if line.is_of_subagent() {
-            return;
-        }
+        let Some(message) = &line.message else { return };
+        let before = self.counted();
+        let is_model = self.messages.assistant(line, message);
+        let is_main = !line.is_of_subagent();
+        self.is_in_turn |= is_main && is_model;
         for block in message.blocks("tool_use") {
-            if let (Some(id), Some(name)) = (block.text("id"), block.text("name")) {
-                self.open_tools.push((id, name));
+            let (Some(id), Some(name)) = (block.text("id"), block.text("name")) else { continue };
+            self.messages.tool_use(&id);
+            if is_main && self.open_tools.begin(id, name) {
+                self.version += 1;
             }
         }
+        self.note_if_counted(before);
     }
 
     fn user(&mut self, line: &Line<'_>) {
-        let Some(message) = &line.message else {
-            return;
-        };
+        let Some(message) = &line.message else { return };
         let results: Vec<String> =
             message.blocks("tool_result").filter_map(|block| block.text("tool_use_id")).collect();
-        let Some(first) = results.first() else { return };
-        self.message_count += u64::from(self.usage.is_new(&format!("result of {first}")));
-        self.open_tools.retain(|(id, _)| !results.contains(id));
+        let before = self.counted();
+        self.messages.tool_results(line, &results);
+        for id in &results {
+            if self.open_tools.end(id) {
+                self.version += 1;
+            }
+        }
+        self.note_if_counted(before);
+    }
+
+    fn stream_event(&mut self, line: &Line<'_>) {
+        let before = self.counted();
+        let begins_message = self.messages.stream_event(line);
+        self.is_in_turn |= begins_message && !line.is_of_subagent();
+        self.note_if_counted(before);
+    }
+
+    fn conversation_reset(&mut self) {
+        let used = self.messages.take_used();
+        self.accounts.reset(&used);
     }
 
     fn result(&mut self, line: &Line<'_>) {
+        self.version += 1;
+        self.is_in_turn = false;
         self.open_tools.clear();
-        self.last_result = Some(outcome(line));
-        if let Some(total) = line.number("total_cost_usd").filter(|total| *total >= 0.0) {
-            let before = if self.goes_on_counting { 0.0 } else { self.before.cost.unwrap_or(0.0) };
-            self.cost = Some(budget::add(before, total));
+        let used = self.messages.take_used();
+        self.accounts.result(line, self.claude_session_id.as_deref().unwrap_or_default(), &used);
+        for name in outcome::denied_tools(line) {
+            if !self.denied_tools.contains(&name) {
+                self.denied_tools.push(name);
+            }
         }
-        self.usage.result(line, self.goes_on_counting);
+        let outcome = Outcome::of(line);
+        if !matches!(outcome, Outcome::Empty) || self.last_result.is_none() {
+            self.last_result = Some(outcome);
+        }
+    }
+
+    fn counted(&self) -> (u64, tokens::Tokens) {
+        (self.messages.count(), self.messages.used().all())
+    }
+
+    fn note_if_counted(&mut self, before: (u64, tokens::Tokens)) {
+        self.version += u64::from(self.counted() != before);
     }
 }
 
-fn outcome(line: &Line<'_>) -> Outcome {
-    let subtype = line.text("subtype").unwrap_or_default();
-    if subtype == "success" && !line.flag("is_error") {
-        return Outcome::Success;
-    }
-    let said = line.text("result").filter(|text| !text.is_empty());
-    if subtype == "success" {
-        return Outcome::Failure(said.unwrap_or_else(|| "the run ended with an error".to_owned()));
-    }
-    let what = if subtype.is_empty() { "the run ended with an unknown result" } else { &subtype };
-    let turns =
-        line.get("num_turns").filter(|turns| turns.number().is_some()).map(|turns| match turns.text() {
-            "1" => " after 1 turn".to_owned(),
-            turns => format!(" after {turns} turns"),
-        });
-    let errors = line.get("errors").into_iter().flat_map(Json::elements);
-    let details: Vec<_> = errors.filter_map(Json::string).collect();
-    let details = if details.is_empty() { said } else { Some(details.join("; ")) };
-    let details = details.map(|details| format!(": {details}"));
-    let reason = format!("{what}{}{}", turns.unwrap_or_default(), details.unwrap_or_default());
-    Outcome::Failure(reason)
-}
-
-/// What a person can act on: what the program said of itself before how it ended.
-fn reason_of_failure(last_result: Option<&Outcome>, said: Option<&str>, exit: &Exit) -> Option<String> {
-    let ended = match (last_result, said) {
-        (Some(Outcome::Failure(reason)), _) => return Some(reason.clone()),
-        (Some(Outcome::Success), _) => "the run ended after a successful result".to_owned(),
-        (None, None) => "the run ended without a result".to_owned(),
-        (None, Some(said)) => format!("the run ended without a result and said: {said}"),
-    };
-    match (&exit.signal, exit.code) {
-        (Some(signal), _) => Some(format!("killed by {signal}")),
-        (None, Some(0)) if last_result.is_some() => None,
-        (None, Some(0)) => Some(ended),
-        (None, Some(code)) => Some(format!("exit code {code}: {ended}")),
-        (None, None) => Some(format!("its exit code is not known: {ended}")),
-    }
-}
-
-/// Up to 2.1.276 `total_cost_usd` and `modelUsage` start from zero in each process.
-fn resumed_runs_go_on_counting(version: &str) -> bool {
-    let mut numbers = version.split(['.', '-', '+', ' ']).map_while(|part| part.parse::<u64>().ok());
-    let version = (numbers.next(), numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    version >= (Some(2), 1, 277)
+/// Milliseconds that a session has run before, over all runs that ended.
+fn ran_ms(session: &GroupSession) -> Option<f64> {
+    let ended = matches!(session.status, SessionStatus::Completed | SessionStatus::Failed);
+    let times = session.started_at.as_deref().zip(session.completed_at.as_deref()).filter(|_| ended);
+    session.run_ms.or_else(|| times.and_then(|(from, to)| time::milliseconds_between(from, to)))
 }
 
 #[cfg(test)]
@@ -330,10 +475,7 @@ mod tests {
     use super::*;
 
     fn session() -> GroupSession {
-        serde_json::from_str(
-            r#"{"id":"a","projectPath":"/p","prompt":"x","status":"pending","dependsOn":[],"createdAt":"2026-01-01T00:00:00Z"}"#,
-        )
-        .unwrap()
+        GroupSession::new("a", "/p", "x", "2026-01-01T00:00:00Z")
     }
 
     fn run(session: GroupSession, name: &str, exit: &Exit) -> ClaudeStream {
@@ -391,12 +533,5 @@ mod tests {
         let killed = run(session(), "2.1.330-killed", &killed);
         assert_eq!(killed.error(), Some("killed by SIGTERM"));
         assert_eq!(killed.progress().tokens.input, 1_200);
-    }
-
-    #[test]
-    fn versions_compare_by_number() {
-        assert!(!resumed_runs_go_on_counting("2.1.276") && !resumed_runs_go_on_counting("2.0.999"));
-        assert!(resumed_runs_go_on_counting("2.1.277") && resumed_runs_go_on_counting("10.0.0"));
-        assert!(!resumed_runs_go_on_counting("") && !resumed_runs_go_on_counting("next"));
     }
 }
