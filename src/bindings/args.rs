@@ -9,8 +9,9 @@ use napi::{Env, JsValue, ValueType};
 
 use super::js::{self, Fault, number_of};
 use crate::error::{Error, Wrong};
+use crate::group::time::{self, Timestamp};
 use crate::group::validate::{self, Rule, Strictness};
-use crate::group::{GroupId, GroupStatus, time};
+use crate::group::{GroupId, GroupStatus};
 use crate::json::{self, Json};
 use crate::repository::file::{Durability, FileOptions};
 use crate::repository::{Changes, Condition, Direction, GroupFilter, GroupSort, Revision, SortField};
@@ -346,12 +347,12 @@ fn count(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<usize> {
     Ok(number as usize)
 }
 
-fn instant(env: &Env, value: Unknown<'_>) -> Parsed<chrono::DateTime<chrono::Utc>> {
+fn instant(env: &Env, value: Unknown<'_>) -> Parsed<Timestamp> {
     let expected = "a valid Date or an ISO 8601 string";
     let instant = if value.is_date()? {
         // SAFETY: it is a Date, as just checked.
         let milliseconds = unsafe { value.cast::<napi::JsDate<'_>>() }?.value_of()?;
-        milliseconds.is_finite().then(|| time::instant_of_ms(milliseconds))
+        milliseconds.is_finite().then(|| Timestamp::from_unix_ms(milliseconds))
     } else if value.get_type()? == ValueType::String {
         time::instant(&js::text_of(value)?)
     } else {

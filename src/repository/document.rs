@@ -3,11 +3,10 @@
 use std::borrow::{Borrow, Cow};
 use std::sync::{Arc, OnceLock};
 
-use chrono::{DateTime, Utc};
-
 use crate::error::{Error, Result, Wrong};
+use crate::group::time::{self, Timestamp};
 use crate::group::validate::{self, FORMER_RUNNING, Invalid, Strictness};
-use crate::group::{GroupId, GroupStatus, SessionGroup, SessionStatus, time};
+use crate::group::{GroupId, GroupStatus, SessionGroup, SessionStatus};
 use crate::json::{self, Json, Member};
 
 /// The newest `schemaVersion` that this version writes (by leaving it out) and understands.
@@ -52,8 +51,8 @@ pub(crate) struct Fields {
     pub id: GroupId,
     pub name: Box<str>,
     pub status: GroupStatus,
-    pub created_at: DateTime<Utc>,
-    pub updated_at: DateTime<Utc>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
     pub newer_schema: Option<f64>,
 }
 
@@ -195,12 +194,12 @@ impl Document {
     }
 
     /// When the group was made.
-    pub fn created_at(&self) -> DateTime<Utc> {
+    pub fn created_at(&self) -> Timestamp {
         self.0.fields.created_at
     }
 
     /// When the group was last changed.
-    pub fn updated_at(&self) -> DateTime<Utc> {
+    pub fn updated_at(&self) -> Timestamp {
         self.0.fields.updated_at
     }
 

@@ -3,9 +3,8 @@
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 
-use chrono::{DateTime, Utc};
-
 use crate::group::GroupStatus;
+use crate::group::time::Timestamp;
 use crate::repository::collation::NameOrder;
 use crate::repository::document::Fields;
 
@@ -17,7 +16,7 @@ pub struct GroupFilter {
     /// Only groups with this anywhere in their name, letter case ignored.
     pub name_contains: Option<String>,
     /// Only groups created at this time or later.
-    pub since: Option<DateTime<Utc>>,
+    pub since: Option<Timestamp>,
     /// At most so many.
     pub limit: Option<usize>,
     /// Without the first so many.
