@@ -127,26 +127,22 @@ impl Document {
             problem: format!("it is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()),
             newer_schema: None,
         })?;
-        if let Some(fields) = validate::valid_group(&text).and_then(|group| Fields::of(&group)) {
+        let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+        if let Some(fields) = validate::valid_group(text).and_then(|group| Fields::of(&group)) {
             // The engine reads it the faster the shorter it is.
-            return Ok(Self::new(json::compact(&text).into(), revision.into(), fields));
+            return Ok(Self::new(json::compact(text).into(), revision.into(), fields));
         }
         let no_group = |problem: String| Unreadable { field: None, problem, newer_schema: None };
-        if text.starts_with('\u{FEFF}') {
-            return Err(no_group(
-                "it begins with a byte order mark, which is not JSON, at line 1 column 1".to_owned(),
-            ));
-        }
-        let json = Json::parse(&text).map_err(|error| no_group(why_no_json(&text, &error)))?;
+        let json = Json::parse(text).map_err(|error| no_group(why_no_json(text, &error)))?;
         if !json.is_object() {
-            let (line, column) = json::position(&text, json.text());
+            let (line, column) = json::position(text, json.text());
             let found = json::excerpt(json.text());
             return Err(no_group(format!(
                 "it is not a JSON object, but {found} at line {line} column {column}"
             )));
         }
         if let Err(invalid) = validate::check_group(json, Strictness::Lenient) {
-            return Err(Unreadable::new(json, &text, &invalid));
+            return Err(Unreadable::new(json, text, &invalid));
         }
         let upgraded = upgrade(json);
         let fields = validate::valid_group(&upgraded).and_then(|group| Fields::of(&group));
@@ -372,6 +368,16 @@ mod tests {
             .replacen(r#""status":"created""#, r#""status":"in_progress""#, 1);
         let group = Document::from_stored(old.into_bytes()).unwrap().group().unwrap();
         assert_eq!((group.status, group.sessions[0].status), (GroupStatus::Running, SessionStatus::Active));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        let text = format!("\u{FEFF}{GROUP}");
+        let document = Document::from_stored(text.clone().into_bytes()).unwrap();
+        assert_eq!(document.text(), GROUP);
+        assert_eq!(document.revision(), Revision::of(text.as_bytes()));
+        let wrong = Document::from_stored("\u{FEFF}{\n  x".into()).unwrap_err();
+        assert_eq!(wrong.problem, "it is not JSON: key must be a string at line 2 column 3");
     }
 
     #[test]
