@@ -142,13 +142,14 @@ pub fn group_id(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<GroupId> {
     Ok(GroupId::new(&text(env, field, value)?)?)
 }
 
-/// A session or a group that is only read: JSON text that obeys a rule.
+/// A session or a group that is only read, as JSON text that obeys a rule, without the fields that are to be ignored.
 pub fn checked(env: &Env, name: &str, value: Unknown<'_>, rule: Rule) -> Parsed<String> {
     awaited(env, name, value)?;
     let text = js::stringify(env, value).map_err(|thrown| unreadable(name, &thrown))?.unwrap_or_default();
     let not_json = |error: serde_json::Error| Error::argument(name, format!("is no JSON: {error}"));
-    match validate::check(Json::parse(&text).map_err(not_json)?, rule, Strictness::Strict) {
-        Ok(()) => Ok(text),
+    let json = Json::parse(&text).map_err(not_json)?;
+    match validate::check(json, rule, Strictness::Tolerant) {
+        Ok(()) => Ok(validate::without_ignored(json, rule).into_owned()),
         Err(invalid) => Err(Error::InvalidArgument(invalid.wrong).into()),
     }
 }

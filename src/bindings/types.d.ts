@@ -58,6 +58,23 @@ export interface SessionConfig {
   readonly claudeMdTemplate?: string | undefined
   /** A part of settings.json. */
   readonly settingsOverride?: { readonly [key: string]: unknown } | undefined
+  /** Values for the variables of the template, for the runner. */
+  readonly variables?: { readonly [name: string]: string } | undefined
+  /** Claude Code's `--permission-mode`, e.g. `acceptEdits`, for the runner. */
+  readonly permissionMode?: string | undefined
+  /** Tools that may be used without asking, as in `--allowedTools`, for the runner. */
+  readonly allowedTools?: readonly string[] | undefined
+  /** Tools that may not be used, as in `--disallowedTools`, for the runner. */
+  readonly disallowedTools?: readonly string[] | undefined
+  /** Text for `--append-system-prompt`, for the runner. */
+  readonly appendSystemPrompt?: string | undefined
+  /** MCP servers by name, as in the file of `--mcp-config`, for the runner. */
+  readonly mcpServers?: { readonly [name: string]: { readonly [key: string]: unknown } } | undefined
+  /**
+   * Variables for the session's environment, for the runner: the value, or the name of a variable of the runner's own
+   * environment, whose value is never stored.
+   */
+  readonly env?: { readonly [name: string]: string | { readonly from: string } } | undefined
 }
 
 /** How a group runs. */
@@ -72,6 +89,8 @@ export interface GroupConfig extends BudgetConfig {
   readonly concurrency?: ConcurrencyConfig | undefined
   /** For sessions without a `config` of their own. */
   readonly sessionDefaults?: SessionConfig | undefined
+  /** Whether two sessions of this group never run in one working directory at the same time, for the runner. @default false */
+  readonly exclusiveDirectories?: boolean | undefined
 }
 
 /** One session of a group: a run of Claude Code in a directory. */
@@ -110,7 +129,130 @@ export interface GroupSession {
   readonly deniedTools?: readonly string[] | undefined
   /** Usage counters of earlier runs, which {@link ClaudeStream} needs to account for later ones. Opaque: store it as it is. */
   readonly usageCounters?: { readonly [key: string]: unknown } | undefined
+  /** Overrides the group's `model`, for the runner. */
+  readonly model?: string | undefined
+  /** US dollars this session may cost over all runs, 0 or more, for the runner. */
+  readonly maxBudgetUsd?: number | undefined
+  /** Maximum number of turns of a run, 1 or more, for the runner. */
+  readonly maxTurns?: number | undefined
+  /** Maximum running time in milliseconds, for the runner. */
+  readonly timeoutMs?: number | undefined
+  /** Maximum time without any progress in milliseconds, for the runner. */
+  readonly stallTimeoutMs?: number | undefined
+  /** Number of times a transient failure is retried, 0 or more, for the runner. */
+  readonly retries?: number | undefined
+  /** Whether sessions that depend on this one start even if it fails, for the runner. */
+  readonly allowFailure?: boolean | undefined
+  /** The newest attempts to run the session, at most 20, from the runner. */
+  readonly attempts?: readonly Attempt[] | undefined
+  /** When a retry or the end of a usage limit is due, in ISO 8601, from the runner. */
+  readonly waitsUntil?: string | undefined
+  /** Whether the plan file no longer contains the session, from the runner. */
+  readonly dropped?: boolean | undefined
 }
+
+/** One process for a session, recorded by the runner. */
+export interface Attempt {
+  /** Number of the attempt, from 1. */
+  readonly n: number
+  /** The mark of the attempt's processes. */
+  readonly uuid: string
+  /** `fresh`: a new conversation. `resume`: an earlier one continues. */
+  readonly how: 'fresh' | 'resume'
+  /** Start, in ISO 8601. */
+  readonly startedAt: string
+  /** US dollars reserved for it. */
+  readonly reservedUsd: number
+  /** The conversation's id. */
+  readonly claudeSessionId: string
+  /** End, in ISO 8601. */
+  readonly endedAt?: string | undefined
+  /** US dollars spent. */
+  readonly costUsd?: number | undefined
+  /** Whether the cost is an estimate, because a turn ended without a result. */
+  readonly estimated?: boolean | undefined
+  /** How it ended. */
+  readonly outcome?:
+    | 'completed'
+    | 'failed'
+    | 'interrupted'
+    | 'killed'
+    | 'crashed'
+    | 'cap'
+    | 'limited'
+    | 'stalled'
+    | 'timeout'
+    | 'output_limit'
+    | undefined
+  /** Why it ended so. */
+  readonly error?: string | undefined
+  /** The process, recorded after its start. */
+  readonly process?: ProcessIdentity | undefined
+}
+
+/** Identifies a process beyond the reuse of its pid. */
+export interface ProcessIdentity {
+  /** Process id. */
+  readonly pid: number
+  /** Start of the process as the system states it. */
+  readonly startTime: string
+  /** The boot of the machine. */
+  readonly bootId: string
+  /** The machine's name. */
+  readonly host: string
+}
+
+/** A request to the runner of a group. */
+export interface Control {
+  /** What to do. */
+  readonly request: 'pause' | 'resume' | 'stop' | 'retry'
+  /** Ids of the sessions it concerns; all when absent. */
+  readonly sessions?: readonly string[] | undefined
+  /** Whether running sessions may finish. */
+  readonly drain?: boolean | undefined
+  /** Whether running sessions are terminated without an interrupt. */
+  readonly now?: boolean | undefined
+  /** Whether retried sessions begin a new conversation. */
+  readonly fresh?: boolean | undefined
+  /** The reason, for people. */
+  readonly reason?: string | undefined
+  /** When it was made, in ISO 8601. */
+  readonly at: string
+  /** Who made it. */
+  readonly by?: string | undefined
+  /** Number of the request, 0 or more. */
+  readonly seq: number
+}
+
+/** The process that runs a group, where the repository has no kernel locks. */
+export interface RunnerRecord extends ProcessIdentity {
+  /** When the record was last renewed, in ISO 8601. */
+  readonly at: string
+}
+
+/** The plan file that a group was made from. */
+export interface PlanSource {
+  /** The file. */
+  readonly path: string
+  /** The plan's name. */
+  readonly name: string
+  /** Values of its variables. */
+  readonly vars: { readonly [name: string]: string }
+}
+
+/** Why a group is paused or failed. */
+export type GroupCause =
+  | 'manual'
+  | 'budget_exceeded'
+  | 'error_threshold'
+  | 'stopped'
+  | 'usage_limit'
+  | 'login'
+  | 'billing'
+  | 'unknown_process'
+  | 'conversation_gone'
+  | 'mass_failure'
+  | 'unreachable'
 
 /** Sessions that belong to one goal. */
 export interface SessionGroup {
@@ -139,16 +281,26 @@ export interface SessionGroup {
   readonly startedAt?: string | undefined
   /** When it ended, in ISO 8601. */
   readonly completedAt?: string | undefined
+  /** The newest request to the runner. */
+  readonly control?: Control | undefined
+  /** `seq` of the newest request that the runner acted on. */
+  readonly controlSeen?: number | undefined
+  /** Why the group is paused or failed, from the runner. */
+  readonly cause?: GroupCause | undefined
+  /** `seq` of the newest event, from the runner. */
+  readonly eventSeq?: number | undefined
+  /** Whether the warning for the budget has been emitted, from the runner. */
+  readonly budgetWarned?: boolean | undefined
+  /** The process that runs the group, where the repository has no kernel locks. */
+  readonly runner?: RunnerRecord | undefined
+  /** The plan file that the group was made from. */
+  readonly plan?: PlanSource | undefined
 }
 
-/** What every event has. */
+/** The field that every event has. Events of your own can extend it. */
 export interface BaseEvent {
-  /** Which event it is. */
-  readonly type: GroupEventType
-  /** ISO 8601. */
+  /** When it happened, in ISO 8601. */
   readonly timestamp: string
-  /** The group it happened in. */
-  readonly groupId: string
 }
 
 /** A group was made. */

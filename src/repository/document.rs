@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result, Wrong};
 use crate::group::time::{self, Timestamp};
-use crate::group::validate::{self, FORMER_RUNNING, Invalid, Strictness};
+use crate::group::validate::{self, FORMER_RUNNING, GROUP, Invalid, Strictness};
 use crate::group::{GroupId, GroupStatus, SessionGroup, SessionStatus};
 use crate::json::{self, Json, Member};
 
@@ -85,15 +85,32 @@ pub(crate) struct Unreadable {
 impl Document {
     /// The group that a text is, strictly checked: what may be stored. Fails with `INVALID_GROUP`.
     pub fn from_text(text: String) -> Result<Self> {
-        if let Some(fields) = validate::valid_group(&text).and_then(|group| Fields::of(&group))
+        if let Some(fields) = valid_fields(&text, Strictness::Strict)
             && fields.newer_schema.is_none()
         {
             return Ok(Self::new(trimmed(text), OnceLock::new(), fields));
         }
-        Err(Self::what_is_wrong_with(&text))
+        Err(Self::what_is_wrong_with(&text, Strictness::Strict))
     }
 
-    fn what_is_wrong_with(text: &str) -> Error {
+    /// The group that an update made of a stored one: checked as strictly as [`from_text`](Self::from_text), except for
+    /// recent fields that stayed as an older program wrote them. Fails with `INVALID_GROUP`.
+    pub(crate) fn from_update(text: String, stored: Json<'_>) -> Result<Self> {
+        if let Some(fields) = valid_fields(&text, Strictness::Tolerant)
+            && fields.newer_schema.is_none()
+        {
+            let updated = Json::of_valid(text.trim_matches(WHITE_SPACE));
+            return match validate::check_update(updated, GROUP, stored) {
+                Ok(()) => Ok(Self::new(trimmed(text), OnceLock::new(), fields)),
+                Err(Invalid { wrong, .. }) => {
+                    Err(Error::InvalidGroup { group_id: fields.id.to_string(), wrong })
+                }
+            };
+        }
+        Err(Self::what_is_wrong_with(&text, Strictness::Tolerant))
+    }
+
+    fn what_is_wrong_with(text: &str, strictness: Strictness) -> Error {
         let no_group = |problem: String| Error::InvalidGroup {
             group_id: String::new(),
             wrong: Wrong::new("group", problem),
@@ -103,9 +120,9 @@ impl Document {
             Ok(_) => return no_group(format!("must be an object, but is {}", json::excerpt(text))),
             Err(error) => return no_group(format!("is no JSON: {error}")),
         };
-        let wrong = match validate::check_group(json, Strictness::Strict) {
+        let wrong = match validate::check(json, GROUP, strictness) {
             Err(invalid) => invalid.wrong,
-            Ok(_) => Wrong::new(
+            Ok(()) => Wrong::new(
                 "schemaVersion",
                 "must be 1 or absent: what a newer version understands cannot be checked by this one",
             ),
@@ -128,7 +145,7 @@ impl Document {
             newer_schema: None,
         })?;
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-        if let Some(fields) = validate::valid_group(text).and_then(|group| Fields::of(&group)) {
+        if let Some(fields) = valid_fields(text, Strictness::Tolerant) {
             // The engine reads it the faster the shorter it is.
             return Ok(Self::new(json::compact(text).into(), revision.into(), fields));
         }
@@ -141,11 +158,11 @@ impl Document {
                 "it is not a JSON object, but {found} at line {line} column {column}"
             )));
         }
-        if let Err(invalid) = validate::check_group(json, Strictness::Lenient) {
+        if let Err(invalid) = validate::check(json, GROUP, Strictness::Lenient) {
             return Err(Unreadable::new(json, text, &invalid));
         }
         let upgraded = upgrade(json);
-        let fields = validate::valid_group(&upgraded).and_then(|group| Fields::of(&group));
+        let fields = valid_fields(&upgraded, Strictness::Tolerant);
         let fields = fields.ok_or_else(|| no_group("it cannot be understood".to_owned()))?;
         Ok(Self::new(upgraded.into(), revision.into(), fields))
     }
@@ -164,9 +181,10 @@ impl Document {
         Json::of_valid(self.text())
     }
 
-    /// The group as typed Rust data, without the fields that this version does not know.
+    /// The group as typed Rust data, without the fields that this version does not know, and without recent fields that
+    /// an older program used for something else.
     pub fn group(&self) -> Result<SessionGroup> {
-        json::typed(self.text())
+        json::typed(&validate::without_ignored(self.json(), GROUP))
     }
 
     /// Names the state that is stored.
@@ -222,6 +240,11 @@ impl Unreadable {
     }
 }
 
+/// The fields of a text that is a valid group.
+fn valid_fields(text: &str, strictness: Strictness) -> Option<Fields> {
+    Fields::of(&validate::valid_group(text, strictness)?)
+}
+
 fn why_no_json(text: &str, error: &serde_json::Error) -> String {
     if error.is_eof() {
         let what = if text.trim().is_empty() { "empty," } else { "cut off" };
@@ -238,9 +261,11 @@ fn shown_id(group: Json<'_>) -> String {
     group.get("id").and_then(Json::string).map(Cow::into_owned).unwrap_or_default()
 }
 
+const WHITE_SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
+
 /// A text without the white space around it, which is not the group's.
 fn trimmed(text: String) -> Box<str> {
-    let value = text.trim_matches([' ', '\t', '\r', '\n']);
+    let value = text.trim_matches(WHITE_SPACE);
     if value.len() == text.len() { text.into() } else { value.into() }
 }
 
@@ -378,6 +403,55 @@ mod tests {
         assert_eq!(document.revision(), Revision::of(text.as_bytes()));
         let wrong = Document::from_stored("\u{FEFF}{\n  x".into()).unwrap_err();
         assert_eq!(wrong.problem, "it is not JSON: key must be a string at line 2 column 3");
+    }
+
+    /// A group in which an older program used names of recent fields for something else.
+    fn with_ignored_fields() -> Document {
+        let text = GROUP
+            .replacen('{', r#"{"control":"none","plan":[1.0,{"\u0061":1e400}],"eventSeq":7,"#, 1)
+            .replacen(
+                r#""id":"002-b""#,
+                r#""retries":"often","id":"002-b","attempts":[{"n":1}],"error":{"x":1}"#,
+                1,
+            )
+            .replacen(r#""model":"sonnet""#, r#""exclusiveDirectories":1,"model":"sonnet""#, 1);
+        Document::from_stored(text.into_bytes()).unwrap()
+    }
+
+    #[test]
+    fn recent_fields_of_another_type_are_kept_and_ignored() {
+        let document = with_ignored_fields();
+        assert!(document.text().contains(r#""plan":[1.0,{"\u0061":1e400}]"#));
+        assert!(document.text().contains(r#""attempts":[{"n":1}],"error":{"x":1}"#));
+        let group = document.group().unwrap();
+        assert_eq!((group.control, group.plan, group.event_seq), (None, None, Some(7)));
+        assert_eq!((&group.sessions[1].attempts, &group.sessions[1].error), (&None, &None));
+        assert_eq!(group.config.exclusive_directories, None);
+        assert_eq!(Document::from_text(document.text().to_owned()).unwrap_err().field(), Some("control"));
+    }
+
+    #[test]
+    fn an_update_may_leave_ignored_fields_as_they_are() {
+        let stored = with_ignored_fields();
+        let update = |from: &str, to: &str| {
+            assert!(stored.text().contains(from), "{from}");
+            Document::from_update(stored.text().replacen(from, to, 1), stored.json())
+        };
+        let field = |from: &str, to: &str| update(from, to).unwrap_err().field().unwrap().to_owned();
+        assert!(update(r#""name":"Auth""#, r#""name":"B""#).is_ok());
+        assert!(update(r#"[1.0,{"\u0061":1e400}]"#, r#"[1, {"a":1e400}]"#).is_ok());
+        assert!(update(r#""control":"none","#, "").is_ok());
+        assert!(update(r#""retries":"often""#, r#""retries":2"#).is_ok());
+        // Sessions may be reordered: what counts is the id.
+        assert!(update(r#"{"id":"001-a","projectPath":"/p/a","prompt":"Do it","status":"pending","dependsOn":[],"createdAt":"2026-01-15T10:30:00.000Z"},"#, "").is_ok());
+        assert_eq!(field(r#""control":"none""#, r#""control":"other""#), "control");
+        assert_eq!(field(r#""retries":"often""#, r#""retries":"never""#), "sessions[1].retries");
+        assert_eq!(field(r#""id":"001-a""#, r#""id":"001-a","retries":"often""#), "sessions[0].retries");
+        assert_eq!(
+            field(r#""prompt":"Then this""#, r#""prompt":"Then this","dropped":0"#),
+            "sessions[1].dropped"
+        );
+        assert_eq!(field(r#""cost":0.5"#, r#""cost":-1"#), "sessions[1].cost");
     }
 
     #[test]
