@@ -251,20 +251,42 @@ describe.each([
       'x'.repeat(129),
     ]
 
-    test.each(BAD)('%j names no group', async (bad) => {
+    test.each(BAD)('%j names no group: it cannot be saved and is not found', async (bad) => {
       await repository.save(group)
-      for (const call of [
-        () => repository.findById(bad),
-        () => repository.save(makeGroup({ id: bad })),
-        () => repository.update(bad, {}),
-        () => repository.update(bad, () => ({})),
-        () => repository.updateSession(bad, 's', {}),
-        () => repository.delete(bad),
-        () => repository.revision(bad),
-      ]) {
-        expect(await rejection(call())).toMatchObject({ code: 'INVALID_ID', groupId: bad })
+      expect(await rejection(repository.save(makeGroup({ id: bad })))).toMatchObject({
+        code: 'INVALID_ID',
+        groupId: bad,
+        field: 'id',
+      })
+      expect(await repository.findById(bad)).toBe(null)
+      expect(await repository.revision(bad)).toBe(null)
+      expect(await repository.update(bad, { name: 'x' })).toBe(null)
+      const never = () => {
+        throw new Error('called for a group that does not exist')
       }
-      expect(await repository.count()).toBe(1)
+      expect(await repository.update(bad, never)).toBe(null)
+      expect(await repository.updateSession(bad, 's', { cost: 1 })).toBe(false)
+      expect(await repository.delete(bad)).toBe(false)
+      expect(await repository.list()).toEqual([group])
+    })
+
+    test('other arguments are checked for an id that names no group, too', async () => {
+      for (const call of [
+        () => repository.update('../x', null),
+        () => repository.updateSession('../x', 5, {}),
+        () => repository.updateSession('../x', 's', undefined),
+        () => repository.delete('../x', { ifRevison: 'x' }),
+      ]) {
+        expect((await rejection(call())).code).toBe('INVALID_ARGUMENT')
+      }
+      // As for any other group that is not there.
+      for (const absent of ['../x', 'none']) {
+        expect(await rejection(repository.delete(absent, { ifRevision: 'x' }))).toMatchObject({
+          code: 'CONFLICT',
+          groupId: absent,
+          actualRevision: null,
+        })
+      }
     })
 
     test.each(['a', 'A.b_c-d', '0', 'x'.repeat(128), 'console', 'toString', 'constructor'])(

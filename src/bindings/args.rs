@@ -8,6 +8,7 @@ use napi::bindgen_prelude::{This, Unknown};
 use napi::{Env, JsValue, ValueType};
 
 use super::js::{self, Fault, number_of};
+use super::promise::Answer;
 use crate::error::{Error, Wrong};
 use crate::group::time::{self, Timestamp};
 use crate::group::validate::{self, Rule, Strictness};
@@ -137,9 +138,9 @@ pub fn optional_number(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<Opt
     number_that(env, field, value, "a finite number", f64::is_finite).map(Some)
 }
 
-/// A group's id.
-pub fn group_id(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<GroupId> {
-    Ok(GroupId::new(&text(env, field, value)?)?)
+/// A group's id; `None` for a string that cannot be one, so that there is no such group.
+pub fn group_id(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<Option<GroupId>> {
+    Ok(GroupId::new(&text(env, field, value)?).ok())
 }
 
 /// A session or a group that is only read, as JSON text that obeys a rule, without the fields that are to be ignored.
@@ -238,6 +239,18 @@ pub fn save_condition(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
 pub fn delete_condition(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
     let members = options(env, "options", &["ifRevision"], value, argument)?;
     members.into_iter().next().map_or(Ok(Condition::None), |(_, value)| revision(env, value))
+}
+
+/// The outcome of `delete` for an id that cannot name a group.
+pub fn nothing_deleted(id: &str, condition: Condition) -> crate::Result<Answer> {
+    match condition {
+        Condition::IfRevision(revision) => Err(Error::Conflict {
+            group_id: id.to_owned(),
+            expected: format!("its revision was to be {}", revision.as_str()),
+            actual: None,
+        }),
+        Condition::None | Condition::IfAbsent => Ok(Answer::Bool(false)),
+    }
 }
 
 fn revision(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {

@@ -774,7 +774,7 @@ export interface InMemoryGroupRepository extends GroupRepository {}
  * | code | when |
  * |---|---|
  * | `INVALID_ARGUMENT` | an argument of the wrong type or range |
- * | `INVALID_ID` | an id that cannot name a group |
+ * | `INVALID_ID` | a group with an id that cannot name one was to be saved |
  * | `INVALID_GROUP` | something that is no `SessionGroup` was to be stored |
  * | `INVALID_FILTER` | a filter or sort that makes no sense |
  * | `INVALID_EVENT` | a text that is no event |
