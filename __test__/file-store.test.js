@@ -13,6 +13,7 @@ const {
   makeSession,
   posix,
   rejection,
+  root,
   runScript,
   thrown,
 } = require('./helpers')
@@ -154,6 +155,34 @@ describe('on the disk', () => {
   test('the default directory is in the home directory', async () => {
     const home = freshDir()
     const script = `new sg.FileGroupRepository().save(${JSON.stringify(group)}).then(() => console.log('saved'))`
+    expect((await runScript(script, { env: { HOME: home, USERPROFILE: home } })).stdout).toBe('saved')
+    expect(fs.existsSync(meta(path.join(home, '.local/claude-code-agent/session-groups')))).toBe(true)
+  })
+
+  test('the home directory is that of process.env when the repository is made', async () => {
+    const [home, other] = [freshDir(), freshDir()]
+    const change = (dir) => `process.env.HOME = process.env.USERPROFILE = ${JSON.stringify(dir)};`
+    const script = `${change(home)} const r = new sg.FileGroupRepository(); ${change(other)}
+      r.save(${JSON.stringify(group)}).then(() => console.log('saved'))`
+    expect((await runScript(script, { env: { HOME: other, USERPROFILE: other } })).stdout).toBe('saved')
+    expect(fs.existsSync(meta(path.join(home, '.local/claude-code-agent/session-groups')))).toBe(true)
+    expect(fs.existsSync(path.join(other, '.local'))).toBe(false)
+  })
+
+  test('in a worker thread it is that of the worker’s process.env', async () => {
+    const [home, other] = [freshDir(), freshDir()]
+    const inWorker = `const sg = require(${JSON.stringify(root)}); process.env.HOME = process.env.USERPROFILE = ${JSON.stringify(home)};
+      new sg.FileGroupRepository().save(${JSON.stringify(group)}).then(() => console.log('saved'))`
+    const script = `new (require('node:worker_threads').Worker)(${JSON.stringify(inWorker)}, { eval: true })`
+    expect((await runScript(script, { env: { HOME: other, USERPROFILE: other } })).stdout).toBe('saved')
+    expect(fs.existsSync(meta(path.join(home, '.local/claude-code-agent/session-groups')))).toBe(true)
+    expect(fs.existsSync(path.join(other, '.local'))).toBe(false)
+  })
+
+  test('where there is no process.env it is that of the system', async () => {
+    const home = freshDir()
+    const script = `const print = console.log; globalThis.process = {}
+      new sg.FileGroupRepository().save(${JSON.stringify(group)}).then(() => print('saved'))`
     expect((await runScript(script, { env: { HOME: home, USERPROFILE: home } })).stdout).toBe('saved')
     expect(fs.existsSync(meta(path.join(home, '.local/claude-code-agent/session-groups')))).toBe(true)
   })

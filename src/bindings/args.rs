@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use napi::bindgen_prelude::{This, Unknown};
@@ -14,7 +15,7 @@ use crate::group::time::{self, Timestamp};
 use crate::group::validate::{self, Rule, Strictness};
 use crate::group::{GroupId, GroupStatus};
 use crate::json::{self, Json};
-use crate::repository::file::{Durability, FileOptions};
+use crate::repository::file::{Durability, FileOptions, default_base_in};
 use crate::repository::{Changes, Condition, Direction, GroupFilter, GroupSort, Revision, SortField};
 
 type Parsed<T> = Result<T, Fault>;
@@ -379,10 +380,10 @@ fn instant(env: &Env, value: Unknown<'_>) -> Parsed<Timestamp> {
     })
 }
 
-/// A base directory or `undefined`.
-pub fn base_dir(env: &Env, value: Unknown<'_>) -> Parsed<Option<std::path::PathBuf>> {
+/// A base directory; by default the usual one in the user's home directory.
+pub fn base_dir(env: &Env, value: Unknown<'_>) -> Parsed<Option<PathBuf>> {
     if is_undefined(value) {
-        return Ok(None);
+        return Ok(js::home(env).as_deref().map(default_base_in));
     }
     let path = text(env, "baseDir", value)?;
     if path.is_empty() || CString::new(path.as_str()).is_err() {
