@@ -596,7 +596,10 @@ export interface ProcessExit {
   readonly signal?: string | null | undefined
 }
 
-/** Which groups to give. Groups are filtered, then sorted, then `offset` are left out, then `limit` are given. */
+/**
+ * Which groups to return. They are filtered, then sorted, then paged. Keys that are not listed here, and those whose value is
+ * `null`, are ignored.
+ */
 export interface GroupFilter {
   /** Only groups of this status. */
   readonly status?: GroupStatus | undefined
@@ -604,9 +607,9 @@ export interface GroupFilter {
   readonly nameContains?: string | undefined
   /** Only groups created at this time or later. */
   readonly since?: Date | string | undefined
-  /** At most so many groups, 0 or more. */
+  /** Maximum number of groups to return, 0 or more; `Infinity` for all. */
   readonly limit?: number | undefined
-  /** Without the first so many groups, 0 or more. */
+  /** Number of groups to skip, 0 or more. */
   readonly offset?: number | undefined
 }
 
