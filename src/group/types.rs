@@ -427,10 +427,20 @@ impl GroupSession {
     /// Milliseconds spent in the runs that ended: `run_ms`, or for an ended session stored without it, the time from
     /// its start to its end. `None` when neither is known.
     pub fn ran_ms(&self) -> Option<f64> {
-        let newest_run =
-            || time::milliseconds_between(self.started_at.as_deref()?, self.completed_at.as_deref()?);
-        self.run_ms.or_else(|| if self.status.has_ended() { newest_run() } else { None })
+        let unix_ms = |time: &Option<String>| time.as_deref().and_then(time::unix_ms);
+        ran_ms(self.status, self.run_ms, unix_ms(&self.started_at), unix_ms(&self.completed_at))
     }
+}
+
+/// [`GroupSession::ran_ms`] for times in Unix milliseconds.
+pub fn ran_ms(
+    status: SessionStatus,
+    run_ms: Option<f64>,
+    started_at: Option<f64>,
+    completed_at: Option<f64>,
+) -> Option<f64> {
+    let newest_run = || started_at.zip(completed_at).map(|(start, end)| (end - start).max(0.0));
+    run_ms.or_else(|| if status.has_ended() { newest_run() } else { None })
 }
 
 impl SessionGroup {
