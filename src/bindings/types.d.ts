@@ -1,5 +1,5 @@
 // The first part of index.d.ts; the generator adds the classes, functions and constants, which use the interfaces that
-// seem unused here. What is declared without `export` is for that file alone.
+// seem unused here.
 export {}
 
 /** Where a session stands. */
@@ -307,6 +307,8 @@ export interface BaseEvent {
 export interface GroupCreatedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_created'
+  /** The group it happened in. */
+  readonly groupId: string
   /** The group's name. */
   readonly name: string
   /** The group's slug. */
@@ -319,6 +321,8 @@ export interface GroupCreatedEvent extends BaseEvent {
 export interface GroupStartedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_started'
+  /** The group it happened in. */
+  readonly groupId: string
   /** Sessions in the group. */
   readonly totalSessions: number
   /** Sessions that may run at the same time. */
@@ -329,6 +333,8 @@ export interface GroupStartedEvent extends BaseEvent {
 export interface GroupCompletedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_completed'
+  /** The group it happened in. */
+  readonly groupId: string
   /** Sessions that ended well. */
   readonly completedSessions: number
   /** Sessions that ended badly. */
@@ -343,16 +349,22 @@ export interface GroupCompletedEvent extends BaseEvent {
 export interface GroupPausedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_paused'
+  /** The group it happened in. */
+  readonly groupId: string
   /** Sessions that were running. */
   readonly runningSessions: number
   /** Who or what paused it. */
   readonly reason: 'manual' | 'budget_exceeded' | 'error_threshold'
+  /** The exact reason, from the runner. */
+  readonly cause?: GroupCause | undefined
 }
 
 /** A paused group runs again. */
 export interface GroupResumedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_resumed'
+  /** The group it happened in. */
+  readonly groupId: string
   /** Sessions still to run. */
   readonly pendingSessions: number
 }
@@ -361,6 +373,8 @@ export interface GroupResumedEvent extends BaseEvent {
 export interface GroupFailedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_failed'
+  /** The group it happened in. */
+  readonly groupId: string
   /** Sessions that ended badly. */
   readonly failedSessions: number
   /** Why, for people. */
@@ -371,6 +385,8 @@ export interface GroupFailedEvent extends BaseEvent {
 export interface GroupSessionStartedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_session_started'
+  /** The group it happened in. */
+  readonly groupId: string
   /** The session. */
   readonly sessionId: string
   /** The directory it works in. */
@@ -383,6 +399,8 @@ export interface GroupSessionStartedEvent extends BaseEvent {
 export interface GroupSessionCompletedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_session_completed'
+  /** The group it happened in. */
+  readonly groupId: string
   /** The session. */
   readonly sessionId: string
   /** How it ended. */
@@ -397,6 +415,8 @@ export interface GroupSessionCompletedEvent extends BaseEvent {
 export interface GroupSessionFailedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_session_failed'
+  /** The group it happened in. */
+  readonly groupId: string
   /** The session. */
   readonly sessionId: string
   /** Why, for people. */
@@ -409,6 +429,8 @@ export interface GroupSessionFailedEvent extends BaseEvent {
 export interface BudgetWarningEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'budget_warning'
+  /** The group it happened in. */
+  readonly groupId: string
   /** US dollars spent. */
   readonly currentUsage: number
   /** US dollars allowed. */
@@ -421,6 +443,8 @@ export interface BudgetWarningEvent extends BaseEvent {
 export interface BudgetExceededEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'budget_exceeded'
+  /** The group it happened in. */
+  readonly groupId: string
   /** US dollars spent. */
   readonly usage: number
   /** US dollars allowed. */
@@ -433,6 +457,8 @@ export interface BudgetExceededEvent extends BaseEvent {
 export interface DependencyWaitingEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'dependency_waiting'
+  /** The group it happened in. */
+  readonly groupId: string
   /** The session. */
   readonly sessionId: string
   /** All sessions it depends on. */
@@ -445,6 +471,8 @@ export interface DependencyWaitingEvent extends BaseEvent {
 export interface DependencyResolvedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'dependency_resolved'
+  /** The group it happened in. */
+  readonly groupId: string
   /** The session. */
   readonly sessionId: string
   /** The sessions it waited for. */
@@ -455,6 +483,8 @@ export interface DependencyResolvedEvent extends BaseEvent {
 export interface SessionProgressEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'session_progress'
+  /** The group it happened in. */
+  readonly groupId: string
   /** The session. */
   readonly sessionId: string
   /** Distinct messages so far. */
@@ -469,6 +499,8 @@ export interface SessionProgressEvent extends BaseEvent {
 export interface GroupProgressEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_progress'
+  /** The group it happened in. */
+  readonly groupId: string
   /** Sessions that ended well. */
   readonly completed: number
   /** Sessions that are running. */
@@ -551,7 +583,7 @@ export interface SessionProgress {
   readonly currentTool?: string | undefined
   /** When its newest run started, in ISO 8601. */
   readonly startedAt?: string | undefined
-  /** Milliseconds: of a session that ended from start to end, of a running one until now. */
+  /** Milliseconds spent running, over all runs; of an active session, up to now. */
   readonly durationMs?: number | undefined
 }
 
@@ -603,7 +635,7 @@ export interface ProcessExit {
 export interface GroupFilter {
   /** Only groups of this status. */
   readonly status?: GroupStatus | undefined
-  /** Only groups with this anywhere in their name, letter case ignored. */
+  /** Only groups whose name contains this text; letter case and Unicode normal form are ignored. */
   readonly nameContains?: string | undefined
   /** Only groups created at this time or later. */
   readonly since?: Date | string | undefined
@@ -668,68 +700,54 @@ export type GroupChanges = Partial<Omit<SessionGroup, 'id' | 'slug' | 'createdAt
 export type SessionChanges = Partial<Omit<GroupSession, 'id'>>
 
 /**
- * Where groups are kept. {@link FileGroupRepository} and {@link InMemoryGroupRepository} fulfil it with one
- * behaviour; a class of your own can implement it as well.
+ * A place where groups are kept: the interface of `claude-code-agent`, for classes and mocks of your own.
+ * {@link FileGroupRepository} and {@link InMemoryGroupRepository} implement {@link GroupStore}, which has more methods.
  *
- * Every method rejects with a {@link SessionGroupsError} and never throws; what it rejects did not change anything,
- * except with the code `NOT_DURABLE`. Besides what each method names: an argument of the wrong type is `INVALID_ARGUMENT`,
- * an id that cannot name a group `INVALID_ID`. In files, reading can fail with `CORRUPT`, `NEWER_SCHEMA`, `INSECURE_STORE`
- * or `IO`, and writing with those and `LOCK_TIMEOUT`, `NOT_COMMITTED` or `NOT_DURABLE`.
+ * In both, every method rejects with a {@link SessionGroupsError} and never throws; a call that rejects has changed nothing,
+ * except with the code `NOT_DURABLE`. Besides what each method names, an argument of the wrong type is `INVALID_ARGUMENT`. In
+ * files, reading can fail with `CORRUPT`, `NEWER_SCHEMA`, `INSECURE_STORE` or `IO`, and writing with those and
+ * `LOCK_TIMEOUT`, `NOT_COMMITTED` or `NOT_DURABLE`.
  *
  * Call the methods on the repository: `ids.map((id) => repository.findById(id))`, not `ids.map(repository.findById)`.
  */
 export interface GroupRepository {
   /**
-   * The group of that id; `null` only when there is none.
+   * Returns the group of that id; `null` only when there is none.
    *
    * @param id The group's id.
    */
   findById(id: string): Promise<SessionGroup | null>
   /**
-   * The groups of that status, by id: the same as `list({ status })`. Rejects with `INVALID_FILTER`.
+   * Returns the groups of that status, by id: the same as `list({ status })`. Rejects with `INVALID_FILTER`.
    *
    * @param status The status.
    */
   findByStatus(status: GroupStatus): Promise<readonly SessionGroup[]>
   /**
-   * The groups that match, without a `sort` by id. Those that cannot be read or understood are left out; `verify` lists
-   * them. Rejects with `INVALID_FILTER`.
+   * Returns the groups that match, without a `sort` by id. Groups that cannot be read or understood are left out;
+   * `verify` lists them. Rejects with `INVALID_FILTER`.
    *
    * @param filter Which groups.
    * @param sort In which order.
    */
   list(filter?: GroupFilter, sort?: GroupSort): Promise<readonly SessionGroup[]>
   /**
-   * How many groups match; `limit` and `offset` play no part. Rejects with `INVALID_FILTER`.
+   * Returns the number of groups that match; `limit` and `offset` are ignored. Rejects with `INVALID_FILTER`.
    *
    * @param filter Which groups.
    */
   count(filter?: GroupFilter): Promise<number>
   /**
-   * Creates or replaces a whole group. Rejects with `INVALID_GROUP`, whose `field` is the path of what is wrong, or
-   * with `CONFLICT`, whose `actualRevision` is what was found.
+   * Creates or replaces a whole group. Rejects with `INVALID_ID`, or with `INVALID_GROUP`, whose `field` is the path of the
+   * wrong field.
    *
    * @param group The group.
-   * @param options When it may be saved.
    */
-  save(group: SessionGroup, options?: SaveOptions): Promise<void>
-  /**
-   * Merges fields into the stored group, sets `updatedAt` and gives the result; `null` when there is no such group. Fields
-   * that are not known are stored as they are. Rejects with `INVALID_ARGUMENT` for a change of `id`, `slug` or `createdAt`, with `INVALID_GROUP` when the
-   * result would be none.
-   *
-   * @param id The group's id.
-   * @param changes The fields, or a synchronous function that makes them of the stored group. It is called again on
-   *   the newer group when another writer came first; what it throws rejects the promise as it is.
-   */
-  update(
-    id: string,
-    changes: GroupChanges | ((group: SessionGroup) => GroupChanges),
-  ): Promise<SessionGroup | null>
+  save(group: SessionGroup): Promise<void>
   /**
    * Merges fields into one session and sets the group's `updatedAt`; `false` when group or session is missing.
-   * Rejects with `INVALID_ARGUMENT` for a change of the session's `id`, with `INVALID_GROUP` when the result would
-   * be none.
+   * Rejects with `INVALID_ARGUMENT` for a change of the session's `id`, with `INVALID_GROUP` when the result would not be a
+   * group.
    *
    * @param groupId The group's id.
    * @param sessionId The session's id.
@@ -737,19 +755,50 @@ export interface GroupRepository {
    */
   updateSession(groupId: string, sessionId: string, changes: SessionChanges): Promise<boolean>
   /**
-   * Removes the group and all under its directory; `false` when there was none. Rejects with `CONFLICT`, whose
-   * `actualRevision` is what was found.
+   * Removes the group and everything in its directory; `false` when there was none.
+   *
+   * @param id The group's id.
+   */
+  delete(id: string): Promise<boolean>
+}
+
+/** A {@link GroupRepository} with preconditions, updates of whole groups, and a check of all that is stored. */
+export interface GroupStore extends GroupRepository {
+  /**
+   * Creates or replaces a whole group. Rejects with `INVALID_ID`, with `INVALID_GROUP`, whose `field` is the path of the wrong
+   * field, or with `CONFLICT`, whose `actualRevision` is the revision found.
+   *
+   * @param group The group.
+   * @param options When it may be saved.
+   */
+  save(group: SessionGroup, options?: SaveOptions): Promise<void>
+  /**
+   * Removes the group and everything in its directory; `false` when there was none. Rejects with `CONFLICT`, whose
+   * `actualRevision` is the revision found.
    *
    * @param id The group's id.
    * @param options When it may be deleted.
    */
   delete(id: string, options?: DeleteOptions): Promise<boolean>
   /**
-   * A name for the stored state of a group, to be given as `ifRevision`: another state has another name. `null` when
-   * there is no such group.
+   * Merges fields into the stored group, sets `updatedAt` and returns the result; `null` when there is no such group.
+   * Unknown fields are stored as they are. Rejects with `INVALID_ARGUMENT` for a change of `id`, `slug` or `createdAt`, with
+   * `INVALID_GROUP` when the result would not be a group.
    *
-   * Ask for it before you read the group: what comes in between is then a `CONFLICT`. `update` with a function does all
-   * this by itself.
+   * @param id The group's id.
+   * @param changes The fields, or a synchronous function that returns them for the stored group. It is called again with
+   *   the newer group when another writer came first. An error it throws rejects the promise unchanged.
+   */
+  update(
+    id: string,
+    changes: GroupChanges | ((group: SessionGroup) => GroupChanges),
+  ): Promise<SessionGroup | null>
+  /**
+   * Returns a name for the stored state of a group, to be given as `ifRevision`: another state has another name. `null`
+   * when there is no such group.
+   *
+   * Ask for it before you read the group, so that a change between the two is a `CONFLICT`. `update` with a function does
+   * all this by itself.
    *
    * @example
    * const revision = await repository.revision(id)
@@ -759,17 +808,17 @@ export interface GroupRepository {
    * @param id The group's id.
    */
   revision(id: string): Promise<string | null>
-  /** Reads the whole store and lists what is wrong with it. Changes nothing. */
+  /** Reads the whole store and lists its problems. Changes nothing. */
   verify(): Promise<readonly RepositoryProblem[]>
 }
 
 // The methods of the classes: merged with the generated declarations, and held against the interface by the compiler.
 
-/** A {@link GroupRepository} on files. */
-export interface FileGroupRepository extends GroupRepository {}
+/** A {@link GroupStore} on files. */
+export interface FileGroupRepository extends GroupStore {}
 
-/** A {@link GroupRepository} in memory. */
-export interface InMemoryGroupRepository extends GroupRepository {}
+/** A {@link GroupStore} in memory. */
+export interface InMemoryGroupRepository extends GroupStore {}
 
 /**
  * Every failure of this package. `code` says which one it is:
@@ -821,8 +870,9 @@ export type SessionGroupsErrorCode =
   | 'IO'
   | 'INTERNAL'
 
-interface SessionGroupsErrorConstructor {
-  /** For repositories of your own: an error with a code and what it is about. */
+/** The class {@link SessionGroupsError}. */
+export interface SessionGroupsErrorConstructor {
+  /** An error of a repository of your own, with a code and what it is about. */
   new (
     message: string,
     about: {
@@ -834,31 +884,6 @@ interface SessionGroupsErrorConstructor {
       readonly cause?: unknown
     },
   ): SessionGroupsError
+  /** The prototype of all instances. */
   readonly prototype: SessionGroupsError
-}
-
-interface DefaultBudgetConfig extends BudgetConfig {
-  readonly maxBudgetUsd: 10
-  readonly onBudgetExceeded: 'pause'
-  readonly warningThreshold: 0.8
-}
-
-interface DefaultConcurrencyConfig extends ConcurrencyConfig {
-  readonly maxConcurrent: 3
-  readonly respectDependencies: true
-  readonly pauseOnError: true
-  readonly errorThreshold: 2
-}
-
-interface DefaultSessionConfig extends SessionConfig {
-  readonly generateClaudeMd: true
-  readonly generateSettings: false
-}
-
-interface DefaultGroupConfig extends DefaultBudgetConfig, GroupConfig {
-  readonly maxBudgetUsd: 10
-  readonly onBudgetExceeded: 'pause'
-  readonly warningThreshold: 0.8
-  readonly model: 'sonnet'
-  readonly maxConcurrentSessions: 3
 }
