@@ -80,7 +80,8 @@ async function compile({ name, type, options }) {
 /** What is exported as a type alone. The values are those of __test__/types/exports.ts. */
 const TYPES = `
   Attempt BaseEvent BudgetConfig BudgetExceededEvent BudgetWarningEvent ConcurrencyConfig Control DeleteOptions
-  DependencyResolvedEvent DependencyWaitingEvent FileGroupRepositoryOptions GroupCause GroupChanges GroupCompletedEvent
+  DependencyResolvedEvent DependencyWaitingEvent EnvSource FileGroupRepositoryOptions GroupCause GroupChanges
+  GroupCompletedEvent
   GroupConfig GroupCreatedEvent GroupEvent GroupEventMap GroupEventType GroupFailedEvent GroupFilter
   GroupPausedEvent GroupProgress GroupProgressEvent GroupRepository GroupResumedEvent GroupSession
   GroupSessionCompletedEvent GroupSessionFailedEvent GroupSessionStartedEvent GroupSort GroupStartedEvent

@@ -74,7 +74,13 @@ export interface SessionConfig {
    * Variables for the session's environment, for the runner: the value, or the name of a variable of the runner's own
    * environment, whose value is never stored.
    */
-  readonly env?: { readonly [name: string]: string | { readonly from: string } } | undefined
+  readonly env?: { readonly [name: string]: string | EnvSource } | undefined
+}
+
+/** A variable whose value is taken from the runner's own environment. */
+export interface EnvSource {
+  /** The name of the runner's variable. */
+  readonly from: string
 }
 
 /** How a group runs. */
@@ -513,7 +519,9 @@ export interface GroupProgressEvent extends BaseEvent {
   readonly totalCostUsd: number
 }
 
-/** The same as {@link GroupSessionStartedEvent}. */
+/**
+ * The same as {@link GroupSessionStartedEvent}, not the event of single sessions that `claude-code-agent` exports under this name.
+ */
 export type SessionStartedEvent = GroupSessionStartedEvent
 
 /** The same as {@link GroupSessionCompletedEvent}. */

@@ -91,7 +91,7 @@ pub(crate) const CAUSE: Rule = one_of(GroupCause::NAMES);
 /// What a status was called by older tools when something runs.
 pub(crate) const FORMER_RUNNING: &str = "in_progress";
 
-const TOKEN_USAGE: Rule = object(&[
+pub(crate) const TOKEN_USAGE: Rule = object(&[
     required("input", Rule::Whole(0.0)),
     required("output", Rule::Whole(0.0)),
     optional("cacheRead", Rule::Whole(0.0)),
