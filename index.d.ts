@@ -948,8 +948,8 @@ export declare class FileGroupRepository {
   /**
    * A repository under a base directory. Nothing is created before the first write. Throws `INVALID_ARGUMENT`.
    *
-   * @param baseDir Where the groups lie, by default `~/.local/claude-code-agent/session-groups`. A relative path is
-   *   resolved now.
+   * @param baseDir The directory of the groups, by default `.local/claude-code-agent/session-groups` in the home
+   *   directory (`process.env.HOME`, on Windows `USERPROFILE`). A relative path is resolved now.
    * @param options How it writes.
    */
   constructor(baseDir?: string, options?: FileGroupRepositoryOptions)

@@ -24,8 +24,8 @@ pub struct FileGroupRepository {
 impl FileGroupRepository {
     /// A repository under a base directory. Nothing is created before the first write. Throws `INVALID_ARGUMENT`.
     ///
-    /// @param baseDir Where the groups lie, by default `~/.local/claude-code-agent/session-groups`. A relative path is
-    ///   resolved now.
+    /// @param baseDir The directory of the groups, by default `.local/claude-code-agent/session-groups` in the home
+    ///   directory (`process.env.HOME`, on Windows `USERPROFILE`). A relative path is resolved now.
     /// @param options How it writes.
     #[napi(constructor, ts_args_type = "baseDir?: string, options?: FileGroupRepositoryOptions")]
     pub fn new(env: Env, this: This<'_>, base_dir: Unknown<'_>, options: Unknown<'_>) -> napi::Result<Self> {

@@ -248,21 +248,19 @@ pub(crate) enum Strictness {
 }
 
 /// A recent field whose value does not obey its rule.
-#[derive(Debug)]
-pub(crate) struct Ignored<'a> {
-    /// The id of the session that it is in, as it stands in the text.
-    session: Option<&'a str>,
-    /// The path of the field in the session, or in the group.
-    path: String,
+struct Ignored<'a> {
+    field: FieldOf<'a>,
     value: Json<'a>,
     invalid: Invalid<'a>,
 }
 
-impl Ignored<'_> {
-    /// Whether it is the same field with the same value, however that is written.
-    fn is_same(&self, other: &Ignored<'_>) -> bool {
-        (self.session, &self.path) == (other.session, &other.path) && self.value.is_same(other.value)
-    }
+/// Names a field independently of the order of the sessions.
+#[derive(PartialEq, Eq, Hash)]
+struct FieldOf<'a> {
+    /// The id of the session that it is in, unless it is in the group itself.
+    session: Option<Cow<'a, str>>,
+    /// The path of the field in the session or the group.
+    path: String,
 }
 
 /// Why a text does not obey a rule.
@@ -309,22 +307,31 @@ pub(crate) fn check_update<'a>(updated: Json<'a>, rule: Rule, stored: Json<'_>) 
     if ignored.is_empty() {
         return Ok(());
     }
-    let before = self::ignored(stored, rule).unwrap_or_default();
-    let mut changed = ignored.into_iter().filter(|one| !before.iter().any(|other| one.is_same(other)));
-    changed.next().map_or(Ok(()), |changed| Err(changed.invalid))
+    let before = self::ignored(stored, rule).unwrap_or_default().into_iter();
+    let before: HashMap<_, _> = before.map(|ignored| (ignored.field, ignored.value)).collect();
+    let is_unchanged = |ignored: &Ignored<'_>| {
+        before.get(&ignored.field).is_some_and(|before| before.is_same(ignored.value))
+    };
+    let changed = ignored.into_iter().find(|ignored| !is_unchanged(ignored));
+    changed.map_or(Ok(()), |changed| Err(changed.invalid))
 }
 
 /// The same value with `null` in place of each recent field that is to be ignored.
 pub(crate) fn without_ignored(value: Json<'_>, rule: Rule) -> Cow<'_, str> {
     let text = value.text();
-    let mut rest = Cow::Borrowed(text);
-    // From the last to the first, so that the places of the others stay what they are.
-    for ignored in self::ignored(value, rule).unwrap_or_default().iter().rev() {
+    let (mut out, mut copied) = (String::new(), 0);
+    for ignored in self::ignored(value, rule).unwrap_or_default() {
         let ignored = ignored.value.text();
         let start = ignored.as_ptr() as usize - text.as_ptr() as usize;
-        rest.to_mut().replace_range(start..start + ignored.len(), "null");
+        out.push_str(&text[copied..start]);
+        out.push_str("null");
+        copied = start + ignored.len();
     }
-    rest
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(&text[copied..]);
+    Cow::Owned(out)
 }
 
 /// The recent fields of a value that are to be ignored, in their order.
@@ -448,8 +455,8 @@ impl<'a> Check<'a> {
                 return Ok(());
             };
             for ignored in &mut check.ignored[first_ignored..] {
-                ignored.session = Some(id.text());
-                ignored.path.replace_range(..place.to_string().len(), "");
+                ignored.field.session = id.string();
+                ignored.field.path.replace_range(..place.to_string().len(), "");
             }
             let count = places.len();
             match places.entry(id.string().unwrap_or_default()) {
@@ -521,7 +528,8 @@ impl<'a> Check<'a> {
         let value_start = self.cursor.value_start();
         self.value(Rule::Anything, place)?;
         let value = self.cursor.since(value_start);
-        self.ignored.push(Ignored { session: None, path: place.to_string(), value, invalid });
+        let field = FieldOf { session: None, path: place.to_string() };
+        self.ignored.push(Ignored { field, value, invalid });
         Ok(())
     }
 

@@ -85,29 +85,30 @@ pub(crate) struct Unreadable {
 impl Document {
     /// The group that a text is, strictly checked: what may be stored. Fails with `INVALID_GROUP`.
     pub fn from_text(text: String) -> Result<Self> {
-        if let Some(fields) = valid_fields(&text, Strictness::Strict)
-            && fields.newer_schema.is_none()
-        {
-            return Ok(Self::new(trimmed(text), OnceLock::new(), fields));
+        match writable_fields(&text, Strictness::Strict) {
+            Some(fields) => Ok(Self::new(trimmed(text), OnceLock::new(), fields)),
+            None => Err(Self::what_is_wrong_with(&text, Strictness::Strict)),
         }
-        Err(Self::what_is_wrong_with(&text, Strictness::Strict))
     }
 
     /// The group that an update made of a stored one: checked as strictly as [`from_text`](Self::from_text), except for
     /// recent fields that stayed as an older program wrote them. Fails with `INVALID_GROUP`.
     pub(crate) fn from_update(text: String, stored: Json<'_>) -> Result<Self> {
-        if let Some(fields) = valid_fields(&text, Strictness::Tolerant)
-            && fields.newer_schema.is_none()
-        {
-            let updated = Json::of_valid(text.trim_matches(WHITE_SPACE));
-            return match validate::check_update(updated, GROUP, stored) {
-                Ok(()) => Ok(Self::new(trimmed(text), OnceLock::new(), fields)),
-                Err(Invalid { wrong, .. }) => {
-                    Err(Error::InvalidGroup { group_id: fields.id.to_string(), wrong })
-                }
-            };
+        let fields = match writable_fields(&text, Strictness::Strict) {
+            Some(fields) => fields,
+            None => Self::updated_fields(&text, stored)?,
+        };
+        Ok(Self::new(trimmed(text), OnceLock::new(), fields))
+    }
+
+    fn updated_fields(text: &str, stored: Json<'_>) -> Result<Fields> {
+        let fields = writable_fields(text, Strictness::Tolerant)
+            .ok_or_else(|| Self::what_is_wrong_with(text, Strictness::Tolerant))?;
+        let updated = Json::of_valid(text.trim_matches(WHITE_SPACE));
+        match validate::check_update(updated, GROUP, stored) {
+            Ok(()) => Ok(fields),
+            Err(Invalid { wrong, .. }) => Err(Error::InvalidGroup { group_id: fields.id.to_string(), wrong }),
         }
-        Err(Self::what_is_wrong_with(&text, Strictness::Tolerant))
     }
 
     fn what_is_wrong_with(text: &str, strictness: Strictness) -> Error {
@@ -243,6 +244,11 @@ impl Unreadable {
 /// The fields of a text that is a valid group.
 fn valid_fields(text: &str, strictness: Strictness) -> Option<Fields> {
     Fields::of(&validate::valid_group(text, strictness)?)
+}
+
+/// The fields of a text that is a valid group, unless a newer version wrote it.
+fn writable_fields(text: &str, strictness: Strictness) -> Option<Fields> {
+    valid_fields(text, strictness).filter(|fields| fields.newer_schema.is_none())
 }
 
 fn why_no_json(text: &str, error: &serde_json::Error) -> String {
