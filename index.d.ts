@@ -93,7 +93,7 @@ export interface GroupConfig extends BudgetConfig {
   readonly concurrency?: ConcurrencyConfig | undefined
   /** For sessions without a `config` of their own. */
   readonly sessionDefaults?: SessionConfig | undefined
-  /** Whether two sessions of this group never run in one working directory at the same time, for the runner. @default false */
+  /** `true` to never run two sessions of this group in one working directory at the same time, for the runner. @default false */
   readonly exclusiveDirectories?: boolean | undefined
 }
 
@@ -145,13 +145,13 @@ export interface GroupSession {
   readonly stallTimeoutMs?: number | undefined
   /** Number of times a transient failure is retried, 0 or more, for the runner. */
   readonly retries?: number | undefined
-  /** Whether sessions that depend on this one start even if it fails, for the runner. */
+  /** `true` to start the sessions that depend on this one even if it fails, for the runner. */
   readonly allowFailure?: boolean | undefined
   /** The newest attempts to run the session, at most 20, from the runner. */
   readonly attempts?: readonly Attempt[] | undefined
-  /** When a retry or the end of a usage limit is due, in ISO 8601, from the runner. */
+  /** Time at which a retry or the end of a usage limit is due, in ISO 8601, from the runner. */
   readonly waitsUntil?: string | undefined
-  /** Whether the plan file no longer contains the session, from the runner. */
+  /** `true` if the plan file no longer contains the session, from the runner. */
   readonly dropped?: boolean | undefined
 }
 
@@ -173,9 +173,9 @@ export interface Attempt {
   readonly endedAt?: string | undefined
   /** US dollars spent. */
   readonly costUsd?: number | undefined
-  /** Whether the cost is an estimate, because a turn ended without a result. */
+  /** `true` if the cost is an estimate, because a turn ended without a result. */
   readonly estimated?: boolean | undefined
-  /** How it ended. */
+  /** The outcome. */
   readonly outcome?:
     | 'completed'
     | 'failed'
@@ -188,7 +188,7 @@ export interface Attempt {
     | 'timeout'
     | 'output_limit'
     | undefined
-  /** Why it ended so. */
+  /** The error message of an attempt that did not complete. */
   readonly error?: string | undefined
   /** The process, recorded after its start. */
   readonly process?: ProcessIdentity | undefined
@@ -208,21 +208,21 @@ export interface ProcessIdentity {
 
 /** A request to the runner of a group. */
 export interface Control {
-  /** What to do. */
+  /** The requested action. */
   readonly request: 'pause' | 'resume' | 'stop' | 'retry'
   /** Ids of the sessions it concerns; all when absent. */
   readonly sessions?: readonly string[] | undefined
-  /** Whether running sessions may finish. */
+  /** `true` to let running sessions finish. */
   readonly drain?: boolean | undefined
-  /** Whether running sessions are terminated without an interrupt. */
+  /** `true` to terminate running sessions without an interrupt. */
   readonly now?: boolean | undefined
-  /** Whether retried sessions begin a new conversation. */
+  /** `true` to begin a new conversation for retried sessions. */
   readonly fresh?: boolean | undefined
   /** The reason, for people. */
   readonly reason?: string | undefined
-  /** When it was made, in ISO 8601. */
+  /** Time of the request, in ISO 8601. */
   readonly at: string
-  /** Who made it. */
+  /** The author of the request. */
   readonly by?: string | undefined
   /** Number of the request, 0 or more. */
   readonly seq: number
@@ -230,7 +230,7 @@ export interface Control {
 
 /** The process that runs a group, where the repository has no kernel locks. */
 export interface RunnerRecord extends ProcessIdentity {
-  /** When the record was last renewed, in ISO 8601. */
+  /** Time at which the record was last renewed, in ISO 8601. */
   readonly at: string
 }
 
@@ -244,7 +244,7 @@ export interface PlanSource {
   readonly vars: { readonly [name: string]: string }
 }
 
-/** Why a group is paused or failed. */
+/** The reason why a group is paused or failed. */
 export type GroupCause =
   | 'manual'
   | 'budget_exceeded'
@@ -289,11 +289,11 @@ export interface SessionGroup {
   readonly control?: Control | undefined
   /** `seq` of the newest request that the runner acted on. */
   readonly controlSeen?: number | undefined
-  /** Why the group is paused or failed, from the runner. */
+  /** The reason why the group is paused or failed, from the runner. */
   readonly cause?: GroupCause | undefined
   /** `seq` of the newest event, from the runner. */
   readonly eventSeq?: number | undefined
-  /** Whether the warning for the budget has been emitted, from the runner. */
+  /** `true` once the warning for the budget has been emitted, from the runner. */
   readonly budgetWarned?: boolean | undefined
   /** The process that runs the group, where the repository has no kernel locks. */
   readonly runner?: RunnerRecord | undefined
@@ -303,7 +303,7 @@ export interface SessionGroup {
 
 /** The field that every event has. Events of your own can extend it. */
 export interface BaseEvent {
-  /** When it happened, in ISO 8601. */
+  /** Time of the event, in ISO 8601. */
   readonly timestamp: string
 }
 

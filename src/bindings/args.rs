@@ -298,7 +298,7 @@ pub fn filter(env: &Env, value: Unknown<'_>) -> Parsed<GroupFilter> {
     })
 }
 
-/// An object that says what to list.
+/// A filter or a sort, whose keys are read one by one.
 struct Query<'env> {
     env: &'env Env,
     object: Unknown<'env>,
@@ -327,7 +327,7 @@ impl<'env> Query<'env> {
     }
 }
 
-/// Whether a value is `undefined` or `null`.
+/// Returns whether a value is `undefined` or `null`.
 fn is_absent(value: Unknown<'_>) -> bool {
     matches!(value.get_type(), Ok(ValueType::Undefined | ValueType::Null))
 }

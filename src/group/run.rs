@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::group::types::{as_javascript, names, some_as_javascript, whole};
 
 names! {
-    /// How an attempt begins.
+    /// The beginning of an attempt.
     AttemptKind {
         /// As a new conversation.
         Fresh = "fresh",
@@ -17,7 +17,7 @@ names! {
 }
 
 names! {
-    /// How an attempt ended.
+    /// The outcome of an attempt.
     AttemptOutcome {
         /// The work is done.
         Completed = "completed",
@@ -57,7 +57,7 @@ names! {
 }
 
 names! {
-    /// Why a group is paused or failed.
+    /// The reason why a group is paused or failed.
     GroupCause {
         /// By request.
         Manual = "manual",
@@ -106,7 +106,7 @@ pub struct Attempt {
     pub n: u64,
     /// The attempt's mark.
     pub uuid: String,
-    /// How it begins.
+    /// The beginning.
     pub how: AttemptKind,
     /// Start, in ISO 8601.
     pub started_at: String,
@@ -121,13 +121,13 @@ pub struct Attempt {
     /// US dollars spent.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "some_as_javascript")]
     pub cost_usd: Option<f64>,
-    /// Whether the cost is an estimate, because a turn ended without a result.
+    /// `true` if the cost is an estimate, because a turn ended without a result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated: Option<bool>,
-    /// How it ended.
+    /// The outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<AttemptOutcome>,
-    /// Why it ended so.
+    /// The error message of an attempt that did not complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The process, known after its start.
@@ -154,26 +154,26 @@ pub struct ProcessIdentity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Control {
-    /// What to do.
+    /// The requested action.
     pub request: ControlRequest,
     /// Ids of the sessions it concerns; all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<Vec<String>>,
-    /// Whether running sessions may finish.
+    /// `true` to let running sessions finish.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain: Option<bool>,
-    /// Whether running sessions are terminated without an interrupt.
+    /// `true` to terminate running sessions without an interrupt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub now: Option<bool>,
-    /// Whether retried sessions begin a new conversation.
+    /// `true` to begin a new conversation for retried sessions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fresh: Option<bool>,
     /// The reason given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// When it was made, in ISO 8601.
+    /// Time of the request, in ISO 8601.
     pub at: String,
-    /// Who made it.
+    /// The author of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// Number of the request.
@@ -188,7 +188,7 @@ pub struct RunnerRecord {
     /// The process.
     #[serde(flatten)]
     pub process: ProcessIdentity,
-    /// When the record was last renewed, in ISO 8601.
+    /// Time at which the record was last renewed, in ISO 8601.
     pub at: String,
 }
 

@@ -238,7 +238,7 @@ pub struct GroupConfig {
     /// For sessions without a configuration of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_defaults: Option<SessionConfig>,
-    /// Whether two sessions never run in one working directory at the same time.
+    /// `true` to never run two sessions in one working directory at the same time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclusive_directories: Option<bool>,
 }
@@ -324,16 +324,16 @@ pub struct GroupSession {
     /// Number of times a transient failure is retried.
     #[serde(default, deserialize_with = "some_whole", skip_serializing_if = "Option::is_none")]
     pub retries: Option<u64>,
-    /// Whether sessions that depend on this one may start after it failed.
+    /// `true` to start the sessions that depend on this one even if it fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_failure: Option<bool>,
     /// The newest attempts to run it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<Vec<Attempt>>,
-    /// When it is due to start again, in ISO 8601.
+    /// Time at which it is due to start again, in ISO 8601.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_until: Option<String>,
-    /// Whether the plan file no longer contains it.
+    /// `true` if the plan file no longer contains it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped: Option<bool>,
 }
@@ -373,13 +373,13 @@ pub struct SessionGroup {
     /// `seq` of the newest request that the runner acted on.
     #[serde(default, deserialize_with = "some_whole", skip_serializing_if = "Option::is_none")]
     pub control_seen: Option<u64>,
-    /// Why the group is paused or failed.
+    /// The reason why the group is paused or failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<GroupCause>,
     /// `seq` of the newest event.
     #[serde(default, deserialize_with = "some_whole", skip_serializing_if = "Option::is_none")]
     pub event_seq: Option<u64>,
-    /// Whether the warning for the budget has been emitted.
+    /// `true` once the warning for the budget has been emitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_warned: Option<bool>,
     /// The process that runs it, where the repository has no kernel locks.

@@ -119,7 +119,7 @@ impl<'a> Json<'a> {
         self.0.parse().ok().filter(|number: &f64| number.is_finite())
     }
 
-    /// Whether another text is the same value: layout, escapes and the notation of numbers make no difference, the order
+    /// Returns whether another text is the same value: layout, escapes and the notation of numbers make no difference, the order
     /// of members does.
     pub fn is_same(self, other: Self) -> bool {
         let same_member = |left: Member<'_>, right: Member<'_>| {
@@ -156,7 +156,7 @@ impl<'a> Json<'a> {
     }
 }
 
-/// Whether two sequences are of the same length and each pair of elements satisfies a condition.
+/// Returns whether two sequences are of the same length and each pair of elements satisfies a condition.
 fn eq_by<T: Copy>(
     mut left: impl Iterator<Item = T>,
     mut right: impl Iterator<Item = T>,

@@ -1,4 +1,4 @@
-//! Whether a name contains a text, ignoring letter case and the Unicode normal form.
+//! The search for a text in names, which ignores letter case and the Unicode normal form.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
