@@ -27,9 +27,9 @@ test('the class can be used and extended', () => {
 })
 
 test('a rejection is one, too', async () => {
-  expect(
-    (await rejection(new sg.InMemoryGroupRepository().findById('../x'))) instanceof SessionGroupsError,
-  ).toBe(true)
+  expect((await rejection(new sg.InMemoryGroupRepository().findById(5))) instanceof SessionGroupsError).toBe(
+    true,
+  )
 })
 
 test('an error of another thread says where it was asked for', async () => {
@@ -152,11 +152,11 @@ test('what getters throw becomes an error with its message', async () => {
 test('in worker threads each has its class', async () => {
   const script = `const sg = require(${JSON.stringify(root)})
     const { parentPort } = require('node:worker_threads')
-    new sg.InMemoryGroupRepository().findById('../x').catch((error) =>
+    new sg.InMemoryGroupRepository().findById(5).catch((error) =>
       parentPort.postMessage([error instanceof sg.SessionGroupsError, error instanceof Error, error.code]))`
   const worker = new Worker(script, { eval: true })
   const answer = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
-  expect(answer).toEqual([true, true, 'INVALID_ID'])
+  expect(answer).toEqual([true, true, 'INVALID_ARGUMENT'])
   await worker.terminate()
 })
 

@@ -52,6 +52,14 @@ describe.each(Object.keys(FIELDS))('%s', (type) => {
   })
 })
 
+test('a pause may have a cause from the runner', () => {
+  const paused = event('group_paused', { cause: 'usage_limit' })
+  expect(parseGroupEvent(JSON.stringify(paused))).toEqual(paused)
+  for (const cause of ['boredom', 5, null]) {
+    expect(refusal(event('group_paused', { cause }))).toMatchObject({ code: 'INVALID_EVENT', field: 'cause' })
+  }
+})
+
 test('an element of the wrong type is named by its index', () => {
   expect(refusal(event('dependency_waiting', { dependsOn: ['a', 5] })).field).toBe('dependsOn[1]')
 })

@@ -13,6 +13,7 @@ const {
   makeSession,
   posix,
   rejection,
+  root,
   runScript,
   thrown,
 } = require('./helpers')
@@ -154,6 +155,34 @@ describe('on the disk', () => {
   test('the default directory is in the home directory', async () => {
     const home = freshDir()
     const script = `new sg.FileGroupRepository().save(${JSON.stringify(group)}).then(() => console.log('saved'))`
+    expect((await runScript(script, { env: { HOME: home, USERPROFILE: home } })).stdout).toBe('saved')
+    expect(fs.existsSync(meta(path.join(home, '.local/claude-code-agent/session-groups')))).toBe(true)
+  })
+
+  test('the home directory is that of process.env when the repository is made', async () => {
+    const [home, other] = [freshDir(), freshDir()]
+    const change = (dir) => `process.env.HOME = process.env.USERPROFILE = ${JSON.stringify(dir)};`
+    const script = `${change(home)} const r = new sg.FileGroupRepository(); ${change(other)}
+      r.save(${JSON.stringify(group)}).then(() => console.log('saved'))`
+    expect((await runScript(script, { env: { HOME: other, USERPROFILE: other } })).stdout).toBe('saved')
+    expect(fs.existsSync(meta(path.join(home, '.local/claude-code-agent/session-groups')))).toBe(true)
+    expect(fs.existsSync(path.join(other, '.local'))).toBe(false)
+  })
+
+  test('in a worker thread it is that of the worker’s process.env', async () => {
+    const [home, other] = [freshDir(), freshDir()]
+    const inWorker = `const sg = require(${JSON.stringify(root)}); process.env.HOME = process.env.USERPROFILE = ${JSON.stringify(home)};
+      new sg.FileGroupRepository().save(${JSON.stringify(group)}).then(() => console.log('saved'))`
+    const script = `new (require('node:worker_threads').Worker)(${JSON.stringify(inWorker)}, { eval: true })`
+    expect((await runScript(script, { env: { HOME: other, USERPROFILE: other } })).stdout).toBe('saved')
+    expect(fs.existsSync(meta(path.join(home, '.local/claude-code-agent/session-groups')))).toBe(true)
+    expect(fs.existsSync(path.join(other, '.local'))).toBe(false)
+  })
+
+  test('where there is no process.env it is that of the system', async () => {
+    const home = freshDir()
+    const script = `const print = console.log; globalThis.process = {}
+      new sg.FileGroupRepository().save(${JSON.stringify(group)}).then(() => print('saved'))`
     expect((await runScript(script, { env: { HOME: home, USERPROFILE: home } })).stdout).toBe('saved')
     expect(fs.existsSync(meta(path.join(home, '.local/claude-code-agent/session-groups')))).toBe(true)
   })
@@ -328,10 +357,80 @@ describe('what other tools wrote', () => {
     }
   })
 
-  test('a byte order mark is called by its name', async () => {
+  test('a byte order mark is skipped', async () => {
     const dir = freshDir()
     plant(dir, `\uFEFF${JSON.stringify(group)}`)
-    expect((await rejection(open(dir).findById(id))).message).toContain('begins with a byte order mark')
+    expect(await open(dir).findById(id)).toEqual(group)
+    expect(await open(dir).list()).toEqual([group])
+    expect(await open(dir).verify()).toEqual([])
+    const revision = await open(dir).revision(id)
+    // Other bytes, other revision.
+    plant(dir, JSON.stringify(group))
+    expect(await open(dir).revision(id)).not.toBe(revision)
+    plant(dir, `\uFEFF${JSON.stringify(group)}`)
+    expect(await open(dir).revision(id)).toBe(revision)
+    await open(dir).updateSession(id, '001-api', { cost: 1 })
+    expect(fs.readFileSync(meta(dir), 'utf8')).toMatch(/^\{\n {2}"id"/)
+    plant(dir, '\uFEFF{\n  x')
+    expect((await rejection(open(dir).findById(id))).message).toContain('at line 2 column 3')
+  })
+
+  test('names that older programs used for something else are kept, and hinder nothing', async () => {
+    const dir = freshDir()
+    const odd = {
+      runMs: 'long',
+      error: { code: 5 },
+      deniedTools: 1,
+      usageCounters: [],
+      attempts: 3,
+      retries: 'often',
+    }
+    const config = { ...group.config, exclusiveDirectories: 'perhaps', sessionDefaults: undefined }
+    const session = makeSession({ ...odd, config: { ...sg.DEFAULT_SESSION_CONFIG, env: 'production' } })
+    const older = makeGroup({ control: 'remote', cause: 5, plan: [1e21, null], eventSeq: -1, config })
+    older.sessions = [session, makeSession({ id: '002-web' })]
+    plant(dir, JSON.stringify(older, null, 2))
+    const read = await open(dir).findById(id)
+    expect(JSON.stringify(read)).toBe(JSON.stringify(older))
+    expect(await open(dir).verify()).toEqual([])
+
+    // Updates of something else, in each way.
+    const repository = open(dir)
+    expect(await repository.updateSession(id, '001-api', { cost: 1 })).toBe(true)
+    expect(await repository.updateSession(id, '002-web', { status: 'active' })).toBe(true)
+    expect(await repository.update(id, { description: 'd' })).toMatchObject({
+      control: 'remote',
+      ...{ cause: 5 },
+    })
+    const paused = await repository.update(id, (found) => ({
+      ...found,
+      sessions: found.sessions.map((one) => ({ ...one, status: 'paused' })).reverse(),
+    }))
+    expect(paused.sessions[1]).toEqual({ ...session, cost: 1, status: 'paused' })
+    const text = fs.readFileSync(meta(dir), 'utf8')
+    expect(text).toContain(
+      '"control": "remote",\n  "cause": 5,\n  "plan": [\n    1e+21,\n    null\n  ],\n  "eventSeq": -1',
+    )
+    expect(text).toContain('"exclusiveDirectories": "perhaps"')
+
+    // What is given anew is checked, and so is a group that is saved as a whole.
+    for (const [call, field] of [
+      [() => repository.update(id, { control: 'other' }), 'control'],
+      [() => repository.updateSession(id, '001-api', { retries: 'never' }), 'sessions[1].retries'],
+      [() => repository.updateSession(id, '002-web', { attempts: 3 }), 'sessions[0].attempts'],
+      [() => repository.update(id, { status: 'x' }), 'status'],
+      [() => repository.save(paused), 'sessions[1].runMs'],
+    ]) {
+      expect(await rejection(call())).toMatchObject({ code: 'INVALID_GROUP', groupId: id, field })
+    }
+    expect(fs.readFileSync(meta(dir), 'utf8')).toBe(text)
+    // They can be given a meaning of today, or removed.
+    expect(await repository.updateSession(id, '001-api', { ...{ retries: 2 }, attempts: undefined })).toBe(
+      true,
+    )
+    expect(await repository.update(id, { control: undefined, cause: 'manual' })).toMatchObject({
+      cause: 'manual',
+    })
   })
 
   linking('links in place of what is the store’s own are not followed', async () => {

@@ -40,6 +40,37 @@ describe('createSessionProgress', () => {
     }
   })
 
+  test('the duration is the time spent running, over all runs', () => {
+    const times = { startedAt: TIME, completedAt: '2026-01-15T10:30:05.500Z' }
+    const duration = (changes) => sg.createSessionProgress(makeSession({ ...times, ...changes })).durationMs
+    for (const status of ['completed', 'failed', 'paused', 'pending']) {
+      expect(duration({ status, runMs: 600_000 })).toBe(600_000)
+    }
+    for (const status of ['paused', 'pending']) expect(duration({ status })).toBe(undefined)
+    // The run that goes on counts up to now.
+    const startedAt = new Date(Date.now() - 10_000).toISOString()
+    const active = duration({ status: 'active', startedAt, completedAt: undefined, runMs: 600_000 })
+    expect(active).toBeGreaterThanOrEqual(610_000)
+    expect(active).toBeLessThan(640_000)
+    expect(duration({ status: 'active', startedAt })).toBeLessThan(40_000)
+  })
+
+  test('fields that an older program used for something else are ignored', () => {
+    const odd = {
+      runMs: 'long',
+      error: { code: 5 },
+      attempts: 3,
+      retries: 'often',
+      usageCounters: [],
+      model: null,
+    }
+    const session = makeSession({ status: 'completed', startedAt: TIME, completedAt: TIME, ...odd })
+    expect(sg.createSessionProgress(session)).toMatchObject({ status: 'completed', durationMs: 0 })
+    expect(new sg.ClaudeStream(session).progress).toMatchObject({ status: 'completed' })
+    const group = makeGroup({ sessions: [session], control: 'none', cause: 5 })
+    expect(new sg.ProgressAggregator().computeProgress(group)).toMatchObject({ completed: 1 })
+  })
+
   test('what is no session is refused with the path', () => {
     for (const [changes, field] of [
       [{ status: 'bogus' }, 'status'],
@@ -250,6 +281,29 @@ describe('ProgressAggregator', () => {
       expect(remaining([a, ['b', 'active'], ['c', 'pending', ['b']]], [done('a', 100), running])).toBe(170)
       const late = progress('b', { durationMs: 500 })
       expect(remaining([a, ['b', 'active']], [done('a', 100), late])).toBe(0)
+    })
+
+    test('counts the runs before the newest one', () => {
+      const times = { startedAt: TIME, completedAt: '2026-01-15T10:30:10.000Z' }
+      const stored = (changes) => {
+        const sessions = [
+          // Worked for 600 s, was killed, and was resumed for 10 s.
+          makeSession({ id: 'a', status: 'completed', ...times, runMs: 610_000 }),
+          makeSession({ id: 'b', dependsOn: ['a'], ...changes }),
+        ]
+        return makeGroup({ sessions })
+      }
+      const left = (group, aggregator = new sg.ProgressAggregator()) =>
+        aggregator.computeProgress(group).estimatedTimeRemaining
+      expect(left(stored({}))).toBe(610_000)
+      const startedAt = new Date(Date.now() - 10_000).toISOString()
+      const active = stored({ status: 'active', startedAt, runMs: 300_000 })
+      const aggregator = new sg.ProgressAggregator()
+      aggregator.updateSession(sg.createSessionProgress(active.sessions[1]))
+      for (const remaining of [left(active), left(active, aggregator)]) {
+        expect(remaining).toBeLessThanOrEqual(300_000)
+        expect(remaining).toBeGreaterThan(270_000)
+      }
     })
 
     test('leaves out what can never start', () => {

@@ -65,6 +65,23 @@ describe.each([
       expect(await stored()).toEqual(group)
     })
 
+    test.each([
+      '2026-01-15T12:00:00.123456789012Z',
+      '2026-01-15T12:00:00+0530',
+      '2026-01-15T12:00:00-08',
+      '2026-01-15t12:00:00z',
+      '2026-01-15T24:00:00Z',
+      '2026-01-15T12:00:00',
+      '2026-01-15T12:00',
+      '2026-01-15',
+      '+012026-01-15T12:00:00Z',
+      '-000001-01-15T12:00:00Z',
+    ])('the time %p is kept as it is', async (time) => {
+      const times = { createdAt: time, updatedAt: time, startedAt: time, completedAt: time }
+      await save({ ...times, sessions: [makeSession(times)] })
+      expect(await stored()).toEqual(makeGroup({ ...times, sessions: [makeSession(times)] }))
+    })
+
     test('fields that are undefined are absent', async () => {
       await save({ description: undefined, sessions: [makeSession({ cost: undefined })] })
       expect('description' in (await stored())).toBe(false)
@@ -75,8 +92,16 @@ describe.each([
         description: 'd',
         startedAt: TIME,
         completedAt: TIME,
+        control: { request: 'stop', now: true, at: TIME, seq: 2 },
+        controlSeen: 1,
+        cause: 'usage_limit',
+        eventSeq: 7,
+        budgetWarned: true,
+        runner: { pid: 1, startTime: '1', bootId: 'b', host: 'h', at: TIME },
+        plan: { path: '/plan.yaml', name: 'n', vars: { a: 'b' } },
         config: {
           ...group.config,
+          exclusiveDirectories: true,
           additionalArgs: ['--verbose'],
           concurrency: sg.DEFAULT_CONCURRENCY_CONFIG,
           sessionDefaults: {
@@ -93,7 +118,41 @@ describe.each([
             completedAt: TIME,
             cost: 0.1,
             tokens: { input: 1, output: 2, cacheRead: 3, cacheWrite: 4 },
-            config: sg.DEFAULT_SESSION_CONFIG,
+            config: {
+              ...sg.DEFAULT_SESSION_CONFIG,
+              variables: { a: 'b' },
+              permissionMode: 'acceptEdits',
+              allowedTools: ['Bash'],
+              disallowedTools: [],
+              appendSystemPrompt: 'Be brief.',
+              mcpServers: { search: { command: 'search' } },
+              env: { A: 'b', C: { from: 'D' } },
+            },
+            runMs: 5.5,
+            error: 'e',
+            deniedTools: ['Write'],
+            usageCounters: { any: [1] },
+            model: 'opus',
+            maxBudgetUsd: 1,
+            maxTurns: 3,
+            timeoutMs: 60_000,
+            stallTimeoutMs: 480_000,
+            retries: 0,
+            allowFailure: true,
+            attempts: [
+              {
+                n: 1,
+                uuid: 'u',
+                how: 'fresh',
+                startedAt: TIME,
+                reservedUsd: 0.5,
+                claudeSessionId: 'c',
+                outcome: 'crashed',
+                process: { pid: 1, startTime: '1', bootId: 'b', host: 'h' },
+              },
+            ],
+            waitsUntil: TIME,
+            dropped: false,
           }),
         ],
       })
@@ -126,6 +185,22 @@ describe.each([
       ],
       [{ createdAt: 'yesterday' }, 'createdAt'],
       [{ createdAt: '2026-01-15T12:00ZZ' }, 'createdAt'],
+      [{ createdAt: '2026-01-15T24:00:00.001Z' }, 'createdAt'],
+      [{ createdAt: '-000000-01-15T12:00:00Z' }, 'createdAt'],
+      [{ createdAt: '2026-01-15T12:00:00+1' }, 'createdAt'],
+      [{ control: { request: 'explode', at: TIME, seq: 1 } }, 'control.request'],
+      [{ cause: 'boredom' }, 'cause'],
+      [{ plan: 'plan.yaml' }, 'plan'],
+      [{ config: { ...group.config, exclusiveDirectories: 'yes' } }, 'config.exclusiveDirectories'],
+      [{ sessions: [makeSession({ retries: -1 })] }, 'sessions[0].retries'],
+      [{ sessions: [makeSession({ attempts: [{ n: 1 }] })] }, 'sessions[0].attempts[0].uuid'],
+      [{ sessions: [makeSession({ waitsUntil: 'soon' })] }, 'sessions[0].waitsUntil'],
+      [{ sessions: [makeSession({ runMs: '5' })] }, 'sessions[0].runMs'],
+      [{ sessions: [makeSession({ error: {} })] }, 'sessions[0].error'],
+      [
+        { sessions: [makeSession({ config: { ...sg.DEFAULT_SESSION_CONFIG, env: { A: 5 } } })] },
+        'sessions[0].config.env.A',
+      ],
       [{ updatedAt: '2026-13-01T00:00:00Z' }, 'updatedAt'],
       [{ startedAt: 5 }, 'startedAt'],
       [{ description: null }, 'description'],
@@ -209,20 +284,42 @@ describe.each([
       'x'.repeat(129),
     ]
 
-    test.each(BAD)('%j names no group', async (bad) => {
+    test.each(BAD)('%j names no group: it cannot be saved and is not found', async (bad) => {
       await repository.save(group)
-      for (const call of [
-        () => repository.findById(bad),
-        () => repository.save(makeGroup({ id: bad })),
-        () => repository.update(bad, {}),
-        () => repository.update(bad, () => ({})),
-        () => repository.updateSession(bad, 's', {}),
-        () => repository.delete(bad),
-        () => repository.revision(bad),
-      ]) {
-        expect(await rejection(call())).toMatchObject({ code: 'INVALID_ID', groupId: bad })
+      expect(await rejection(repository.save(makeGroup({ id: bad })))).toMatchObject({
+        code: 'INVALID_ID',
+        groupId: bad,
+        field: 'id',
+      })
+      expect(await repository.findById(bad)).toBe(null)
+      expect(await repository.revision(bad)).toBe(null)
+      expect(await repository.update(bad, { name: 'x' })).toBe(null)
+      const never = () => {
+        throw new Error('called for a group that does not exist')
       }
-      expect(await repository.count()).toBe(1)
+      expect(await repository.update(bad, never)).toBe(null)
+      expect(await repository.updateSession(bad, 's', { cost: 1 })).toBe(false)
+      expect(await repository.delete(bad)).toBe(false)
+      expect(await repository.list()).toEqual([group])
+    })
+
+    test('other arguments are checked for an id that names no group, too', async () => {
+      for (const call of [
+        () => repository.update('../x', null),
+        () => repository.updateSession('../x', 5, {}),
+        () => repository.updateSession('../x', 's', undefined),
+        () => repository.delete('../x', { ifRevison: 'x' }),
+      ]) {
+        expect((await rejection(call())).code).toBe('INVALID_ARGUMENT')
+      }
+      // As for any other group that is not there.
+      for (const absent of ['../x', 'none']) {
+        expect(await rejection(repository.delete(absent, { ifRevision: 'x' }))).toMatchObject({
+          code: 'CONFLICT',
+          groupId: absent,
+          actualRevision: null,
+        })
+      }
     })
 
     test.each(['a', 'A.b_c-d', '0', 'x'.repeat(128), 'console', 'toString', 'constructor'])(
@@ -278,6 +375,33 @@ describe.each([
       expect(await repository.count({ nameContains: '' })).toBe(3)
     })
 
+    test('filter by a part of the name, whatever its Unicode normal form', async () => {
+      const composed = 'Caf\u00e9 \u00c5 \ud55c'
+      await save(
+        { id: 'nfc', name: composed.normalize('NFC') },
+        { id: 'nfd', name: composed.normalize('NFD') },
+      )
+      await save({ id: 'none', name: 'Cafe A' })
+      for (const part of ['CAFÉ', 'café å', 'é', '\ud55c', '\u212b']) {
+        for (const form of ['NFC', 'NFD']) {
+          expect(ids(await repository.list({ nameContains: part.normalize(form) }))).toEqual(['nfc', 'nfd'])
+        }
+      }
+      expect(ids(await repository.list({ nameContains: 'cafe' }))).toEqual(['none'])
+    })
+
+    test('filter without regard to case in every alphabet', async () => {
+      await save({ id: 'a', name: 'ΟΔΟΣ' }, { id: 'b', name: 'Straße' }, { id: 'c', name: 'МОСКВА' })
+      for (const [part, found] of [
+        ['οδος', 'a'],
+        ['οδοσ', 'a'],
+        ['STRASSE', 'b'],
+        ['москва', 'c'],
+      ]) {
+        expect(ids(await repository.list({ nameContains: part }))).toEqual([found])
+      }
+    })
+
     test('filter by time, as an instant', async () => {
       await save(
         { id: 'a', createdAt: '2026-01-15T10:00:00Z' },
@@ -290,6 +414,16 @@ describe.each([
       ]) {
         expect(ids(await repository.list({ since }))).toEqual(['b'])
       }
+      for (const since of [
+        '2026-01-15t11:00:00z',
+        '2026-01-15T11:00:00',
+        '2026-01-15T12:30:00+0130',
+        '2026-01-15T12:00:00.000000000001+01',
+        '+002026-01-15T11:00:00Z',
+      ]) {
+        expect(ids(await repository.list({ since }))).toEqual(['b'])
+      }
+      expect(await repository.count({ since: '2026-01-14T24:00:00Z' })).toBe(2)
       expect(await repository.count({ since: '2026-01-15' })).toBe(2)
       expect(await repository.count({ since: new Date('2026-01-15T11:00:00.001Z') })).toBe(0)
     })
@@ -374,16 +508,84 @@ describe.each([
       expect(await repository.count({ limit: 1, offset: 5 })).toBe(10)
     })
 
-    test('take undefined for what is left out', async () => {
-      await repository.save(group)
-      const filter = {
-        status: undefined,
-        nameContains: undefined,
-        since: undefined,
-        limit: undefined,
-        offset: undefined,
+    test('compare times as instants in the whole range of Date', async () => {
+      const ascending = [
+        '-271821-04-20T00:00:00Z',
+        '-000001-01-01T00:00:00Z',
+        '0000-01-01',
+        '2026-01-15T10:30:00.1Z',
+        '2026-01-15T11:30:00.2+01',
+        '9999-12-31T24:00:00Z',
+        '+012026-01-15T10:30:00Z',
+        '+275760-09-13T00:00:00Z',
+      ]
+      for (const [index, createdAt] of ascending.entries()) {
+        await save({ id: `g${7 - index}`, createdAt, updatedAt: createdAt })
       }
-      expect(ids(await repository.list(filter))).toEqual([id])
+      const expected = ascending.map((_, index) => `g${7 - index}`)
+      expect(ids(await repository.list({}, { field: 'createdAt', direction: 'asc' }))).toEqual(expected)
+      expect(ids(await repository.list({}, { field: 'updatedAt', direction: 'desc' }))).toEqual(
+        expected.toReversed(),
+      )
+      for (const since of [new Date(8.64e15), '+275760-09-13T00:00:00.000Z']) {
+        expect(ids(await repository.list({ since }))).toEqual(['g0'])
+      }
+      expect(await repository.count({ since: new Date(-8.64e15) })).toBe(8)
+      expect(await repository.count({ since: new Date('+010000-01-01T00:00:00Z') })).toBe(3)
+    })
+
+    test.each([
+      [undefined],
+      [null],
+      [{}],
+      [{ status: undefined, nameContains: undefined, since: undefined, limit: undefined, offset: undefined }],
+      [{ status: null, nameContains: null, since: null, limit: null, offset: null }],
+      [{ statuss: 'running', page: 2, constructor: 5 }],
+      [{ limit: Number.POSITIVE_INFINITY }],
+      [new Date()],
+    ])('the filter %p leaves nothing out', async (filter) => {
+      await save({ id: 'a' }, { id: 'b' })
+      expect(ids(await repository.list(filter))).toEqual(['a', 'b'])
+      expect(await repository.count(filter)).toBe(2)
+    })
+
+    test.each([
+      [undefined],
+      [null],
+      [{}],
+      [{ field: undefined, direction: undefined }],
+      [{ field: null, direction: null }],
+      [{ by: 'name' }],
+    ])('the sort %p is none', async (sort) => {
+      await save({ id: 'b', name: '1' }, { id: 'a', name: '2' })
+      expect(ids(await repository.list(undefined, sort))).toEqual(['a', 'b'])
+    })
+
+    test('read getters and inherited properties of filter and sort', async () => {
+      class Query {
+        #wanted = 'running'
+        get status() {
+          return this.#wanted
+        }
+      }
+      class Page extends Query {
+        field = 'name'
+        nulls = 'last'
+        get limit() {
+          return 1
+        }
+        get direction() {
+          return 'desc'
+        }
+      }
+      await save(
+        { id: 'a', name: 'a', status: 'running' },
+        { id: 'b', name: 'b', status: 'running' },
+        { id: 'c', name: 'c', status: 'paused' },
+      )
+      expect(ids(await repository.list(new Query()))).toEqual(['a', 'b'])
+      expect(ids(await repository.list(new Page(), new Page()))).toEqual(['b'])
+      expect(ids(await repository.list(Object.create({ nameContains: 'C' })))).toEqual(['c'])
     })
 
     test.each([
@@ -396,11 +598,14 @@ describe.each([
       [{ since: 'last week' }, 'since'],
       [{ since: '26-01-15' }, 'since'],
       [{ since: 5 }, 'since'],
+      [{ since: '2026-01-15T24:00:01Z' }, 'since'],
+      [{ since: '-000000-01-01T00:00:00Z' }, 'since'],
+      [{ since: '+275760-09-13T00:00:00.001Z' }, 'since'],
+      [{ limit: Number.NEGATIVE_INFINITY }, 'limit'],
+      [{ offset: Number.POSITIVE_INFINITY }, 'offset'],
       [{ status: 'bogus' }, 'status'],
-      [{ status: null }, 'status'],
       [{ nameContains: 5 }, 'nameContains'],
-      [{ statuss: 'running' }, 'statuss'],
-      [null, 'filter'],
+      [5, 'filter'],
       [[], 'filter'],
       ['running', 'filter'],
     ])('refuse the filter %j', async (filter, field) => {
@@ -413,8 +618,9 @@ describe.each([
       [{ field: 'name', direction: 'up' }, 'sort.direction'],
       [{ field: 'name' }, 'sort.direction'],
       [{ direction: 'asc' }, 'sort.field'],
-      [{ field: 'name', direction: 'asc', x: 1 }, 'x'],
-      [null, 'sort'],
+      [{ field: 'name', direction: null }, 'sort.direction'],
+      [{ field: 5, direction: 'asc' }, 'sort.field'],
+      [['name'], 'sort'],
       ['name', 'sort'],
     ])('refuse the sort %j', async (sort, field) => {
       expect(await rejection(repository.list({}, sort))).toMatchObject({ code: 'INVALID_FILTER', field })

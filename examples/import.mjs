@@ -1,6 +1,8 @@
 // Takes over a store that another tool has written: looks at it, says what is wrong with it, and copies what is right.
 //
 //   node examples/import.mjs FROM TO
+//
+// Stop the other tool first: it ignores the locks of this package, so updates of both would be lost.
 
 import { FileGroupRepository, SessionGroupsError } from 'session-groups'
 

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DEFAULT_GROUP_CONFIG, InMemoryGroupRepository } from 'session-groups'
 
-/** What is to be tested: it works with any GroupRepository. */
+/** What is to be tested: it works with any GroupStore. */
 async function archiveFinished(repository) {
   const finished = await repository.findByStatus('completed')
   for (const { id } of finished) await repository.update(id, { status: 'archived' })

@@ -51,7 +51,7 @@ pub fn follow(base: &Path, recorded: &[u8]) -> Result<GroupProgress, Box<dyn Err
 
     let stored = repository.find_by_id(&id)?.ok_or("it was just updated")?.group()?;
     let mut aggregator = ProgressAggregator::new(None);
-    aggregator.update_session(progress);
     let now = time::unix_ms(now).ok_or("a time")?;
+    aggregator.update_session(progress, now);
     Ok(aggregator.compute_progress(&GroupOutline::from(&stored), now))
 }

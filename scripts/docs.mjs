@@ -6,11 +6,6 @@ import path from 'node:path'
 import { main, must, root } from './process.mjs'
 
 const PACKAGES = { typedoc: '0.28.20', typescript: '5.9.3' }
-/** What the typings describe values with, and do not export: its text is shown where it is used. */
-const PRIVATE = [
-  ...['DefaultBudgetConfig', 'DefaultConcurrencyConfig', 'DefaultGroupConfig', 'DefaultSessionConfig'],
-  'SessionGroupsErrorConstructor',
-]
 const tools = path.join(root, 'target', 'typedoc')
 
 await main(async () => {
@@ -32,7 +27,6 @@ await main(async () => {
       '--projectDocuments',
       `docs/${page}.md`,
     ]),
-    ...PRIVATE.flatMap((name) => ['--intentionallyNotExported', name]),
     ...['--disableSources', '--treatWarningsAsErrors', '--validation.notDocumented'],
   ])
   console.log(path.relative(root, path.join(out, 'index.html')))

@@ -79,13 +79,15 @@ async function compile({ name, type, options }) {
 
 /** What is exported as a type alone. The values are those of __test__/types/exports.ts. */
 const TYPES = `
-  BaseEvent BudgetConfig BudgetExceededEvent BudgetWarningEvent ClaudeStreamOptions ConcurrencyConfig DeleteOptions
-  DependencyResolvedEvent DependencyWaitingEvent FileGroupRepositoryOptions GroupChanges GroupCompletedEvent
+  Attempt BaseEvent BudgetConfig BudgetExceededEvent BudgetWarningEvent ClaudeStreamOptions ConcurrencyConfig Control DeleteOptions
+  DependencyResolvedEvent DependencyWaitingEvent EnvSource FileGroupRepositoryOptions GroupCause GroupChanges
+  GroupCompletedEvent
   GroupConfig GroupCreatedEvent GroupEvent GroupEventMap GroupEventType GroupFailedEvent GroupFilter
   GroupPausedEvent GroupProgress GroupProgressEvent GroupRepository GroupResumedEvent GroupSession
   GroupSessionCompletedEvent GroupSessionFailedEvent GroupSessionStartedEvent GroupSort GroupStartedEvent
-  GroupStatus ProcessExit ProgressSummary RepositoryProblem SaveOptions SessionChanges SessionCompletedEvent
-  SessionConfig SessionFailedEvent SessionGroup SessionGroupsErrorCode SessionProgress SessionProgressEvent
+  GroupStatus GroupStore PlanSource ProcessExit ProcessIdentity ProgressSummary RepositoryProblem RunnerRecord SaveOptions
+  SessionChanges SessionCompletedEvent SessionConfig SessionFailedEvent SessionGroup SessionGroupsErrorCode
+  SessionGroupsErrorConstructor SessionProgress SessionProgressEvent
   SessionStartedEvent SessionStatus TokenUsage`
 
 function inspect(text) {

@@ -5,8 +5,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
-use session_groups::group::types::GroupConfig;
-use session_groups::group::{GroupId, GroupSession, GroupStatus, SessionGroup};
+use session_groups::group::{GroupId, GroupSession, SessionGroup};
 use session_groups::repository::file::{Durability, FileOptions};
 use session_groups::repository::{
     Changes, Condition, Document, FileGroupRepository, GroupFilter, GroupRepository, InMemoryGroupRepository,
@@ -17,19 +16,7 @@ const NOW: &str = "2026-01-15T10:30:00.000Z";
 
 fn group(id: &str) -> Document {
     let session = GroupSession { cost: Some(0.0), ..GroupSession::new("001-a", "/p", "Do it", NOW) };
-    let group = SessionGroup {
-        id: id.to_owned(),
-        name: "A".to_owned(),
-        slug: "a".to_owned(),
-        status: GroupStatus::Created,
-        sessions: vec![session],
-        config: GroupConfig::default(),
-        created_at: NOW.to_owned(),
-        updated_at: NOW.to_owned(),
-        description: None,
-        started_at: None,
-        completed_at: None,
-    };
+    let group = SessionGroup { sessions: vec![session], ..SessionGroup::new(id, "A", "a", NOW) };
     Document::from_group(&group).unwrap()
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
+use session_groups::group::time::{self, Timestamp};
 use session_groups::group::{GroupId, GroupStatus};
 use session_groups::repository::file::{Durability, FileOptions};
 use session_groups::repository::{
@@ -125,8 +126,8 @@ fn without_update_time(mut group: Value) -> Value {
     group
 }
 
-fn instant(day: &str) -> chrono::DateTime<chrono::Utc> {
-    day.parse().unwrap()
+fn instant(day: &str) -> Timestamp {
+    time::instant(day).unwrap()
 }
 
 /// What the contract says, as simply as it can be said.

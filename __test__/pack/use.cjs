@@ -32,7 +32,8 @@ async function use(sg) {
       await repository.update('a', (found) => ({ name: `${found.name}!` }))
       assert.equal((await repository.findById('a')).name, 'a!')
       assert.equal((await repository.list({ status: 'created' })).length, 1)
-      await assert.rejects(repository.findById('../a'), (error) => {
+      assert.equal(await repository.findById('../a'), null)
+      await assert.rejects(repository.save(group('../a')), (error) => {
         assert.ok(error instanceof sg.SessionGroupsError)
         return error.code === 'INVALID_ID'
       })

@@ -1,4 +1,4 @@
-// The defaults have literal types and serve as the configurations they are defaults of.
+// The defaults have the types of the configurations that they are defaults of.
 
 import {
   type BudgetConfig,
@@ -6,44 +6,27 @@ import {
   DEFAULT_BUDGET_CONFIG,
   DEFAULT_CONCURRENCY_CONFIG,
   DEFAULT_GROUP_CONFIG,
-  DEFAULT_SESSION_CONFIG,
+  type DEFAULT_SESSION_CONFIG,
   type GroupConfig,
   type SessionConfig,
 } from 'session-groups'
 import type { Claim, HasAny, Not, Same } from './check.js'
 
-type Budget = typeof DEFAULT_BUDGET_CONFIG
-type Concurrency = typeof DEFAULT_CONCURRENCY_CONFIG
-type Session = typeof DEFAULT_SESSION_CONFIG
-type Group = typeof DEFAULT_GROUP_CONFIG
-
 export type Claims = [
-  Claim<Same<Budget['maxBudgetUsd'], 10>>,
-  Claim<Same<Budget['onBudgetExceeded'], 'pause'>>,
-  Claim<Same<Budget['warningThreshold'], 0.8>>,
-  Claim<Same<Concurrency['maxConcurrent'], 3>>,
-  Claim<Same<Concurrency['respectDependencies'], true>>,
-  Claim<Same<Concurrency['pauseOnError'], true>>,
-  Claim<Same<Concurrency['errorThreshold'], 2>>,
-  Claim<Same<Session['generateClaudeMd'], true>>,
-  Claim<Same<Session['generateSettings'], false>>,
-  Claim<Same<Group['model'], 'sonnet'>>,
-  Claim<Same<Group['maxBudgetUsd'], 10>>,
-  Claim<Same<Group['onBudgetExceeded'], 'pause'>>,
-  Claim<Same<Group['warningThreshold'], 0.8>>,
-  Claim<Same<Group['maxConcurrentSessions'], 3>>,
-  Claim<Not<HasAny<Budget | Concurrency | Session | Group>>>,
+  Claim<Same<typeof DEFAULT_BUDGET_CONFIG, BudgetConfig>>,
+  Claim<Same<typeof DEFAULT_CONCURRENCY_CONFIG, ConcurrencyConfig>>,
+  Claim<Same<typeof DEFAULT_SESSION_CONFIG, SessionConfig>>,
+  Claim<Same<typeof DEFAULT_GROUP_CONFIG, GroupConfig>>,
+  Claim<Not<HasAny<BudgetConfig | ConcurrencyConfig | SessionConfig | GroupConfig>>>,
 ]
 
-export const budget: BudgetConfig = DEFAULT_BUDGET_CONFIG
-export const concurrency: ConcurrencyConfig = DEFAULT_CONCURRENCY_CONFIG
-export const sessionConfig: SessionConfig = DEFAULT_SESSION_CONFIG
-export const config: GroupConfig = { ...DEFAULT_GROUP_CONFIG, model: 'opus', concurrency }
-export const ten: 10 = DEFAULT_GROUP_CONFIG.maxBudgetUsd
+export const config: GroupConfig = {
+  ...DEFAULT_GROUP_CONFIG,
+  model: 'opus',
+  concurrency: DEFAULT_CONCURRENCY_CONFIG,
+}
 
 // @ts-expect-error Constants cannot be changed.
 DEFAULT_BUDGET_CONFIG.maxBudgetUsd = 10
 // @ts-expect-error Constants cannot be changed.
 DEFAULT_GROUP_CONFIG.model = 'sonnet'
-// @ts-expect-error Another number.
-export const eleven: 11 = DEFAULT_BUDGET_CONFIG.maxBudgetUsd

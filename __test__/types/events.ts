@@ -6,6 +6,7 @@ import {
   type BudgetWarningEvent,
   type DependencyResolvedEvent,
   type DependencyWaitingEvent,
+  type GroupCause,
   type GroupCompletedEvent,
   type GroupCreatedEvent,
   type GroupEvent,
@@ -54,6 +55,10 @@ export type Claims = [
   Claim<Same<SessionFailedEvent, GroupSessionFailedEvent>>,
   Claim<Same<Extract<GroupEvent, { type: 'group_paused' }>, GroupPausedEvent>>,
   Claim<Same<GroupPausedEvent['reason'], 'manual' | 'budget_exceeded' | 'error_threshold'>>,
+  Claim<Same<GroupPausedEvent['cause'], GroupCause | undefined>>,
+  // As in the original, so that events of the user's own can extend it.
+  Claim<Same<BaseEvent, { readonly timestamp: string }>>,
+  Claim<Same<GroupEvent['groupId'], string>>,
   Claim<Same<SessionCompletedEvent['status'], 'completed' | 'failed'>>,
   Claim<Same<ReturnType<typeof parseGroupEvent>, GroupEvent>>,
   Claim<Same<Parameters<typeof parseGroupEvent>, [text: string]>>,
@@ -108,7 +113,7 @@ export const handlers: Handlers = {
   group_failed: (event) => event.sessionId,
 }
 
-export const common = (event: BaseEvent): [GroupEventType, string, string] => [
+export const common = (event: GroupEvent): [GroupEventType, string, string] => [
   event.type,
   event.timestamp,
   event.groupId,

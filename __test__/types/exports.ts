@@ -26,7 +26,3 @@ type Values =
 type Exported = Exclude<keyof typeof groups, 'default' | 'module.exports'>
 
 export type Claims = [Claim<Same<Exported, Values>>]
-
-// What the typings need for themselves stays theirs.
-// @ts-expect-error
-export type Defaults = groups.DefaultGroupConfig

@@ -1,6 +1,7 @@
 // The repositories: ours, and one of the user's own, behind the same interface.
 
 import {
+  type DeleteOptions,
   FileGroupRepository,
   type GroupChanges,
   type GroupFilter,
@@ -8,6 +9,7 @@ import {
   type GroupSession,
   type GroupSort,
   type GroupStatus,
+  type GroupStore,
   InMemoryGroupRepository,
   type RepositoryProblem,
   type SaveOptions,
@@ -17,9 +19,18 @@ import {
 } from 'session-groups'
 import type { Claim, HasAny, Not, Same } from './check.js'
 
-type Result<Method extends keyof GroupRepository> = Awaited<ReturnType<GroupRepository[Method]>>
+type Result<Method extends keyof GroupStore> = Awaited<ReturnType<GroupStore[Method]>>
+type Seven = 'findById' | 'findByStatus' | 'list' | 'count' | 'save' | 'updateSession' | 'delete'
 
 export type Claims = [
+  // The original's methods, and the rest.
+  Claim<Same<keyof GroupRepository, Seven>>,
+  Claim<Same<keyof GroupStore, Seven | 'update' | 'revision' | 'verify'>>,
+  Claim<Same<Parameters<GroupRepository['save']>, [group: SessionGroup]>>,
+  Claim<Same<Parameters<GroupRepository['delete']>, [id: string]>>,
+  Claim<Same<Parameters<GroupStore['save']>, [group: SessionGroup, options?: SaveOptions | undefined]>>,
+  Claim<Same<Parameters<GroupStore['delete']>, [id: string, options?: DeleteOptions | undefined]>>,
+  Claim<Same<ReturnType<GroupRepository['save']>, ReturnType<GroupStore['save']>>>,
   Claim<Same<Result<'findById'>, SessionGroup | null>>,
   Claim<Same<Result<'findByStatus'>, readonly SessionGroup[]>>,
   Claim<Same<Result<'list'>, readonly SessionGroup[]>>,
@@ -32,15 +43,15 @@ export type Claims = [
   Claim<Same<Result<'verify'>, readonly RepositoryProblem[]>>,
   Claim<Same<Awaited<ReturnType<FileGroupRepository['findById']>>, SessionGroup | null>>,
   Claim<Same<Awaited<ReturnType<InMemoryGroupRepository['findById']>>, SessionGroup | null>>,
-  Claim<Not<HasAny<GroupRepository>>>,
+  Claim<Not<HasAny<GroupRepository | GroupStore>>>,
   Claim<Not<HasAny<FileGroupRepository[keyof FileGroupRepository]>>>,
   Claim<Not<HasAny<InMemoryGroupRepository[keyof InMemoryGroupRepository]>>>,
   // Beyond the interface, only `clear` of the one in memory.
-  Claim<Same<keyof FileGroupRepository, keyof GroupRepository>>,
-  Claim<Same<keyof InMemoryGroupRepository, keyof GroupRepository | 'clear'>>,
+  Claim<Same<keyof FileGroupRepository, keyof GroupStore>>,
+  Claim<Same<keyof InMemoryGroupRepository, keyof GroupStore | 'clear'>>,
 ]
 
-export const repositories: GroupRepository[] = [
+export const repositories: GroupStore[] = [
   new FileGroupRepository(),
   new FileGroupRepository('/groups'),
   new FileGroupRepository(undefined, undefined),
@@ -49,7 +60,9 @@ export const repositories: GroupRepository[] = [
   new InMemoryGroupRepository(),
 ]
 
-export async function use(repository: GroupRepository, group: SessionGroup): Promise<string> {
+export const narrower: readonly GroupRepository[] = repositories
+
+export async function use(repository: GroupStore, group: SessionGroup): Promise<string> {
   await repository.save(group)
   await repository.save(group, undefined)
   await repository.save(group, { ifAbsent: true })
@@ -72,7 +85,7 @@ export async function use(repository: GroupRepository, group: SessionGroup): Pro
 }
 
 /** One of the user's own, written with nothing but what the package exports. */
-export class OwnRepository implements GroupRepository {
+export class OwnStore implements GroupStore {
   readonly #groups = new Map<string, SessionGroup>()
 
   async findById(id: string): Promise<SessionGroup | null> {
@@ -154,6 +167,7 @@ export class Watched extends InMemoryGroupRepository {
 }
 
 declare const repository: FileGroupRepository
+declare const narrow: GroupRepository
 
 export async function misuse(): Promise<void> {
   const found = await repository.findById('a')
@@ -179,6 +193,10 @@ export async function misuse(): Promise<void> {
   await repository.save({ id: 'a' })
   // @ts-expect-error No such durability.
   new FileGroupRepository('/groups', { durability: 'none' })
+  // @ts-expect-error A repository of the user's own need not have it.
+  await narrow.update('a', {})
+  // @ts-expect-error Preconditions are for a GroupStore.
+  await narrow.save(found as SessionGroup, { ifAbsent: true })
   // @ts-expect-error Only in memory.
   await repository.clear()
   return absent

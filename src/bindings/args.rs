@@ -2,25 +2,28 @@
 
 use std::ffi::{CStr, CString};
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use napi::bindgen_prelude::{This, Unknown};
 use napi::{Env, JsValue, ValueType};
 
 use super::js::{self, Fault, number_of};
+use super::promise::Answer;
 use crate::error::{Error, Wrong};
+use crate::group::time::{self, Timestamp};
 use crate::group::validate::{self, Rule, Strictness};
-use crate::group::{GroupId, GroupStatus, time};
+use crate::group::{GroupId, GroupStatus};
 use crate::json::{self, Json};
-use crate::repository::file::{Durability, FileOptions};
+use crate::repository::file::{Durability, FileOptions, default_base_in};
 use crate::repository::{Changes, Condition, Direction, GroupFilter, GroupSort, Revision, SortField};
 
 type Parsed<T> = Result<T, Fault>;
 
 /// How an error for a field is made: of arguments in general, or of filters.
-pub type Complaint = fn(String, String) -> Error;
+type Complaint = fn(String, String) -> Error;
 
-pub fn argument(field: String, problem: String) -> Error {
+fn argument(field: String, problem: String) -> Error {
     Error::argument(field, problem)
 }
 
@@ -136,18 +139,19 @@ pub fn optional_number(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<Opt
     number_that(env, field, value, "a finite number", f64::is_finite).map(Some)
 }
 
-/// A group's id.
-pub fn group_id(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<GroupId> {
-    Ok(GroupId::new(&text(env, field, value)?)?)
+/// A group's id; `None` for a string that cannot be one, so that there is no such group.
+pub fn group_id(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<Option<GroupId>> {
+    Ok(GroupId::new(&text(env, field, value)?).ok())
 }
 
-/// A session or a group that is only read: JSON text that obeys a rule.
+/// A session or a group that is only read, as JSON text that obeys a rule, without the fields that are to be ignored.
 pub fn checked(env: &Env, name: &str, value: Unknown<'_>, rule: Rule) -> Parsed<String> {
     awaited(env, name, value)?;
     let text = js::stringify(env, value).map_err(|thrown| unreadable(name, &thrown))?.unwrap_or_default();
     let not_json = |error: serde_json::Error| Error::argument(name, format!("is no JSON: {error}"));
-    match validate::check(Json::parse(&text).map_err(not_json)?, rule, Strictness::Strict) {
-        Ok(()) => Ok(text),
+    let json = Json::parse(&text).map_err(not_json)?;
+    match validate::check(json, rule, Strictness::Tolerant) {
+        Ok(()) => Ok(validate::without_ignored(json, rule).into_owned()),
         Err(invalid) => Err(Error::InvalidArgument(invalid.wrong).into()),
     }
 }
@@ -196,21 +200,17 @@ pub fn options<'env>(
     name: &str,
     known: &[&str],
     value: Unknown<'_>,
-    complain: Complaint,
 ) -> Parsed<Vec<(String, Unknown<'env>)>> {
     if is_undefined(value) {
         return Ok(Vec::new());
     }
     if !is_object(value) {
-        return Err(must_be(env, complain, name, "an object", value));
+        return Err(must_be(env, argument, name, "an object", value));
     }
-    let unreadable =
-        |thrown: napi::Error| complain(name.to_owned(), format!("cannot be read: {}", thrown.reason));
-    let mut members = js::properties(env, value).map_err(unreadable)?;
+    let mut members = js::properties(env, value).map_err(|thrown| unreadable(name, &thrown))?;
     if let Some((key, _)) = members.iter().find(|(key, _)| !known.contains(&key.as_str())) {
-        return Err(
-            complain(key.clone(), format!("is unknown in {name}, which has {}", known.join(", "))).into()
-        );
+        let problem = format!("is unknown in {name}, which has {}", known.join(", "));
+        return Err(Error::argument(key, problem).into());
     }
     members.retain(|(_, value)| !is_undefined(*value));
     Ok(members)
@@ -219,7 +219,7 @@ pub fn options<'env>(
 /// `{ ifRevision?, ifAbsent? }` of `save`.
 pub fn save_condition(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
     let mut condition = Condition::None;
-    let members = options(env, "options", &["ifRevision", "ifAbsent"], value, argument)?;
+    let members = options(env, "options", &["ifRevision", "ifAbsent"], value)?;
     for (key, value) in members {
         let given = if key == "ifRevision" { revision(env, value)? } else { absence(env, value)? };
         if given != Condition::None && condition != Condition::None {
@@ -234,8 +234,20 @@ pub fn save_condition(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
 
 /// `{ ifRevision? }` of `delete`.
 pub fn delete_condition(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
-    let members = options(env, "options", &["ifRevision"], value, argument)?;
+    let members = options(env, "options", &["ifRevision"], value)?;
     members.into_iter().next().map_or(Ok(Condition::None), |(_, value)| revision(env, value))
+}
+
+/// The outcome of `delete` for an id that cannot name a group.
+pub fn nothing_deleted(id: &str, condition: Condition) -> crate::Result<Answer> {
+    match condition {
+        Condition::IfRevision(revision) => Err(Error::Conflict {
+            group_id: id.to_owned(),
+            expected: format!("its revision was to be {}", revision.as_str()),
+            actual: None,
+        }),
+        Condition::None | Condition::IfAbsent => Ok(Answer::Bool(false)),
+    }
 }
 
 fn revision(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
@@ -254,7 +266,7 @@ fn absence(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
 pub fn file_options(env: &Env, value: Unknown<'_>) -> Parsed<FileOptions> {
     const LONGEST_MS: f64 = 2_147_483_647.0;
     let mut file_options = FileOptions::default();
-    for (key, value) in options(env, "options", &["durability", "lockTimeoutMs"], value, argument)? {
+    for (key, value) in options(env, "options", &["durability", "lockTimeoutMs"], value)? {
         if key == "durability" {
             file_options.durability = match js::text_of(value).as_deref() {
                 Ok("full") => Durability::Full,
@@ -271,20 +283,53 @@ pub fn file_options(env: &Env, value: Unknown<'_>) -> Parsed<FileOptions> {
     Ok(file_options)
 }
 
-/// A `GroupFilter` or `undefined`.
+/// A `GroupFilter`, or nothing. Unknown keys are ignored, so that an object made for something else as well can be passed
+/// on; getters and inherited properties are read.
 pub fn filter(env: &Env, value: Unknown<'_>) -> Parsed<GroupFilter> {
-    let mut filter = GroupFilter::default();
-    let known = ["status", "nameContains", "since", "limit", "offset"];
-    for (key, value) in options(env, "filter", &known, value, in_filter)? {
-        match key.as_str() {
-            "status" => filter.status = Some(status(env, value)?),
-            "nameContains" => filter.name_contains = Some(filter_text(env, &key, "a string", value)?),
-            "since" => filter.since = Some(instant(env, value)?),
-            "limit" => filter.limit = Some(count(env, &key, value)?),
-            _ => filter.offset = Some(count(env, &key, value)?),
+    let Some(query) = Query::new(env, "filter", value)? else {
+        return Ok(GroupFilter::default());
+    };
+    Ok(GroupFilter {
+        status: query.read(c"status", |_, value| status(env, value))?,
+        name_contains: query.read(c"nameContains", |key, value| filter_text(env, key, "a string", value))?,
+        since: query.read(c"since", |_, value| instant(env, value))?,
+        limit: query.read(c"limit", |key, value| limit(env, key, value))?.flatten(),
+        offset: query.read(c"offset", |key, value| count(env, key, value))?,
+    })
+}
+
+/// A filter or a sort, whose keys are read one by one.
+struct Query<'env> {
+    env: &'env Env,
+    object: Unknown<'env>,
+}
+
+impl<'env> Query<'env> {
+    /// An argument that is such an object; `None` when it is `undefined` or `null`.
+    fn new(env: &'env Env, name: &str, value: Unknown<'_>) -> Parsed<Option<Self>> {
+        if is_absent(value) {
+            return Ok(None);
         }
+        if !is_object(value) {
+            return Err(must_be(env, in_filter, name, "an object", value));
+        }
+        // SAFETY: the value lives as long as the call in which it is read.
+        Ok(Some(Self { env, object: unsafe { Unknown::from_raw_unchecked(env.raw(), value.raw()) } }))
     }
-    Ok(filter)
+
+    /// The value of a key; `None` when it is `undefined` or `null`.
+    fn read<T>(&self, key: &CStr, read: impl FnOnce(&str, Unknown<'_>) -> Parsed<T>) -> Parsed<Option<T>> {
+        let name = key.to_str().unwrap_or_default();
+        let unreadable =
+            |thrown: napi::Error| Error::filter(name, format!("cannot be read: {}", thrown.reason));
+        let value = js::property(self.env, self.object, key).map_err(unreadable)?;
+        if is_absent(value) { Ok(None) } else { read(name, value).map(Some) }
+    }
+}
+
+/// Returns whether a value is `undefined` or `null`.
+fn is_absent(value: Unknown<'_>) -> bool {
+    matches!(value.get_type(), Ok(ValueType::Undefined | ValueType::Null))
 }
 
 /// A `GroupStatus`, as a filter has it.
@@ -294,36 +339,40 @@ pub fn status(env: &Env, value: Unknown<'_>) -> Parsed<GroupStatus> {
     GroupStatus::from_name(&name).ok_or_else(|| must_be(env, in_filter, "status", &expected, value))
 }
 
-/// A `GroupSort` or `undefined`.
+/// A `GroupSort`, or nothing. Unknown keys are ignored.
 pub fn sort(env: &Env, value: Unknown<'_>) -> Parsed<Option<GroupSort>> {
-    if is_undefined(value) {
+    let Some(query) = Query::new(env, "sort", value)? else {
         return Ok(None);
+    };
+    let field = query.read(c"field", |_, value| sort_field(env, value))?;
+    let direction = query.read(c"direction", |_, value| direction(env, value))?;
+    let missing = |field, expected| Error::filter(field, format!("is missing, expected {expected}")).into();
+    match (field, direction) {
+        (Some(field), Some(direction)) => Ok(Some(GroupSort { field, direction })),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(missing("sort.field", SORT_FIELDS)),
+        (Some(_), None) => Err(missing("sort.direction", DIRECTIONS)),
     }
-    let (mut field, mut direction) = (None, None);
-    let (fields, directions) = ("one of name, createdAt, updatedAt", "asc or desc");
-    for (key, value) in options(env, "sort", &["field", "direction"], value, in_filter)? {
-        let place = format!("sort.{key}");
-        if key == "field" {
-            field = match filter_text(env, &place, fields, value)?.as_str() {
-                "name" => Some(SortField::Name),
-                "createdAt" => Some(SortField::CreatedAt),
-                "updatedAt" => Some(SortField::UpdatedAt),
-                _ => return Err(must_be(env, in_filter, place, fields, value)),
-            };
-        } else {
-            direction = match filter_text(env, &place, directions, value)?.as_str() {
-                "asc" => Some(Direction::Ascending),
-                "desc" => Some(Direction::Descending),
-                _ => return Err(must_be(env, in_filter, place, directions, value)),
-            };
-        }
+}
+
+const SORT_FIELDS: &str = "one of name, createdAt, updatedAt";
+const DIRECTIONS: &str = "asc or desc";
+
+fn sort_field(env: &Env, value: Unknown<'_>) -> Parsed<SortField> {
+    match filter_text(env, "sort.field", SORT_FIELDS, value)?.as_str() {
+        "name" => Ok(SortField::Name),
+        "createdAt" => Ok(SortField::CreatedAt),
+        "updatedAt" => Ok(SortField::UpdatedAt),
+        _ => Err(must_be(env, in_filter, "sort.field", SORT_FIELDS, value)),
     }
-    let missing =
-        |place: &str, expected: &str| Error::filter(place, format!("is missing, expected {expected}"));
-    Ok(Some(GroupSort {
-        field: field.ok_or_else(|| missing("sort.field", fields))?,
-        direction: direction.ok_or_else(|| missing("sort.direction", directions))?,
-    }))
+}
+
+fn direction(env: &Env, value: Unknown<'_>) -> Parsed<Direction> {
+    match filter_text(env, "sort.direction", DIRECTIONS, value)?.as_str() {
+        "asc" => Ok(Direction::Ascending),
+        "desc" => Ok(Direction::Descending),
+        _ => Err(must_be(env, in_filter, "sort.direction", DIRECTIONS, value)),
+    }
 }
 
 fn filter_text(env: &Env, field: &str, expected: &str, value: Unknown<'_>) -> Parsed<String> {
@@ -331,6 +380,14 @@ fn filter_text(env: &Env, field: &str, expected: &str, value: Unknown<'_>) -> Pa
         return Ok(js::text_of(value)?);
     }
     Err(must_be(env, in_filter, field, expected, value))
+}
+
+/// A maximum; `None` for `Infinity`.
+fn limit(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<Option<usize>> {
+    if number_of(value) == Some(f64::INFINITY) {
+        return Ok(None);
+    }
+    count(env, field, value).map(Some)
 }
 
 fn count(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<usize> {
@@ -346,12 +403,12 @@ fn count(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<usize> {
     Ok(number as usize)
 }
 
-fn instant(env: &Env, value: Unknown<'_>) -> Parsed<chrono::DateTime<chrono::Utc>> {
+fn instant(env: &Env, value: Unknown<'_>) -> Parsed<Timestamp> {
     let expected = "a valid Date or an ISO 8601 string";
     let instant = if value.is_date()? {
         // SAFETY: it is a Date, as just checked.
         let milliseconds = unsafe { value.cast::<napi::JsDate<'_>>() }?.value_of()?;
-        milliseconds.is_finite().then(|| time::instant_of_ms(milliseconds))
+        milliseconds.is_finite().then(|| Timestamp::from_unix_ms(milliseconds))
     } else if value.get_type()? == ValueType::String {
         time::instant(&js::text_of(value)?)
     } else {
@@ -364,10 +421,10 @@ fn instant(env: &Env, value: Unknown<'_>) -> Parsed<chrono::DateTime<chrono::Utc
     })
 }
 
-/// A base directory or `undefined`.
-pub fn base_dir(env: &Env, value: Unknown<'_>) -> Parsed<Option<std::path::PathBuf>> {
+/// A base directory; by default the usual one in the user's home directory.
+pub fn base_dir(env: &Env, value: Unknown<'_>) -> Parsed<Option<PathBuf>> {
     if is_undefined(value) {
-        return Ok(None);
+        return Ok(js::home(env).as_deref().map(default_base_in));
     }
     let path = text(env, "baseDir", value)?;
     if path.is_empty() || CString::new(path.as_str()).is_err() {

@@ -169,7 +169,7 @@ fn session_from_js(env: &Env, name: &str, session: Unknown<'_>) -> Result<GroupS
 
 /// The sessions of `{ relatives? }`.
 fn relatives_from_js(env: &Env, options: Unknown<'_>) -> Result<Vec<GroupSession>, Fault> {
-    let members = args::options(env, "options", &["relatives"], options, args::argument)?;
+    let members = args::options(env, "options", &["relatives"], options)?;
     let Some((_, relatives)) = members.into_iter().next() else { return Ok(Vec::new()) };
     let length = args::array_length(env, "relatives", relatives)?;
     (0..length).map(|index| session_from_js(env, "relatives", js::element(env, relatives, index)?)).collect()

@@ -6,7 +6,7 @@ use napi::Env;
 use napi::bindgen_prelude::{Object, This, Unknown};
 use napi_derive::napi;
 
-use super::args;
+use super::args::{self, nothing_deleted};
 use super::error::throwing;
 use super::promise::{Answer, on_thread, promise};
 use super::update::{FileUpdate, answer, keep};
@@ -24,8 +24,8 @@ pub struct FileGroupRepository {
 impl FileGroupRepository {
     /// A repository under a base directory. Nothing is created before the first write. Throws `INVALID_ARGUMENT`.
     ///
-    /// @param baseDir Where the groups lie, by default `~/.local/claude-code-agent/session-groups`. A relative path is
-    ///   resolved now.
+    /// @param baseDir The directory of the groups, by default `.local/claude-code-agent/session-groups` in the home
+    ///   directory (`process.env.HOME`, on Windows `USERPROFILE`). A relative path is resolved now.
     /// @param options How it writes.
     #[napi(constructor, ts_args_type = "baseDir?: string, options?: FileGroupRepositoryOptions")]
     pub fn new(env: Env, this: This<'_>, base_dir: Unknown<'_>, options: Unknown<'_>) -> napi::Result<Self> {
@@ -41,8 +41,9 @@ impl FileGroupRepository {
         promise(
             env,
             || args::group_id(env, "id", id),
-            |id, deferred| {
-                self.core.find(&id, move |found| deferred.settle(found.map(Answer::group)));
+            |id, deferred| match id {
+                Some(id) => self.core.find(&id, move |found| deferred.settle(found.map(Answer::group))),
+                None => deferred.settle(Ok(Answer::Null)),
             },
         )
     }
@@ -114,12 +115,14 @@ impl FileGroupRepository {
         if args::is_function(changes) {
             let prepare = || Ok((args::group_id(env, "id", id)?, keep(env, changes)?));
             return promise(env, prepare, |(id, function), deferred| {
+                let Some(id) = id else { return deferred.settle(Ok(Answer::Null)) };
                 let deadline = Instant::now() + self.core.lock_timeout();
                 FileUpdate { repository: self.core.clone(), id, function, deadline }.attempt(deferred);
             });
         }
         let prepare = || Ok((args::group_id(env, "id", id)?, args::changes(env, changes)?));
         promise(env, prepare, |(id, changes), deferred| {
+            let Some(id) = id else { return deferred.settle(Ok(Answer::Null)) };
             let write = Write::Update { changes, condition: Condition::None };
             self.core.submit(&id, write, move |written| deferred.settle(written.map(answer)));
         })
@@ -139,6 +142,7 @@ impl FileGroupRepository {
             Ok((id, Write::UpdateSession { session_id, changes: args::changes(env, changes)? }))
         };
         promise(env, prepare, |(id, write), deferred| {
+            let Some(id) = id else { return deferred.settle(Ok(Answer::Bool(false))) };
             self.core.submit(&id, write, move |written| {
                 deferred.settle(written.map(|written| Answer::Bool(matches!(written, Written::Stored(_)))));
             });
@@ -152,8 +156,12 @@ impl FileGroupRepository {
         id: Unknown<'_>,
         options: Unknown<'_>,
     ) -> napi::Result<Object<'env>> {
-        let prepare = || Ok((args::group_id(env, "id", id)?, args::delete_condition(env, options)?));
-        promise(env, prepare, |(id, condition), deferred| {
+        let prepare = || {
+            let group_id = args::group_id(env, "id", id)?;
+            Ok((group_id, args::text(env, "id", id)?, args::delete_condition(env, options)?))
+        };
+        promise(env, prepare, |(id, text, condition), deferred| {
+            let Some(id) = id else { return deferred.settle(nothing_deleted(&text, condition)) };
             self.core.submit(&id, Write::Delete { condition }, move |written| {
                 deferred.settle(written.map(|written| Answer::Bool(matches!(written, Written::Removed))));
             });
@@ -165,8 +173,9 @@ impl FileGroupRepository {
         promise(
             env,
             || args::group_id(env, "id", id),
-            |id, deferred| {
-                self.core.find(&id, move |found| deferred.settle(found.map(Answer::revision)));
+            |id, deferred| match id {
+                Some(id) => self.core.find(&id, move |found| deferred.settle(found.map(Answer::revision))),
+                None => deferred.settle(Ok(Answer::Null)),
             },
         )
     }

@@ -5,44 +5,39 @@ use napi::bindgen_prelude::{Object, Unknown};
 use napi_derive::napi;
 
 use super::error::throwing;
-use super::js::{self, Fault, Value};
+use super::js::{self, Value};
 use super::{args, progress};
-use crate::error::Error;
 use crate::group::validate::GROUP_SESSION;
 use crate::group::{GroupStatus, SessionProgress, budget, events, time};
 use crate::json;
 
-/// Whether the status is one that ends a group: `completed`, `failed` or `deleted`, not `archived`. Throws
-/// `INVALID_ARGUMENT`.
+/// Returns whether the status is one that ends a group: `completed`, `failed` or `deleted`, not `archived`; `false` for an
+/// unknown status.
 ///
 /// @param status The group's status.
 #[napi(ts_args_type = "status: GroupStatus")]
-pub fn is_terminal_group_status(env: Env, status: Unknown<'_>) -> napi::Result<bool> {
-    throwing(&env, || Ok(group_status(&env, status)?.is_terminal()))
+pub fn is_terminal_group_status(status: Unknown<'_>) -> bool {
+    group_status(status).is_some_and(GroupStatus::is_terminal)
 }
 
-/// Whether the group can be resumed: `paused`. Throws `INVALID_ARGUMENT`.
+/// Returns whether the group can be resumed: `paused`; `false` for an unknown status.
 ///
 /// @param status The group's status.
 #[napi(ts_args_type = "status: GroupStatus")]
-pub fn can_resume_group(env: Env, status: Unknown<'_>) -> napi::Result<bool> {
-    throwing(&env, || Ok(group_status(&env, status)? == GroupStatus::Paused))
+pub fn can_resume_group(status: Unknown<'_>) -> bool {
+    group_status(status) == Some(GroupStatus::Paused)
 }
 
-/// Whether the group is running: `running`. Throws `INVALID_ARGUMENT`.
+/// Returns whether the group is running: `running`; `false` for an unknown status.
 ///
 /// @param status The group's status.
 #[napi(ts_args_type = "status: GroupStatus")]
-pub fn is_active_group(env: Env, status: Unknown<'_>) -> napi::Result<bool> {
-    throwing(&env, || Ok(group_status(&env, status)? == GroupStatus::Running))
+pub fn is_active_group(status: Unknown<'_>) -> bool {
+    group_status(status) == Some(GroupStatus::Running)
 }
 
-fn group_status(env: &Env, status: Unknown<'_>) -> Result<GroupStatus, Fault> {
-    let name = args::text(env, "status", status)?;
-    GroupStatus::from_name(&name).ok_or_else(|| {
-        let expected = GroupStatus::NAMES.join(", ");
-        Error::argument("status", format!("must be one of {expected}, but is {name:?}")).into()
-    })
+fn group_status(status: Unknown<'_>) -> Option<GroupStatus> {
+    js::text_of(status).ok().and_then(|name| GroupStatus::from_name(&name))
 }
 
 /// How much of a budget is used, in percent: 0 to 100 and above; 0 when `max` is 0 or less. Throws

@@ -4,8 +4,9 @@ use napi::Env;
 use napi::bindgen_prelude::{Object, This, Unknown};
 use napi_derive::napi;
 
-use super::args;
+use super::args::{self, nothing_deleted};
 use super::error::throwing;
+use super::js::Fault;
 use super::promise::{Answer, settled};
 use super::update::update_in_memory;
 use crate::repository::{Document, GroupRepository, InMemoryGroupRepository as Core};
@@ -35,7 +36,7 @@ impl InMemoryGroupRepository {
 
     #[napi(enumerable = false, skip_typescript)]
     pub fn find_by_id<'env>(&self, env: &'env Env, id: Unknown<'_>) -> napi::Result<Object<'env>> {
-        settled(env, || Ok(Answer::group(self.core.find_by_id(&args::group_id(env, "id", id)?)?)))
+        settled(env, || Ok(Answer::group(self.find(env, id)?)))
     }
 
     #[napi(enumerable = false, skip_typescript)]
@@ -86,9 +87,11 @@ impl InMemoryGroupRepository {
         settled(env, || {
             let id = args::group_id(env, "id", id)?;
             if args::is_function(changes) {
-                return update_in_memory(env, &self.core, &id, changes);
+                return id.map_or(Ok(Answer::Null), |id| update_in_memory(env, &self.core, &id, changes));
             }
-            Ok(Answer::group(self.core.update(&id, args::changes(env, changes)?)?))
+            let changes = args::changes(env, changes)?;
+            let Some(id) = id else { return Ok(Answer::Null) };
+            Ok(Answer::group(self.core.update(&id, changes)?))
         })
     }
 
@@ -103,7 +106,9 @@ impl InMemoryGroupRepository {
         settled(env, || {
             let id = args::group_id(env, "groupId", group_id)?;
             let session_id = args::text(env, "sessionId", session_id)?;
-            Ok(Answer::Bool(self.core.update_session(&id, &session_id, args::changes(env, changes)?)?))
+            let changes = args::changes(env, changes)?;
+            let Some(id) = id else { return Ok(Answer::Bool(false)) };
+            Ok(Answer::Bool(self.core.update_session(&id, &session_id, changes)?))
         })
     }
 
@@ -115,18 +120,31 @@ impl InMemoryGroupRepository {
         options: Unknown<'_>,
     ) -> napi::Result<Object<'env>> {
         settled(env, || {
-            let id = args::group_id(env, "id", id)?;
-            Ok(Answer::Bool(self.core.delete(&id, args::delete_condition(env, options)?)?))
+            let group_id = args::group_id(env, "id", id)?;
+            let condition = args::delete_condition(env, options)?;
+            match group_id {
+                Some(id) => Ok(Answer::Bool(self.core.delete(&id, condition)?)),
+                None => Ok(nothing_deleted(&args::text(env, "id", id)?, condition)?),
+            }
         })
     }
 
     #[napi(enumerable = false, skip_typescript)]
     pub fn revision<'env>(&self, env: &'env Env, id: Unknown<'_>) -> napi::Result<Object<'env>> {
-        settled(env, || Ok(Answer::revision(self.core.find_by_id(&args::group_id(env, "id", id)?)?)))
+        settled(env, || Ok(Answer::revision(self.find(env, id)?)))
     }
 
     #[napi(enumerable = false, skip_typescript)]
     pub fn verify<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         settled(env, || Ok(Answer::problems(&self.core.verify()?)))
+    }
+}
+
+impl InMemoryGroupRepository {
+    fn find(&self, env: &Env, id: Unknown<'_>) -> Result<Option<Document>, Fault> {
+        match args::group_id(env, "id", id)? {
+            Some(id) => Ok(self.core.find_by_id(&id)?),
+            None => Ok(None),
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! caught.
 
 use std::ffi::CStr;
+use std::path::PathBuf;
 use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -210,6 +211,16 @@ pub fn property<'env>(env: &'env Env, object: Unknown<'_>, name: &CStr) -> napi:
     caught(env, status)?;
     // SAFETY: the engine has just given us this value.
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
+}
+
+/// The user's home directory as JavaScript sees it. A change of `process.env` reaches the environment of the process neither
+/// in Bun nor in a worker thread of Node.
+pub fn home(env: &Env) -> Option<PathBuf> {
+    let name = if cfg!(windows) { c"USERPROFILE" } else { c"HOME" };
+    let process = property(env, env.get_global().ok()?.to_unknown(), c"process").ok()?;
+    let variables = property(env, process, c"env").ok()?;
+    let home = PathBuf::from(text_of(property(env, variables, name).ok()?).ok()?);
+    home.is_absolute().then_some(home)
 }
 
 /// How many elements an array has.

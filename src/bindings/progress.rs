@@ -8,6 +8,7 @@ use napi::bindgen_prelude::{JsObjectValue, Object, Unknown};
 use super::args;
 use super::js::{self, Fault};
 use super::reader::{self, At};
+use crate::group::types::ran_ms;
 use crate::group::validate::Place;
 use crate::group::{
     GroupOutline, GroupProgress, GroupStatus, ProgressSummary, SessionOutline, SessionProgress,
@@ -160,14 +161,19 @@ fn session_outline(session: At<'_>, is_tracked: impl Fn(&str) -> bool) -> Result
     if is_tracked(&id) {
         return Ok(SessionOutline::of_tracked(id, depends_on));
     }
+    let status = session.required(c"status", status)?;
+    let started_at = session.optional(c"startedAt", reader::time)?;
+    let completed_at = session.optional(c"completedAt", reader::time)?;
+    // An older program may have used the name for something else.
+    let run_ms = session.optional(c"runMs", |run_ms| Ok(reader::amount(run_ms).ok()))?;
     Ok(SessionOutline {
         id,
         depends_on,
-        status: session.required(c"status", status)?,
+        status,
         cost: session.optional(c"cost", reader::amount)?.unwrap_or(0.0),
         tokens: session.optional(c"tokens", tokens)?.unwrap_or_default(),
-        started_at: session.optional(c"startedAt", reader::time)?,
-        completed_at: session.optional(c"completedAt", reader::time)?,
+        started_at,
+        ran_ms: ran_ms(status, run_ms.flatten(), started_at, completed_at),
     })
 }
 

@@ -39,7 +39,7 @@ impl ProgressAggregator {
     pub fn update_session(&self, env: Env, progress: Unknown<'_>) -> napi::Result<()> {
         throwing(&env, || {
             let progress = progress::session_from_js(&env, progress)?;
-            self.core.borrow_mut().update_session(progress);
+            self.core.borrow_mut().update_session(progress, now_ms());
             Ok(())
         })
     }

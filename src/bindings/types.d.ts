@@ -1,5 +1,5 @@
 // The first part of index.d.ts; the generator adds the classes, functions and constants, which use the interfaces that
-// seem unused here. What is declared without `export` is for that file alone.
+// seem unused here.
 export {}
 
 /** Where a session stands. */
@@ -58,6 +58,29 @@ export interface SessionConfig {
   readonly claudeMdTemplate?: string | undefined
   /** A part of settings.json. */
   readonly settingsOverride?: { readonly [key: string]: unknown } | undefined
+  /** Values for the variables of the template, for the runner. */
+  readonly variables?: { readonly [name: string]: string } | undefined
+  /** Claude Code's `--permission-mode`, e.g. `acceptEdits`, for the runner. */
+  readonly permissionMode?: string | undefined
+  /** Tools that may be used without asking, as in `--allowedTools`, for the runner. */
+  readonly allowedTools?: readonly string[] | undefined
+  /** Tools that may not be used, as in `--disallowedTools`, for the runner. */
+  readonly disallowedTools?: readonly string[] | undefined
+  /** Text for `--append-system-prompt`, for the runner. */
+  readonly appendSystemPrompt?: string | undefined
+  /** MCP servers by name, as in the file of `--mcp-config`, for the runner. */
+  readonly mcpServers?: { readonly [name: string]: { readonly [key: string]: unknown } } | undefined
+  /**
+   * Variables for the session's environment, for the runner: the value, or the name of a variable of the runner's own
+   * environment, whose value is never stored.
+   */
+  readonly env?: { readonly [name: string]: string | EnvSource } | undefined
+}
+
+/** A variable whose value is taken from the runner's own environment. */
+export interface EnvSource {
+  /** The name of the runner's variable. */
+  readonly from: string
 }
 
 /** How a group runs. */
@@ -72,6 +95,8 @@ export interface GroupConfig extends BudgetConfig {
   readonly concurrency?: ConcurrencyConfig | undefined
   /** For sessions without a `config` of their own. */
   readonly sessionDefaults?: SessionConfig | undefined
+  /** `true` to never run two sessions of this group in one working directory at the same time, for the runner. @default false */
+  readonly exclusiveDirectories?: boolean | undefined
 }
 
 /** One session of a group: a run of Claude Code in a directory. */
@@ -110,7 +135,130 @@ export interface GroupSession {
   readonly deniedTools?: readonly string[] | undefined
   /** Usage counters of earlier runs, which {@link ClaudeStream} needs to account for later ones. Opaque: store it as it is. */
   readonly usageCounters?: { readonly [key: string]: unknown } | undefined
+  /** Overrides the group's `model`, for the runner. */
+  readonly model?: string | undefined
+  /** US dollars this session may cost over all runs, 0 or more, for the runner. */
+  readonly maxBudgetUsd?: number | undefined
+  /** Maximum number of turns of a run, 1 or more, for the runner. */
+  readonly maxTurns?: number | undefined
+  /** Maximum running time in milliseconds, for the runner. */
+  readonly timeoutMs?: number | undefined
+  /** Maximum time without any progress in milliseconds, for the runner. */
+  readonly stallTimeoutMs?: number | undefined
+  /** Number of times a transient failure is retried, 0 or more, for the runner. */
+  readonly retries?: number | undefined
+  /** `true` to start the sessions that depend on this one even if it fails, for the runner. */
+  readonly allowFailure?: boolean | undefined
+  /** The newest attempts to run the session, at most 20, from the runner. */
+  readonly attempts?: readonly Attempt[] | undefined
+  /** Time at which a retry or the end of a usage limit is due, in ISO 8601, from the runner. */
+  readonly waitsUntil?: string | undefined
+  /** `true` if the plan file no longer contains the session, from the runner. */
+  readonly dropped?: boolean | undefined
 }
+
+/** One process for a session, recorded by the runner. */
+export interface Attempt {
+  /** Number of the attempt, from 1. */
+  readonly n: number
+  /** The mark of the attempt's processes. */
+  readonly uuid: string
+  /** `fresh`: a new conversation. `resume`: an earlier one continues. */
+  readonly how: 'fresh' | 'resume'
+  /** Start, in ISO 8601. */
+  readonly startedAt: string
+  /** US dollars reserved for it. */
+  readonly reservedUsd: number
+  /** The conversation's id. */
+  readonly claudeSessionId: string
+  /** End, in ISO 8601. */
+  readonly endedAt?: string | undefined
+  /** US dollars spent. */
+  readonly costUsd?: number | undefined
+  /** `true` if the cost is an estimate, because a turn ended without a result. */
+  readonly estimated?: boolean | undefined
+  /** The outcome. */
+  readonly outcome?:
+    | 'completed'
+    | 'failed'
+    | 'interrupted'
+    | 'killed'
+    | 'crashed'
+    | 'cap'
+    | 'limited'
+    | 'stalled'
+    | 'timeout'
+    | 'output_limit'
+    | undefined
+  /** The error message of an attempt that did not complete. */
+  readonly error?: string | undefined
+  /** The process, recorded after its start. */
+  readonly process?: ProcessIdentity | undefined
+}
+
+/** Identifies a process beyond the reuse of its pid. */
+export interface ProcessIdentity {
+  /** Process id. */
+  readonly pid: number
+  /** Start of the process as the system states it. */
+  readonly startTime: string
+  /** The boot of the machine. */
+  readonly bootId: string
+  /** The machine's name. */
+  readonly host: string
+}
+
+/** A request to the runner of a group. */
+export interface Control {
+  /** The requested action. */
+  readonly request: 'pause' | 'resume' | 'stop' | 'retry'
+  /** Ids of the sessions it concerns; all when absent. */
+  readonly sessions?: readonly string[] | undefined
+  /** `true` to let running sessions finish. */
+  readonly drain?: boolean | undefined
+  /** `true` to terminate running sessions without an interrupt. */
+  readonly now?: boolean | undefined
+  /** `true` to begin a new conversation for retried sessions. */
+  readonly fresh?: boolean | undefined
+  /** The reason, for people. */
+  readonly reason?: string | undefined
+  /** Time of the request, in ISO 8601. */
+  readonly at: string
+  /** The author of the request. */
+  readonly by?: string | undefined
+  /** Number of the request, 0 or more. */
+  readonly seq: number
+}
+
+/** The process that runs a group, where the repository has no kernel locks. */
+export interface RunnerRecord extends ProcessIdentity {
+  /** Time at which the record was last renewed, in ISO 8601. */
+  readonly at: string
+}
+
+/** The plan file that a group was made from. */
+export interface PlanSource {
+  /** The file. */
+  readonly path: string
+  /** The plan's name. */
+  readonly name: string
+  /** Values of its variables. */
+  readonly vars: { readonly [name: string]: string }
+}
+
+/** The reason why a group is paused or failed. */
+export type GroupCause =
+  | 'manual'
+  | 'budget_exceeded'
+  | 'error_threshold'
+  | 'stopped'
+  | 'usage_limit'
+  | 'login'
+  | 'billing'
+  | 'unknown_process'
+  | 'conversation_gone'
+  | 'mass_failure'
+  | 'unreachable'
 
 /** Sessions that belong to one goal. */
 export interface SessionGroup {
@@ -139,22 +287,34 @@ export interface SessionGroup {
   readonly startedAt?: string | undefined
   /** When it ended, in ISO 8601. */
   readonly completedAt?: string | undefined
+  /** The newest request to the runner. */
+  readonly control?: Control | undefined
+  /** `seq` of the newest request that the runner acted on. */
+  readonly controlSeen?: number | undefined
+  /** The reason why the group is paused or failed, from the runner. */
+  readonly cause?: GroupCause | undefined
+  /** `seq` of the newest event, from the runner. */
+  readonly eventSeq?: number | undefined
+  /** `true` once the warning for the budget has been emitted, from the runner. */
+  readonly budgetWarned?: boolean | undefined
+  /** The process that runs the group, where the repository has no kernel locks. */
+  readonly runner?: RunnerRecord | undefined
+  /** The plan file that the group was made from. */
+  readonly plan?: PlanSource | undefined
 }
 
-/** What every event has. */
+/** The field that every event has. Events of your own can extend it. */
 export interface BaseEvent {
-  /** Which event it is. */
-  readonly type: GroupEventType
-  /** ISO 8601. */
+  /** Time of the event, in ISO 8601. */
   readonly timestamp: string
-  /** The group it happened in. */
-  readonly groupId: string
 }
 
 /** A group was made. */
 export interface GroupCreatedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_created'
+  /** The group it happened in. */
+  readonly groupId: string
   /** The group's name. */
   readonly name: string
   /** The group's slug. */
@@ -167,6 +327,8 @@ export interface GroupCreatedEvent extends BaseEvent {
 export interface GroupStartedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_started'
+  /** The group it happened in. */
+  readonly groupId: string
   /** Sessions in the group. */
   readonly totalSessions: number
   /** Sessions that may run at the same time. */
@@ -177,6 +339,8 @@ export interface GroupStartedEvent extends BaseEvent {
 export interface GroupCompletedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_completed'
+  /** The group it happened in. */
+  readonly groupId: string
   /** Sessions that ended well. */
   readonly completedSessions: number
   /** Sessions that ended badly. */
@@ -191,16 +355,22 @@ export interface GroupCompletedEvent extends BaseEvent {
 export interface GroupPausedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_paused'
+  /** The group it happened in. */
+  readonly groupId: string
   /** Sessions that were running. */
   readonly runningSessions: number
   /** Who or what paused it. */
   readonly reason: 'manual' | 'budget_exceeded' | 'error_threshold'
+  /** The exact reason, from the runner. */
+  readonly cause?: GroupCause | undefined
 }
 
 /** A paused group runs again. */
 export interface GroupResumedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_resumed'
+  /** The group it happened in. */
+  readonly groupId: string
   /** Sessions still to run. */
   readonly pendingSessions: number
 }
@@ -209,6 +379,8 @@ export interface GroupResumedEvent extends BaseEvent {
 export interface GroupFailedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_failed'
+  /** The group it happened in. */
+  readonly groupId: string
   /** Sessions that ended badly. */
   readonly failedSessions: number
   /** Why, for people. */
@@ -219,6 +391,8 @@ export interface GroupFailedEvent extends BaseEvent {
 export interface GroupSessionStartedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_session_started'
+  /** The group it happened in. */
+  readonly groupId: string
   /** The session. */
   readonly sessionId: string
   /** The directory it works in. */
@@ -231,6 +405,8 @@ export interface GroupSessionStartedEvent extends BaseEvent {
 export interface GroupSessionCompletedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_session_completed'
+  /** The group it happened in. */
+  readonly groupId: string
   /** The session. */
   readonly sessionId: string
   /** How it ended. */
@@ -245,6 +421,8 @@ export interface GroupSessionCompletedEvent extends BaseEvent {
 export interface GroupSessionFailedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_session_failed'
+  /** The group it happened in. */
+  readonly groupId: string
   /** The session. */
   readonly sessionId: string
   /** Why, for people. */
@@ -257,6 +435,8 @@ export interface GroupSessionFailedEvent extends BaseEvent {
 export interface BudgetWarningEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'budget_warning'
+  /** The group it happened in. */
+  readonly groupId: string
   /** US dollars spent. */
   readonly currentUsage: number
   /** US dollars allowed. */
@@ -269,6 +449,8 @@ export interface BudgetWarningEvent extends BaseEvent {
 export interface BudgetExceededEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'budget_exceeded'
+  /** The group it happened in. */
+  readonly groupId: string
   /** US dollars spent. */
   readonly usage: number
   /** US dollars allowed. */
@@ -281,6 +463,8 @@ export interface BudgetExceededEvent extends BaseEvent {
 export interface DependencyWaitingEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'dependency_waiting'
+  /** The group it happened in. */
+  readonly groupId: string
   /** The session. */
   readonly sessionId: string
   /** All sessions it depends on. */
@@ -293,6 +477,8 @@ export interface DependencyWaitingEvent extends BaseEvent {
 export interface DependencyResolvedEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'dependency_resolved'
+  /** The group it happened in. */
+  readonly groupId: string
   /** The session. */
   readonly sessionId: string
   /** The sessions it waited for. */
@@ -303,6 +489,8 @@ export interface DependencyResolvedEvent extends BaseEvent {
 export interface SessionProgressEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'session_progress'
+  /** The group it happened in. */
+  readonly groupId: string
   /** The session. */
   readonly sessionId: string
   /** Distinct messages so far. */
@@ -317,6 +505,8 @@ export interface SessionProgressEvent extends BaseEvent {
 export interface GroupProgressEvent extends BaseEvent {
   /** Which event it is. */
   readonly type: 'group_progress'
+  /** The group it happened in. */
+  readonly groupId: string
   /** Sessions that ended well. */
   readonly completed: number
   /** Sessions that are running. */
@@ -329,7 +519,9 @@ export interface GroupProgressEvent extends BaseEvent {
   readonly totalCostUsd: number
 }
 
-/** The same as {@link GroupSessionStartedEvent}. */
+/**
+ * The same as {@link GroupSessionStartedEvent}, not the event of single sessions that `claude-code-agent` exports under this name.
+ */
 export type SessionStartedEvent = GroupSessionStartedEvent
 
 /** The same as {@link GroupSessionCompletedEvent}. */
@@ -399,7 +591,7 @@ export interface SessionProgress {
   readonly currentTool?: string | undefined
   /** When its newest run started, in ISO 8601. */
   readonly startedAt?: string | undefined
-  /** Milliseconds spent running: all runs that ended, plus the current one so far. */
+  /** Milliseconds spent running, over all runs; of an active session, up to now. */
   readonly durationMs?: number | undefined
 }
 
@@ -453,17 +645,20 @@ export interface ProcessExit {
   readonly signal?: string | null | undefined
 }
 
-/** Which groups to give. Groups are filtered, then sorted, then `offset` are left out, then `limit` are given. */
+/**
+ * Which groups to return. They are filtered, then sorted, then paged. Keys that are not listed here, and those whose value is
+ * `null`, are ignored.
+ */
 export interface GroupFilter {
   /** Only groups of this status. */
   readonly status?: GroupStatus | undefined
-  /** Only groups with this anywhere in their name, letter case ignored. */
+  /** Only groups whose name contains this text; letter case and Unicode normal form are ignored. */
   readonly nameContains?: string | undefined
   /** Only groups created at this time or later. */
   readonly since?: Date | string | undefined
-  /** At most so many groups, 0 or more. */
+  /** Maximum number of groups to return, 0 or more; `Infinity` for all. */
   readonly limit?: number | undefined
-  /** Without the first so many groups, 0 or more. */
+  /** Number of groups to skip, 0 or more. */
   readonly offset?: number | undefined
 }
 
@@ -522,68 +717,54 @@ export type GroupChanges = Partial<Omit<SessionGroup, 'id' | 'slug' | 'createdAt
 export type SessionChanges = Partial<Omit<GroupSession, 'id'>>
 
 /**
- * Where groups are kept. {@link FileGroupRepository} and {@link InMemoryGroupRepository} fulfil it with one
- * behaviour; a class of your own can implement it as well.
+ * A place where groups are kept: the interface of `claude-code-agent`, for classes and mocks of your own.
+ * {@link FileGroupRepository} and {@link InMemoryGroupRepository} implement {@link GroupStore}, which has more methods.
  *
- * Every method rejects with a {@link SessionGroupsError} and never throws; what it rejects did not change anything,
- * except with the code `NOT_DURABLE`. Besides what each method names: an argument of the wrong type is `INVALID_ARGUMENT`,
- * an id that cannot name a group `INVALID_ID`. In files, reading can fail with `CORRUPT`, `NEWER_SCHEMA`, `INSECURE_STORE`
- * or `IO`, and writing with those and `LOCK_TIMEOUT`, `NOT_COMMITTED` or `NOT_DURABLE`.
+ * In both, every method rejects with a {@link SessionGroupsError} and never throws; a call that rejects has changed nothing,
+ * except with the code `NOT_DURABLE`. Besides what each method names, an argument of the wrong type is `INVALID_ARGUMENT`. In
+ * files, reading can fail with `CORRUPT`, `NEWER_SCHEMA`, `INSECURE_STORE` or `IO`, and writing with those and
+ * `LOCK_TIMEOUT`, `NOT_COMMITTED` or `NOT_DURABLE`.
  *
  * Call the methods on the repository: `ids.map((id) => repository.findById(id))`, not `ids.map(repository.findById)`.
  */
 export interface GroupRepository {
   /**
-   * The group of that id; `null` only when there is none.
+   * Returns the group of that id; `null` only when there is none.
    *
    * @param id The group's id.
    */
   findById(id: string): Promise<SessionGroup | null>
   /**
-   * The groups of that status, by id: the same as `list({ status })`. Rejects with `INVALID_FILTER`.
+   * Returns the groups of that status, by id: the same as `list({ status })`. Rejects with `INVALID_FILTER`.
    *
    * @param status The status.
    */
   findByStatus(status: GroupStatus): Promise<readonly SessionGroup[]>
   /**
-   * The groups that match, without a `sort` by id. Those that cannot be read or understood are left out; `verify` lists
-   * them. Rejects with `INVALID_FILTER`.
+   * Returns the groups that match, without a `sort` by id. Groups that cannot be read or understood are left out;
+   * `verify` lists them. Rejects with `INVALID_FILTER`.
    *
    * @param filter Which groups.
    * @param sort In which order.
    */
   list(filter?: GroupFilter, sort?: GroupSort): Promise<readonly SessionGroup[]>
   /**
-   * How many groups match; `limit` and `offset` play no part. Rejects with `INVALID_FILTER`.
+   * Returns the number of groups that match; `limit` and `offset` are ignored. Rejects with `INVALID_FILTER`.
    *
    * @param filter Which groups.
    */
   count(filter?: GroupFilter): Promise<number>
   /**
-   * Creates or replaces a whole group. Rejects with `INVALID_GROUP`, whose `field` is the path of what is wrong, or
-   * with `CONFLICT`, whose `actualRevision` is what was found.
+   * Creates or replaces a whole group. Rejects with `INVALID_ID`, or with `INVALID_GROUP`, whose `field` is the path of the
+   * wrong field.
    *
    * @param group The group.
-   * @param options When it may be saved.
    */
-  save(group: SessionGroup, options?: SaveOptions): Promise<void>
-  /**
-   * Merges fields into the stored group, sets `updatedAt` and gives the result; `null` when there is no such group. Fields
-   * that are not known are stored as they are. Rejects with `INVALID_ARGUMENT` for a change of `id`, `slug` or `createdAt`, with `INVALID_GROUP` when the
-   * result would be none.
-   *
-   * @param id The group's id.
-   * @param changes The fields, or a synchronous function that makes them of the stored group. It is called again on
-   *   the newer group when another writer came first; what it throws rejects the promise as it is.
-   */
-  update(
-    id: string,
-    changes: GroupChanges | ((group: SessionGroup) => GroupChanges),
-  ): Promise<SessionGroup | null>
+  save(group: SessionGroup): Promise<void>
   /**
    * Merges fields into one session and sets the group's `updatedAt`; `false` when group or session is missing.
-   * Rejects with `INVALID_ARGUMENT` for a change of the session's `id`, with `INVALID_GROUP` when the result would
-   * be none.
+   * Rejects with `INVALID_ARGUMENT` for a change of the session's `id`, with `INVALID_GROUP` when the result would not be a
+   * group.
    *
    * @param groupId The group's id.
    * @param sessionId The session's id.
@@ -591,19 +772,50 @@ export interface GroupRepository {
    */
   updateSession(groupId: string, sessionId: string, changes: SessionChanges): Promise<boolean>
   /**
-   * Removes the group and all under its directory; `false` when there was none. Rejects with `CONFLICT`, whose
-   * `actualRevision` is what was found.
+   * Removes the group and everything in its directory; `false` when there was none.
+   *
+   * @param id The group's id.
+   */
+  delete(id: string): Promise<boolean>
+}
+
+/** A {@link GroupRepository} with preconditions, updates of whole groups, and a check of all that is stored. */
+export interface GroupStore extends GroupRepository {
+  /**
+   * Creates or replaces a whole group. Rejects with `INVALID_ID`, with `INVALID_GROUP`, whose `field` is the path of the wrong
+   * field, or with `CONFLICT`, whose `actualRevision` is the revision found.
+   *
+   * @param group The group.
+   * @param options When it may be saved.
+   */
+  save(group: SessionGroup, options?: SaveOptions): Promise<void>
+  /**
+   * Removes the group and everything in its directory; `false` when there was none. Rejects with `CONFLICT`, whose
+   * `actualRevision` is the revision found.
    *
    * @param id The group's id.
    * @param options When it may be deleted.
    */
   delete(id: string, options?: DeleteOptions): Promise<boolean>
   /**
-   * A name for the stored state of a group, to be given as `ifRevision`: another state has another name. `null` when
-   * there is no such group.
+   * Merges fields into the stored group, sets `updatedAt` and returns the result; `null` when there is no such group.
+   * Unknown fields are stored as they are. Rejects with `INVALID_ARGUMENT` for a change of `id`, `slug` or `createdAt`, with
+   * `INVALID_GROUP` when the result would not be a group.
    *
-   * Ask for it before you read the group: what comes in between is then a `CONFLICT`. `update` with a function does all
-   * this by itself.
+   * @param id The group's id.
+   * @param changes The fields, or a synchronous function that returns them for the stored group. It is called again with
+   *   the newer group when another writer came first. An error it throws rejects the promise unchanged.
+   */
+  update(
+    id: string,
+    changes: GroupChanges | ((group: SessionGroup) => GroupChanges),
+  ): Promise<SessionGroup | null>
+  /**
+   * Returns a name for the stored state of a group, to be given as `ifRevision`: another state has another name. `null`
+   * when there is no such group.
+   *
+   * Ask for it before you read the group, so that a change between the two is a `CONFLICT`. `update` with a function does
+   * all this by itself.
    *
    * @example
    * const revision = await repository.revision(id)
@@ -613,17 +825,17 @@ export interface GroupRepository {
    * @param id The group's id.
    */
   revision(id: string): Promise<string | null>
-  /** Reads the whole store and lists what is wrong with it. Changes nothing. */
+  /** Reads the whole store and lists its problems. Changes nothing. */
   verify(): Promise<readonly RepositoryProblem[]>
 }
 
 // The methods of the classes: merged with the generated declarations, and held against the interface by the compiler.
 
-/** A {@link GroupRepository} on files. */
-export interface FileGroupRepository extends GroupRepository {}
+/** A {@link GroupStore} on files. */
+export interface FileGroupRepository extends GroupStore {}
 
-/** A {@link GroupRepository} in memory. */
-export interface InMemoryGroupRepository extends GroupRepository {}
+/** A {@link GroupStore} in memory. */
+export interface InMemoryGroupRepository extends GroupStore {}
 
 /**
  * Every failure of this package. `code` says which one it is:
@@ -631,7 +843,7 @@ export interface InMemoryGroupRepository extends GroupRepository {}
  * | code | when |
  * |---|---|
  * | `INVALID_ARGUMENT` | an argument of the wrong type or range |
- * | `INVALID_ID` | an id that cannot name a group |
+ * | `INVALID_ID` | a group with an id that cannot name one was to be saved |
  * | `INVALID_GROUP` | something that is no `SessionGroup` was to be stored |
  * | `INVALID_FILTER` | a filter or sort that makes no sense |
  * | `INVALID_EVENT` | a text that is no event |
@@ -675,8 +887,9 @@ export type SessionGroupsErrorCode =
   | 'IO'
   | 'INTERNAL'
 
-interface SessionGroupsErrorConstructor {
-  /** For repositories of your own: an error with a code and what it is about. */
+/** The class {@link SessionGroupsError}. */
+export interface SessionGroupsErrorConstructor {
+  /** An error of a repository of your own, with a code and what it is about. */
   new (
     message: string,
     about: {
@@ -688,31 +901,6 @@ interface SessionGroupsErrorConstructor {
       readonly cause?: unknown
     },
   ): SessionGroupsError
+  /** The prototype of all instances. */
   readonly prototype: SessionGroupsError
-}
-
-interface DefaultBudgetConfig extends BudgetConfig {
-  readonly maxBudgetUsd: 10
-  readonly onBudgetExceeded: 'pause'
-  readonly warningThreshold: 0.8
-}
-
-interface DefaultConcurrencyConfig extends ConcurrencyConfig {
-  readonly maxConcurrent: 3
-  readonly respectDependencies: true
-  readonly pauseOnError: true
-  readonly errorThreshold: 2
-}
-
-interface DefaultSessionConfig extends SessionConfig {
-  readonly generateClaudeMd: true
-  readonly generateSettings: false
-}
-
-interface DefaultGroupConfig extends DefaultBudgetConfig, GroupConfig {
-  readonly maxBudgetUsd: 10
-  readonly onBudgetExceeded: 'pause'
-  readonly warningThreshold: 0.8
-  readonly model: 'sonnet'
-  readonly maxConcurrentSessions: 3
 }

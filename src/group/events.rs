@@ -2,7 +2,9 @@
 
 use crate::error::{Error, Result, Wrong};
 use crate::group::types::BudgetAction;
-use crate::group::validate::{self, Field, MONEY, Rule, Strictness, TEXTS, one_of, optional, required};
+use crate::group::validate::{
+    self, CAUSE, Field, MONEY, Rule, Strictness, TEXTS, one_of, optional, required,
+};
 use crate::json::{self, Json};
 
 const COUNT: Rule = Rule::Whole(0.0);
@@ -30,6 +32,7 @@ const EVENTS: &[(&str, &[Field])] = &[
         &[
             required("runningSessions", COUNT),
             required("reason", one_of(&["manual", "budget_exceeded", "error_threshold"])),
+            optional("cause", CAUSE),
         ],
     ),
     ("group_resumed", &[required("pendingSessions", COUNT)]),

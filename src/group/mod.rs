@@ -5,6 +5,7 @@ pub mod budget;
 mod estimate;
 pub mod events;
 pub mod progress;
+pub mod run;
 pub mod time;
 pub mod types;
 pub mod validate;

@@ -32,7 +32,7 @@ pub struct SessionProgress {
     /// ISO 8601.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
-    /// Milliseconds: for a session that ended from start to end, for a running one until now.
+    /// Milliseconds spent running, over all runs; of an active session, up to now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<f64>,
 }
@@ -160,10 +160,40 @@ pub struct ProgressAggregator {
     /// Unix milliseconds.
     group_start: Option<f64>,
     /// By the order in which they were first tracked.
-    sessions: BTreeMap<u64, Arc<SessionProgress>>,
+    sessions: BTreeMap<u64, Tracked>,
     order_of: HashMap<String, u64>,
     next_order: u64,
     totals: Totals,
+}
+
+/// A tracked session.
+#[derive(Debug)]
+struct Tracked {
+    progress: Arc<SessionProgress>,
+    /// Of an active session, milliseconds spent in earlier runs.
+    earlier_ms: f64,
+}
+
+impl Tracked {
+    fn new(progress: SessionProgress, now_ms: f64) -> Self {
+        let current_ms = active_since(&progress).map_or(0.0, |start| (now_ms - start).max(0.0));
+        let earlier_ms = (progress.duration_ms.unwrap_or(0.0) - current_ms).max(0.0);
+        Self { progress: Arc::new(progress), earlier_ms }
+    }
+
+    /// Milliseconds spent running up to now, over all runs.
+    fn duration(&self, now_ms: f64) -> Option<f64> {
+        match active_since(&self.progress) {
+            Some(start) => Some(self.earlier_ms + (now_ms - start).max(0.0)),
+            None => self.progress.duration_ms,
+        }
+    }
+}
+
+/// The start of the current run, in Unix milliseconds.
+fn active_since(progress: &SessionProgress) -> Option<f64> {
+    let start = progress.started_at.as_deref().filter(|_| progress.status == SessionStatus::Active);
+    start.and_then(time::unix_ms)
 }
 
 impl ProgressAggregator {
@@ -172,8 +202,8 @@ impl ProgressAggregator {
         Self { group_start, ..Self::default() }
     }
 
-    /// Tracks a session, or replaces what was known of it.
-    pub fn update_session(&mut self, progress: SessionProgress) {
+    /// Tracks a session, or replaces what was known of it, with its progress at the given time (Unix milliseconds).
+    pub fn update_session(&mut self, progress: SessionProgress, now_ms: f64) {
         self.totals.add(&progress);
         let order = if let Some(&order) = self.order_of.get(&progress.id) {
             order
@@ -183,15 +213,15 @@ impl ProgressAggregator {
             self.order_of.insert(progress.id.clone(), order);
             order
         };
-        if let Some(before) = self.sessions.insert(order, Arc::new(progress)) {
-            self.totals.remove(&before);
+        if let Some(before) = self.sessions.insert(order, Tracked::new(progress, now_ms)) {
+            self.totals.remove(&before.progress);
         }
     }
 
     /// Stops tracking a session; `false` if it was not tracked.
     pub fn remove_session(&mut self, id: &str) -> bool {
         let session = self.order_of.remove(id).and_then(|order| self.sessions.remove(&order));
-        session.inspect(|session| self.totals.remove(session)).is_some()
+        session.inspect(|session| self.totals.remove(&session.progress)).is_some()
     }
 
     /// Stops tracking all sessions.
@@ -201,12 +231,16 @@ impl ProgressAggregator {
 
     /// What is known of a session.
     pub fn session_progress(&self, id: &str) -> Option<&SessionProgress> {
-        self.order_of.get(id).and_then(|order| self.sessions.get(order)).map(Arc::as_ref)
+        self.tracked(id).map(|session| session.progress.as_ref())
+    }
+
+    fn tracked(&self, id: &str) -> Option<&Tracked> {
+        self.order_of.get(id).and_then(|order| self.sessions.get(order))
     }
 
     /// All tracked sessions in the order in which they were first tracked.
     pub fn all_sessions(&self) -> impl ExactSizeIterator<Item = &SessionProgress> {
-        self.sessions.values().map(Arc::as_ref)
+        self.sessions.values().map(|session| session.progress.as_ref())
     }
 
     /// The sums over the tracked sessions, at a cost that does not grow with their number.
@@ -222,20 +256,19 @@ impl ProgressAggregator {
         let sessions = group.sessions.iter();
         let planned: Vec<Planned<'_>> = sessions
             .map(|session| {
-                let state = if let Some(tracked) = self.session_progress(&session.id) {
-                    State::of_tracked(tracked)
+                let (status, duration) = if let Some(tracked) = self.tracked(&session.id) {
+                    (tracked.progress.status, tracked.duration(now_ms))
                 } else {
                     totals.spend(session.cost, &session.tokens);
-                    State::of_stored(session, now_ms)
+                    (session.status, session.duration(now_ms))
                 };
-                totals.count(state.status);
-                if state.status == SessionStatus::Completed {
-                    durations.extend(state.duration_ms);
+                totals.count(status);
+                if status == SessionStatus::Completed {
+                    durations.extend(duration);
                 }
-                let spent = state.started_at.map(|start| now_ms - start).or(state.duration_ms);
                 let depends_on: &[String] =
                     if group.respects_dependencies { &session.depends_on } else { &[] };
-                Planned { id: &session.id, status: state.status, depends_on, spent: spent.unwrap_or(0.0) }
+                Planned { id: &session.id, status, depends_on, spent: duration.unwrap_or(0.0) }
             })
             .collect();
         let start = self.group_start.or(group.started_at);
@@ -243,7 +276,7 @@ impl ProgressAggregator {
             group_id: group.id.clone(),
             total_sessions: group.sessions.len(),
             summary: totals.summary(start.map(|start| (group.ended_at.unwrap_or(now_ms) - start).max(0.0))),
-            sessions: self.sessions.values().cloned().collect(),
+            sessions: self.sessions.values().map(|session| Arc::clone(&session.progress)).collect(),
             estimated_time_remaining: durations
                 .mean()
                 .map(|mean| estimate::time_remaining(&planned, mean, group.max_concurrent)),
@@ -283,8 +316,8 @@ pub struct SessionOutline {
     pub tokens: TokenUsage,
     /// Unix milliseconds.
     pub started_at: Option<f64>,
-    /// Unix milliseconds.
-    pub completed_at: Option<f64>,
+    /// Milliseconds spent in the runs that ended, as [`GroupSession::ran_ms`] returns them.
+    pub ran_ms: Option<f64>,
 }
 
 impl From<&SessionGroup> for GroupOutline {
@@ -313,7 +346,7 @@ impl From<&GroupSession> for SessionOutline {
             cost: session.cost.unwrap_or(0.0),
             tokens: session.tokens.unwrap_or_default(),
             started_at: session.started_at.as_deref().and_then(time::unix_ms),
-            completed_at: session.completed_at.as_deref().and_then(time::unix_ms),
+            ran_ms: session.ran_ms(),
         }
     }
 }
@@ -328,40 +361,16 @@ impl SessionOutline {
             cost: 0.0,
             tokens: TokenUsage::default(),
             started_at: None,
-            completed_at: None,
+            ran_ms: None,
         }
     }
 
-    /// Milliseconds: of a session that ended from start to end, of a running one until now.
+    /// Milliseconds spent running up to now, over all runs.
     fn duration(&self, now_ms: f64) -> Option<f64> {
-        let until = match self.status {
-            SessionStatus::Completed | SessionStatus::Failed => self.completed_at,
-            SessionStatus::Active => Some(now_ms),
-            SessionStatus::Pending | SessionStatus::Paused => None,
-        };
-        Some((until? - self.started_at?).max(0.0))
-    }
-}
-
-/// What is known of a session, from either source.
-struct State {
-    status: SessionStatus,
-    started_at: Option<f64>,
-    duration_ms: Option<f64>,
-}
-
-impl State {
-    fn of_tracked(session: &SessionProgress) -> Self {
-        let started_at = match session.status {
-            // Only of a running one it matters how long it has been.
-            SessionStatus::Active => session.started_at.as_deref().and_then(time::unix_ms),
-            _ => None,
-        };
-        Self { status: session.status, started_at, duration_ms: session.duration_ms }
-    }
-
-    fn of_stored(session: &SessionOutline, now_ms: f64) -> Self {
-        Self { status: session.status, started_at: session.started_at, duration_ms: session.duration(now_ms) }
+        match self.started_at.filter(|_| self.status == SessionStatus::Active) {
+            Some(start) => Some(self.ran_ms.unwrap_or(0.0) + (now_ms - start).max(0.0)),
+            None => self.ran_ms,
+        }
     }
 }
 
@@ -410,12 +419,54 @@ mod tests {
     #[test]
     fn counts_add_up_and_tracked_wins_over_stored() {
         let mut aggregator = ProgressAggregator::new(None);
-        aggregator.update_session(progress("001-a", SessionStatus::Completed, 0.1, Some(1_000.0)));
+        aggregator.update_session(progress("001-a", SessionStatus::Completed, 0.1, Some(1_000.0)), 0.0);
         let all = aggregator.compute_progress(&outline(), 0.0);
         assert_eq!((all.summary.completed, all.summary.pending, all.total_sessions), (1, 1, 2));
         assert!((all.summary.total_cost - 0.6).abs() < f64::EPSILON);
         assert_eq!(all.estimated_time_remaining, Some(1_000.0));
         assert_eq!(all.summary.elapsed_time, None);
+    }
+
+    #[test]
+    #[allow(clippy::float_cmp, reason = "whole milliseconds")]
+    fn durations_count_all_runs() {
+        const START: f64 = 1_768_473_000_000.0;
+        let [started_at, completed_at] = ["2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z"].map(str::to_owned);
+        let session = |status, run_ms| {
+            let times = (Some(started_at.clone()), Some(completed_at.clone()));
+            let (started_at, completed_at) = times;
+            GroupSession { status, started_at, completed_at, run_ms, ..group().sessions[0].clone() }
+        };
+        let duration =
+            |status, run_ms| SessionProgress::of(&session(status, run_ms), START + 10_000.0).duration_ms;
+        for ended in [SessionStatus::Completed, SessionStatus::Failed] {
+            assert_eq!(duration(ended, Some(600_000.0)), Some(600_000.0));
+            assert_eq!(duration(ended, None), Some(5_000.0));
+        }
+        for waiting in [SessionStatus::Pending, SessionStatus::Paused] {
+            assert_eq!(duration(waiting, Some(600_000.0)), Some(600_000.0));
+            assert_eq!(duration(waiting, None), None);
+        }
+        assert_eq!(duration(SessionStatus::Active, Some(600_000.0)), Some(610_000.0));
+        assert_eq!(duration(SessionStatus::Active, None), Some(10_000.0));
+        assert_eq!(session(SessionStatus::Active, None).ran_ms(), None);
+    }
+
+    #[test]
+    fn the_estimate_counts_earlier_runs() {
+        const START: f64 = 1_768_473_000_000.0;
+        let mut aggregator = ProgressAggregator::new(None);
+        // Worked for 600 s, was killed, was resumed for 10 s.
+        aggregator.update_session(progress("001-a", SessionStatus::Completed, 0.1, Some(610_000.0)), START);
+        let running = SessionProgress {
+            started_at: Some("2026-01-15T10:30:00Z".to_owned()),
+            ..progress("002-b", SessionStatus::Active, 0.1, Some(310_000.0))
+        };
+        // Tracked 10 s after its second run began: 300 s are of the first.
+        aggregator.update_session(running, START + 10_000.0);
+        let remaining = |now_ms| aggregator.compute_progress(&outline(), now_ms).estimated_time_remaining;
+        assert_eq!(remaining(START + 10_000.0), Some(300_000.0));
+        assert_eq!(remaining(START + 60_000.0), Some(250_000.0));
     }
 
     #[test]
@@ -430,8 +481,9 @@ mod tests {
     fn replacing_and_removing_leave_no_trace_in_the_sums() {
         let mut aggregator = ProgressAggregator::new(Some(1_000.0));
         for index in 0..100 {
-            aggregator.update_session(progress(&format!("s{index}"), SessionStatus::Active, 0.1, None));
-            aggregator.update_session(progress(&format!("s{index}"), SessionStatus::Completed, 0.3, None));
+            aggregator.update_session(progress(&format!("s{index}"), SessionStatus::Active, 0.1, None), 0.0);
+            aggregator
+                .update_session(progress(&format!("s{index}"), SessionStatus::Completed, 0.3, None), 0.0);
         }
         let summary = aggregator.summary(3_000.0);
         assert_eq!((summary.completed, summary.running, summary.elapsed_time), (100, 0, Some(2_000.0)));

@@ -1,85 +1,172 @@
-//! Times as they are stored: ISO 8601, compared as instants.
+//! Times as they are stored: ISO 8601 text, compared as instants.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 
-/// The instant an ISO 8601 text names: a date, or a date and a time with `Z` or an offset. Without either the time
-/// is UTC.
-pub fn instant(text: &str) -> Option<DateTime<Utc>> {
-    // chrono takes much that is none, such as `5-1-1`, and leap seconds, which JavaScript does not have.
-    if !has_the_shape(text) || text.contains(":60") {
-        return None;
-    }
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(time.to_utc());
-    }
-    let without_zone = text.strip_suffix('Z').unwrap_or(text);
-    for format in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"] {
-        if let Ok(time) = NaiveDateTime::parse_from_str(without_zone, format) {
-            return Some(time.and_utc());
-        }
-    }
-    if let Ok(time) = DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%:z") {
-        return Some(time.to_utc());
-    }
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0).map(|time| time.and_utc())
+const NANOS_PER_MS: i128 = 1_000_000;
+const NANOS_PER_SECOND: i128 = 1_000_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// An instant, exact to the nanosecond. It has the range of JavaScript's `Date`, which is larger than chrono's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp {
+    /// Nanoseconds since 1970.
+    nanos: i128,
 }
 
-/// `YYYY-MM-DD`, `THH:MM`, `:SS`, `.s…`, and `Z` or `±HH:MM`; each of them only behind those before it, but for the zone.
-fn has_the_shape(text: &str) -> bool {
-    let Some(mut rest) = after(text, "dddd-dd-dd") else { return false };
-    if let Some(time) = after(rest, "Tdd:dd") {
-        rest = time;
-        if let Some(seconds) = after(rest, ":dd") {
-            rest = seconds;
-            if let Some(fraction) = after(rest, ".d") {
-                rest = fraction.trim_start_matches(|character: char| character.is_ascii_digit());
+impl Timestamp {
+    /// The furthest that JavaScript's `Date` reaches from 1970, in nanoseconds.
+    const LIMIT: i128 = 8_640_000_000_000_000 * NANOS_PER_MS;
+
+    fn new(nanos: i128) -> Option<Self> {
+        (nanos.abs() <= Self::LIMIT).then_some(Self { nanos })
+    }
+
+    /// The instant of Unix milliseconds; out of range, the nearest one.
+    #[allow(clippy::cast_possible_truncation, reason = "saturates")]
+    pub fn from_unix_ms(milliseconds: f64) -> Self {
+        let nanos = (milliseconds as i128).saturating_mul(NANOS_PER_MS);
+        Self { nanos: nanos.clamp(-Self::LIMIT, Self::LIMIT) }
+    }
+
+    /// Unix milliseconds, rounded down.
+    #[allow(clippy::cast_precision_loss, reason = "the range of `Date` is below 2^53 milliseconds")]
+    pub fn unix_ms(self) -> f64 {
+        self.nanos.div_euclid(NANOS_PER_MS) as f64
+    }
+}
+
+impl From<DateTime<Utc>> for Timestamp {
+    fn from(time: DateTime<Utc>) -> Self {
+        let nanos = i128::from(time.timestamp()) * NANOS_PER_SECOND;
+        Self { nanos: nanos + i128::from(time.timestamp_subsec_nanos()) }
+    }
+}
+
+/// The instant that an ISO 8601 text names: a date, or a date and a time with `Z` or an offset. Without either, the time
+/// is in UTC. `T24:00:00` is the end of a day. Years beyond 9999 have a sign and six digits, as in JavaScript.
+pub fn instant(text: &str) -> Option<Timestamp> {
+    let mut rest = Reader(text);
+    let days = rest.date()?;
+    let (time, offset) = if rest.is_at_end() { (0, 0) } else { (rest.time()?, rest.offset()?) };
+    let seconds = i128::from(days * SECONDS_PER_DAY - offset);
+    if rest.is_at_end() { Timestamp::new(seconds * NANOS_PER_SECOND + time) } else { None }
+}
+
+/// The part of a text that is not read yet.
+struct Reader<'a>(&'a str);
+
+impl Reader<'_> {
+    fn is_at_end(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes one of the given characters.
+    fn take(&mut self, characters: &[char]) -> Option<char> {
+        let character = self.0.chars().next().filter(|character| characters.contains(character))?;
+        self.0 = &self.0[character.len_utf8()..];
+        Some(character)
+    }
+
+    /// Takes a number of exactly this many digits.
+    fn number(&mut self, digits: usize) -> Option<i64> {
+        let (number, rest) = self.0.split_at_checked(digits)?;
+        if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        self.0 = rest;
+        number.parse().ok()
+    }
+
+    /// Takes a number of two digits that is at most `max`.
+    fn two_digits(&mut self, max: i64) -> Option<i64> {
+        self.number(2).filter(|number| *number <= max)
+    }
+
+    /// Takes a date; returns the days since 1970.
+    fn date(&mut self) -> Option<i64> {
+        let year = self.year()?;
+        self.take(&['-'])?;
+        let month = self.two_digits(12)?;
+        self.take(&['-'])?;
+        let day = self.two_digits(31)?;
+        // The calendar repeats every 400 years, which brings each year into chrono's range.
+        let (cycles, year) = (year.div_euclid(400), year.rem_euclid(400));
+        let part = |number: i64| u32::try_from(number).ok();
+        let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, part(month)?, part(day)?)?;
+        let days = date.signed_duration_since(NaiveDate::from_ymd_opt(1970, 1, 1)?).num_days();
+        Some(days + cycles * 146_097)
+    }
+
+    fn year(&mut self) -> Option<i64> {
+        match self.take(&['+', '-']) {
+            None => self.number(4),
+            Some('+') => self.number(6),
+            Some(_) => self.number(6).filter(|year| *year != 0).map(|year| -year),
+        }
+    }
+
+    /// Takes the time of a day; returns its nanoseconds.
+    fn time(&mut self) -> Option<i128> {
+        self.take(&['T', 't'])?;
+        let hours = self.two_digits(24)?;
+        self.take(&[':'])?;
+        let minutes = self.two_digits(59)?;
+        let mut nanos = i128::from(hours * 3_600 + minutes * 60) * NANOS_PER_SECOND;
+        if self.take(&[':']).is_some() {
+            nanos += i128::from(self.two_digits(59)?) * NANOS_PER_SECOND;
+            if self.take(&['.']).is_some() {
+                nanos += self.fraction()?;
             }
         }
-        rest = ["Z", "+dd:dd", "-dd:dd"].into_iter().find_map(|zone| after(rest, zone)).unwrap_or(rest);
+        (nanos <= i128::from(SECONDS_PER_DAY) * NANOS_PER_SECOND).then_some(nanos)
     }
-    rest.is_empty()
+
+    /// Takes the fraction of a second; returns its nanoseconds, rounded down.
+    fn fraction(&mut self) -> Option<i128> {
+        let length = self.0.bytes().take_while(u8::is_ascii_digit).count();
+        let (digits, rest) = self.0.split_at(length);
+        self.0 = rest;
+        let nanos = &digits[..length.min(9)];
+        nanos
+            .parse()
+            .ok()
+            .map(|number: i128| number * 10_i128.pow(u32::try_from(9 - nanos.len()).unwrap_or(0)))
+    }
+
+    /// Takes `Z` or an offset from UTC, if there is one; returns its seconds.
+    fn offset(&mut self) -> Option<i64> {
+        let sign = match self.take(&['Z', 'z', '+', '-']) {
+            None | Some('Z' | 'z') => return Some(0),
+            Some('+') => 1,
+            Some(_) => -1,
+        };
+        let hours = self.two_digits(23)?;
+        let has_minutes = self.take(&[':']).is_some() || !self.is_at_end();
+        let minutes = if has_minutes { self.two_digits(59)? } else { 0 };
+        Some(sign * (hours * 3_600 + minutes * 60))
+    }
 }
 
-/// What follows a pattern, in which `d` is any digit, at the start of a text.
-fn after<'a>(text: &'a str, pattern: &str) -> Option<&'a str> {
-    let (start, rest) = text.split_at_checked(pattern.len())?;
-    let fits = start.bytes().zip(pattern.bytes()).all(|(byte, wanted)| match wanted {
-        b'd' => byte.is_ascii_digit(),
-        _ => byte == wanted,
-    });
-    fits.then_some(rest)
-}
-
-/// The instant of Unix milliseconds. What is further away than we can count is as far away as we can.
-#[allow(clippy::cast_possible_truncation, reason = "saturates")]
-pub fn instant_of_ms(milliseconds: f64) -> DateTime<Utc> {
-    let furthest = if milliseconds < 0.0 { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC };
-    DateTime::from_timestamp_millis(milliseconds as i64).unwrap_or(furthest)
-}
-
-/// An instant as JavaScript's `toISOString` writes it.
+/// An instant as JavaScript's `toISOString` writes it, for the years 0 to 9999.
 pub fn iso(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// The instant that a text names, in Unix milliseconds.
 pub fn unix_ms(text: &str) -> Option<f64> {
-    #[allow(clippy::cast_precision_loss, reason = "2^53 ms are 285,000 years")]
-    instant(text).map(|time| time.timestamp_millis() as f64)
+    instant(text).map(Timestamp::unix_ms)
 }
 
 /// Now, in Unix milliseconds.
 pub fn now_ms() -> f64 {
-    #[allow(clippy::cast_precision_loss, reason = "2^53 ms are 285,000 years")]
-    let now = Utc::now().timestamp_millis() as f64;
-    now
+    Timestamp::from(Utc::now()).unix_ms()
 }
 
 /// Milliseconds from one stored time to another, never negative.
 pub fn milliseconds_between(from: &str, to: &str) -> Option<f64> {
-    let span = instant(to)?.signed_duration_since(instant(from)?);
-    #[allow(clippy::cast_precision_loss, reason = "2^53 ms are 285,000 years")]
-    Some(span.num_milliseconds().max(0) as f64)
+    let span = instant(to)?.nanos - instant(from)?.nanos;
+    #[allow(clippy::cast_precision_loss, reason = "the range of `Date` is below 2^54 milliseconds")]
+    Some((span / NANOS_PER_MS).max(0) as f64)
 }
 
 #[cfg(test)]
@@ -92,27 +179,71 @@ mod tests {
         assert!(noon.is_some());
         for text in [
             "2026-01-15T12:00:00.000Z",
+            "2026-01-15T12:00:00.000000000000Z",
             "2026-01-15T13:00:00+01:00",
+            "2026-01-15T13:30:00+0130",
+            "2026-01-15T13:00:00+01",
+            "2026-01-15T04:00:00.0-08",
+            "2026-01-15T12:00:00-00:00",
+            "2026-01-15T12:00:00",
+            "2026-01-15t12:00:00z",
             "2026-01-15T12:00",
             "2026-01-15T12:00Z",
             "2026-01-15T13:00+01:00",
+            "+002026-01-15T12:00:00Z",
         ] {
             assert_eq!(instant(text), noon, "{text}");
         }
         assert_eq!(instant("2026-01-15"), instant("2026-01-15T00:00:00Z"));
+        assert_eq!(instant("2026-12-31T24:00:00Z"), instant("2027-01-01"));
+        assert_eq!(instant("2026-12-31T24:00"), instant("2027-01-01"));
+        assert_eq!(instant("2026-12-31T24:00:00.000+01:00"), instant("2026-12-31T23:00:00Z"));
     }
 
     #[test]
-    fn what_is_no_time_is_none() {
+    fn the_whole_range_of_date_compares_as_instants() {
+        let ascending = [
+            "-271821-04-20T00:00:00Z",
+            "-271821-04-20T00:00:00.001Z",
+            "-000001-12-31T23:59:59Z",
+            "0000-02-29",
+            "1969-12-31T23:59:59.999999999Z",
+            "1970-01-01",
+            "2026-01-15T12:00:00.123456788Z",
+            "2026-01-15T12:00:00.123456789Z",
+            "9999-12-31T23:59:59.999Z",
+            "+010000-01-01T00:00:00Z",
+            "+262142-12-31",
+            "+275760-09-12T23:59:59.999Z",
+            "+275760-09-13T00:00:00.000Z",
+        ];
+        let instants = ascending.map(|text| instant(text).expect(text));
+        assert!(instants.is_sorted_by(|left, right| left < right));
+        assert_eq!(unix_ms(ascending[0]), Some(-8.64e15));
+        assert_eq!(unix_ms(ascending[12]), Some(8.64e15));
+        assert_eq!(unix_ms("-000001-01-01T00:00:00Z"), Some(-62_198_755_200_000.0));
+        assert_eq!(unix_ms("1969-12-31T23:59:59.9999Z"), Some(-1.0));
+        assert_eq!(Timestamp::from_unix_ms(f64::INFINITY), instants[12]);
+        assert_eq!(Timestamp::from_unix_ms(-1.0), instant("1969-12-31T23:59:59.999Z").unwrap());
+    }
+
+    #[test]
+    fn invalid_times_are_none() {
         for text in [
             "",
             "now",
             "2026-13-01",
+            "2026-00-01",
             "2026-02-30",
+            "2026-02-29",
             "15.01.2026",
             "2026-01-15 12:00:00Z",
             "1768478400000",
             "2026-01-15T25:00:00Z",
+            "2026-01-15T24:00:01Z",
+            "2026-01-15T24:00:00.001Z",
+            "2026-01-15T24:01:00Z",
+            "2026-01-15T12:60:00Z",
             "2026-01-15T12:00:60Z",
             "5-1-1",
             "-1-1-1",
@@ -122,9 +253,23 @@ mod tests {
             "2026-01-15T12:00ZZZ",
             "2026-01-15T1:2:3Z",
             "2026-01-15Z",
+            "2026-01-15+01",
             "2026-01-15T12:00:00.Z",
-            "2026-01-15T12:00:00+0100",
+            "2026-01-15T12:00:00,5Z",
+            "2026-01-15T12Z",
+            "2026-01-15T12:00:00+1",
+            "2026-01-15T12:00:00+01:",
+            "2026-01-15T12:00:00+01:0",
+            "2026-01-15T12:00:00+24:00",
+            "2026-01-15T12:00:00+01:60",
+            "2026-01-15T12:00:00Z+01:00",
+            "-000000-01-01T00:00:00Z",
+            "12026-01-15",
+            "+12026-01-15",
+            "+275760-09-13T00:00:00.001Z",
+            "-271821-04-19T23:59:59.999Z",
             "２026-01-15",
+            "2026-01-15T12:00:00é",
         ] {
             assert_eq!(instant(text), None, "{text}");
         }
@@ -132,7 +277,9 @@ mod tests {
 
     #[test]
     fn iso_reads_back() {
-        let text = "2026-01-15T12:00:00.123Z";
-        assert_eq!(iso(instant(text).unwrap()), text);
+        let now = Utc::now();
+        let text = iso(now);
+        assert_eq!(iso(DateTime::parse_from_rfc3339(&text).unwrap().to_utc()), text);
+        assert_eq!(unix_ms(&text), Some(Timestamp::from(now).unix_ms()));
     }
 }

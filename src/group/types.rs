@@ -1,10 +1,13 @@
 //! A session group, its sessions and their configuration: names, shapes, defaults.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::{Error, Result};
+use crate::group::run::{Attempt, Control, EnvValue, GroupCause, PlanSource, RunnerRecord};
+use crate::group::time;
 
 /// Declares an enum whose variants have names that are stored and shown.
 macro_rules! names {
@@ -29,6 +32,7 @@ macro_rules! names {
         }
     };
 }
+pub(super) use names;
 
 names! {
     /// Where a session stands.
@@ -76,6 +80,13 @@ names! {
         Warn = "warn",
         /// No further session starts.
         Pause = "pause",
+    }
+}
+
+impl SessionStatus {
+    /// Completed or failed: the session's newest run has ended.
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
     }
 }
 
@@ -165,6 +176,27 @@ pub struct SessionConfig {
     /// A part of settings.json.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings_override: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Values for the template's variables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variables: Option<BTreeMap<String, String>>,
+    /// Claude Code's `--permission-mode`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission_mode: Option<String>,
+    /// Tools that may be used without asking, as in `--allowedTools`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_tools: Option<Vec<String>>,
+    /// Tools that may not be used, as in `--disallowedTools`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disallowed_tools: Option<Vec<String>>,
+    /// Text for `--append-system-prompt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub append_system_prompt: Option<String>,
+    /// MCP servers by name, as in the file of `--mcp-config`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcp_servers: Option<BTreeMap<String, serde_json::Map<String, serde_json::Value>>>,
+    /// Variables for the session's environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<BTreeMap<String, EnvValue>>,
 }
 
 impl Default for SessionConfig {
@@ -174,6 +206,13 @@ impl Default for SessionConfig {
             generate_settings: false,
             claude_md_template: None,
             settings_override: None,
+            variables: None,
+            permission_mode: None,
+            allowed_tools: None,
+            disallowed_tools: None,
+            append_system_prompt: None,
+            mcp_servers: None,
+            env: None,
         }
     }
 }
@@ -199,6 +238,9 @@ pub struct GroupConfig {
     /// For sessions without a configuration of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_defaults: Option<SessionConfig>,
+    /// `true` to never run two sessions in one working directory at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclusive_directories: Option<bool>,
 }
 
 impl Default for GroupConfig {
@@ -210,6 +252,7 @@ impl Default for GroupConfig {
             additional_args: None,
             concurrency: None,
             session_defaults: None,
+            exclusive_directories: None,
         }
     }
 }
@@ -263,6 +306,36 @@ pub struct GroupSession {
     /// Usage counters of earlier runs, which the accounting of later runs needs. Opaque to everything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage_counters: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Overrides the group's model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// US dollars this session may cost, over all runs.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "some_as_javascript")]
+    pub max_budget_usd: Option<f64>,
+    /// Maximum number of turns of a run.
+    #[serde(default, deserialize_with = "some_whole", skip_serializing_if = "Option::is_none")]
+    pub max_turns: Option<u64>,
+    /// Maximum running time in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "some_as_javascript")]
+    pub timeout_ms: Option<f64>,
+    /// Maximum time without progress in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "some_as_javascript")]
+    pub stall_timeout_ms: Option<f64>,
+    /// Number of times a transient failure is retried.
+    #[serde(default, deserialize_with = "some_whole", skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u64>,
+    /// `true` to start the sessions that depend on this one even if it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_failure: Option<bool>,
+    /// The newest attempts to run it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<Vec<Attempt>>,
+    /// Time at which it is due to start again, in ISO 8601.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<String>,
+    /// `true` if the plan file no longer contains it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<bool>,
 }
 
 /// Sessions that belong to one goal.
@@ -294,6 +367,27 @@ pub struct SessionGroup {
     /// ISO 8601.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<String>,
+    /// The newest request to the runner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
+    /// `seq` of the newest request that the runner acted on.
+    #[serde(default, deserialize_with = "some_whole", skip_serializing_if = "Option::is_none")]
+    pub control_seen: Option<u64>,
+    /// The reason why the group is paused or failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<GroupCause>,
+    /// `seq` of the newest event.
+    #[serde(default, deserialize_with = "some_whole", skip_serializing_if = "Option::is_none")]
+    pub event_seq: Option<u64>,
+    /// `true` once the warning for the budget has been emitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_warned: Option<bool>,
+    /// The process that runs it, where the repository has no kernel locks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runner: Option<RunnerRecord>,
+    /// The plan file it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanSource>,
 }
 
 impl GroupSession {
@@ -317,11 +411,63 @@ impl GroupSession {
             error: None,
             denied_tools: None,
             usage_counters: None,
+            model: None,
+            max_budget_usd: None,
+            max_turns: None,
+            timeout_ms: None,
+            stall_timeout_ms: None,
+            retries: None,
+            allow_failure: None,
+            attempts: None,
+            waits_until: None,
+            dropped: None,
         }
+    }
+
+    /// Milliseconds spent in the runs that ended: `run_ms`, or for an ended session stored without it, the time from
+    /// its start to its end. `None` when neither is known.
+    pub fn ran_ms(&self) -> Option<f64> {
+        let unix_ms = |time: &Option<String>| time.as_deref().and_then(time::unix_ms);
+        ran_ms(self.status, self.run_ms, unix_ms(&self.started_at), unix_ms(&self.completed_at))
     }
 }
 
+/// [`GroupSession::ran_ms`] for times in Unix milliseconds.
+pub fn ran_ms(
+    status: SessionStatus,
+    run_ms: Option<f64>,
+    started_at: Option<f64>,
+    completed_at: Option<f64>,
+) -> Option<f64> {
+    let newest_run = || started_at.zip(completed_at).map(|(start, end)| (end - start).max(0.0));
+    run_ms.or_else(|| if status.has_ended() { newest_run() } else { None })
+}
+
 impl SessionGroup {
+    /// A group without sessions that has not run and has the default configuration.
+    pub fn new(id: &str, name: &str, slug: &str, created_at: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            slug: slug.to_owned(),
+            status: GroupStatus::Created,
+            sessions: Vec::new(),
+            config: GroupConfig::default(),
+            created_at: created_at.to_owned(),
+            updated_at: created_at.to_owned(),
+            description: None,
+            started_at: None,
+            completed_at: None,
+            control: None,
+            control_seen: None,
+            cause: None,
+            event_seq: None,
+            budget_warned: None,
+            runner: None,
+            plan: None,
+        }
+    }
+
     /// How many sessions may run at once.
     pub fn max_concurrent(&self) -> u64 {
         self.config.concurrency.map_or(self.config.max_concurrent_sessions, |rules| rules.max_concurrent)
@@ -329,7 +475,10 @@ impl SessionGroup {
 }
 
 /// A whole number is written `3` by JavaScript, never `3.0`.
-fn as_javascript<S: Serializer>(number: &f64, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+pub(super) fn as_javascript<S: Serializer>(
+    number: &f64,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
     const SAFE: f64 = 9_007_199_254_740_991.0;
     if number.fract() == 0.0 && number.abs() <= SAFE {
         #[allow(clippy::cast_possible_truncation, reason = "whole and within ±2^53")]
@@ -347,7 +496,7 @@ pub(crate) fn some_as_javascript<S: Serializer>(
 }
 
 /// A count, however JavaScript spelled it (`3`, `3.0`, `1e21`); beyond `u64` it stays at its end.
-fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<u64, D::Error> {
+pub(super) fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<u64, D::Error> {
     f64::deserialize(deserializer).map(to_whole)
 }
 

@@ -45,6 +45,12 @@ impl<'a> Cursor<'a> {
         self.take(bracket)
     }
 
+    /// Returns whether the next value begins with this byte.
+    pub fn is_at(&mut self, byte: u8) -> bool {
+        self.skip_space();
+        self.peek() == Some(byte)
+    }
+
     /// The next key of the object that was entered, as it stands; `None` at its end. `is_first` starts as `true`.
     pub fn key(&mut self, is_first: &mut bool) -> Step<Option<&'a str>> {
         if !self.has_more(is_first, b'}')? {

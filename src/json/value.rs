@@ -119,6 +119,20 @@ impl<'a> Json<'a> {
         self.0.parse().ok().filter(|number: &f64| number.is_finite())
     }
 
+    /// Returns whether another text is the same value: layout, escapes and the notation of numbers make no difference, the order
+    /// of members does.
+    pub fn is_same(self, other: Self) -> bool {
+        let same_member = |left: Member<'_>, right: Member<'_>| {
+            left.key() == right.key() && left.value.is_same(right.value)
+        };
+        match (self.0.as_bytes().first(), other.0.as_bytes().first()) {
+            (Some(b'{'), Some(b'{')) => eq_by(self.members(), other.members(), same_member),
+            (Some(b'['), Some(b'[')) => eq_by(self.elements(), other.elements(), Self::is_same),
+            (Some(b'"'), Some(b'"')) => self.string() == other.string(),
+            _ => self == other || self.number().is_some_and(|number| other.number() == Some(number)),
+        }
+    }
+
     /// Whether arrays and objects are nested in it deeper than this.
     pub fn is_deeper_than(self, most: usize) -> bool {
         let bytes = self.0.as_bytes();
@@ -139,6 +153,21 @@ impl<'a> Json<'a> {
             at += 1;
         }
         false
+    }
+}
+
+/// Returns whether two sequences are of the same length and each pair of elements satisfies a condition.
+fn eq_by<T: Copy>(
+    mut left: impl Iterator<Item = T>,
+    mut right: impl Iterator<Item = T>,
+    condition: impl Fn(T, T) -> bool,
+) -> bool {
+    loop {
+        match (left.next(), right.next()) {
+            (None, None) => return true,
+            (Some(left), Some(right)) if condition(left, right) => {}
+            _ => return false,
+        }
     }
 }
 
@@ -193,6 +222,17 @@ mod tests {
     fn a_lone_surrogate_is_readable() {
         assert_eq!(Json(r#""a\ud800b""#).string().unwrap(), "a\u{FFFD}b");
         assert_eq!(Json(r#""\ud83d\ude00""#).string().unwrap(), "😀");
+    }
+
+    #[test]
+    fn the_same_value_may_be_written_in_several_ways() {
+        let same = |left: &str, right: &str| Json::parse(left).unwrap().is_same(Json::parse(right).unwrap());
+        assert!(same(r#"{"a":[1.0,"\u0061",null,true]}"#, r#"{ "\u0061" : [ 1, "a", null, true ] }"#));
+        assert!(same("1e400", "1e400") && same("100", "1e2"));
+        for other in ["[1]", "[1,2,3]", "[1,\"2\"]", "[1,null]", "{}", "1", "null", "\"[1,2]\""] {
+            assert!(!same("[1,2]", other), "{other}");
+        }
+        assert!(!same(r#"{"a":1}"#, r#"{"b":1}"#) && !same("true", "false") && !same("null", "0"));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use chrono::Utc;
 
 use crate::error::{Error, Result, Wrong};
-use crate::group::{GroupId, time};
+use crate::group::GroupId;
+use crate::group::time::{self, Timestamp};
 use crate::json::{self, Json};
 use crate::repository::document::{Document, Draft, Revision};
 
@@ -185,7 +186,8 @@ fn merged_sessions(
 fn finish(stored: &Document, mut group: Draft<'_>) -> Result<Written> {
     let before = stored.json().get("updatedAt").map_or("", Json::text).to_owned();
     let now = Utc::now();
-    let after = if now > stored.updated_at() { json::quote(&time::iso(now)) } else { before };
+    let after =
+        if Timestamp::from(now) > stored.updated_at() { json::quote(&time::iso(now)) } else { before };
     let given = group.get("updatedAt").and_then(Json::string);
     if given.is_none_or(|given| time::instant(&given).is_none()) {
         let wrong = Wrong::new(
@@ -195,7 +197,7 @@ fn finish(stored: &Document, mut group: Draft<'_>) -> Result<Written> {
         return Err(Error::InvalidGroup { group_id: stored.id().to_string(), wrong });
     }
     group.set("updatedAt", after);
-    Document::from_text(group.into_text()).map(Written::Stored)
+    Document::from_update(group.into_text(), stored.json()).map(Written::Stored)
 }
 
 #[cfg(test)]

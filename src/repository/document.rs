@@ -3,11 +3,10 @@
 use std::borrow::{Borrow, Cow};
 use std::sync::{Arc, OnceLock};
 
-use chrono::{DateTime, Utc};
-
 use crate::error::{Error, Result, Wrong};
-use crate::group::validate::{self, FORMER_RUNNING, Invalid, Strictness};
-use crate::group::{GroupId, GroupStatus, SessionGroup, SessionStatus, time};
+use crate::group::time::{self, Timestamp};
+use crate::group::validate::{self, FORMER_RUNNING, GROUP, Invalid, Strictness};
+use crate::group::{GroupId, GroupStatus, SessionGroup, SessionStatus};
 use crate::json::{self, Json, Member};
 
 /// The newest `schemaVersion` that this version writes (by leaving it out) and understands.
@@ -52,8 +51,8 @@ pub(crate) struct Fields {
     pub id: GroupId,
     pub name: Box<str>,
     pub status: GroupStatus,
-    pub created_at: DateTime<Utc>,
-    pub updated_at: DateTime<Utc>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
     pub newer_schema: Option<f64>,
 }
 
@@ -86,15 +85,33 @@ pub(crate) struct Unreadable {
 impl Document {
     /// The group that a text is, strictly checked: what may be stored. Fails with `INVALID_GROUP`.
     pub fn from_text(text: String) -> Result<Self> {
-        if let Some(fields) = validate::valid_group(&text).and_then(|group| Fields::of(&group))
-            && fields.newer_schema.is_none()
-        {
-            return Ok(Self::new(trimmed(text), OnceLock::new(), fields));
+        match writable_fields(&text, Strictness::Strict) {
+            Some(fields) => Ok(Self::new(trimmed(text), OnceLock::new(), fields)),
+            None => Err(Self::what_is_wrong_with(&text, Strictness::Strict)),
         }
-        Err(Self::what_is_wrong_with(&text))
     }
 
-    fn what_is_wrong_with(text: &str) -> Error {
+    /// The group that an update made of a stored one: checked as strictly as [`from_text`](Self::from_text), except for
+    /// recent fields that stayed as an older program wrote them. Fails with `INVALID_GROUP`.
+    pub(crate) fn from_update(text: String, stored: Json<'_>) -> Result<Self> {
+        let fields = match writable_fields(&text, Strictness::Strict) {
+            Some(fields) => fields,
+            None => Self::updated_fields(&text, stored)?,
+        };
+        Ok(Self::new(trimmed(text), OnceLock::new(), fields))
+    }
+
+    fn updated_fields(text: &str, stored: Json<'_>) -> Result<Fields> {
+        let fields = writable_fields(text, Strictness::Tolerant)
+            .ok_or_else(|| Self::what_is_wrong_with(text, Strictness::Tolerant))?;
+        let updated = Json::of_valid(text.trim_matches(WHITE_SPACE));
+        match validate::check_update(updated, GROUP, stored) {
+            Ok(()) => Ok(fields),
+            Err(Invalid { wrong, .. }) => Err(Error::InvalidGroup { group_id: fields.id.to_string(), wrong }),
+        }
+    }
+
+    fn what_is_wrong_with(text: &str, strictness: Strictness) -> Error {
         let no_group = |problem: String| Error::InvalidGroup {
             group_id: String::new(),
             wrong: Wrong::new("group", problem),
@@ -104,9 +121,9 @@ impl Document {
             Ok(_) => return no_group(format!("must be an object, but is {}", json::excerpt(text))),
             Err(error) => return no_group(format!("is no JSON: {error}")),
         };
-        let wrong = match validate::check_group(json, Strictness::Strict) {
+        let wrong = match validate::check(json, GROUP, strictness) {
             Err(invalid) => invalid.wrong,
-            Ok(_) => Wrong::new(
+            Ok(()) => Wrong::new(
                 "schemaVersion",
                 "must be 1 or absent: what a newer version understands cannot be checked by this one",
             ),
@@ -128,29 +145,25 @@ impl Document {
             problem: format!("it is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()),
             newer_schema: None,
         })?;
-        if let Some(fields) = validate::valid_group(&text).and_then(|group| Fields::of(&group)) {
+        let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+        if let Some(fields) = valid_fields(text, Strictness::Tolerant) {
             // The engine reads it the faster the shorter it is.
-            return Ok(Self::new(json::compact(&text).into(), revision.into(), fields));
+            return Ok(Self::new(json::compact(text).into(), revision.into(), fields));
         }
         let no_group = |problem: String| Unreadable { field: None, problem, newer_schema: None };
-        if text.starts_with('\u{FEFF}') {
-            return Err(no_group(
-                "it begins with a byte order mark, which is not JSON, at line 1 column 1".to_owned(),
-            ));
-        }
-        let json = Json::parse(&text).map_err(|error| no_group(why_no_json(&text, &error)))?;
+        let json = Json::parse(text).map_err(|error| no_group(why_no_json(text, &error)))?;
         if !json.is_object() {
-            let (line, column) = json::position(&text, json.text());
+            let (line, column) = json::position(text, json.text());
             let found = json::excerpt(json.text());
             return Err(no_group(format!(
                 "it is not a JSON object, but {found} at line {line} column {column}"
             )));
         }
-        if let Err(invalid) = validate::check_group(json, Strictness::Lenient) {
-            return Err(Unreadable::new(json, &text, &invalid));
+        if let Err(invalid) = validate::check(json, GROUP, Strictness::Lenient) {
+            return Err(Unreadable::new(json, text, &invalid));
         }
         let upgraded = upgrade(json);
-        let fields = validate::valid_group(&upgraded).and_then(|group| Fields::of(&group));
+        let fields = valid_fields(&upgraded, Strictness::Tolerant);
         let fields = fields.ok_or_else(|| no_group("it cannot be understood".to_owned()))?;
         Ok(Self::new(upgraded.into(), revision.into(), fields))
     }
@@ -169,9 +182,10 @@ impl Document {
         Json::of_valid(self.text())
     }
 
-    /// The group as typed Rust data, without the fields that this version does not know.
+    /// The group as typed Rust data, without the fields that this version does not know, and without recent fields that
+    /// an older program used for something else.
     pub fn group(&self) -> Result<SessionGroup> {
-        json::typed(self.text())
+        json::typed(&validate::without_ignored(self.json(), GROUP))
     }
 
     /// Names the state that is stored.
@@ -195,12 +209,12 @@ impl Document {
     }
 
     /// When the group was made.
-    pub fn created_at(&self) -> DateTime<Utc> {
+    pub fn created_at(&self) -> Timestamp {
         self.0.fields.created_at
     }
 
     /// When the group was last changed.
-    pub fn updated_at(&self) -> DateTime<Utc> {
+    pub fn updated_at(&self) -> Timestamp {
         self.0.fields.updated_at
     }
 
@@ -227,6 +241,16 @@ impl Unreadable {
     }
 }
 
+/// The fields of a text that is a valid group.
+fn valid_fields(text: &str, strictness: Strictness) -> Option<Fields> {
+    Fields::of(&validate::valid_group(text, strictness)?)
+}
+
+/// The fields of a text that is a valid group, unless a newer version wrote it.
+fn writable_fields(text: &str, strictness: Strictness) -> Option<Fields> {
+    valid_fields(text, strictness).filter(|fields| fields.newer_schema.is_none())
+}
+
 fn why_no_json(text: &str, error: &serde_json::Error) -> String {
     if error.is_eof() {
         let what = if text.trim().is_empty() { "empty," } else { "cut off" };
@@ -243,9 +267,11 @@ fn shown_id(group: Json<'_>) -> String {
     group.get("id").and_then(Json::string).map(Cow::into_owned).unwrap_or_default()
 }
 
+const WHITE_SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
+
 /// A text without the white space around it, which is not the group's.
 fn trimmed(text: String) -> Box<str> {
-    let value = text.trim_matches([' ', '\t', '\r', '\n']);
+    let value = text.trim_matches(WHITE_SPACE);
     if value.len() == text.len() { text.into() } else { value.into() }
 }
 
@@ -373,6 +399,65 @@ mod tests {
             .replacen(r#""status":"created""#, r#""status":"in_progress""#, 1);
         let group = Document::from_stored(old.into_bytes()).unwrap().group().unwrap();
         assert_eq!((group.status, group.sessions[0].status), (GroupStatus::Running, SessionStatus::Active));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        let text = format!("\u{FEFF}{GROUP}");
+        let document = Document::from_stored(text.clone().into_bytes()).unwrap();
+        assert_eq!(document.text(), GROUP);
+        assert_eq!(document.revision(), Revision::of(text.as_bytes()));
+        let wrong = Document::from_stored("\u{FEFF}{\n  x".into()).unwrap_err();
+        assert_eq!(wrong.problem, "it is not JSON: key must be a string at line 2 column 3");
+    }
+
+    /// A group in which an older program used names of recent fields for something else.
+    fn with_ignored_fields() -> Document {
+        let text = GROUP
+            .replacen('{', r#"{"control":"none","plan":[1.0,{"\u0061":1e400}],"eventSeq":7,"#, 1)
+            .replacen(
+                r#""id":"002-b""#,
+                r#""retries":"often","id":"002-b","attempts":[{"n":1}],"error":{"x":1}"#,
+                1,
+            )
+            .replacen(r#""model":"sonnet""#, r#""exclusiveDirectories":1,"model":"sonnet""#, 1);
+        Document::from_stored(text.into_bytes()).unwrap()
+    }
+
+    #[test]
+    fn recent_fields_of_another_type_are_kept_and_ignored() {
+        let document = with_ignored_fields();
+        assert!(document.text().contains(r#""plan":[1.0,{"\u0061":1e400}]"#));
+        assert!(document.text().contains(r#""attempts":[{"n":1}],"error":{"x":1}"#));
+        let group = document.group().unwrap();
+        assert_eq!((group.control, group.plan, group.event_seq), (None, None, Some(7)));
+        assert_eq!((&group.sessions[1].attempts, &group.sessions[1].error), (&None, &None));
+        assert_eq!(group.config.exclusive_directories, None);
+        assert_eq!(Document::from_text(document.text().to_owned()).unwrap_err().field(), Some("control"));
+    }
+
+    #[test]
+    fn an_update_may_leave_ignored_fields_as_they_are() {
+        let stored = with_ignored_fields();
+        let update = |from: &str, to: &str| {
+            assert!(stored.text().contains(from), "{from}");
+            Document::from_update(stored.text().replacen(from, to, 1), stored.json())
+        };
+        let field = |from: &str, to: &str| update(from, to).unwrap_err().field().unwrap().to_owned();
+        assert!(update(r#""name":"Auth""#, r#""name":"B""#).is_ok());
+        assert!(update(r#"[1.0,{"\u0061":1e400}]"#, r#"[1, {"a":1e400}]"#).is_ok());
+        assert!(update(r#""control":"none","#, "").is_ok());
+        assert!(update(r#""retries":"often""#, r#""retries":2"#).is_ok());
+        // Sessions may be reordered: what counts is the id.
+        assert!(update(r#"{"id":"001-a","projectPath":"/p/a","prompt":"Do it","status":"pending","dependsOn":[],"createdAt":"2026-01-15T10:30:00.000Z"},"#, "").is_ok());
+        assert_eq!(field(r#""control":"none""#, r#""control":"other""#), "control");
+        assert_eq!(field(r#""retries":"often""#, r#""retries":"never""#), "sessions[1].retries");
+        assert_eq!(field(r#""id":"001-a""#, r#""id":"001-a","retries":"often""#), "sessions[0].retries");
+        assert_eq!(
+            field(r#""prompt":"Then this""#, r#""prompt":"Then this","dropped":0"#),
+            "sessions[1].dropped"
+        );
+        assert_eq!(field(r#""cost":0.5"#, r#""cost":-1"#), "sessions[1].cost");
     }
 
     #[test]

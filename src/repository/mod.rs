@@ -6,6 +6,7 @@ mod collation;
 mod document;
 pub mod file;
 mod in_memory;
+mod name_part;
 mod query;
 
 pub use change::{Changes, Condition, Write, Written};

@@ -3,21 +3,21 @@
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 
-use chrono::{DateTime, Utc};
-
 use crate::group::GroupStatus;
+use crate::group::time::Timestamp;
 use crate::repository::collation::NameOrder;
 use crate::repository::document::Fields;
+use crate::repository::name_part::NamePart;
 
 /// Which groups to give.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupFilter {
     /// Only groups of this status.
     pub status: Option<GroupStatus>,
-    /// Only groups with this anywhere in their name, letter case ignored.
+    /// Only groups with this anywhere in their name; letter case and Unicode normal form are ignored.
     pub name_contains: Option<String>,
     /// Only groups created at this time or later.
-    pub since: Option<DateTime<Utc>>,
+    pub since: Option<Timestamp>,
     /// At most so many.
     pub limit: Option<usize>,
     /// Without the first so many.
@@ -56,12 +56,12 @@ pub enum Direction {
 impl GroupFilter {
     /// Tells of groups whether they match, paging aside.
     pub(crate) fn matcher(&self) -> impl Fn(&Fields) -> bool + Send + Sync {
-        let part = self.name_contains.as_ref().map(|part| part.to_lowercase());
+        let part = self.name_contains.as_deref().map(NamePart::new);
         let (status, since) = (self.status, self.since);
         move |group| {
             status.is_none_or(|status| group.status == status)
                 && since.is_none_or(|since| group.created_at >= since)
-                && part.as_ref().is_none_or(|part| group.name.to_lowercase().contains(part))
+                && part.as_ref().is_none_or(|part| part.is_in(&group.name))
         }
     }
 

@@ -278,7 +278,7 @@ impl ClaudeStream {
 
     /// Milliseconds spent running, over all runs.
     fn duration_ms(&self) -> Option<f64> {
-        let earlier = ran_ms(&self.before);
+        let earlier = self.before.ran_ms();
         if self.phase == Phase::Waiting {
             return earlier;
         }
@@ -461,13 +461,6 @@ impl ClaudeStream {
     fn note_if_counted(&mut self, before: (u64, tokens::Tokens)) {
         self.version += u64::from(self.counted() != before);
     }
-}
-
-/// Milliseconds that a session has run before, over all runs that ended.
-fn ran_ms(session: &GroupSession) -> Option<f64> {
-    let ended = matches!(session.status, SessionStatus::Completed | SessionStatus::Failed);
-    let times = session.started_at.as_deref().zip(session.completed_at.as_deref()).filter(|_| ended);
-    session.run_ms.or_else(|| times.and_then(|(from, to)| time::milliseconds_between(from, to)))
 }
 
 #[cfg(test)]

@@ -34,7 +34,12 @@ pub fn default_base() -> Result<PathBuf> {
             "must be given: there is no home directory to take the default from (HOME, on Windows USERPROFILE)",
         )
     })?;
-    Ok(home.join(".local").join("claude-code-agent").join("session-groups"))
+    Ok(default_base_in(&home))
+}
+
+/// Where groups are kept by default in a home directory.
+pub fn default_base_in(home: &Path) -> PathBuf {
+    home.join(".local").join("claude-code-agent").join("session-groups")
 }
 
 /// The base directory as an absolute path without `.` and `..`, as `path.resolve` makes it, so that a later change of

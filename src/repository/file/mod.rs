@@ -22,6 +22,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak, mpsc};
 use std::time::{Duration, Instant};
 
 pub use commit::Durability;
+pub use layout::default_base_in;
 
 use crate::error::{Error, Result};
 use crate::group::GroupId;
