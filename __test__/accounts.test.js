@@ -135,8 +135,12 @@ describe('a session costs what was billed', () => {
   })
 
   test('when its counters are not understood', () => {
-    const first = { ...runAll(['pty-1']).session, usageCounters: { printed: 'x', other: [1] } }
-    expectBilled(run(first, read('accounting/pty-2-resumed-in-interactive-bash')), PTY)
+    const { claudeSessionId: sessionId, ...first } = runAll(['pty-1']).session
+    const negative = [{ sessionId, cost: -5, tokens: { input: 0, output: 0 } }]
+    for (const usageCounters of [{ printed: 'x', other: [1] }, {}, { printed: negative }]) {
+      const session = { ...first, claudeSessionId: sessionId, usageCounters }
+      expectBilled(run(session, read('accounting/pty-2-resumed-in-interactive-bash')), PTY)
+    }
   })
 
   test.each([
@@ -234,6 +238,58 @@ describe('within a run', () => {
     expect(cost(init, since(1, 2, 200, 1, 100))).toBe(2)
   })
 
+  test('a failed result that shows nothing at the end of a run is no base of the next one', () => {
+    const first = run(makeSession(), Buffer.concat([init, assistant('a', 1000), result(1, 1000), failed]))
+    const usage = { usage: { input_tokens: 500, output_tokens: 0 } }
+    const further = (more) => Buffer.concat([init, assistant('b', 500), more])
+    expect(run(first.session, further(result(1.5, 1500, usage))).session.cost).toBe(1.5)
+    expect(run(first.session, further(result(0.5, 500, usage))).session.cost).toBe(1.5)
+  })
+
+  test('a fork that was cut in its first turn does not pay for its parent', () => {
+    const since = (cost, input) => ({
+      usage: { input_tokens: input, output_tokens: 0 },
+      model_usage_since_last_result: { m: { inputTokens: input, outputTokens: 0, costUSD: cost } },
+    })
+    const forkInit = line({
+      type: 'system',
+      subtype: 'init',
+      session_id: 'f',
+      claude_code_version: '2.1.332',
+    })
+    const parent = run(
+      makeSession(),
+      Buffer.concat([init, assistant('a', 1000), result(1, 1000, since(1, 1000))]),
+    )
+    const relatives = [parent.session]
+    const cut = run(makeSession(), Buffer.concat([forkInit, assistant('b', 100)]), { relatives })
+    const resumed = [
+      forkInit,
+      assistant('c', 50),
+      result(1.15, 1150, { ...since(0.05, 50), session_id: 'f' }),
+    ]
+    const { session } = run(cut.session, Buffer.concat(resumed), { relatives })
+    expect(session.cost).toBeCloseTo(0.15, 12)
+    expect(session.tokens.input).toBe(150)
+  })
+
+  test('without an init line the stored session is the one that goes on', () => {
+    const usage = (input) => ({ usage: { input_tokens: input, output_tokens: 0 } })
+    for (const known of [{ claudeSessionId: 'c' }, {}]) {
+      const first = run(makeSession(known), result(1, 1000)).session
+      const second = run(first, result(1.5, 1500, usage(500))).session
+      expect(second.cost).toBe(1.5)
+      expect(run(second, result(1.75, 1750, usage(250))).session.cost).toBe(1.75)
+    }
+  })
+
+  test('what was used since the last result needs no modelUsage', () => {
+    const since = { m: { inputTokens: 10, outputTokens: 0, costUSD: 1 } }
+    const bare = { modelUsage: undefined, usage: undefined, model_usage_since_last_result: since }
+    expect(cost(init, result(5, 0, bare))).toBe(1)
+    expect(cost(init, result(undefined, 0, bare), result(undefined, 0, bare))).toBe(2)
+  })
+
   test('a first result without usage counts its messages', () => {
     const bare = line({ type: 'result', subtype: 'success', num_turns: 1, session_id: 'c' })
     const further = line({
@@ -253,6 +309,27 @@ describe('within a run', () => {
     const empty = line({ type: 'system', subtype: 'init', session_id: '' })
     expect('claudeSessionId' in run(makeSession(), empty).stream.changes).toBe(false)
     expect(run(makeSession(), read('accounting/clear-1')).session.claudeSessionId).toMatch(/^80b2338f/)
+  })
+
+  test('each session of Claude Code keeps its newest counter, however many runs another one had', () => {
+    const begin = (id) =>
+      line({ type: 'system', subtype: 'init', session_id: id, claude_code_version: '2.1.300' })
+    const counted = (id, cost, input, used) =>
+      Buffer.concat([
+        begin(id),
+        result(cost, input, { session_id: id, usage: { input_tokens: used, output_tokens: 0 } }),
+      ])
+    let { session } = run(makeSession(), counted('first', 1, 1000, 1000))
+    for (let index = 1; index <= 30; index++)
+      session = run(session, counted('second', index, index * 100, 100)).session
+    expect(session.cost).toBe(31)
+    expect(session.usageCounters.printed.length).toBeLessThanOrEqual(20)
+    expect(run(session, counted('first', 1.5, 1500, 500)).session.cost).toBe(31.5)
+  })
+
+  test('costs that no number can hold are as large as possible', () => {
+    const { session } = run(makeSession({ cost: 1e308 }), Buffer.concat([init, result(1.7e308, 1)]))
+    expect(session.cost).toBe(Number.MAX_VALUE)
   })
 
   test('messages that Claude Code writes itself cost nothing', () => {
@@ -289,6 +366,18 @@ describe('messages', () => {
     push(usage(10, 1))
     expect(stream.progress).toMatchObject({ messageCount: 3, tokens: { input: 20, output: 8 } })
   })
+
+  test('are separated by results of tools without an id', () => {
+    const stream = new ClaudeStream(makeSession())
+    const push = (message, more) => stream.push(`${JSON.stringify({ message, ...more })}\n`)
+    const used = { content: [{ type: 'tool_use', name: 'Bash' }], usage: { input_tokens: 3 } }
+    push(used, { type: 'assistant', parent_tool_use_id: '' })
+    expect(stream.progress.currentTool).toBe('Bash')
+    push({ content: [{ type: 'tool_result' }] }, { type: 'user' })
+    expect(stream.progress.currentTool).toBe(undefined)
+    push(used, { type: 'assistant' })
+    expect(stream.progress).toMatchObject({ messageCount: 3, tokens: { input: 6 } })
+  })
 })
 
 describe('output that is not one object a line', () => {
@@ -307,6 +396,8 @@ describe('output that is not one object a line', () => {
     ['an object and half of another', [`${a}${b.slice(0, 20)}`], 1, 1],
     ['an object and text', [`${a} done`], 1, 1],
     ['text and an object', [`done ${a}`], 0, 1],
+    ['designations of character sets', [`\u001b(B\u001b)0\u001b#8\u001b%G${a}\u001b F\u001b7`], 1, 0],
+    ['control sequences of one character', [`\u009b?25h${a}\u009b0m`], 1, 0],
     ['control sequences alone', ['\u001b[?2004h'], 0, 1],
     ['escapes that never end', ['\u001b', '\u001b[', '\u001b]', '\u001bP'], 0, 4],
   ])('%s', (_, lines, messages, ignored) => {
@@ -355,6 +446,59 @@ describe('refused tools', () => {
     stream.end({ code: 1 })
     expect(stream.deniedTools).toEqual(['Write', 'Bash', 'Edit'])
     expect(stream.warning).toMatch(/^not permitted to use Write, Bash, Edit: .*; exit code 1 after/)
+  })
+})
+
+describe('what is stored while a run goes on', () => {
+  const line = (value) => `${JSON.stringify(value)}\n`
+  const init = line({ type: 'system', subtype: 'init', session_id: 'c' })
+
+  test('comes to the same as what is stored at its end', () => {
+    const outputs = [
+      [init, { code: null, signal: 'SIGTERM' }],
+      [
+        init + line({ type: 'result', subtype: 'success', permission_denials: [{ tool_name: 'Bash' }] }),
+        { code: 0 },
+      ],
+    ]
+    for (const [output, exit] of outputs) {
+      const once = run(makeSession(), Buffer.from(output), { exit }).session
+      const stream = new ClaudeStream(once)
+      let stored = once
+      for (const character of output) {
+        stream.push(character)
+        stored = merge(stored, stream.changes)
+      }
+      stream.end(exit)
+      stored = merge(stored, stream.changes)
+      expect(stored).toMatchObject({ status: once.status, completedAt: stream.changes.completedAt })
+      expect([stored.error, stored.deniedTools]).toEqual([once.error, once.deniedTools])
+    }
+  })
+
+  test('changes exactly when push returns true', () => {
+    const use = (id, name) => ({ type: 'tool_use', id, name })
+    const assistant = (...content) => line({ type: 'assistant', message: { id: 'm', content } })
+    const resultLine = line({ type: 'result', subtype: 'success', total_cost_usd: 1, num_turns: 1 })
+    const stream = new ClaudeStream(makeSession())
+    const expectations = [
+      [init, true],
+      [assistant(use('1', 'Bash')), true],
+      [assistant(use('2', 'Bash')), false],
+      [assistant(use('3', 'Read')), true],
+      [line({ type: 'user', message: { content: [{ type: 'tool_result', tool_use_id: '3' }] } }), true],
+      [resultLine, true],
+      [resultLine, false],
+      [line({ type: 'conversation_reset' }), false],
+    ]
+    for (const [text, changed] of expectations) expect([text, stream.push(text)]).toEqual([text, changed])
+  })
+
+  test('a line that is dropped for its length starts the session, too', () => {
+    const stream = new ClaudeStream(makeSession())
+    const piece = Buffer.alloc(16 * 1024 * 1024, 'x')
+    for (let index = 0; index < 5; index++) stream.push(piece)
+    expect(stream.progress.status).toBe('active')
   })
 })
 

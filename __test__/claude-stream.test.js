@@ -306,9 +306,17 @@ describe('a run that fails says why', () => {
     expect(stream.changes.runMs).toBe(60_000)
   })
 
-  test('a success without a turn and without a word answers nothing', () => {
+  test('a signal comes with the last lines of a run that said nothing else', () => {
+    const said = run(Buffer.from('Error: no disk\n'), { exit: { code: null, signal: 'SIGTERM' } })
+    expect(said.error).toBe('killed by SIGTERM: the run ended without a result and said: Error: no disk')
+    expect(run(Buffer.from(''), { exit: { code: 1, signal: '' } }).error).toMatch(/^exit code 1: /)
+  })
+
+  test('a success without a turn answers nothing', () => {
     const empty = result({ num_turns: 0, result: '' })
     expect(run(Buffer.from(empty)).error).toBe('the run ended without an answer')
+    const local = result({ num_turns: 0, result: 'Total cost: $0' })
+    expect(run(Buffer.from(local)).error).toBe('the run ended without an answer')
     expect(run(Buffer.from(result({ num_turns: 2, result: '' }) + empty)).progress.status).toBe('completed')
     const failed = result({ subtype: 'error_max_turns', num_turns: 3 })
     expect(run(Buffer.from(failed + empty)).error).toBe('error_max_turns after 3 turns')

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use session_groups::group::{GroupSession, SessionStatus};
+use session_groups::group::{GroupSession, SessionProgress, SessionStatus};
 use session_groups::stream::{ClaudeStream, Exit};
 
 /// Claude Code adds dollars in floating point.
@@ -103,8 +103,17 @@ struct Turn {
     /// Titles, summaries and the like.
     hidden: Option<Usage>,
     clears_first: bool,
-    /// Ends with a failed result that shows nothing, and with a counter of zero.
-    fails_with_reset: bool,
+    failure: Failure,
+}
+
+/// A failed result after the turn, which shows nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    None,
+    /// The counter goes on.
+    Shows,
+    /// The counter returns to zero.
+    Resets,
 }
 
 #[derive(Debug, Clone)]
@@ -126,14 +135,14 @@ fn turn() -> impl Strategy<Value = Turn> {
         prop_oneof![3 => Just(Vec::new()), 1 => vec(usage(), 1..3)],
         prop_oneof![2 => Just(None), 1 => usage().prop_map(Some)],
         prop_oneof![7 => Just(false), 1 => Just(true)],
-        prop_oneof![7 => Just(false), 1 => Just(true)],
+        prop_oneof![12 => Just(Failure::None), 1 => Just(Failure::Shows), 1 => Just(Failure::Resets)],
     )
-        .prop_map(|(main, subagents, hidden, clears_first, fails_with_reset)| Turn {
+        .prop_map(|(main, subagents, hidden, clears_first, failure)| Turn {
             main,
             subagents,
             hidden,
             clears_first,
-            fails_with_reset,
+            failure,
         })
 }
 
@@ -145,14 +154,30 @@ fn run() -> impl Strategy<Value = Run> {
         any::<bool>().prop_map(|is_saved| Ending::KilledInTurn { is_saved }),
     ];
     let ending = prop_oneof![4 => Just(Ending::Exit), 1 => killed];
-    (version, how, vec(turn(), 1..4), ending).prop_map(|(version, how, mut turns, ending)| {
-        if turns.iter().any(|turn| turn.fails_with_reset) {
-            // Without `model_usage_since_last_result` only the messages tell a counter that was reset.
-            for turn in &mut turns {
-                turn.hidden = None;
-            }
+    let turns = prop_oneof![6 => vec(turn(), 1..4), 1 => Just(Vec::new())];
+    (version, how, turns, ending).prop_map(|(version, how, mut turns, ending)| {
+        let is_saved = !matches!(ending, Ending::KilledIdle { is_saved: false });
+        let ending = if turns.is_empty() { Ending::KilledInTurn { is_saved } } else { ending };
+        if turns.iter().any(|turn| turn.failure != Failure::None) {
+            hide_nothing(&mut turns);
         }
         Run { version, how, turns, ending }
+    })
+}
+
+/// Without `model_usage_since_last_result` only the messages tell a counter that went on from one that was reset.
+fn hide_nothing(turns: &mut [Turn]) {
+    for turn in turns {
+        turn.hidden = None;
+    }
+}
+
+fn runs() -> impl Strategy<Value = Vec<Run>> {
+    vec(run(), 1..7).prop_map(|mut runs| {
+        if runs.iter().flat_map(|run| &run.turns).any(|turn| turn.failure == Failure::Resets) {
+            runs.iter_mut().for_each(|run| hide_nothing(&mut run.turns));
+        }
+        runs
     })
 }
 
@@ -272,10 +297,13 @@ impl Process {
             self.spend(world, hidden);
         }
         self.result(world, &main, &json!({}));
-        if turn.fails_with_reset {
-            self.counter = Usage::default();
+        if turn.failure != Failure::None {
+            let counter = std::mem::take(&mut self.counter);
             let failed = json!({"subtype": "error_during_execution", "is_error": true, "num_turns": 0});
             self.result(world, &Usage::default(), &failed);
+            if turn.failure == Failure::Shows {
+                self.counter = counter;
+            }
         }
     }
 }
@@ -334,12 +362,21 @@ impl World {
 /// Reads a run as it comes, in pieces, and returns the session as it is stored then.
 fn read(session: &GroupSession, relatives: &[GroupSession], output: &str, run: &Run) -> GroupSession {
     let mut stream = ClaudeStream::with_relatives(session.clone(), relatives);
-    let mut last = figures(&stored(session, &stream));
+    // As a program stores it after each piece.
+    let mut kept = session.clone();
     for chunk in output.as_bytes().chunks(611) {
-        stream.push(chunk);
-        let now = figures(&stored(session, &stream));
-        assert!(now.iter().zip(last).all(|(now, last)| *now >= last), "{last:?} became {now:?}");
-        last = now;
+        let last = (stream.progress(), stream.changes());
+        let has_changed = stream.push(chunk);
+        let now = (stream.progress(), stream.changes());
+        let is_same = without_time(&now.0) == without_time(&last.0) && now.1 == last.1;
+        assert_eq!(has_changed, !is_same, "{last:?} became {now:?}");
+        let before = figures(&kept);
+        kept = stored(&kept, &stream);
+        let after = figures(&kept);
+        assert!(
+            after.iter().zip(before).all(|(after, before)| *after >= before),
+            "{before:?} became {after:?}"
+        );
     }
     let exit = match run.ending {
         Ending::Exit => Exit { code: Some(0), signal: None },
@@ -349,9 +386,15 @@ fn read(session: &GroupSession, relatives: &[GroupSession], output: &str, run: &
         }
     };
     stream.end(&exit);
+    kept = stored(&kept, &stream);
     let session = stored(session, &stream);
+    assert_eq!(kept, session);
     // As it is read from a file.
     serde_json::from_str(&serde_json::to_string(&session).unwrap()).unwrap()
+}
+
+fn without_time(progress: &SessionProgress) -> SessionProgress {
+    SessionProgress { duration_ms: None, ..progress.clone() }
 }
 
 fn stored(session: &GroupSession, stream: &ClaudeStream) -> GroupSession {
@@ -387,7 +430,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn accounts_obey_the_laws(runs in vec(run(), 1..7)) {
+    fn accounts_obey_the_laws(runs in runs()) {
         let mut world = World::default();
         let mut session = GroupSession::new("a", "/p", "x", "2026-01-01T00:00:00Z");
         let mut relatives = Vec::new();
@@ -417,7 +460,8 @@ proptest! {
                 prop_assert!(cost <= world.billed.cost + ROUNDING, "{cost} of {}", world.billed.cost);
             }
             let is_idle = !matches!(run.ending, Ending::KilledInTurn { .. });
-            let has_completed = is_idle && !run.turns.last().unwrap().fails_with_reset;
+            let has_answered = run.turns.last().is_some_and(|turn| turn.failure == Failure::None);
+            let has_completed = is_idle && has_answered;
             prop_assert_eq!(session.status == SessionStatus::Completed, has_completed);
         }
     }

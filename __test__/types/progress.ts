@@ -2,6 +2,7 @@
 
 import {
   ClaudeStream,
+  type ClaudeStreamOptions,
   calculateBudgetUsage,
   type canResumeGroup,
   createSessionProgress,
@@ -38,7 +39,14 @@ export type Claims = [
   Claim<Same<Summary['elapsedTime'], number | undefined>>,
   Claim<Same<Summary, Readonly<Summary>>>,
   Claim<Same<ConstructorParameters<typeof ProgressAggregator>[0], number | undefined>>,
-  Claim<Same<ConstructorParameters<typeof ClaudeStream>, [session: GroupSession]>>,
+  Claim<
+    Same<
+      ConstructorParameters<typeof ClaudeStream>,
+      [session: GroupSession, options?: ClaudeStreamOptions | undefined]
+    >
+  >,
+  Claim<Same<ClaudeStream['warning'], string | undefined>>,
+  Claim<Same<ClaudeStream['deniedTools'], readonly string[]>>,
   Claim<Same<ReturnType<ClaudeStream['push']>, boolean>>,
   Claim<Same<ReturnType<ClaudeStream['end']>, void>>,
   Claim<Same<ClaudeStream['progress'], SessionProgress>>,

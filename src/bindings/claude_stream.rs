@@ -187,7 +187,8 @@ fn exit_from_js(env: &Env, exit: Unknown<'_>) -> Result<Exit, Fault> {
     let absent = |value: Unknown<'_>| matches!(value.get_type(), Ok(ValueType::Undefined | ValueType::Null));
     Ok(Exit {
         code: if absent(code) { None } else { Some(exit_code(args::number(env, "code", code)?)?) },
-        signal: if absent(signal) { None } else { Some(args::text(env, "signal", signal)?) },
+        signal: if absent(signal) { None } else { Some(args::text(env, "signal", signal)?) }
+            .filter(|signal| !signal.is_empty()),
     })
 }
 

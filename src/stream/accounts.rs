@@ -8,7 +8,7 @@
 use crate::group::GroupSession;
 use crate::group::budget::Money;
 use crate::group::types::to_whole;
-use crate::stream::counters::{Base, Counter, ROUNDING, UsageCounters};
+use crate::stream::counters::{Base, Counter, MAX_PRINTED, ROUNDING, UsageCounters};
 use crate::stream::line::{Line, Object};
 use crate::stream::messages::Used;
 use crate::stream::tokens::Tokens;
@@ -40,6 +40,8 @@ pub struct Accounts {
     cost: Option<f64>,
     /// The last counter of each session of Claude Code in this run.
     printed: Vec<(String, Counter)>,
+    /// The number of changes of `printed`.
+    revision: u64,
     /// Claude Code's session id and the counter in its transcript when the run began.
     started_from: Option<(String, Counter)>,
     /// The process was killed before it could save its counters.
@@ -133,14 +135,19 @@ struct Figures {
 }
 
 impl Figures {
-    fn of(line: &Line<'_>) -> Self {
-        let models = line.object("modelUsage").filter(|models| models.values().len() > 0);
-        let models = models.map(|models| sum(&models));
+    /// Reads a result line. `last` is the counter of the result before.
+    fn of(line: &Line<'_>, last: Counter) -> Self {
+        let usage =
+            |key| line.object(key).filter(|models| models.values().len() > 0).map(|models| sum(&models));
+        let models = usage("modelUsage");
+        let since_last = usage("model_usage_since_last_result");
+        let has_since_last = line.object("model_usage_since_last_result").is_some();
         let dollars = line.number("total_cost_usd").filter(|cost| *cost >= 0.0);
+        let next = since_last.map(|since| last.plus(since));
         Self {
-            cost: dollars.or(models.map(|models| models.cost)),
-            models: models.map(|models| models.tokens),
-            since_last: line.object("model_usage_since_last_result").map(|models| sum(&models)),
+            cost: dollars.or(models.or(next).map(|counter| counter.cost)),
+            models: models.or(next).map(|counter| counter.tokens),
+            since_last: has_since_last.then(|| since_last.unwrap_or_default()),
             turn: line.object("usage").map(|usage| Tokens::of_message(&usage)).unwrap_or_default(),
             index: line.number("result_index").map(to_whole),
         }
@@ -185,6 +192,7 @@ impl Accounts {
             next_index: 0,
             cost: None,
             printed: Vec::new(),
+            revision: 0,
             started_from: None,
             is_killed: false,
         }
@@ -207,6 +215,11 @@ impl Accounts {
     /// Returns `true` if any turn of this run that ended has cost or used something.
     pub fn has_counted(&self) -> bool {
         self.cost.is_some() || !self.settled_tokens.plus(self.turns).is_zero()
+    }
+
+    /// A number for the state of the counters, pending usage aside.
+    pub fn state(&self) -> (u64, Tokens, bool) {
+        (self.revision, self.turns, self.saved == Saved::Never)
     }
 
     /// US dollars over all runs. `None` before a result.
@@ -257,7 +270,8 @@ impl Accounts {
 
     /// Takes the figures of a result. `used` is what messages used since the last one.
     pub fn result(&mut self, line: &Line<'_>, session_id: &str, used: &Used) {
-        let figures = Figures::of(line);
+        let last = self.epoch.map(|epoch| epoch.last).unwrap_or_default();
+        let figures = Figures::of(line, last);
         // A result without usage, as that of an aborted turn, says less than its messages.
         let turn = if figures.turn.is_zero() { used.main } else { figures.turn };
         self.since_base.add(turn, used);
@@ -266,11 +280,9 @@ impl Accounts {
         let has_gap = figures.index.is_some_and(|index| index > self.next_index);
         self.next_index = figures.index.unwrap_or(self.next_index).saturating_add(1);
         if let Some(cost) = figures.cost {
+            // Some failed results show nothing, whether the counter has returned to zero or not: the next one tells.
             if cost > 0.0 || figures.models.is_some() {
                 self.count(cost, &figures, has_gap, session_id);
-            } else if self.epoch.is_some() {
-                // Some failed results return the counter to zero. Others only show nothing: the next counter tells.
-                self.print(Counter::default(), session_id);
             }
             self.cost = Some(self.total_cost());
         }
@@ -304,8 +316,9 @@ impl Accounts {
             (Some(_), None) => self.restart(Counter::default()),
         }
         self.show(counter, session_id);
+        let repeated = if self.origin == Origin::Earlier { self.counted_twice } else { Tokens::default() };
         if let Some(epoch) = &mut self.epoch {
-            epoch.at_least = self.since_base.at_least();
+            epoch.at_least = self.since_base.at_least().plus(repeated);
         }
         self.turns = Tokens::default();
         self.since_counter = Evidence::default();
@@ -351,13 +364,25 @@ impl Accounts {
     fn print(&mut self, counter: Counter, session_id: &str) {
         // What old versions count is not saved, but a session that they began certainly has no counter.
         let counter = if self.saved == Saved::Never { Counter::default() } else { counter };
-        if session_id.is_empty() || (self.saved == Saved::Never && self.origin != Origin::Cleared) {
+        if self.saved == Saved::Never && self.origin != Origin::Cleared {
             return;
         }
-        match self.printed.iter_mut().find(|(id, _)| id == session_id) {
-            Some((_, printed)) => *printed = counter,
-            None => self.printed.push((session_id.to_owned(), counter)),
+        match self.printed.iter_mut().rev().find(|(id, _)| id == session_id) {
+            Some((_, printed)) if printed.is(counter) => {}
+            Some((_, printed)) => {
+                *printed = counter;
+                self.revision += 1;
+            }
+            None => self.add_printed(session_id, counter),
         }
+    }
+
+    fn add_printed(&mut self, session_id: &str, counter: Counter) {
+        if self.printed.len() == MAX_PRINTED {
+            self.printed.remove(0);
+        }
+        self.printed.push((session_id.to_owned(), counter));
+        self.revision += 1;
     }
 
     /// Ends the counter's way: what it has shown is spent.
@@ -386,7 +411,7 @@ impl Accounts {
             total += epoch.last.cost;
             total -= epoch.base.cost;
         }
-        total.to_dollars().max(self.cost.unwrap_or(self.cost_before))
+        total.to_dollars().max(self.cost.unwrap_or(self.cost_before)).min(f64::MAX)
     }
 
     /// Returns `true` if a later counter of the process goes on from the last one, and `false` if it has returned to
@@ -413,8 +438,11 @@ impl Accounts {
         // More than was seen at last of the same session: turns that were cut off, and are paid now.
         let unshown = self.counters_before.unshown(session_id);
         let nothing = Counter::default();
-        let never_shown = (!unshown.is_zero() && before.tokens.covers(unshown)).then_some(nothing);
-        self.own_of(session_id).chain(never_shown).find(|base| before.covers(*base)).unwrap_or(before)
+        let includes_unshown = |base: &Counter| {
+            !unshown.is_zero() && before.covers(*base) && before.tokens.minus(base.tokens).covers(unshown)
+        };
+        let forked = self.parents().chain([nothing]).find(includes_unshown);
+        self.own_of(session_id).find(|base| before.covers(*base)).or(forked).unwrap_or(before)
     }
 
     /// The counter from which this run went on, by what it shows now and what its messages used.
@@ -449,6 +477,11 @@ impl Accounts {
     /// Counters of the session's own runs, then of its relatives.
     fn bases(&self) -> impl Iterator<Item = Counter> {
         self.own.iter().chain(self.related.iter().map(|related| &related.base)).map(|base| base.counter)
+    }
+
+    /// Counters of the relatives' newest sessions, from which a fork goes on.
+    fn parents(&self) -> impl Iterator<Item = Counter> {
+        self.related.iter().filter(|related| related.is_newest).map(|related| related.base.counter)
     }
 
     /// Counters of the session's own runs under one of Claude Code's session ids.

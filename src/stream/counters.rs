@@ -7,7 +7,7 @@ use crate::group::{GroupSession, TokenUsage};
 use crate::stream::tokens::Tokens;
 
 /// Maximum number of counters that a session keeps.
-const MAX_PRINTED: usize = 20;
+pub const MAX_PRINTED: usize = 20;
 
 /// What a result line shows of the process's counter.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,6 +22,11 @@ impl Counter {
     /// Returns `true` if the counter may have grown from the other one.
     pub fn covers(self, other: Self) -> bool {
         self.tokens.covers(other.tokens) && self.cost >= other.cost - ROUNDING
+    }
+
+    /// The counter after another amount was added.
+    pub fn plus(self, other: Self) -> Self {
+        Self { cost: self.cost + other.cost, tokens: self.tokens.plus(other.tokens) }
     }
 
     /// The counter before another amount was added.
@@ -44,7 +49,6 @@ pub const ROUNDING: f64 = 1e-9;
 pub struct UsageCounters {
     /// The last counter that each run printed, by Claude Code's session id, oldest first. Only those that a later run
     /// may go on from.
-    #[serde(default)]
     printed: Vec<Printed>,
     /// Tokens that the session counts and that no counter has shown yet, as after a killed turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,7 +84,9 @@ impl UsageCounters {
     /// only one.
     pub fn of(session: &GroupSession) -> Self {
         let stored = session.usage_counters.clone().map(serde_json::Value::Object);
-        stored.and_then(|stored| serde_json::from_value(stored).ok()).unwrap_or_else(|| {
+        let stored = stored.and_then(|stored| serde_json::from_value::<Self>(stored).ok());
+        let is_cost = |printed: &Printed| printed.cost.is_finite() && printed.cost >= 0.0;
+        stored.filter(|stored| stored.printed.iter().all(is_cost)).unwrap_or_else(|| {
             let mut counters = Self::default();
             let tokens = Tokens::from(session.tokens.unwrap_or_default());
             let counter = Counter { cost: session.cost.unwrap_or(0.0), tokens };
@@ -122,8 +128,14 @@ impl UsageCounters {
     /// Adds the last counter of a run.
     pub fn print(&mut self, session_id: &str, counter: Counter) {
         self.printed.push(Printed::new(session_id, counter));
-        let excess = self.printed.len().saturating_sub(MAX_PRINTED);
-        self.printed.drain(..excess);
+        if self.printed.len() > MAX_PRINTED {
+            // The newest of each session is the last to go.
+            let is_old = |(index, printed): (usize, &Printed)| {
+                self.printed[index + 1..].iter().any(|later| later.session_id == printed.session_id)
+            };
+            let oldest = self.printed.iter().enumerate().position(is_old).unwrap_or(0);
+            self.printed.remove(oldest);
+        }
     }
 
     /// Adds the last counter of a run that was killed before it could save it. A later run goes on from an earlier one.

@@ -177,14 +177,17 @@ pub enum Content {
 /// The text without white space, control characters, terminal control sequences and byte order marks in front.
 fn skip_noise(text: &str) -> &str {
     let is_noise = |character: char| {
-        character != '\u{1b}'
+        !matches!(character, '\u{1b}' | '\u{9b}')
             && (character.is_whitespace() || character.is_control() || character == '\u{feff}')
     };
     let mut rest = text.trim_start_matches(is_noise);
-    while let Some(sequence) = rest.strip_prefix('\u{1b}') {
-        rest = skip_control_sequence(sequence).trim_start_matches(is_noise);
+    loop {
+        let sequence = rest.strip_prefix('\u{1b}').map(skip_control_sequence);
+        // The same as `ESC [` in one character.
+        let sequence = sequence.or_else(|| rest.strip_prefix('\u{9b}').map(skip_parameters));
+        let Some(following) = sequence else { return rest };
+        rest = following.trim_start_matches(is_noise);
     }
-    rest
 }
 
 /// The text without the control sequence (ECMA-48) whose escape character precedes it.
@@ -192,10 +195,7 @@ fn skip_control_sequence(text: &str) -> &str {
     let mut characters = text.chars();
     match characters.next() {
         // Control sequences such as `[?2004l` end with a letter or the like.
-        Some('[') => {
-            let parameters = characters.as_str().trim_start_matches(|next| (' '..='?').contains(&next));
-            parameters.strip_prefix(|last| ('@'..='~').contains(&last)).unwrap_or(parameters)
-        }
+        Some('[') => skip_parameters(characters.as_str()),
         // Commands such as a window's title end with BEL or `ESC \`.
         Some(']' | 'P' | '_' | '^' | 'X') => {
             let command = characters.as_str();
@@ -203,9 +203,19 @@ fn skip_control_sequence(text: &str) -> &str {
             let end = &command[end..];
             end.strip_prefix('\u{7}').or_else(|| end.strip_prefix("\u{1b}\\")).unwrap_or(end)
         }
-        Some(_) => characters.as_str(),
+        // Others, such as `(B`, can have characters between space and slash before their last one.
+        Some(_) => {
+            let last = text.trim_start_matches(|next| (' '..='/').contains(&next));
+            last.strip_prefix(|last| ('0'..='~').contains(&last)).unwrap_or(last)
+        }
         None => text,
     }
+}
+
+/// The text without the parameters of a control sequence and the character that ends it.
+fn skip_parameters(text: &str) -> &str {
+    let last = text.trim_start_matches(|next| (' '..='?').contains(&next));
+    last.strip_prefix(|last| ('@'..='~').contains(&last)).unwrap_or(last)
 }
 
 /// A line of plain text without control sequences and control characters, for people.
@@ -214,7 +224,11 @@ pub fn plain_text(text: &str) -> String {
     let mut rest = text;
     while let Some(next) = rest.chars().next() {
         let following = &rest[next.len_utf8()..];
-        rest = if next == '\u{1b}' { skip_control_sequence(following) } else { following };
+        rest = match next {
+            '\u{1b}' => skip_control_sequence(following),
+            '\u{9b}' => skip_parameters(following),
+            _ => following,
+        };
         if !next.is_control() {
             plain.push(next);
         }
@@ -254,7 +268,7 @@ impl<'a> Line<'a> {
 
     /// The tool use that the sub-agent works for; none for the main conversation.
     pub fn parent(&self) -> Option<String> {
-        self.text("parent_tool_use_id")
+        self.text("parent_tool_use_id").filter(|id| !id.is_empty())
     }
 }
 

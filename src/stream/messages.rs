@@ -15,7 +15,7 @@ pub struct Messages {
     count: u64,
     /// By the tool use that a sub-agent works for; the main conversation has none.
     conversations: HashMap<Option<String>, Conversation>,
-    /// Ids of the tool uses whose results were counted.
+    /// Ids of the tool uses whose results were counted in this turn.
     results: HashSet<String>,
     since: Used,
 }
@@ -61,8 +61,9 @@ impl Messages {
         &self.since
     }
 
-    /// Returns what the messages used since the last call, and counts from zero again.
+    /// Ends a turn: returns what its messages used, and counts from zero again.
     pub fn take_used(&mut self) -> Used {
+        self.results.clear();
         std::mem::take(&mut self.since)
     }
 
@@ -83,9 +84,10 @@ impl Messages {
         match event.text("type").as_deref() {
             Some("message_start") => {
                 let Some(message) = event.object("message") else { return false };
+                let is_model = self.assistant(line, &message);
                 let id = message.text("id").unwrap_or_default();
-                self.conversations.entry(line.parent()).or_default().writing = Some(id);
-                self.assistant(line, &message)
+                self.conversations.entry(line.parent()).or_default().writing = is_model.then_some(id);
+                is_model
             }
             Some("message_delta") => {
                 if let Some(usage) = event.object("usage") {
@@ -97,14 +99,15 @@ impl Messages {
         }
     }
 
-    /// Counts a line with the results of these tool uses. What follows are other messages, even with the same ids.
+    /// Counts a line with results of tool uses, given by the ids of these. What follows are other messages, even with
+    /// the same ids.
     pub fn tool_results(&mut self, line: &Line<'_>, tool_use_ids: &[String]) {
         if tool_use_ids.is_empty() {
             return;
         }
         let mut is_new = false;
         for id in tool_use_ids {
-            is_new |= self.results.insert(id.clone());
+            is_new |= id.is_empty() || self.results.insert(id.clone());
         }
         self.count += u64::from(is_new);
         self.close(line.parent().as_ref());

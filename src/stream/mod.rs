@@ -65,9 +65,12 @@ pub struct ClaudeStream {
     ignored_lines: u64,
     plain_lines: PlainLines,
     phase: Phase,
-    /// The number of changes of anything that `progress` and `changes` show.
-    version: u64,
+    /// The number of Claude Code's session ids in this run.
+    session_ids: usize,
 }
+
+/// Maximum number of refused tools that are named.
+const MAX_DENIED_TOOLS: usize = 100;
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,7 +190,7 @@ impl ClaudeStream {
             ignored_lines: 0,
             plain_lines: PlainLines::default(),
             phase: Phase::Waiting,
-            version: 0,
+            session_ids: 0,
             before: session,
         }
     }
@@ -197,11 +200,32 @@ impl ClaudeStream {
         if self.phase == Phase::Ended {
             return false;
         }
-        let before = self.version;
+        let before = self.state();
         let mut lines = std::mem::take(&mut self.lines);
-        self.ignored_lines += lines.push(chunk, |line| self.read(line));
+        let dropped = lines.push(chunk, |line| self.read(line));
         self.lines = lines;
-        self.version != before
+        if dropped > 0 {
+            self.start(None);
+        }
+        self.ignored_lines += dropped;
+        self.state() != before
+    }
+
+    /// All that `progress` and `changes` are made of, in a form that is cheap to compare.
+    fn state(&self) -> impl PartialEq + use<> {
+        let cost = self.accounts.cost().map(f64::to_bits);
+        let used = self.messages.used().all();
+        let tool = self.open_tools.newest().map(str::to_owned);
+        let counts = (self.messages.count(), self.denied_tools.len(), self.session_ids);
+        (
+            self.status,
+            cost,
+            self.accounts.tokens(self.messages.used()),
+            used,
+            self.accounts.state(),
+            tool,
+            counts,
+        )
     }
 
     /// Takes the end of the output and how the process ended. The session has completed if its last result is a
@@ -212,6 +236,9 @@ impl ClaudeStream {
         }
         let mut lines = std::mem::take(&mut self.lines);
         self.ignored_lines += lines.end(|line| self.read(line));
+        if self.ignored_lines > 0 {
+            self.start(None);
+        }
         self.open_tools.clear();
         let now = time::iso(Utc::now());
         if self.phase == Phase::Waiting {
@@ -242,7 +269,7 @@ impl ClaudeStream {
             return reason.clone();
         }
         let ended = match (&self.last_result, self.plain_lines.text()) {
-            (Some(Outcome::Empty), None) => "the run ended without an answer".to_owned(),
+            (Some(Outcome::NoTurn), None) => "the run ended without an answer".to_owned(),
             (Some(Outcome::Success), _) => {
                 "the run ended in a further turn, after a successful result".to_owned()
             }
@@ -250,7 +277,8 @@ impl ClaudeStream {
             (_, None) => "the run ended without a result".to_owned(),
         };
         match (&exit.signal, exit.code) {
-            (Some(signal), _) => format!("killed by {signal}"),
+            (Some(signal), _) if self.plain_lines.0.is_empty() => format!("killed by {signal}"),
+            (Some(signal), _) => format!("killed by {signal}: {ended}"),
             (None, Some(0)) => ended,
             // `child_process` reports a negative code if there was no process.
             (None, Some(error)) if error < 0 && self.phase == Phase::Waiting => {
@@ -299,12 +327,12 @@ impl ClaudeStream {
             status: Some(self.status),
             claude_session_id: self.claude_session_id.clone(),
             started_at: self.started_at.clone(),
-            completed_at: (self.completed_at != self.before.completed_at).then(|| self.completed_at.clone()),
+            completed_at: set_or_removed(&self.completed_at, &self.before.completed_at),
             cost: self.accounts.cost(),
             tokens: has_counted.then(|| self.accounts.tokens(used).into()),
             run_ms: self.duration_ms().filter(|_| self.phase == Phase::Ended),
-            error: (self.error != self.before.error).then(|| self.error.clone()),
-            denied_tools: (denied != self.before.denied_tools).then_some(denied),
+            error: set_or_removed(&self.error, &self.before.error),
+            denied_tools: set_or_removed(&denied, &self.before.denied_tools),
             usage_counters: has_counted.then(|| self.accounts.counters(self.session_id(), used).to_stored()),
         }
     }
@@ -330,7 +358,8 @@ impl ClaudeStream {
     }
 
     fn session_id(&self) -> &str {
-        self.claude_session_id.as_deref().unwrap_or_default()
+        let known = self.claude_session_id.as_deref().or(self.before.claude_session_id.as_deref());
+        known.unwrap_or_default()
     }
 
     fn read(&mut self, bytes: &[u8]) {
@@ -369,7 +398,7 @@ impl ClaudeStream {
         let id = line.string("session_id").filter(|id| !id.is_empty());
         if let Some(id) = id.filter(|id| Some(id.as_ref()) != self.claude_session_id.as_deref()) {
             self.claude_session_id = Some(id.into_owned());
-            self.version += 1;
+            self.session_ids += 1;
         }
     }
 
@@ -380,7 +409,6 @@ impl ClaudeStream {
         }
         let timestamp = line.and_then(|line| line.text("timestamp"));
         self.phase = Phase::Running;
-        self.version += 1;
         self.status = SessionStatus::Active;
         self.completed_at = None;
         self.started_at = Some(
@@ -397,39 +425,32 @@ impl ClaudeStream {
 
     fn assistant(&mut self, line: &Line<'_>) {
         let Some(message) = &line.message else { return };
-        let before = self.counted();
         let is_model = self.messages.assistant(line, message);
         let is_main = !line.is_of_subagent();
         self.is_in_turn |= is_main && is_model;
         for block in message.blocks("tool_use") {
-            let (Some(id), Some(name)) = (block.text("id"), block.text("name")) else { continue };
+            let id = block.text("id").unwrap_or_default();
             self.messages.tool_use(&id);
-            if is_main && self.open_tools.begin(id, name) {
-                self.version += 1;
+            if let Some(name) = block.text("name").filter(|_| is_main) {
+                self.open_tools.begin(id, name);
             }
         }
-        self.note_if_counted(before);
     }
 
     fn user(&mut self, line: &Line<'_>) {
         let Some(message) = &line.message else { return };
-        let results: Vec<String> =
-            message.blocks("tool_result").filter_map(|block| block.text("tool_use_id")).collect();
-        let before = self.counted();
+        let results =
+            message.blocks("tool_result").map(|block| block.text("tool_use_id").unwrap_or_default());
+        let results: Vec<String> = results.collect();
         self.messages.tool_results(line, &results);
         for id in &results {
-            if self.open_tools.end(id) {
-                self.version += 1;
-            }
+            self.open_tools.end(id);
         }
-        self.note_if_counted(before);
     }
 
     fn stream_event(&mut self, line: &Line<'_>) {
-        let before = self.counted();
         let begins_message = self.messages.stream_event(line);
         self.is_in_turn |= begins_message && !line.is_of_subagent();
-        self.note_if_counted(before);
     }
 
     fn conversation_reset(&mut self) {
@@ -438,29 +459,28 @@ impl ClaudeStream {
     }
 
     fn result(&mut self, line: &Line<'_>) {
-        self.version += 1;
         self.is_in_turn = false;
         self.open_tools.clear();
         let used = self.messages.take_used();
-        self.accounts.result(line, self.claude_session_id.as_deref().unwrap_or_default(), &used);
+        let session_id = self.session_id().to_owned();
+        self.accounts.result(line, &session_id, &used);
         for name in outcome::denied_tools(line) {
-            if !self.denied_tools.contains(&name) {
+            if !self.denied_tools.contains(&name) && self.denied_tools.len() < MAX_DENIED_TOOLS {
                 self.denied_tools.push(name);
             }
         }
         let outcome = Outcome::of(line);
-        if !matches!(outcome, Outcome::Empty) || self.last_result.is_none() {
+        if !matches!(outcome, Outcome::NoTurn) || self.last_result.is_none() {
             self.last_result = Some(outcome);
         }
     }
+}
 
-    fn counted(&self) -> (u64, tokens::Tokens) {
-        (self.messages.count(), self.messages.used().all())
-    }
-
-    fn note_if_counted(&mut self, before: (u64, tokens::Tokens)) {
-        self.version += u64::from(self.counted() != before);
-    }
+/// The change of an optional field: to its value, or to none where one was stored. What was stored while the run went on
+/// may be either.
+#[allow(clippy::ref_option, clippy::option_option, reason = "two fields that are compared")]
+fn set_or_removed<T: Clone>(now: &Option<T>, before: &Option<T>) -> Option<Option<T>> {
+    (now.is_some() || before.is_some()).then(|| now.clone())
 }
 
 #[cfg(test)]

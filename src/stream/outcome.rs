@@ -9,8 +9,9 @@ use crate::stream::line::{Line, Object};
 pub enum Outcome {
     /// An answer.
     Success,
-    /// A success without a turn and without a word, as after a background task that was killed. It answers nothing.
-    Empty,
+    /// A success without a turn of the model, as after `/clear` or a background task that was killed. It answers
+    /// nothing.
+    NoTurn,
     /// A failure, with a reason a person can act on.
     Failure(String),
 }
@@ -26,7 +27,8 @@ impl Outcome {
         if line.flag("is_error") {
             return Self::Failure(said.unwrap_or_else(|| "the run ended with an error".to_owned()));
         }
-        if line.number("num_turns") == Some(0.0) && said.is_none() { Self::Empty } else { Self::Success }
+        let has_turns = line.number("num_turns").is_none_or(|turns| turns > 0.0);
+        if has_turns { Self::Success } else { Self::NoTurn }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The tool uses of the main conversation that have no result yet.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 /// Open tool uses, in the order in which they began.
@@ -11,20 +12,20 @@ pub struct OpenTools {
 }
 
 impl OpenTools {
-    /// Adds a tool use. Returns `false` if it is open already.
-    pub fn begin(&mut self, id: String, name: String) -> bool {
-        if self.order_of.contains_key(&id) {
-            return false;
+    /// Adds a tool use, unless it is open already.
+    pub fn begin(&mut self, id: String, name: String) {
+        if let Entry::Vacant(free) = self.order_of.entry(id) {
+            free.insert(self.next);
+            self.names.insert(self.next, name);
+            self.next += 1;
         }
-        self.order_of.insert(id, self.next);
-        self.names.insert(self.next, name);
-        self.next += 1;
-        true
     }
 
-    /// Removes a tool use. Returns `false` if it is not open.
-    pub fn end(&mut self, id: &str) -> bool {
-        self.order_of.remove(id).is_some_and(|order| self.names.remove(&order).is_some())
+    /// Removes a tool use.
+    pub fn end(&mut self, id: &str) {
+        if let Some(order) = self.order_of.remove(id) {
+            self.names.remove(&order);
+        }
     }
 
     /// The name of the newest one.
