@@ -175,7 +175,9 @@ fn hide_nothing(turns: &mut [Turn]) {
 fn runs() -> impl Strategy<Value = Vec<Run>> {
     vec(run(), 1..7).prop_map(|mut runs| {
         if runs.iter().flat_map(|run| &run.turns).any(|turn| turn.failure == Failure::Resets) {
-            runs.iter_mut().for_each(|run| hide_nothing(&mut run.turns));
+            for run in &mut runs {
+                hide_nothing(&mut run.turns);
+            }
         }
         runs
     })
