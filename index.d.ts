@@ -716,7 +716,8 @@ export type SessionChanges = Partial<Omit<GroupSession, 'id'>>
 
 /**
  * A place where groups are kept: the interface of `claude-code-agent`, for classes and mocks of your own.
- * {@link FileGroupRepository} and {@link InMemoryGroupRepository} implement {@link GroupStore}, which has more methods.
+ * {@link FileGroupRepository} and {@link InMemoryGroupRepository} implement {@link GroupStore}, which has more methods. The
+ * README lists every difference from the original.
  *
  * In both, every method rejects with a {@link SessionGroupsError} and never throws; a call that rejects has changed nothing,
  * except with the code `NOT_DURABLE`. Besides what each method names, an argument of the wrong type is `INVALID_ARGUMENT`. In
