@@ -81,7 +81,10 @@ impl ClaudeStream {
     /// How far the session is.
     #[napi(getter, enumerable = false, ts_return_type = "SessionProgress")]
     pub fn progress<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
-        throwing(env, || Ok(progress::session_to_js(env, &self.core.borrow().progress())?))
+        throwing(env, || {
+            let progress = self.core.borrow().progress();
+            Ok(progress::session_to_js(env, &progress)?)
+        })
     }
 
     /// What the run has changed of its session, ready for `updateSession` of a repository: `status`,
@@ -113,15 +116,17 @@ impl ClaudeStream {
 
     /// Why the session failed, for people; `undefined` unless it has.
     #[napi(getter, enumerable = false, ts_return_type = "string | undefined")]
-    pub fn error(&self) -> Either<String, Undefined> {
-        self.core.borrow().error().map_or(Either::B(()), |error| Either::A(error.to_owned()))
+    pub fn error(&self, env: Env) -> napi::Result<Either<String, Undefined>> {
+        throwing(&env, || {
+            Ok(self.core.borrow().error().map_or(Either::B(()), |error| Either::A(error.to_owned())))
+        })
     }
 
     /// Lines that were no JSON object, of an unknown type, or too long.
     #[napi(getter, enumerable = false)]
     #[allow(clippy::cast_precision_loss, reason = "nobody reads 2^53 lines")]
-    pub fn ignored_lines(&self) -> f64 {
-        self.core.borrow().ignored_lines() as f64
+    pub fn ignored_lines(&self, env: Env) -> napi::Result<f64> {
+        throwing(&env, || Ok(self.core.borrow().ignored_lines() as f64))
     }
 }
 
