@@ -228,11 +228,20 @@ impl Unreadable {
 }
 
 fn why_no_json(text: &str, error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), column_in_characters(text, error));
     if error.is_eof() {
         let what = if text.trim().is_empty() { "empty," } else { "cut off" };
-        return format!("it is {what} at line {} column {}", error.line(), error.column());
+        return format!("it is {what} at line {line} column {column}");
     }
-    format!("it is not JSON: {error}")
+    let said = error.to_string();
+    let place = format!(" at line {line} column {}", error.column());
+    format!("it is not JSON: {} at line {line} column {column}", said.strip_suffix(&place).unwrap_or(&said))
+}
+
+/// `serde_json` counts bytes, all other positions count characters.
+fn column_in_characters(text: &str, error: &serde_json::Error) -> usize {
+    let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    line.char_indices().take_while(|(at, _)| *at < error.column()).count()
 }
 
 fn newer_than_ours(schema_version: Json<'_>) -> Option<f64> {
@@ -380,6 +389,8 @@ mod tests {
         let unreadable = |text: &str| Document::from_stored(text.as_bytes().to_vec()).unwrap_err();
         assert_eq!(unreadable("{\n  x").problem, "it is not JSON: key must be a string at line 2 column 3");
         assert_eq!(unreadable("{\n  \"a\":").problem, "it is cut off at line 2 column 6");
+        assert_eq!(unreadable("{\"é😀\": x").problem, "it is not JSON: expected value at line 1 column 8");
+        assert_eq!(unreadable("{\"é😀\"").problem, "it is cut off at line 1 column 5");
         assert_eq!(unreadable("\n").problem, "it is empty, at line 2 column 0");
         let wrong = unreadable(&json::pretty(&GROUP.replacen("created", "x", 1)));
         assert!(wrong.problem.ends_with("at line 5 column 13"), "{}", wrong.problem);
