@@ -1,7 +1,5 @@
 //! `FileGroupRepository` for JavaScript.
 
-use std::time::Instant;
-
 use napi::Env;
 use napi::bindgen_prelude::{Object, This, Unknown};
 use napi_derive::napi;
@@ -114,8 +112,7 @@ impl FileGroupRepository {
         if args::is_function(changes) {
             let prepare = || Ok((args::group_id(env, "id", id)?, keep(env, changes)?));
             return promise(env, prepare, |(id, function), deferred| {
-                let deadline = Instant::now() + self.core.lock_timeout();
-                FileUpdate { repository: self.core.clone(), id, function, deadline }.attempt(deferred);
+                FileUpdate { id, function }.wait(&self.core, deferred);
             });
         }
         let prepare = || Ok((args::group_id(env, "id", id)?, args::changes(env, changes)?));

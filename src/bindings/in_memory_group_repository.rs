@@ -1,19 +1,74 @@
 //! `InMemoryGroupRepository` for JavaScript.
 
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+
 use napi::Env;
 use napi::bindgen_prelude::{Object, This, Unknown};
 use napi_derive::napi;
 
 use super::args;
-use super::error::throwing;
-use super::promise::{Answer, settled};
-use super::update::update_in_memory;
+use super::error::{throwing, unwinding};
+use super::js::Fault;
+use super::promise::{Answer, Deferred, promise, settled};
+use super::update::{keep, update_in_memory};
+use crate::group::GroupId;
 use crate::repository::{Document, GroupRepository, InMemoryGroupRepository as Core};
+
+/// A write of one group.
+type Work = Box<dyn FnOnce(&Env, &Core) -> Result<Answer, Fault>>;
 
 /// Keeps groups in memory, for tests: the same behaviour as in files, and nothing that lasts.
 #[napi]
 pub struct InMemoryGroupRepository {
     core: Core,
+    /// Groups that are being written, with the writes that wait for it: those that a function given to `update` makes.
+    turns: RefCell<HashMap<GroupId, VecDeque<(Deferred, Work)>>>,
+}
+
+impl InMemoryGroupRepository {
+    /// Writes a group, after the write that is under way.
+    fn write<'env>(
+        &self,
+        env: &'env Env,
+        prepare: impl FnOnce() -> Result<(GroupId, Work), Fault>,
+    ) -> napi::Result<Object<'env>> {
+        let (id, work) = match unwinding(prepare) {
+            Ok(prepared) => prepared,
+            Err(fault) => return settled(env, || Err(fault)),
+        };
+        if !self.turns.borrow().contains_key(&id) {
+            return settled(env, || self.take_turn(env, &id, work));
+        }
+        promise(
+            env,
+            || Ok(()),
+            |(), deferred| {
+                self.turns.borrow_mut().entry(id).or_default().push_back((deferred, work));
+            },
+        )
+    }
+
+    /// Carries out a write and then those that it has made itself.
+    fn take_turn(&self, env: &Env, id: &GroupId, work: Work) -> Result<Answer, Fault> {
+        self.turns.borrow_mut().insert(id.clone(), VecDeque::new());
+        let outcome = unwinding(|| work(env, &self.core));
+        while let Some((deferred, work)) = self.next_of(id) {
+            let outcome = unwinding(|| work(env, &self.core));
+            deferred.go_on(move |env| Ok(outcome?.into_js(env)?));
+        }
+        outcome
+    }
+
+    /// The next write that waits; without one the turn has ended.
+    fn next_of(&self, id: &GroupId) -> Option<(Deferred, Work)> {
+        let mut turns = self.turns.borrow_mut();
+        let next = turns.get_mut(id)?.pop_front();
+        if next.is_none() {
+            turns.remove(id);
+        }
+        next
+    }
 }
 
 #[napi]
@@ -23,14 +78,17 @@ impl InMemoryGroupRepository {
     pub fn new(env: Env, this: This<'_>) -> napi::Result<Self> {
         throwing(&env, || {
             args::constructed(&env, &this, "InMemoryGroupRepository", c"findById")?;
-            Ok(Self { core: Core::new() })
+            Ok(Self { core: Core::new(), turns: RefCell::default() })
         })
     }
 
     /// Forgets all groups.
     #[napi(enumerable = false)]
-    pub fn clear(&self) {
-        self.core.clear();
+    pub fn clear(&self, env: Env) -> napi::Result<()> {
+        throwing(&env, || {
+            self.core.clear();
+            Ok(())
+        })
     }
 
     #[napi(enumerable = false, skip_typescript)]
@@ -68,11 +126,17 @@ impl InMemoryGroupRepository {
         group: Unknown<'_>,
         options: Unknown<'_>,
     ) -> napi::Result<Object<'env>> {
-        settled(env, || {
-            let (_, text) = args::group_to_save(env, group)?;
+        self.write(env, || {
+            let (id, text) = args::group_to_save(env, group)?;
             let condition = args::save_condition(env, options)?;
-            self.core.save(Document::from_text(text)?, condition)?;
-            Ok(Answer::Undefined)
+            let group = Document::to_save(&id, text)?;
+            Ok((
+                id,
+                Box::new(move |_, core| {
+                    core.save(group, condition)?;
+                    Ok(Answer::Undefined)
+                }),
+            ))
         })
     }
 
@@ -83,12 +147,15 @@ impl InMemoryGroupRepository {
         id: Unknown<'_>,
         changes: Unknown<'_>,
     ) -> napi::Result<Object<'env>> {
-        settled(env, || {
+        self.write(env, || {
             let id = args::group_id(env, "id", id)?;
+            let of = id.clone();
             if args::is_function(changes) {
-                return update_in_memory(env, &self.core, &id, changes);
+                let function = keep(env, changes)?;
+                return Ok((id, Box::new(move |env, core| update_in_memory(env, core, &of, &function))));
             }
-            Ok(Answer::group(self.core.update(&id, args::changes(env, changes)?)?))
+            let changes = args::changes(env, changes)?;
+            Ok((id, Box::new(move |_, core| Ok(Answer::group(core.update(&of, changes)?)))))
         })
     }
 
@@ -100,10 +167,15 @@ impl InMemoryGroupRepository {
         session_id: Unknown<'_>,
         changes: Unknown<'_>,
     ) -> napi::Result<Object<'env>> {
-        settled(env, || {
+        self.write(env, || {
             let id = args::group_id(env, "groupId", group_id)?;
+            let of = id.clone();
             let session_id = args::text(env, "sessionId", session_id)?;
-            Ok(Answer::Bool(self.core.update_session(&id, &session_id, args::changes(env, changes)?)?))
+            let changes = args::changes(env, changes)?;
+            Ok((
+                id,
+                Box::new(move |_, core| Ok(Answer::Bool(core.update_session(&of, &session_id, changes)?))),
+            ))
         })
     }
 
@@ -114,9 +186,11 @@ impl InMemoryGroupRepository {
         id: Unknown<'_>,
         options: Unknown<'_>,
     ) -> napi::Result<Object<'env>> {
-        settled(env, || {
+        self.write(env, || {
             let id = args::group_id(env, "id", id)?;
-            Ok(Answer::Bool(self.core.delete(&id, args::delete_condition(env, options)?)?))
+            let of = id.clone();
+            let condition = args::delete_condition(env, options)?;
+            Ok((id, Box::new(move |_, core| Ok(Answer::Bool(core.delete(&of, condition)?)))))
         })
     }
 

@@ -7,6 +7,7 @@ mod document;
 pub mod file;
 mod in_memory;
 mod query;
+mod working_copy;
 
 pub use change::{Changes, Condition, Write, Written};
 pub use document::{Document, Revision};

@@ -1,5 +1,6 @@
 //! Groups in files that several processes share: `{base}/{id}/meta.json`.
 
+mod batch;
 mod cache;
 mod commit;
 mod dir;
@@ -12,16 +13,20 @@ mod read;
 mod same_name;
 mod stamp;
 mod store;
+mod task;
 mod threads;
 mod trash;
+mod turn;
 mod verify;
+mod waiting;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use commit::Durability;
+pub use turn::{Again, Attempt, Turn};
 
 use crate::error::{Error, Result};
 use crate::group::GroupId;
@@ -29,8 +34,10 @@ use crate::repository::change::{Condition, Write, Written};
 use crate::repository::document::Document;
 use crate::repository::query::{GroupFilter, GroupSort};
 use crate::repository::{GroupRepository, RepositoryProblem};
-use queue::{Pending, Queue, Reply, Task};
+use queue::Queue;
 use store::Store;
+use task::{Patience, Pending, Reply, Task, Work};
+use turn::Function;
 
 /// How a file repository writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,11 +77,6 @@ impl FileGroupRepository {
         self.queue.worker().base()
     }
 
-    /// How long a write waits for others.
-    pub fn lock_timeout(&self) -> Duration {
-        self.options.lock_timeout
-    }
-
     /// Carries out a write without waiting: `tell` is called on another thread when it is done.
     pub fn submit(&self, id: &GroupId, write: Write, tell: impl FnOnce(Result<Written>) + Send + 'static) {
         self.add(id, Task::Write(write), |written| tell(written.map_err(refused)));
@@ -110,14 +112,20 @@ impl FileGroupRepository {
         });
     }
 
+    /// Updates a group with what a function makes of it: `start` is called on another thread once it is this update's
+    /// turn, and the other writes of this process to the group wait until the turn ends.
+    pub fn take_turn(&self, id: &GroupId, start: impl FnOnce(Result<Turn>) + Send + 'static) {
+        let start = Reply::new(|turn: Result<Turn>| start(turn.map_err(refused)));
+        self.enqueue(id, Work::Function(Function::new(start)));
+    }
+
     fn add(&self, id: &GroupId, task: Task, tell: impl FnOnce(Result<Written>) + Send + 'static) {
-        self.queue.add(Pending {
-            id: id.clone(),
-            task,
-            durability: self.options.durability,
-            deadline: Instant::now() + self.options.lock_timeout,
-            reply: Reply::new(tell),
-        });
+        self.enqueue(id, Work::Task(task, Reply::new(tell)));
+    }
+
+    fn enqueue(&self, id: &GroupId, work: Work) {
+        let FileOptions { durability, lock_timeout } = self.options;
+        self.queue.add(Pending { id: id.clone(), durability, patience: Patience::For(lock_timeout), work });
     }
 }
 

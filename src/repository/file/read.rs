@@ -10,7 +10,7 @@ use crate::group::GroupId;
 use crate::repository::document::Document;
 use crate::repository::file::cache::{Cache, Known};
 use crate::repository::file::dir::{Dir, Kind, Stat, is_link};
-use crate::repository::file::layout::{LARGEST_FILE, META};
+use crate::repository::file::layout::{LARGEST_FILE, LOCKS, META};
 use crate::repository::file::same_name::other_than;
 use crate::repository::file::stamp::Stamp;
 
@@ -188,6 +188,12 @@ impl OpenGroup<'_> {
         bytes.truncate(length);
         Ok(bytes)
     }
+}
+
+/// The error of taking a group's lock.
+pub fn cannot_lock(base: &Dir, id: &GroupId, source: io::Error) -> Error {
+    let path = base.path().join(LOCKS);
+    Error::NotCommitted { group_id: id.to_string(), path, action: "locking", source: source.into() }
 }
 
 /// An error of reading a group.
