@@ -489,9 +489,10 @@ export interface RepositoryProblem {
   readonly path: string
   /**
    * `corrupt`: a file that is no group. `id_mismatch`: the group's id is not its directory's name.
-   * `newer_schema`: written by a newer version. `leftover`: something that belongs to no group.
+   * `newer_schema`: written by a newer version. `foreign_owner`: this user may not read it. `leftover`: something that
+   * belongs to no group.
    */
-  readonly kind: 'corrupt' | 'id_mismatch' | 'newer_schema' | 'leftover'
+  readonly kind: 'corrupt' | 'id_mismatch' | 'newer_schema' | 'foreign_owner' | 'leftover'
   /** What is wrong, for people. */
   readonly message: string
 }
@@ -508,8 +509,8 @@ export type SessionChanges = Partial<Omit<GroupSession, 'id'>>
  *
  * Every method rejects with a {@link SessionGroupsError} and never throws; what it rejects did not change anything,
  * except with the code `NOT_DURABLE`. Besides what each method names: an argument of the wrong type is `INVALID_ARGUMENT`,
- * an id that cannot name a group `INVALID_ID`. In files, reading can fail with `CORRUPT`, `NEWER_SCHEMA`, `INSECURE_STORE`
- * or `IO`, and writing with those and `LOCK_TIMEOUT`, `NOT_COMMITTED` or `NOT_DURABLE`.
+ * an id that cannot name a group `INVALID_ID`. In files, reading can fail with `CORRUPT`, `NEWER_SCHEMA`, `FOREIGN_OWNER`
+ * or `IO`, and writing with those and `INSECURE_STORE`, `LOCK_TIMEOUT`, `NOT_COMMITTED` or `NOT_DURABLE`.
  *
  * Call the methods on the repository: `ids.map((id) => repository.findById(id))`, not `ids.map(repository.findById)`.
  */
@@ -528,14 +529,15 @@ export interface GroupRepository {
   findByStatus(status: GroupStatus): Promise<readonly SessionGroup[]>
   /**
    * The groups that match, without a `sort` by id. Those that cannot be read or understood are left out; `verify` lists
-   * them. Rejects with `INVALID_FILTER`.
+   * them. Rejects with `INVALID_FILTER`, and when this user may read none of the groups.
    *
    * @param filter Which groups.
    * @param sort In which order.
    */
   list(filter?: GroupFilter, sort?: GroupSort): Promise<readonly SessionGroup[]>
   /**
-   * How many groups match; `limit` and `offset` play no part. Rejects with `INVALID_FILTER`.
+   * How many groups match; `limit` and `offset` play no part. Rejects with `INVALID_FILTER`, and when this user may read
+   * none of the groups.
    *
    * @param filter Which groups.
    */
@@ -554,8 +556,9 @@ export interface GroupRepository {
    * result would be none.
    *
    * @param id The group's id.
-   * @param changes The fields, or a synchronous function that makes them of the stored group. It is called again on
-   *   the newer group when another writer came first; what it throws rejects the promise as it is.
+   * @param changes The fields, or a synchronous function that makes them of the stored group. Calls in one process take
+   *   turns; it is called again on the newer group when another process came first, and the fourth time the group is
+   *   kept from other processes while it runs. What it throws rejects the promise as it is.
    */
   update(
     id: string,
@@ -615,10 +618,11 @@ export interface InMemoryGroupRepository extends GroupRepository {}
  * | `INVALID_FILTER` | a filter or sort that makes no sense |
  * | `INVALID_EVENT` | a text that is no event |
  * | `CORRUPT` | a stored file is no `SessionGroup`; it is left as it is |
+ * | `FOREIGN_OWNER` | a stored file or the store belongs to another user: who, and how to change it |
  * | `CONFLICT` | a precondition did not hold |
- * | `LOCK_TIMEOUT` | others kept the group's lock, or kept winning, for longer than `lockTimeoutMs` |
+ * | `LOCK_TIMEOUT` | other processes held the group's lock for longer than `lockTimeoutMs` |
  * | `NEWER_SCHEMA` | a newer version wrote the stored group: it can be read, not written |
- * | `INSECURE_STORE` | everyone may write to the base directory |
+ * | `INSECURE_STORE` | everyone may write to the base directory: writes are refused, reads work |
  * | `NOT_COMMITTED` | the disk refused: nothing changed |
  * | `NOT_DURABLE` | the change is visible, but the disk did not confirm it |
  * | `IO` | reading failed |
@@ -645,6 +649,7 @@ export type SessionGroupsErrorCode =
   | 'INVALID_FILTER'
   | 'INVALID_EVENT'
   | 'CORRUPT'
+  | 'FOREIGN_OWNER'
   | 'CONFLICT'
   | 'LOCK_TIMEOUT'
   | 'NEWER_SCHEMA'

@@ -322,4 +322,18 @@ export const SAFEGUARDS = [
     instead: 'if member.has_effect || is_visible || !is_visible {',
     caughtBy: RUST,
   },
+  {
+    name: 'a query looks again at what it cannot understand',
+    file: 'file/list.rs',
+    code: 'self.suspects.lock().unwrap_or_else(PoisonError::into_inner).push(suspect);',
+    instead: 'drop(suspect);',
+    caughtBy: SUITE,
+  },
+  {
+    name: 'a group of another user is not deleted',
+    file: 'file/read.rs',
+    code: 'is_of_this_group_alone(error) && !matches!(error, Error::ForeignOwner { .. })',
+    instead: 'is_of_this_group_alone(error)',
+    caughtBy: SUITE,
+  },
 ]

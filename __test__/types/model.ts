@@ -25,7 +25,9 @@ export type Claims = [
   >,
   Claim<Same<BudgetConfig['onBudgetExceeded'], 'stop' | 'warn' | 'pause'>>,
   Claim<Same<GroupSort['field'], 'name' | 'createdAt' | 'updatedAt'>>,
-  Claim<Same<RepositoryProblem['kind'], 'corrupt' | 'id_mismatch' | 'newer_schema' | 'leftover'>>,
+  Claim<
+    Same<RepositoryProblem['kind'], 'corrupt' | 'id_mismatch' | 'newer_schema' | 'foreign_owner' | 'leftover'>
+  >,
   // All fields are readonly: making them so changes nothing.
   Claim<Same<TokenUsage, Readonly<TokenUsage>>>,
   Claim<Same<BudgetConfig, Readonly<BudgetConfig>>>,

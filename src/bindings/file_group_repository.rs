@@ -6,10 +6,10 @@ use napi_derive::napi;
 
 use super::args;
 use super::error::throwing;
-use super::promise::{Answer, on_thread, promise};
+use super::promise::{Answer, Deferred, on_thread, promise};
 use super::update::{FileUpdate, answer, keep};
 use crate::repository::file::FileGroupRepository as Core;
-use crate::repository::{Condition, GroupFilter, GroupRepository, Write, Written};
+use crate::repository::{Condition, GroupFilter, GroupRepository, GroupSort, Write, Written};
 
 /// Keeps groups in files, `{baseDir}/{id}/meta.json`, that several processes share. What was acknowledged is on the
 /// disk; what was not is there whole or not at all; nobody's write is undone by another's.
@@ -51,9 +51,8 @@ impl FileGroupRepository {
             env,
             || args::status(env, status),
             |status, deferred| {
-                let core = self.core.clone();
                 let filter = GroupFilter { status: Some(status), ..GroupFilter::default() };
-                on_thread(deferred, move || Ok(Answer::groups(&core.list(&filter, None)?)));
+                self.list_into(deferred, filter, None);
             },
         )
     }
@@ -68,10 +67,7 @@ impl FileGroupRepository {
         promise(
             env,
             || Ok((args::filter(env, filter)?, args::sort(env, sort)?)),
-            |(filter, sort), deferred| {
-                let core = self.core.clone();
-                on_thread(deferred, move || Ok(Answer::groups(&core.list(&filter, sort)?)));
-            },
+            |(filter, sort), deferred| self.list_into(deferred, filter, sort),
         )
     }
 
@@ -81,8 +77,7 @@ impl FileGroupRepository {
             env,
             || args::filter(env, filter),
             |filter, deferred| {
-                let core = self.core.clone();
-                on_thread(deferred, move || core.count(&filter).map(Answer::Count));
+                self.core.submit_count(filter, |count| deferred.settle(count.map(Answer::Count)));
             },
         )
     }
@@ -178,5 +173,13 @@ impl FileGroupRepository {
                 on_thread(deferred, move || Ok(Answer::problems(&core.verify()?)));
             },
         )
+    }
+}
+
+impl FileGroupRepository {
+    fn list_into(&self, deferred: Deferred, filter: GroupFilter, sort: Option<GroupSort>) {
+        self.core.submit_list(filter, sort, |groups| {
+            deferred.settle(groups.map(|groups| Answer::groups(&groups)));
+        });
     }
 }

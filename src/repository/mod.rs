@@ -96,6 +96,8 @@ pub enum ProblemKind {
     IdMismatch,
     /// Written by a newer version.
     NewerSchema,
+    /// This user may not read it: it belongs to another one, or its permissions say so.
+    ForeignOwner,
     /// Something that belongs to no group.
     Leftover,
 }
@@ -107,6 +109,7 @@ impl ProblemKind {
             Self::Corrupt => "corrupt",
             Self::IdMismatch => "id_mismatch",
             Self::NewerSchema => "newer_schema",
+            Self::ForeignOwner => "foreign_owner",
             Self::Leftover => "leftover",
         }
     }

@@ -16,7 +16,7 @@ use crate::repository::file::batch::Batch;
 use crate::repository::file::cache::Cache;
 use crate::repository::file::commit::{self, Commit, ConfirmedDirs, Durability};
 use crate::repository::file::dir::Dir;
-use crate::repository::file::list::Listing;
+use crate::repository::file::list::{Listing, Suspect};
 use crate::repository::file::locks::{self, Lock, Stripe};
 use crate::repository::file::queue::{Access, Worker};
 use crate::repository::file::same_name::other_than;
@@ -62,24 +62,39 @@ impl Store {
         }
     }
 
-    /// The groups that match; those that cannot be read are for `verify` to tell.
-    pub fn list(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Document>> {
-        match read::open_base(&self.base)? {
-            Some(base) => Listing { base: &base, cache: &self.cache }.list(filter, sort),
-            None => Ok(Vec::new()),
-        }
+    /// The groups that match, and those that have to be looked at under their lock.
+    pub fn list(
+        &self,
+        filter: &GroupFilter,
+        sort: Option<GroupSort>,
+    ) -> Result<(Vec<Document>, Vec<Suspect>)> {
+        self.query(|listing| listing.list(filter, sort))
     }
 
-    /// How many groups match.
-    pub fn count(&self, filter: &GroupFilter) -> Result<usize> {
-        match read::open_base(&self.base)? {
-            Some(base) => Listing { base: &base, cache: &self.cache }.count(filter),
-            None => Ok(0),
+    /// The number of groups that match, and those that have to be looked at under their lock.
+    pub fn count(&self, filter: &GroupFilter) -> Result<(usize, Vec<Suspect>)> {
+        self.query(|listing| listing.count(filter))
+    }
+
+    fn query<T: Default>(&self, ask: impl FnOnce(&Listing<'_>) -> Result<T>) -> Result<(T, Vec<Suspect>)> {
+        let Some(base) = read::open_base(&self.base)? else {
+            return Ok(Default::default());
+        };
+        let listing = Listing::new(&base, &self.cache);
+        let found = ask(&listing)?;
+        Ok((found, listing.into_suspects()))
+    }
+
+    /// Remembers that a file was seen to be corrupt under its lock.
+    pub fn remember_corrupt(&self, suspect: &Suspect) {
+        if let Some(stamp) = suspect.stamp {
+            self.cache.put_corrupt(&suspect.id, stamp);
         }
     }
 
     /// Makes the store if it is not there, and opens it.
     fn open_for_writing(&self, mut base: Option<Dir>, id: &GroupId, durability: Durability) -> Result<Dir> {
+        base.as_ref().map_or(Ok(()), read::check_base)?;
         let refused = |source: std::io::Error| Error::NotCommitted {
             group_id: id.to_string(),
             path: self.base.clone(),
@@ -255,7 +270,7 @@ impl Store {
     fn meet_unreadable(&self, id: &GroupId, error: Error, ready: Ready, held: &Held) {
         let Ready { task, durability, reply } = ready;
         if !matches!(task, Task::Write(Write::Delete { condition: Condition::None }))
-            || !read::is_of_this_group_alone(&error)
+            || !read::may_be_deleted(&error)
         {
             return reply.tell(Err(error));
         }

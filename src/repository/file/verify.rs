@@ -95,6 +95,7 @@ fn temporary_files(base: &Dir, name: &str) -> Vec<RepositoryProblem> {
 fn unreadable(base: &Dir, id: &GroupId, error: &Error) -> RepositoryProblem {
     let kind = match error {
         Error::NewerSchema { .. } => ProblemKind::NewerSchema,
+        denied if read::is_denied(denied) => ProblemKind::ForeignOwner,
         _ if read::is_another_group(base, id) => ProblemKind::IdMismatch,
         _ => ProblemKind::Corrupt,
     };
