@@ -629,9 +629,11 @@ describe('a batch', () => {
       return performance.now() - begun
     }
     const update = (index, cost) => repository.updateSession(id, `s${index}`, { cost })
-    const one = await time(() => update(0, 1))
+    const single = []
+    for (let round = 0; round < 5; round++) single.push(await time(() => update(0, round)))
+    const one = Math.min(...single)
     const all = await time(() => Promise.all(Array.from({ length: 1000 }, (_, index) => update(index, 2))))
-    // Some 5 times as long; once it was 700 times.
+    // Some 5 times as long; once it was 600 times.
     expect(all / one).toBeLessThan(150)
     const { sessions } = await repository.findById(id)
     expect(sessions.filter(({ cost }) => cost === 2)).toHaveLength(1000)
