@@ -477,7 +477,10 @@ export interface FileGroupRepositoryOptions {
    * `process`: the end of any process. @default 'full'
    */
   readonly durability?: 'full' | 'process' | undefined
-  /** Milliseconds that a write waits for other writers, 0 to 2,147,483,647. @default 10_000 */
+  /**
+   * Milliseconds for which a write waits while other processes hold the group's lock, 0 to 2,147,483,647. Waiting behind
+   * writes of the same process does not count. @default 10_000
+   */
   readonly lockTimeoutMs?: number | undefined
 }
 

@@ -17,7 +17,7 @@ use crate::repository::document::{Document, Draft, Fields};
 /// The largest group that is stored or read, in bytes.
 pub(crate) const LARGEST_GROUP: usize = 64 * 1024 * 1024;
 
-/// What a write did to the working copy.
+/// The effect of a write on the working copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// Nothing: there is no such group, or no such session in it.
@@ -129,7 +129,7 @@ fn laid_out_length(text: &str, depth: usize) -> usize {
 struct Group {
     /// The text that was read or saved.
     base: Document,
-    /// What was changed since.
+    /// The group taken apart, once it is changed.
     parts: Option<Parts>,
 }
 

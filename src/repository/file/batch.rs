@@ -25,7 +25,7 @@ pub struct Batch<'a> {
     members: Vec<Member>,
     /// Members whose outcome is the state of the group after them.
     awaiting: Vec<usize>,
-    /// Whether one of them must not be given a later state.
+    /// Set when one of them must be given its own state and no later one.
     needs_own_state: bool,
     copied: usize,
     durability: Durability,
@@ -112,7 +112,7 @@ impl<'a> Batch<'a> {
     /// Applies a task and returns its outcome, preliminary when it changes the group, and whether it has an effect.
     fn apply(&mut self, task: Task) -> Result<(Written, bool)> {
         let write = match task.checked(self.id)? {
-            // It came after the others of its batch were checked.
+            // `checked` never returns one.
             Task::Save { .. } => return Err(Error::Internal("an unchecked save".to_owned())),
             Task::Look => {
                 return Ok((self.copy.snapshot().map_or(Written::Missing, Written::Stored), false));

@@ -72,7 +72,7 @@ pub struct Hold<L> {
     since: Instant,
 }
 
-/// What becomes of a stripe after it was served.
+/// The result of serving a stripe.
 enum Next {
     /// Nothing waits any more.
     Rest,
@@ -115,7 +115,7 @@ impl<W: Worker> Queue<W> {
 
     /// Serves a stripe until nothing waits, others are to be let in, or the lock cannot be had.
     fn serve(self: &Arc<Self>, stripe: Stripe, mut pause: Duration) {
-        // What comes at once is served at once, but not forever: other stores wait for this thread, too.
+        // New entries are served at once, but not forever: other stores wait for this thread, too.
         for _ in 0..MOST_ROUNDS {
             match Self::guarded(|| self.serve_once(stripe, pause)) {
                 Next::Again(delay, next_pause) if delay.is_zero() => pause = next_pause,

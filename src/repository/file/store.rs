@@ -266,7 +266,7 @@ impl Store {
         trash::take_out(&held.base, id, durability, &held.lock)
     }
 
-    /// What is stored cannot be read: only deleting it is allowed, and only when it is this user's.
+    /// Carries out a task where the stored group cannot be read: only deleting it is allowed, and only when it is this user's.
     fn meet_unreadable(&self, id: &GroupId, error: Error, ready: Ready, held: &Held) {
         let Ready { task, durability, reply } = ready;
         if !matches!(task, Task::Write(Write::Delete { condition: Condition::None }))
@@ -289,7 +289,7 @@ fn remove_and_tell(taken_out: PathBuf, reply: Reply<Written>, outcome: Result<Wr
     });
 }
 
-/// When the leftovers of each group were last looked for.
+/// Time of the last search for the leftovers of each group.
 #[derive(Default)]
 struct Swept(Mutex<HashMap<GroupId, Instant>>);
 

@@ -1,4 +1,4 @@
-//! What waits in the queue of a group, and who waits for it.
+//! The entries of a group's queue, and the callbacks that learn of their outcome.
 
 use std::panic::catch_unwind;
 use std::time::Duration;
@@ -86,17 +86,17 @@ impl<T> Drop for Reply<T> {
 pub struct Pending {
     /// The group.
     pub id: GroupId,
-    /// What must survive when it is acknowledged.
+    /// Required durability of the write.
     pub durability: Durability,
-    /// When it gives up.
+    /// Limit of its waiting.
     pub patience: Patience,
-    /// What to do.
+    /// The work itself.
     pub work: Work,
 }
 
-/// What an entry of a queue does.
+/// The work of an entry.
 pub enum Work {
-    /// A task and who waits for it.
+    /// A task and its completion callback.
     Task(Task, Reply<Written>),
     /// A function that computes an update.
     Function(Function),
@@ -138,7 +138,7 @@ impl Pending {
     }
 }
 
-/// How long an entry waits for locks that others hold.
+/// The time for which an entry waits while others hold the lock.
 #[derive(Debug, Clone, Copy)]
 pub enum Patience {
     /// For that long, from when it is added on.
@@ -149,10 +149,10 @@ pub enum Patience {
 
 /// A task that is ready to be carried out.
 pub struct Ready {
-    /// What to do.
+    /// The work itself.
     pub task: Task,
-    /// What must survive when it is acknowledged.
+    /// Required durability of the write.
     pub durability: Durability,
-    /// Who waits for it.
+    /// Completion callback.
     pub reply: Reply<Written>,
 }

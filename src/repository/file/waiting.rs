@@ -15,17 +15,17 @@ const LONGEST_COUNTED_PAUSE: Duration = Duration::from_millis(100);
 /// Maximum number of writes that are written together.
 const LARGEST_BATCH: usize = 4096;
 
-/// What a lock is taken for.
+/// The entry for which a lock is taken.
 pub struct First {
     /// The group.
     pub id: GroupId,
-    /// What must survive when it is acknowledged.
+    /// Required durability of the write.
     pub durability: Durability,
-    /// Whether a missing store is created.
+    /// Set when a missing store is created.
     pub makes_a_store: bool,
 }
 
-/// What is served next.
+/// The next thing to serve.
 pub enum Item {
     /// Tasks of one group.
     Batch(GroupId, Vec<Ready>),
@@ -47,13 +47,13 @@ pub struct Groups {
     queues: HashMap<GroupId, GroupQueue>,
     /// Groups with entries that can be served, in the order in which they are.
     order: VecDeque<GroupId>,
-    /// Whether there are saves whose text has not been checked.
+    /// Set while there are saves whose text has not been checked.
     has_unchecked: bool,
-    /// Whether a job serves them, or will.
+    /// Set while a job serves them, or will.
     is_active: bool,
     /// Time for which others have held the lock in all.
     held_by_others: Duration,
-    /// When others were last seen to hold it, while they do.
+    /// Time at which others were last seen to hold it, while they do.
     busy_since: Option<Instant>,
 }
 
@@ -61,9 +61,9 @@ pub struct Groups {
 #[derive(Default)]
 struct GroupQueue {
     waiting: VecDeque<Pending>,
-    /// Whether a function computes an update; what waits here waits for it.
+    /// Set while a function computes an update; the rest of the queue waits for it.
     is_in_turn: bool,
-    /// Whether the group is in the order of its stripe.
+    /// Set while the group is in the order of its stripe.
     is_in_order: bool,
 }
 
@@ -173,7 +173,7 @@ impl Groups {
         }
     }
 
-    /// What the lock is to be taken for.
+    /// Returns the entry for which the lock is to be taken.
     pub fn first(&mut self) -> Option<First> {
         self.skip_empty();
         let pending = self.queues.get(self.order.front()?)?.waiting.front()?;

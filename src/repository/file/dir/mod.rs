@@ -26,12 +26,12 @@ pub enum Kind {
     Other,
 }
 
-/// What tells a directory from any that was ever in its place. Inode numbers alone do not: they are given out again.
+/// The identity of a directory, which no other one in its place has. Inode numbers alone are given out again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// Its number on its file system.
     pub inode: u64,
-    /// When it was created.
+    /// Time of its creation.
     pub born: Time,
 }
 

@@ -143,7 +143,7 @@ impl Dir {
         Stat::of(&self.file)
     }
 
-    /// Which directory this is; `None` where the file system does not keep the time of creation.
+    /// Returns its identity; `None` where the file system does not keep the time of creation.
     #[cfg(target_os = "linux")]
     pub fn identity(&self) -> Option<Identity> {
         use rustix::fs::{StatxFlags, statx};
@@ -154,7 +154,7 @@ impl Dir {
         given.contains(wanted).then_some(Identity { inode: stat.stx_ino, born })
     }
 
-    /// Which directory this is; `None` where the file system does not keep the time of creation.
+    /// Returns its identity; `None` where the file system does not keep the time of creation.
     #[cfg(not(target_os = "linux"))]
     pub fn identity(&self) -> Option<Identity> {
         use std::os::unix::fs::MetadataExt;

@@ -164,7 +164,7 @@ impl Dir {
         Stat::of(&self.file)
     }
 
-    /// Which directory this is; `None` where the file system does not keep the time of creation.
+    /// Returns its identity; `None` where the file system does not keep the time of creation.
     pub fn identity(&self) -> Option<Identity> {
         let inode = self.own_stat().ok()?.stamp().inode;
         let created = self.file.metadata().ok()?.creation_time();
