@@ -103,20 +103,22 @@ fn check_saved(id: &GroupId, group: &Document) -> Result<()> {
     check_length(id, group.text())
 }
 
-/// Laid out, each byte of a text can at most become a line of the deepest indentation.
-const LONGEST_LINE: usize = 2 * (json::MAX_DEPTH + 8);
+/// The length of a text that is short enough however it is laid out: each byte can at most become a line of the deepest
+/// indentation.
+const SURELY_FITS: usize = LARGEST_GROUP / (2 * (json::MAX_DEPTH + 8));
 
 /// Refuses a group that would be too large to read.
 fn check_length(id: &GroupId, text: &str) -> Result<()> {
-    if text.len() <= LARGEST_GROUP / LONGEST_LINE {
+    if text.len() <= SURELY_FITS {
         return Ok(());
     }
     let length = json::pretty(text).len();
-    if length <= LARGEST_GROUP {
-        return Ok(());
-    }
+    if length <= LARGEST_GROUP { Ok(()) } else { Err(too_large(id, length)) }
+}
+
+fn too_large(id: &GroupId, length: usize) -> Error {
     let wrong = Wrong::new("group", format!("must be at most 64 MiB of JSON, but is {length} bytes"));
-    Err(Error::InvalidGroup { group_id: id.to_string(), wrong })
+    Error::InvalidGroup { group_id: id.to_string(), wrong }
 }
 
 /// The length of a value as it is laid out at a depth.
@@ -144,8 +146,10 @@ struct Parts {
     /// Index of each session by its id, made when it is looked for the second time.
     places: Option<HashMap<Box<str>, usize>>,
     is_first_look: bool,
-    /// An upper bound for the length of the group as it is stored.
-    most_length: usize,
+    /// An upper bound for the length of the text.
+    most_text: usize,
+    /// An upper bound for the length of the text as it is stored, once the other one does not tell that it fits.
+    most_laid_out: Option<usize>,
 }
 
 enum Session {
@@ -170,7 +174,7 @@ impl Group {
         let checked = Document::from_text(skeleton.clone().into_text())?;
         let fields = Borrow::<Fields>::borrow(&checked).clone();
         let former = std::mem::replace(&mut parts.skeleton, skeleton);
-        if let Err(error) = parts.grow(laid_out_length(checked.text(), 0), &self.base) {
+        if let Err(error) = parts.grow(checked.text(), 0, &self.base) {
             parts.skeleton = former;
             return Err(error);
         }
@@ -200,10 +204,9 @@ impl Group {
         changes.merge(&mut session, &["id"])?;
         let text = session.into_text();
         check_session(self.base.id(), index, &text)?;
-        let length = laid_out_length(&text, 2);
         let unchanged = parts.unchanged.take();
-        let former = std::mem::replace(&mut parts.sessions[index], Session::Changed(text.into()));
-        if let Err(error) = parts.grow(length, &self.base) {
+        let former = std::mem::replace(&mut parts.sessions[index], Session::Changed(text.as_str().into()));
+        if let Err(error) = parts.grow(&text, 2, &self.base) {
             parts.sessions[index] = former;
             parts.unchanged = unchanged;
             return Err(error);
@@ -247,8 +250,6 @@ impl Parts {
         let sessions =
             all.into_iter().flat_map(Json::elements).map(|it| Session::Unchanged(place(it))).collect();
         skeleton.set("sessions", "[]".to_owned());
-        let length = base.text().len();
-        let is_short = length <= LARGEST_GROUP / LONGEST_LINE / 2;
         Self {
             skeleton: skeleton.into_owned(),
             fields: Borrow::<Fields>::borrow(base).clone(),
@@ -256,7 +257,8 @@ impl Parts {
             unchanged,
             places: None,
             is_first_look: true,
-            most_length: if is_short { length * LONGEST_LINE } else { laid_out_length(base.text(), 0) },
+            most_text: base.text().len(),
+            most_laid_out: None,
         }
     }
 
@@ -272,16 +274,22 @@ impl Parts {
         places.get(session_id).copied()
     }
 
-    /// Accounts for a part that has become this long; fails when the group has become too large to read.
-    fn grow(&mut self, length: usize, base: &Document) -> Result<()> {
-        let most_length = self.most_length + length;
-        if most_length <= LARGEST_GROUP {
-            self.most_length = most_length;
+    /// Accounts for a part that is new; fails when the group has become too large to read.
+    fn grow(&mut self, part: &str, depth: usize, base: &Document) -> Result<()> {
+        self.most_text += part.len();
+        if self.most_text <= SURELY_FITS {
             return Ok(());
         }
-        let text = self.text(base);
-        check_length(base.id(), &text)?;
-        self.most_length = laid_out_length(&text, 0);
+        let most = self.most_laid_out.map(|most| most + laid_out_length(part, depth));
+        if let Some(most) = most.filter(|most| *most <= LARGEST_GROUP) {
+            self.most_laid_out = Some(most);
+            return Ok(());
+        }
+        let length = laid_out_length(&self.text(base), 0);
+        if length > LARGEST_GROUP {
+            return Err(too_large(base.id(), length));
+        }
+        self.most_laid_out = Some(length);
         Ok(())
     }
 
@@ -351,4 +359,87 @@ fn set_updated_at(
     let former = || former.get("updatedAt").map_or_else(String::new, |former| former.text().to_owned());
     group.set("updatedAt", now.map_or_else(former, |now| json::quote(&time::iso(now))));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::validate::tests::GROUP;
+    use crate::repository::change::Condition;
+
+    fn stored() -> Document {
+        Document::from_text(GROUP.to_owned()).unwrap()
+    }
+
+    fn changes(text: String) -> Changes {
+        Changes::new(text, Vec::new()).unwrap()
+    }
+
+    fn session(id: &str, text: String) -> Write {
+        Write::UpdateSession { session_id: id.to_owned(), changes: changes(text) }
+    }
+
+    fn update(text: String) -> Write {
+        Write::Update { changes: changes(text), condition: Condition::None }
+    }
+
+    #[test]
+    fn what_is_laid_out_too_long_is_refused_and_leaves_the_copy_as_it_was() {
+        // 30 KB of text that become 27 MB of indentation.
+        let deep = format!("{}{}{}", "[".repeat(900), "1,".repeat(15_000) + "1", "]".repeat(900));
+        let mut copy = WorkingCopy::new(Some(stored()));
+        let id = stored().id().clone();
+        let mut lengths = Vec::new();
+        for number in 0..3 {
+            let before = copy.snapshot().unwrap();
+            let write = if number % 2 == 0 {
+                session("001-a", format!("{{\"x{number}\":{deep}}}"))
+            } else {
+                update(format!("{{\"x{number}\":{deep}}}"))
+            };
+            match copy.apply(&id, write) {
+                Ok(effect) => {
+                    assert_eq!(effect, Effect::Changed);
+                    lengths.push(json::pretty(copy.snapshot().unwrap().text()).len());
+                }
+                Err(error) => {
+                    assert_eq!((error.code(), error.field()), ("INVALID_GROUP", Some("group")));
+                    assert_eq!(copy.snapshot().unwrap().text(), before.text());
+                }
+            }
+        }
+        assert!(lengths.iter().all(|length| *length <= LARGEST_GROUP));
+        // One more of its kind would not fit.
+        assert!(lengths.last().unwrap() + 30_000_000 > LARGEST_GROUP, "{lengths:?}");
+    }
+
+    #[test]
+    fn a_batch_of_writes_is_what_the_writes_are_one_by_one() {
+        let writes = || {
+            [
+                session("002-b", r#"{"cost":1}"#.to_owned()),
+                update(r#"{"name":"B","extra":[1e21]}"#.to_owned()),
+                session("001-a", r#"{"extra":{"a":1.0}}"#.to_owned()),
+                session("002-b", r#"{"cost":2}"#.to_owned()),
+                update(r#"{"sessions":[]}"#.to_owned()),
+                update(r#"{"extra":2}"#.to_owned()),
+            ]
+        };
+        let id = stored().id().clone();
+        let without_time = |group: &Document| {
+            let mut draft = Draft::of(group.json());
+            draft.remove("updatedAt");
+            draft.into_text()
+        };
+        let mut together = WorkingCopy::new(Some(stored()));
+        let mut single = stored();
+        for (write, same) in writes().into_iter().zip(writes()) {
+            together.apply(&id, write).unwrap();
+            let mut alone = WorkingCopy::new(Some(single));
+            alone.apply(&id, same).unwrap();
+            single = alone.checked().unwrap().unwrap();
+            assert_eq!(without_time(&together.snapshot().unwrap()), without_time(&single));
+        }
+        assert_eq!(without_time(&together.checked().unwrap().unwrap()), without_time(&single));
+    }
 }
