@@ -181,7 +181,7 @@ describe.each([
         expect(error.message).toMatch(/must be at most 64 MiB of JSON, but is 671\d{5} bytes/)
       }
       expect(await repository.updateSession(id, '001-api', { cost: 1 })).toBe(true)
-    })
+    }, 120_000)
 
     test('nor what JSON cannot hold', async () => {
       const cyclic = makeGroup()

@@ -207,10 +207,11 @@ export const SAFEGUARDS = [
   {
     name: 'a group that cannot be read is not overwritten',
     file: 'file/store.rs',
-    code: '            return reply.tell(Err(error));',
-    instead: `            let stored = Stored { group: None, bytes: None, other: None };
-            let mut waiting = VecDeque::from([Ready { task, durability, reply }]);
-            return self.write_together(id, &stored, &mut waiting, held);`,
+    code: `                reply.tell(Err(error.clone()));
+                continue;`,
+    instead: `                let stored = Stored { group: None, bytes: None, other: None };
+                waiting.push_front(Ready { task, durability, reply });
+                return self.write_together(id, &stored, waiting, held);`,
     caughtBy: SUITE,
   },
   {

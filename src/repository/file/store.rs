@@ -148,11 +148,7 @@ impl Worker for Store {
         while !waiting.is_empty() {
             match Stored::read(&held.base, id) {
                 Ok(stored) => self.write_together(id, &stored, &mut waiting, held),
-                Err(error) => {
-                    if let Some(ready) = waiting.pop_front() {
-                        self.meet_unreadable(id, error, ready, held);
-                    }
-                }
+                Err(error) => self.meet_unreadable(id, &error, &mut waiting, held),
             }
         }
     }
@@ -266,17 +262,21 @@ impl Store {
         trash::take_out(&held.base, id, durability, &held.lock)
     }
 
-    /// Carries out a task where the stored group cannot be read: only deleting it is allowed, and only when it is this user's.
-    fn meet_unreadable(&self, id: &GroupId, error: Error, ready: Ready, held: &Held) {
-        let Ready { task, durability, reply } = ready;
-        if !matches!(task, Task::Write(Write::Delete { condition: Condition::None }))
-            || !read::may_be_deleted(&error)
-        {
-            return reply.tell(Err(error));
-        }
-        match self.take_out(id, durability, held) {
-            Ok(path) => remove_and_tell(path, reply, Ok(Written::Removed)),
-            Err(error) => reply.tell(Err(error)),
+    /// Carries out tasks where the stored group cannot be read, up to a deletion: nothing else is allowed, and only when
+    /// the group is this user's.
+    fn meet_unreadable(&self, id: &GroupId, error: &Error, waiting: &mut VecDeque<Ready>, held: &Held) {
+        while let Some(ready) = waiting.pop_front() {
+            let Ready { task, durability, reply } = ready;
+            if !matches!(task, Task::Write(Write::Delete { condition: Condition::None }))
+                || !read::may_be_deleted(error)
+            {
+                reply.tell(Err(error.clone()));
+                continue;
+            }
+            return match self.take_out(id, durability, held) {
+                Ok(path) => remove_and_tell(path, reply, Ok(Written::Removed)),
+                Err(error) => reply.tell(Err(error)),
+            };
         }
     }
 }
