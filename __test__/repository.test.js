@@ -234,6 +234,30 @@ describe.each([
       expect(await stored()).toEqual(group)
     })
 
+    test('nor what has another id once it is JSON', async () => {
+      const error = await rejection(repository.save({ ...makeGroup(), toJSON: () => makeGroup({ id: 'b' }) }))
+      expect(error).toMatchObject({ code: 'INVALID_GROUP', groupId: id, field: 'id' })
+      expect(error.message).toContain(`must stay "${id}" while it is saved, but became "b"`)
+      expect(await repository.count()).toBe(0)
+    })
+
+    test('nor what is longer than 64 MiB', async () => {
+      const large = 'x'.repeat(64 * 1024 * 1024 - 1500)
+      await save({ description: large })
+      const wrong = { code: 'INVALID_GROUP', groupId: id, field: 'group' }
+      for (const call of [
+        () => repository.save(makeGroup({ description: `${large}${'x'.repeat(1500)}` })),
+        () => repository.update(id, { name: 'x'.repeat(1500) }),
+        () => repository.update(id, { sessions: [makeSession({ prompt: 'x'.repeat(1500) })] }),
+        () => repository.updateSession(id, '001-api', { prompt: 'x'.repeat(1500) }),
+      ]) {
+        const error = await rejection(call())
+        expect(error).toMatchObject(wrong)
+        expect(error.message).toMatch(/must be at most 64 MiB of JSON, but is 671\d{5} bytes/)
+      }
+      expect(await repository.updateSession(id, '001-api', { cost: 1 })).toBe(true)
+    }, 120_000)
+
     test('nor what JSON cannot hold', async () => {
       const cyclic = makeGroup()
       cyclic.self = cyclic
@@ -725,6 +749,27 @@ describe.each([
       expect((await stored()).updatedAt).toBe(future)
     })
 
+    test('updatedAt may be given, but never goes back', async () => {
+      const at = (time) => repository.update(id, { updatedAt: time }).then(({ updatedAt }) => updatedAt)
+      const given = '2998-01-01T01:00:00+01:00'
+      expect(await at(given)).toBe(given)
+      expect(await at(TIME)).toBe(given)
+      expect((await repository.update(id, () => ({ updatedAt: '2998-01-01T00:00:00.5Z' }))).updatedAt).toBe(
+        '2998-01-01T00:00:00.5Z',
+      )
+    })
+
+    test('updatedAt does not go back within a millisecond', async () => {
+      for (let round = 0; round < 200; round++) {
+        const updatedAt = new Date().toISOString().replace('Z', '0001Z')
+        await save({ updatedAt })
+        const { updatedAt: after } = await repository.update(id, { name: 'x' })
+        if (Date.parse(after) === Date.parse(updatedAt)) expect(after).toBe(updatedAt)
+        await repository.updateSession(id, '001-api', { cost: 1 })
+        expect(Date.parse((await stored()).updatedAt)).toBeGreaterThanOrEqual(Date.parse(after))
+      }
+    })
+
     test('a group that is not there is null', async () => {
       expect(await repository.update('none', { name: 'x' })).toBe(null)
       expect(
@@ -747,6 +792,20 @@ describe.each([
       const count = (found) => ({ count: (found.count ?? 0) + 1 })
       await Promise.all(Array.from({ length: 20 }, () => repository.update(id, count)))
       expect((await stored()).count).toBe(20)
+    })
+
+    test('what the function itself writes comes after its own changes', async () => {
+      const all = []
+      let calls = 0
+      const updated = await repository.update(id, (found) => {
+        calls += 1
+        all.push(repository.update(id, { name: `${found.name} again` }), repository.findById(id))
+        return { name: 'first', description: 'kept' }
+      })
+      expect([calls, updated.name]).toEqual([1, 'first'])
+      const [again, before] = await Promise.all(all)
+      expect(before.name).not.toBe('Logging again')
+      expect(again).toMatchObject({ name: 'Logging again', description: 'kept' })
     })
 
     test('what the function throws comes as it is', async () => {
@@ -917,16 +976,4 @@ test('the repository in memory can be cleared', async () => {
   await repository.save(makeGroup())
   expect(repository.clear()).toBe(undefined)
   expect(await repository.list()).toEqual([])
-})
-
-test('a group can be updated in memory by a function that writes it itself', async () => {
-  const repository = new sg.InMemoryGroupRepository()
-  await repository.save(makeGroup())
-  let calls = 0
-  const updated = await repository.update(makeGroup().id, (found) => {
-    calls += 1
-    if (calls === 1) repository.save(makeGroup({ description: 'in between' }))
-    return { name: `${found.name} ${found.description}` }
-  })
-  expect(updated.name).toBe('Logging in between')
 })

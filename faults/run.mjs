@@ -18,6 +18,7 @@ await main(async () => {
   const { testRemovedLocks, testSystemCalls } = await import('./system-calls.mjs')
   const { testKills, testLostUpdates } = await import('./processes.mjs')
   const { testTogether } = await import('./together.mjs')
+  const { testReusedInode } = await import('./reused-inode.mjs')
   const { testTerminations } = await import('./terminations.mjs')
   const { testHeldLock } = await import('./held-lock.mjs')
   const { checkList } = await import('./safeguards.mjs')
@@ -27,6 +28,7 @@ await main(async () => {
   await row('every system call fails once, in every way', lacks('strace'), () =>
     testSystemCalls(oneOperation, { every: short ? 23 : 1 }),
   )
+  await row('a group is made anew with the same inode', lacks('strace'), testReusedInode)
   await row('the locks are removed by hand', lacks('strace'), () => testRemovedLocks(oneOperation))
   for (const fileSystem of ['ext4', 'xfs']) {
     const obstacle = cannotMount() ?? lacks(`mkfs.${fileSystem}`)

@@ -30,6 +30,13 @@ export const SAFEGUARDS = [
     caughtBy: ORDER,
   },
   {
+    name: 'a directory is known by its time of creation, too',
+    file: 'file/dir/unix.rs',
+    code: 'let born = (stat.stx_btime.tv_sec, i64::from(stat.stx_btime.tv_nsec));',
+    instead: 'let born = (0, 0);',
+    caughtBy: ['faults', 'made anew'],
+  },
+  {
     name: 'fsync of the directories above the base',
     file: 'file/commit.rs',
     code: 'above.sync_if_ours()?;',
@@ -178,9 +185,9 @@ export const SAFEGUARDS = [
   },
   {
     name: 'no file over 64 MiB is read',
-    file: 'file/layout.rs',
-    code: 'LARGEST_FILE: u64 = 64 * 1024 * 1024;',
-    instead: 'LARGEST_FILE: u64 = 256 * 1024 * 1024;',
+    file: 'working_copy.rs',
+    code: 'LARGEST_GROUP: usize = 64 * 1024 * 1024;',
+    instead: 'LARGEST_GROUP: usize = 256 * 1024 * 1024;',
     caughtBy: SUITE,
   },
   {
@@ -200,16 +207,18 @@ export const SAFEGUARDS = [
   {
     name: 'a group that cannot be read is not overwritten',
     file: 'file/store.rs',
-    code: '            return reply.tell(Err(error));',
-    instead: `            let stored = Stored { group: None, bytes: None };
-            return self.write_together(id, &stored, vec![Pending { id: id.clone(), task, durability, deadline: Instant::now(), reply }], held);`,
+    code: `                reply.tell(Err(error.clone()));
+                continue;`,
+    instead: `                let stored = Stored { group: None, bytes: None, other: None };
+                waiting.push_front(Ready { task, durability, reply });
+                return self.write_together(id, &stored, waiting, held);`,
     caughtBy: SUITE,
   },
   {
     name: 'a group of a newer version is not written',
-    file: 'file/store.rs',
-    code: 'now.and_then(Document::newer_schema).filter(|_| !write.deletes())',
-    instead: 'now.and_then(Document::newer_schema).filter(|_| false)',
+    file: 'file/batch.rs',
+    code: 'self.copy.newer_schema().filter(|_| !write.deletes())',
+    instead: 'self.copy.newer_schema().filter(|_| false)',
     caughtBy: SUITE,
   },
   {
@@ -228,13 +237,12 @@ export const SAFEGUARDS = [
   },
   {
     name: 'one bad update of several fails alone',
-    file: 'file/store.rs',
-    code: '                Err(error) => (false, Err(error)),',
-    instead: `                Err(error) => {
-                    first_effect.get_or_insert(0);
-                    now = None;
-                    (false, Err(error))
-                }`,
+    file: 'file/batch.rs',
+    code: 'Err(error) => (Err(error), false),',
+    instead: `Err(error) => {
+                self.copy = WorkingCopy::new(None);
+                (Err(error), false)
+            }`,
     caughtBy: SUITE,
   },
   {
@@ -260,7 +268,7 @@ export const SAFEGUARDS = [
   },
   {
     name: 'updates that wait are written together',
-    file: 'file/queue.rs',
+    file: 'file/waiting.rs',
     code: 'batch.len() < LARGEST_BATCH',
     instead: 'batch.len() < LARGEST_BATCH / LARGEST_BATCH',
     caughtBy: ['faults', 'written together'],
@@ -268,9 +276,65 @@ export const SAFEGUARDS = [
   {
     name: 'a lock held elsewhere holds no thread',
     file: 'file/queue.rs',
-    code: 'return Some((jittered(pause), (pause * 2).min(LONGEST_PAUSE)));',
+    code: 'Next::Again(jittered(pause), (pause * 2).min(LONGEST_PAUSE))',
     instead: `std::thread::sleep(Duration::from_secs(2));
-                    return Some((jittered(pause), (pause * 2).min(LONGEST_PAUSE)));`,
+                Next::Again(jittered(pause), (pause * 2).min(LONGEST_PAUSE))`,
     caughtBy: ['faults', 'a lock is held elsewhere'],
+  },
+  {
+    name: 'other writes of a group wait for the function whose turn it is',
+    file: 'file/waiting.rs',
+    code: 'queue.is_in_turn = true;',
+    instead: 'queue.is_in_turn = false;',
+    caughtBy: SUITE,
+  },
+  {
+    name: 'the lock is kept for a function that has lost its races',
+    file: 'file/turn.rs',
+    code: 'self.losses >= MOST_LOSSES',
+    instead: 'self.losses >= 1_000 * MOST_LOSSES',
+    caughtBy: SUITE,
+  },
+  {
+    name: 'a turn that does not begin in time is over',
+    file: 'file/queue.rs',
+    code: 'turn.lapse_later();',
+    instead: '',
+    caughtBy: SUITE,
+  },
+  {
+    name: 'only time for which others hold the lock counts',
+    file: 'file/waiting.rs',
+    code: 'pending.patience = Patience::Until(self.held_by_others + patience);',
+    instead: 'pending.patience = Patience::Until(self.held_by_others + 0 * patience);',
+    caughtBy: RUST,
+  },
+  {
+    name: 'a precondition is judged by what is stored',
+    file: 'file/batch.rs',
+    code: '(self.first_effect.is_none() || !task.needs_stored_state())',
+    instead: '(self.first_effect.is_none() || task.needs_stored_state() || !task.deletes())',
+    caughtBy: RUST,
+  },
+  {
+    name: 'only what has changed something is not durable',
+    file: 'file/batch.rs',
+    code: 'if member.has_effect || !is_visible {',
+    instead: 'if member.has_effect || is_visible || !is_visible {',
+    caughtBy: RUST,
+  },
+  {
+    name: 'a query looks again at what it cannot understand',
+    file: 'file/list.rs',
+    code: 'self.suspects.lock().unwrap_or_else(PoisonError::into_inner).push(suspect);',
+    instead: 'drop(suspect);',
+    caughtBy: SUITE,
+  },
+  {
+    name: 'a group of another user is not deleted',
+    file: 'file/read.rs',
+    code: 'is_of_this_group_alone(error) && !matches!(error, Error::ForeignOwner { .. })',
+    instead: 'is_of_this_group_alone(error)',
+    caughtBy: SUITE,
   },
 ]

@@ -50,6 +50,20 @@ pub enum Error {
         /// What is wrong, with line and column where there is one.
         problem: String,
     },
+    /// A stored file or the store belongs to another user.
+    #[error("cannot use {}: it belongs to {owner}, but this process runs as {user}. Run it as that user, or change the owner: {remedy}", path.display())]
+    ForeignOwner {
+        /// The group that was looked for, where it was one.
+        group_id: Option<String>,
+        /// The file or directory.
+        path: PathBuf,
+        /// The user to whom it belongs.
+        owner: String,
+        /// The user of this process.
+        user: String,
+        /// The command that changes the owner.
+        remedy: String,
+    },
     /// A precondition did not hold; nothing changed.
     #[error("group {group_id:?} was not changed: {expected}, but {}. Read it again, then decide", match actual {
         Some(revision) => format!("its revision is {revision}"),
@@ -63,7 +77,7 @@ pub enum Error {
         /// The revision found in its place; `None` when there is no such group.
         actual: Option<String>,
     },
-    /// Others kept the group's lock, or kept winning, for too long.
+    /// Others kept the group's lock for too long.
     #[error("group {group_id:?} is busy: {reason}. Try again, or raise lockTimeoutMs")]
     LockTimeout {
         /// The group that was not written.
@@ -185,6 +199,7 @@ impl Error {
             Self::InvalidFilter(_) => "INVALID_FILTER",
             Self::InvalidEvent(_) => "INVALID_EVENT",
             Self::Corrupt { .. } => "CORRUPT",
+            Self::ForeignOwner { .. } => "FOREIGN_OWNER",
             Self::Conflict { .. } => "CONFLICT",
             Self::LockTimeout { .. } => "LOCK_TIMEOUT",
             Self::NewerSchema { .. } => "NEWER_SCHEMA",
@@ -208,7 +223,7 @@ impl Error {
             | Self::NewerSchema { group_id, .. }
             | Self::NotCommitted { group_id, .. }
             | Self::NotDurable { group_id, .. } => Some(group_id),
-            Self::Io { group_id, .. } => group_id.as_ref(),
+            Self::ForeignOwner { group_id, .. } | Self::Io { group_id, .. } => group_id.as_ref(),
             _ => None,
         };
         id.map(String::as_str).filter(|id| !id.is_empty())
@@ -218,6 +233,7 @@ impl Error {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Corrupt { path, .. }
+            | Self::ForeignOwner { path, .. }
             | Self::NewerSchema { path, .. }
             | Self::InsecureStore { path, .. }
             | Self::NotCommitted { path, .. }

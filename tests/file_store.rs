@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use session_groups::group::{GroupId, GroupSession, SessionGroup};
-use session_groups::repository::file::{Durability, FileOptions};
+use session_groups::repository::file::{Attempt, Durability, FileOptions, Turn};
 use session_groups::repository::{
     Changes, Condition, Document, FileGroupRepository, GroupFilter, GroupRepository, InMemoryGroupRepository,
     Write,
@@ -199,4 +199,87 @@ fn a_deleted_group_leaves_nothing() {
     assert!(repository.delete(&id("g"), Condition::None).unwrap());
     assert!(!base.path().join("g").exists());
     repository.save(group("g"), Condition::IfAbsent).unwrap();
+}
+
+/// The file of the lock of a group, found by holding one after the other.
+fn lock_of(base: &Path, group: &GroupId) -> std::path::PathBuf {
+    let impatient = store(base, 0);
+    let mut locks = fs::read_dir(base.join(".locks")).unwrap().map(|entry| entry.unwrap().path());
+    let is_its = |path: &std::path::PathBuf| {
+        let file = File::options().write(true).open(path).unwrap();
+        file.lock().unwrap();
+        impatient.update(group, changes("{}")).is_err()
+    };
+    locks.find(is_its).unwrap()
+}
+
+#[test]
+fn waiting_behind_the_own_queue_does_not_count_towards_the_timeout() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 300);
+    repository.save(group("g"), Condition::None).unwrap();
+    let lock = lock_of(base.path(), &id("g"));
+    let update = || Write::Update { changes: changes("{}"), condition: Condition::None };
+    // The first callback keeps the queue from going on for twice the timeout; another process waits for the lock meanwhile,
+    // and then keeps it for a moment.
+    let (waits, is_waited_for) = std::sync::mpsc::channel();
+    let other = std::thread::spawn(move || {
+        is_waited_for.recv().unwrap();
+        let file = File::options().write(true).open(lock).unwrap();
+        file.lock().unwrap();
+        std::thread::sleep(Duration::from_millis(30));
+    });
+    let (sender, outcomes) = std::sync::mpsc::channel();
+    repository.submit(&id("g"), update(), move |_| {
+        waits.send(()).unwrap();
+        std::thread::sleep(Duration::from_millis(600));
+    });
+    for _ in 0..400 {
+        let sender = sender.clone();
+        repository.submit(&id("g"), update(), move |outcome| sender.send(outcome.is_ok()).unwrap());
+    }
+    drop(sender);
+    assert_eq!(outcomes.iter().filter(|is_ok| *is_ok).count(), 400);
+    other.join().unwrap();
+}
+
+/// Takes a turn and begins it on this thread.
+fn turn(repository: &FileGroupRepository) -> Turn {
+    let (sender, turns) = std::sync::mpsc::channel();
+    repository.take_turn(&id("g"), move |turn| sender.send(turn).unwrap());
+    turns.recv_timeout(Duration::from_secs(10)).unwrap().unwrap().begin().ok().unwrap()
+}
+
+#[test]
+fn a_turn_keeps_other_writes_of_the_process_waiting_until_it_ends() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 60_000);
+    repository.save(group("g"), Condition::None).unwrap();
+    for is_written in [true, false] {
+        let turn = turn(&repository);
+        let (sender, updated) = std::sync::mpsc::channel();
+        let write = Write::Update { changes: changes(r#"{"name":"after"}"#), condition: Condition::None };
+        repository.submit(&id("g"), write, move |outcome| sender.send(outcome.is_ok()).unwrap());
+        assert!(updated.recv_timeout(Duration::from_millis(50)).is_err());
+        if is_written {
+            turn.write(changes(r#"{"description":"turn"}"#), |attempt| {
+                assert!(matches!(attempt, Attempt::Done(Ok(_))));
+            });
+        } else {
+            drop(turn);
+        }
+        assert!(updated.recv_timeout(Duration::from_secs(10)).unwrap());
+        assert_eq!(repository.find_by_id(&id("g")).unwrap().unwrap().name(), "after");
+    }
+}
+
+#[test]
+fn a_turn_of_one_group_keeps_no_other_group_waiting() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 60_000);
+    repository.save(group("g"), Condition::None).unwrap();
+    let _turn = turn(&repository);
+    for number in 0..200 {
+        repository.save(group(&format!("other-{number}")), Condition::None).unwrap();
+    }
 }

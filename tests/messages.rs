@@ -48,6 +48,16 @@ fn every_error_says_what_is_wrong_where_and_what_to_do() {
             "CORRUPT: /groups/20260115-103000-auth/meta.json is not a session group: it is cut off at line 1 column 1. Repair the file or delete the group; it is left as it is",
         ),
         (
+            Error::ForeignOwner {
+                group_id: Some(group_id()),
+                path: path(),
+                owner: "user 1000 (alice)".to_owned(),
+                user: "user 0 (root)".to_owned(),
+                remedy: "chown -R 0 /groups/20260115-103000-auth".to_owned(),
+            },
+            "FOREIGN_OWNER: cannot use /groups/20260115-103000-auth/meta.json: it belongs to user 1000 (alice), but this process runs as user 0 (root). Run it as that user, or change the owner: chown -R 0 /groups/20260115-103000-auth",
+        ),
+        (
             Error::Conflict {
                 group_id: group_id(),
                 expected: "it was to be new".to_owned(),

@@ -10,6 +10,7 @@ type Code =
   | 'INVALID_FILTER'
   | 'INVALID_EVENT'
   | 'CORRUPT'
+  | 'FOREIGN_OWNER'
   | 'CONFLICT'
   | 'LOCK_TIMEOUT'
   | 'NEWER_SCHEMA'

@@ -27,7 +27,9 @@ export type Claims = [
   >,
   Claim<Same<BudgetConfig['onBudgetExceeded'], 'stop' | 'warn' | 'pause'>>,
   Claim<Same<GroupSort['field'], 'name' | 'createdAt' | 'updatedAt'>>,
-  Claim<Same<RepositoryProblem['kind'], 'corrupt' | 'id_mismatch' | 'newer_schema' | 'leftover'>>,
+  Claim<
+    Same<RepositoryProblem['kind'], 'corrupt' | 'id_mismatch' | 'newer_schema' | 'foreign_owner' | 'leftover'>
+  >,
   Claim<Same<GroupSession['attempts'], readonly Attempt[] | undefined>>,
   Claim<Same<SessionGroup['control'], Control | undefined>>,
   // All fields are readonly: making them so changes nothing.

@@ -90,7 +90,10 @@ impl ClaudeStream {
     /// The session's progress.
     #[napi(getter, enumerable = false, ts_return_type = "SessionProgress")]
     pub fn progress<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
-        throwing(env, || Ok(progress::session_to_js(env, &self.core.borrow().progress())?))
+        throwing(env, || {
+            let progress = self.core.borrow().progress();
+            Ok(progress::session_to_js(env, &progress)?)
+        })
     }
 
     /// The fields of the session that the run has changed so far, ready for `updateSession` of a repository: `status`,

@@ -1,17 +1,15 @@
 //! `FileGroupRepository` for JavaScript.
 
-use std::time::Instant;
-
 use napi::Env;
 use napi::bindgen_prelude::{Object, This, Unknown};
 use napi_derive::napi;
 
 use super::args::{self, nothing_deleted};
 use super::error::throwing;
-use super::promise::{Answer, on_thread, promise};
+use super::promise::{Answer, Deferred, on_thread, promise};
 use super::update::{FileUpdate, answer, keep};
 use crate::repository::file::FileGroupRepository as Core;
-use crate::repository::{Condition, GroupFilter, GroupRepository, Write, Written};
+use crate::repository::{Condition, GroupFilter, GroupRepository, GroupSort, Write, Written};
 
 /// Keeps groups in files, `{baseDir}/{id}/meta.json`, that several processes share. What was acknowledged is on the
 /// disk; what was not is there whole or not at all; nobody's write is undone by another's.
@@ -54,9 +52,8 @@ impl FileGroupRepository {
             env,
             || args::status(env, status),
             |status, deferred| {
-                let core = self.core.clone();
                 let filter = GroupFilter { status: Some(status), ..GroupFilter::default() };
-                on_thread(deferred, move || Ok(Answer::groups(&core.list(&filter, None)?)));
+                self.list_into(deferred, filter, None);
             },
         )
     }
@@ -71,10 +68,7 @@ impl FileGroupRepository {
         promise(
             env,
             || Ok((args::filter(env, filter)?, args::sort(env, sort)?)),
-            |(filter, sort), deferred| {
-                let core = self.core.clone();
-                on_thread(deferred, move || Ok(Answer::groups(&core.list(&filter, sort)?)));
-            },
+            |(filter, sort), deferred| self.list_into(deferred, filter, sort),
         )
     }
 
@@ -84,8 +78,7 @@ impl FileGroupRepository {
             env,
             || args::filter(env, filter),
             |filter, deferred| {
-                let core = self.core.clone();
-                on_thread(deferred, move || core.count(&filter).map(Answer::Count));
+                self.core.submit_count(filter, |count| deferred.settle(count.map(Answer::Count)));
             },
         )
     }
@@ -116,8 +109,7 @@ impl FileGroupRepository {
             let prepare = || Ok((args::group_id(env, "id", id)?, keep(env, changes)?));
             return promise(env, prepare, |(id, function), deferred| {
                 let Some(id) = id else { return deferred.settle(Ok(Answer::Null)) };
-                let deadline = Instant::now() + self.core.lock_timeout();
-                FileUpdate { repository: self.core.clone(), id, function, deadline }.attempt(deferred);
+                FileUpdate { id, function }.wait(&self.core, deferred);
             });
         }
         let prepare = || Ok((args::group_id(env, "id", id)?, args::changes(env, changes)?));
@@ -190,5 +182,13 @@ impl FileGroupRepository {
                 on_thread(deferred, move || Ok(Answer::problems(&core.verify()?)));
             },
         )
+    }
+}
+
+impl FileGroupRepository {
+    fn list_into(&self, deferred: Deferred, filter: GroupFilter, sort: Option<GroupSort>) {
+        self.core.submit_list(filter, sort, |groups| {
+            deferred.settle(groups.map(|groups| Answer::groups(&groups)));
+        });
     }
 }

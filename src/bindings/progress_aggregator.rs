@@ -58,8 +58,11 @@ impl ProgressAggregator {
 
     /// Stops tracking all sessions.
     #[napi(enumerable = false)]
-    pub fn clear(&self) {
-        self.core.borrow_mut().clear();
+    pub fn clear(&self, env: Env) -> napi::Result<()> {
+        throwing(&env, || {
+            self.core.borrow_mut().clear();
+            Ok(())
+        })
     }
 
     /// What is known of a session; `undefined` if it is not tracked.
@@ -73,8 +76,10 @@ impl ProgressAggregator {
     ) -> napi::Result<Either<Object<'env>, Undefined>> {
         throwing(env, || {
             let id = args::text(env, "id", id)?;
-            match self.core.borrow().session_progress(&id) {
-                Some(session) => Ok(Either::A(progress::session_to_js(env, session)?)),
+            // Copied: the engine may call this class again while it makes the object.
+            let session = self.core.borrow().session_progress(&id).cloned();
+            match session {
+                Some(session) => Ok(Either::A(progress::session_to_js(env, &session)?)),
                 None => Ok(Either::B(())),
             }
         })
@@ -83,6 +88,7 @@ impl ProgressAggregator {
     /// All tracked sessions, in the order in which they were first tracked.
     #[napi(enumerable = false, ts_return_type = "readonly SessionProgress[]")]
     pub fn get_all_sessions<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
+        // The engine calls nobody else while it reads JSON.
         throwing(env, || Ok(progress::sessions_to_js(env, self.core.borrow().all_sessions())?))
     }
 
@@ -115,6 +121,9 @@ impl ProgressAggregator {
     /// if (isBudgetExceeded(aggregator.summary().totalCost, group.config.maxBudgetUsd)) return
     #[napi(enumerable = false, ts_return_type = "ProgressSummary")]
     pub fn summary<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
-        throwing(env, || Ok(progress::summary_to_js(env, &self.core.borrow().summary(now_ms()))?))
+        throwing(env, || {
+            let summary = self.core.borrow().summary(now_ms());
+            Ok(progress::summary_to_js(env, &summary)?)
+        })
     }
 }

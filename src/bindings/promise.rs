@@ -74,8 +74,8 @@ impl Answer {
     }
 }
 
-/// A promise that is not settled yet.
-pub struct Deferred(JsDeferred<Value, Resolver>);
+/// A promise that is not settled yet. Dropped unsettled, as by a panic, it is rejected with `INTERNAL`.
+pub struct Deferred(Option<JsDeferred<Value, Resolver>>);
 
 impl Deferred {
     /// Settles it from any thread.
@@ -84,9 +84,23 @@ impl Deferred {
     }
 
     /// Goes on with it on JavaScript's thread: with a value, a failure, or another promise that takes its place.
-    pub fn go_on(self, work: impl FnOnce(&Env) -> Result<Value, Fault> + 'static) {
-        self.0.resolve(Box::new(move |env| unwinding(|| work(&env)).map_err(|fault| to_js(&env, fault))));
+    pub fn go_on(mut self, work: impl FnOnce(&Env) -> Result<Value, Fault> + 'static) {
+        if let Some(deferred) = self.0.take() {
+            resolve(deferred, work);
+        }
     }
+}
+
+impl Drop for Deferred {
+    fn drop(&mut self) {
+        if let Some(deferred) = self.0.take() {
+            resolve(deferred, |_| Err(Error::Internal("a call was given up".to_owned()).into()));
+        }
+    }
+}
+
+fn resolve(deferred: JsDeferred<Value, Resolver>, work: impl FnOnce(&Env) -> Result<Value, Fault> + 'static) {
+    deferred.resolve(Box::new(move |env| unwinding(|| work(&env)).map_err(|fault| to_js(&env, fault))));
 }
 
 /// A promise for work on other threads: `prepare` looks at the arguments, `start` sets the work going.
@@ -107,7 +121,7 @@ pub fn promise<A>(
 /// A promise that takes the place of another, for more work on other threads.
 pub fn step(env: &Env, start: impl FnOnce(Deferred)) -> napi::Result<Object<'_>> {
     let (deferred, promise) = env.create_deferred()?;
-    start(Deferred(deferred));
+    start(Deferred(Some(deferred)));
     Ok(promise)
 }
 
@@ -124,7 +138,7 @@ fn rejected(env: &Env, fault: impl Into<Fault>) -> napi::Result<Object<'_>> {
     Ok(Object::from_raw(env.raw(), PromiseRaw::<Value>::reject(env, error)?.raw()))
 }
 
-/// What a worker thread says when its work panicked instead of ending.
+/// Settles a promise with what work on another thread returns.
 pub fn on_thread(deferred: Deferred, work: impl FnOnce() -> crate::Result<Answer> + Send + 'static) {
     crate::repository::file::pool::run(move || {
         let outcome = unwinding(|| work().map_err(Fault::from));

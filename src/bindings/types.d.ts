@@ -691,7 +691,10 @@ export interface FileGroupRepositoryOptions {
    * `process`: the end of any process. @default 'full'
    */
   readonly durability?: 'full' | 'process' | undefined
-  /** Milliseconds that a write waits for other writers, 0 to 2,147,483,647. @default 10_000 */
+  /**
+   * Milliseconds for which a write waits while other processes hold the group's lock, 0 to 2,147,483,647. Waiting behind
+   * writes of the same process does not count. @default 10_000
+   */
   readonly lockTimeoutMs?: number | undefined
 }
 
@@ -703,9 +706,10 @@ export interface RepositoryProblem {
   readonly path: string
   /**
    * `corrupt`: a file that is no group. `id_mismatch`: the group's id is not its directory's name.
-   * `newer_schema`: written by a newer version. `leftover`: something that belongs to no group.
+   * `newer_schema`: written by a newer version. `foreign_owner`: this user may not read it. `leftover`: something that
+   * belongs to no group.
    */
-  readonly kind: 'corrupt' | 'id_mismatch' | 'newer_schema' | 'leftover'
+  readonly kind: 'corrupt' | 'id_mismatch' | 'newer_schema' | 'foreign_owner' | 'leftover'
   /** What is wrong, for people. */
   readonly message: string
 }
@@ -723,8 +727,8 @@ export type SessionChanges = Partial<Omit<GroupSession, 'id'>>
  *
  * In both, every method rejects with a {@link SessionGroupsError} and never throws; a call that rejects has changed nothing,
  * except with the code `NOT_DURABLE`. Besides what each method names, an argument of the wrong type is `INVALID_ARGUMENT`. In
- * files, reading can fail with `CORRUPT`, `NEWER_SCHEMA`, `INSECURE_STORE` or `IO`, and writing with those and
- * `LOCK_TIMEOUT`, `NOT_COMMITTED` or `NOT_DURABLE`.
+ * files, reading can fail with `CORRUPT`, `NEWER_SCHEMA`, `FOREIGN_OWNER` or `IO`, and writing with those and
+ * `INSECURE_STORE`, `LOCK_TIMEOUT`, `NOT_COMMITTED` or `NOT_DURABLE`.
  *
  * Call the methods on the repository: `ids.map((id) => repository.findById(id))`, not `ids.map(repository.findById)`.
  */
@@ -743,14 +747,15 @@ export interface GroupRepository {
   findByStatus(status: GroupStatus): Promise<readonly SessionGroup[]>
   /**
    * Returns the groups that match, without a `sort` by id. Groups that cannot be read or understood are left out;
-   * `verify` lists them. Rejects with `INVALID_FILTER`.
+   * `verify` lists them. Rejects with `INVALID_FILTER`, and when this user may read none of the groups.
    *
    * @param filter Which groups.
    * @param sort In which order.
    */
   list(filter?: GroupFilter, sort?: GroupSort): Promise<readonly SessionGroup[]>
   /**
-   * Returns the number of groups that match; `limit` and `offset` are ignored. Rejects with `INVALID_FILTER`.
+   * Returns the number of groups that match; `limit` and `offset` are ignored. Rejects with `INVALID_FILTER`, and when
+   * this user may read none of the groups.
    *
    * @param filter Which groups.
    */
@@ -804,8 +809,9 @@ export interface GroupStore extends GroupRepository {
    * `INVALID_GROUP` when the result would not be a group.
    *
    * @param id The group's id.
-   * @param changes The fields, or a synchronous function that returns them for the stored group. It is called again with
-   *   the newer group when another writer came first. An error it throws rejects the promise unchanged.
+   * @param changes The fields, or a synchronous function that returns them for the stored group. Calls in one process take
+   *   turns. The function is called again with the newer group when another process came first; for the fourth call the
+   *   group is locked for other processes. An error it throws rejects the promise unchanged.
    */
   update(
     id: string,
@@ -849,10 +855,11 @@ export interface InMemoryGroupRepository extends GroupStore {}
  * | `INVALID_FILTER` | a filter or sort that makes no sense |
  * | `INVALID_EVENT` | a text that is no event |
  * | `CORRUPT` | a stored file is no `SessionGroup`; it is left as it is |
+ * | `FOREIGN_OWNER` | a stored file or the store belongs to another user: who, and how to change it |
  * | `CONFLICT` | a precondition did not hold |
- * | `LOCK_TIMEOUT` | others kept the group's lock, or kept winning, for longer than `lockTimeoutMs` |
+ * | `LOCK_TIMEOUT` | other processes held the group's lock for longer than `lockTimeoutMs` |
  * | `NEWER_SCHEMA` | a newer version wrote the stored group: it can be read, not written |
- * | `INSECURE_STORE` | everyone may write to the base directory |
+ * | `INSECURE_STORE` | everyone may write to the base directory: writes are refused, reads work |
  * | `NOT_COMMITTED` | the disk refused: nothing changed |
  * | `NOT_DURABLE` | the change is visible, but the disk did not confirm it |
  * | `IO` | reading failed |
@@ -879,6 +886,7 @@ export type SessionGroupsErrorCode =
   | 'INVALID_FILTER'
   | 'INVALID_EVENT'
   | 'CORRUPT'
+  | 'FOREIGN_OWNER'
   | 'CONFLICT'
   | 'LOCK_TIMEOUT'
   | 'NEWER_SCHEMA'

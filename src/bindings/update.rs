@@ -1,8 +1,7 @@
-//! `update` with a function: it runs on JavaScript's thread outside every lock, on the group as it was read, and
-//! again on the newer group when another writer came first.
+//! `update` with a function. It runs on JavaScript's thread, on the group as it was read, and again on the newer group
+//! when another process came first. Calls in one process take turns.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use napi::bindgen_prelude::{FunctionRef, Unknown};
 use napi::{Env, JsValue, ValueType};
@@ -12,7 +11,8 @@ use super::promise::{Answer, Deferred, step};
 use super::{args, error};
 use crate::error::Error;
 use crate::group::GroupId;
-use crate::repository::{Changes, Condition, Document, FileGroupRepository, GroupRepository, Write, Written};
+use crate::repository::file::{Again, Attempt, Turn};
+use crate::repository::{Changes, Document, FileGroupRepository, GroupRepository, Written};
 
 /// The function, kept until the promise is settled.
 pub type Update = FunctionRef<Unknown<'static>, Unknown<'static>>;
@@ -32,70 +32,64 @@ pub fn changes_for(env: &Env, function: Unknown<'_>, group: &Document) -> Result
     args::changes(env, changes)
 }
 
-/// Updates a group in memory. Nobody comes in between but the function itself.
+/// Updates a group in memory. The repository lets no other write of the group come in between.
 pub fn update_in_memory(
     env: &Env,
     repository: &dyn GroupRepository,
     id: &GroupId,
-    function: Unknown<'_>,
+    function: &Update,
 ) -> Result<Answer, Fault> {
-    const MOST_ATTEMPTS: usize = 100;
-    for _ in 0..MOST_ATTEMPTS {
-        let Some(group) = repository.find_by_id(id)? else {
-            return Ok(Answer::Null);
-        };
-        let write = conditional(&group, changes_for(env, function, &group)?);
-        match repository.write(id, write) {
-            Err(Error::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-            Ok(written) => return Ok(answer(written)),
-        }
-    }
-    Err(kept_winning(id).into())
+    let Some(group) = repository.find_by_id(id)? else {
+        return Ok(Answer::Null);
+    };
+    let function = function.borrow_back(env)?;
+    let changes = changes_for(env, function.to_unknown(), &group)?;
+    Ok(Answer::group(repository.update(id, changes)?))
 }
 
-/// An update of a group in a file on its way.
+/// An update of a group in a file, computed by a function on JavaScript's thread.
 pub struct FileUpdate {
-    pub repository: FileGroupRepository,
     pub id: GroupId,
     pub function: Arc<Update>,
-    /// When it gives up.
-    pub deadline: Instant,
 }
 
 impl FileUpdate {
-    /// Reads the group, lets the function work on it, and stores the changes if nobody came first.
-    pub fn attempt(self, deferred: Deferred) {
-        let repository = self.repository.clone();
+    /// Waits for the update's turn in the repository.
+    pub fn wait(self, repository: &FileGroupRepository, deferred: Deferred) {
         let id = self.id.clone();
-        repository.find(&id, move |found| {
-            deferred.go_on(move |env| self.changed(env, found?));
-        });
+        repository.take_turn(&id, |turn| self.go_on(turn, deferred));
     }
 
-    fn changed(self, env: &Env, found: Option<Document>) -> Result<Value, Fault> {
-        let Some(group) = found else {
+    /// Waits for another turn.
+    fn wait_again(self, again: Again, deferred: Deferred) {
+        again.wait(|turn| self.go_on(turn, deferred));
+    }
+
+    fn go_on(self, turn: crate::Result<Turn>, deferred: Deferred) {
+        deferred.go_on(move |env| self.run(env, turn?));
+    }
+
+    /// Calls the function and has its changes written. Where others have gone first because this thread was busy, it
+    /// waits for another turn instead. The promise of the next step takes this one's place.
+    fn run(self, env: &Env, turn: Turn) -> Result<Value, Fault> {
+        let turn = match turn.begin() {
+            Ok(turn) => turn,
+            Err(again) => return Ok(step(env, |deferred| self.wait_again(again, deferred))?.into()),
+        };
+        let Some(group) = turn.group() else {
             return Ok(Answer::Null.into_js(env)?);
         };
         let function = self.function.borrow_back(env)?;
-        let write = conditional(&group, changes_for(env, function.to_unknown(), &group)?);
-        // The promise of the next step takes this one's place.
-        Ok(step(env, |deferred| self.store(write, deferred))?.into())
+        let changes = changes_for(env, function.to_unknown(), group)?;
+        Ok(step(env, |deferred| turn.write(changes, |attempt| self.settle(attempt, deferred)))?.into())
     }
 
-    fn store(self, write: Write, deferred: Deferred) {
-        let repository = self.repository.clone();
-        let id = self.id.clone();
-        repository.submit(&id, write, move |written| match written {
-            Err(Error::Conflict { .. }) if Instant::now() < self.deadline => self.attempt(deferred),
-            Err(Error::Conflict { .. }) => deferred.settle(Err(kept_winning(&self.id))),
-            written => deferred.settle(written.map(answer)),
-        });
+    fn settle(self, attempt: Attempt, deferred: Deferred) {
+        match attempt {
+            Attempt::Done(written) => deferred.settle(written.map(answer)),
+            Attempt::Lost(again) => self.wait_again(again, deferred),
+        }
     }
-}
-
-fn conditional(group: &Document, changes: Changes) -> Write {
-    Write::Update { changes, condition: Condition::IfRevision(group.revision()) }
 }
 
 /// What `update` is fulfilled with.
@@ -103,14 +97,6 @@ pub fn answer(written: Written) -> Answer {
     match written {
         Written::Stored(group) => Answer::group(Some(group)),
         Written::Missing | Written::Removed => Answer::Null,
-    }
-}
-
-fn kept_winning(id: &GroupId) -> Error {
-    Error::LockTimeout {
-        group_id: id.to_string(),
-        path: None,
-        reason: "other writers always came first while the function made its changes".to_owned(),
     }
 }
 

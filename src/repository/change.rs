@@ -1,14 +1,10 @@
 //! What a write does to a stored group: decided once, for every kind of repository.
 
-use std::borrow::Cow;
-
-use chrono::Utc;
-
-use crate::error::{Error, Result, Wrong};
+use crate::error::{Error, Result};
 use crate::group::GroupId;
-use crate::group::time::{self, Timestamp};
 use crate::json::{self, Json};
 use crate::repository::document::{Document, Draft, Revision};
+use crate::repository::working_copy::{Effect, WorkingCopy};
 
 /// A precondition of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +38,18 @@ impl Changes {
         Ok(Self { text, removed })
     }
 
+    /// Returns whether they set or remove a field.
+    pub(crate) fn concern(&self, field: &str) -> bool {
+        self.removed.iter().any(|removed| removed == field) || self.value(field).is_some()
+    }
+
+    /// The value to which they set a field.
+    pub(crate) fn value(&self, field: &str) -> Option<Json<'_>> {
+        Json::of_valid(self.text.trim_start_matches([' ', '\t', '\r', '\n'])).get(field)
+    }
+
     /// Merges them into an object, whose `fixed` members must stay what they are.
-    fn merge(&self, into: &mut Draft<'_>, fixed: &[&str]) -> Result<()> {
+    pub(crate) fn merge(&self, into: &mut Draft<'_>, fixed: &[&str]) -> Result<()> {
         let cannot_change =
             |field: &str| Error::argument(field, "cannot be changed: leave it out of the changes");
         for field in &self.removed {
@@ -107,49 +113,35 @@ pub enum Written {
 }
 
 impl Write {
-    /// Whether it removes the group.
+    /// Returns whether it removes the group.
     pub(crate) fn deletes(&self) -> bool {
         matches!(self, Self::Delete { .. })
     }
 
-    /// What this write makes of what is stored now. Nothing is changed here.
-    pub(crate) fn apply(self, id: &GroupId, stored: Option<&Document>) -> Result<Written> {
+    /// Returns whether it has a precondition.
+    pub(crate) fn is_conditional(&self) -> bool {
         match self {
-            Self::Save { group, condition } => {
-                condition.check(id, stored)?;
-                Ok(Written::Stored(group))
+            Self::Save { condition, .. } | Self::Update { condition, .. } | Self::Delete { condition } => {
+                *condition != Condition::None
             }
-            Self::Delete { condition } => {
-                condition.check(id, stored)?;
-                Ok(if stored.is_some() { Written::Removed } else { Written::Missing })
-            }
-            Self::Update { changes, condition } => {
-                condition.check(id, stored)?;
-                let Some(stored) = stored else {
-                    return Ok(Written::Missing);
-                };
-                let mut group = Draft::of(stored.json());
-                changes.merge(&mut group, &["id", "slug", "createdAt"])?;
-                finish(stored, group)
-            }
-            Self::UpdateSession { session_id, changes } => {
-                let Some(stored) = stored else {
-                    return Ok(Written::Missing);
-                };
-                let mut group = Draft::of(stored.json());
-                let sessions = group.get("sessions");
-                let Some(sessions) = merged_sessions(sessions, &session_id, &changes)? else {
-                    return Ok(Written::Missing);
-                };
-                group.set("sessions", sessions);
-                finish(stored, group)
-            }
+            Self::UpdateSession { .. } => false,
         }
+    }
+
+    /// Returns what this write makes of a stored group. Nothing is changed here.
+    pub(crate) fn apply(self, id: &GroupId, stored: Option<Document>) -> Result<Written> {
+        let mut copy = WorkingCopy::new(stored);
+        Ok(match copy.apply(id, self)? {
+            Effect::Missing => Written::Missing,
+            Effect::Removed => Written::Removed,
+            Effect::Changed => copy.checked()?.map_or(Written::Removed, Written::Stored),
+        })
     }
 }
 
 impl Condition {
-    fn check(&self, id: &GroupId, stored: Option<&Document>) -> Result<()> {
+    /// Checks it against the stored group. Fails with `CONFLICT`.
+    pub(crate) fn check(&self, id: &GroupId, stored: Option<&Document>) -> Result<()> {
         let expected = match (self, stored) {
             (Self::None, _) | (Self::IfAbsent, None) => return Ok(()),
             (Self::IfAbsent, Some(_)) => "it was to be new".to_owned(),
@@ -159,45 +151,6 @@ impl Condition {
         let actual = stored.map(|stored| stored.revision().as_str().to_owned());
         Err(Error::Conflict { group_id: id.to_string(), expected, actual })
     }
-}
-
-/// The group's sessions with the changes merged into one of them; `None` when it is not there.
-fn merged_sessions(
-    sessions: Option<Json<'_>>,
-    session_id: &str,
-    changes: &Changes,
-) -> Result<Option<String>> {
-    let mut found = false;
-    let mut merged = Vec::new();
-    for session in sessions.into_iter().flat_map(Json::elements) {
-        if session.get("id").and_then(Json::string).as_deref() != Some(session_id) {
-            merged.push(Cow::Borrowed(session.text()));
-            continue;
-        }
-        found = true;
-        let mut session = Draft::of(session);
-        changes.merge(&mut session, &["id"])?;
-        merged.push(Cow::Owned(session.into_text()));
-    }
-    Ok(found.then(|| format!("[{}]", merged.join(","))))
-}
-
-/// Sets `updatedAt`, never to an earlier time than it was, and checks the result.
-fn finish(stored: &Document, mut group: Draft<'_>) -> Result<Written> {
-    let before = stored.json().get("updatedAt").map_or("", Json::text).to_owned();
-    let now = Utc::now();
-    let after =
-        if Timestamp::from(now) > stored.updated_at() { json::quote(&time::iso(now)) } else { before };
-    let given = group.get("updatedAt").and_then(Json::string);
-    if given.is_none_or(|given| time::instant(&given).is_none()) {
-        let wrong = Wrong::new(
-            "updatedAt",
-            "must be an ISO 8601 time; it is set by each update and need not be given",
-        );
-        return Err(Error::InvalidGroup { group_id: stored.id().to_string(), wrong });
-    }
-    group.set("updatedAt", after);
-    Document::from_update(group.into_text(), stored.json()).map(Written::Stored)
 }
 
 #[cfg(test)]
@@ -213,7 +166,7 @@ mod tests {
         let removed = removed.iter().map(ToString::to_string).collect();
         let write =
             Write::Update { changes: Changes::new(changes.to_owned(), removed)?, condition: Condition::None };
-        match write.apply(stored().id(), Some(&stored()))? {
+        match write.apply(stored().id(), Some(stored()))? {
             Written::Stored(group) => Ok(group),
             other => panic!("{other:?}"),
         }
@@ -246,7 +199,9 @@ mod tests {
             changes: Changes::new("{}".to_owned(), vec![]).unwrap(),
             condition: Condition::None,
         };
-        let Written::Stored(after) = write.apply(stored.id(), Some(&stored)).unwrap() else { panic!() };
+        let Written::Stored(after) = write.apply(stored.id(), Some(stored.clone())).unwrap() else {
+            panic!()
+        };
         assert_eq!(after.updated_at(), stored.updated_at());
     }
 }

@@ -131,6 +131,24 @@ impl Document {
         Error::InvalidGroup { group_id: shown_id(json), wrong }
     }
 
+    /// The group to be saved under an id, strictly checked. Fails with `INVALID_GROUP`.
+    pub(crate) fn to_save(id: &GroupId, text: String) -> Result<Self> {
+        let group = Self::from_text(text)?;
+        if group.id() == id { Ok(group) } else { Err(Self::changed_id(id, group.id())) }
+    }
+
+    /// The error of a group whose text has another id than the group, as a `toJSON` can make it.
+    pub(crate) fn changed_id(id: &GroupId, other: &GroupId) -> Error {
+        let problem =
+            format!("must stay {:?} while it is saved, but became {:?}", id.as_str(), other.as_str());
+        Error::InvalidGroup { group_id: id.to_string(), wrong: Wrong::new("id", problem) }
+    }
+
+    /// A group that is known to be valid, with its fields.
+    pub(crate) fn with_fields(text: String, fields: Fields) -> Self {
+        Self::new(text.into(), OnceLock::new(), fields)
+    }
+
     /// A group of typed Rust data, laid out as it is stored.
     pub fn from_group(group: &SessionGroup) -> Result<Self> {
         let text = serde_json::to_string(group).map_err(|error| Error::Internal(error.to_string()))?;
@@ -252,11 +270,20 @@ fn writable_fields(text: &str, strictness: Strictness) -> Option<Fields> {
 }
 
 fn why_no_json(text: &str, error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), column_in_characters(text, error));
     if error.is_eof() {
         let what = if text.trim().is_empty() { "empty," } else { "cut off" };
-        return format!("it is {what} at line {} column {}", error.line(), error.column());
+        return format!("it is {what} at line {line} column {column}");
     }
-    format!("it is not JSON: {error}")
+    let said = error.to_string();
+    let place = format!(" at line {line} column {}", error.column());
+    format!("it is not JSON: {} at line {line} column {column}", said.strip_suffix(&place).unwrap_or(&said))
+}
+
+/// `serde_json` counts bytes, all other positions count characters.
+fn column_in_characters(text: &str, error: &serde_json::Error) -> usize {
+    let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    line.char_indices().take_while(|(at, _)| *at < error.column()).count()
 }
 
 fn newer_than_ours(schema_version: Json<'_>) -> Option<f64> {
@@ -295,6 +322,7 @@ fn upgrade(group: Json<'_>) -> String {
 }
 
 /// An object of a text while it is changed: members nobody touches keep their bytes and their order.
+#[derive(Clone)]
 pub(crate) struct Draft<'a> {
     members: Vec<(Cow<'a, str>, Cow<'a, str>, Cow<'a, str>)>,
 }
@@ -343,13 +371,26 @@ impl<'a> Draft<'a> {
         self.members.retain(|(name, ..)| name != key);
     }
 
+    /// The same draft, independent of the text it was made of.
+    pub fn into_owned(self) -> Draft<'static> {
+        let owned = |part: Cow<'_, str>| Cow::Owned(part.into_owned());
+        let members = self.members.into_iter();
+        Draft { members: members.map(|(key, raw, value)| (owned(key), owned(raw), owned(value))).collect() }
+    }
+
     /// The object's text.
     pub fn into_text(self) -> String {
+        self.text_with("", "")
+    }
+
+    /// The object's text with another value for one member.
+    pub fn text_with(&self, name: &str, other: &str) -> String {
         let length = self.members.iter().map(|(_, key, value)| key.len() + value.len() + 2).sum::<usize>();
-        let mut text = String::with_capacity(length + 2);
-        for (_, key, value) in &self.members {
+        let mut text = String::with_capacity(length + other.len() + 2);
+        for (key, raw_key, value) in &self.members {
             text.push(if text.is_empty() { '{' } else { ',' });
-            for part in [key, ":", value] {
+            let value = if key == name && !name.is_empty() { other } else { value };
+            for part in [raw_key, ":", value] {
                 text.push_str(part);
             }
         }
@@ -465,6 +506,8 @@ mod tests {
         let unreadable = |text: &str| Document::from_stored(text.as_bytes().to_vec()).unwrap_err();
         assert_eq!(unreadable("{\n  x").problem, "it is not JSON: key must be a string at line 2 column 3");
         assert_eq!(unreadable("{\n  \"a\":").problem, "it is cut off at line 2 column 6");
+        assert_eq!(unreadable("{\"é😀\": x").problem, "it is not JSON: expected value at line 1 column 8");
+        assert_eq!(unreadable("{\"é😀\"").problem, "it is cut off at line 1 column 5");
         assert_eq!(unreadable("\n").problem, "it is empty, at line 2 column 0");
         let wrong = unreadable(&json::pretty(&GROUP.replacen("created", "x", 1)));
         assert!(wrong.problem.ends_with("at line 5 column 13"), "{}", wrong.problem);

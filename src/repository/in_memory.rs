@@ -52,7 +52,7 @@ impl GroupRepository for InMemoryGroupRepository {
 
     fn write(&self, id: &GroupId, write: Write) -> Result<Written> {
         let mut groups = self.groups();
-        let written = write.apply(id, groups.get(id))?;
+        let written = write.apply(id, groups.get(id).cloned())?;
         match &written {
             Written::Missing => {}
             Written::Stored(group) => drop(groups.insert(id.clone(), group.clone())),

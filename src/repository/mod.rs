@@ -8,6 +8,7 @@ pub mod file;
 mod in_memory;
 mod name_part;
 mod query;
+mod working_copy;
 
 pub use change::{Changes, Condition, Write, Written};
 pub use document::{Document, Revision};
@@ -96,6 +97,8 @@ pub enum ProblemKind {
     IdMismatch,
     /// Written by a newer version.
     NewerSchema,
+    /// This user may not read it: it belongs to another one, or its permissions say so.
+    ForeignOwner,
     /// Something that belongs to no group.
     Leftover,
 }
@@ -107,6 +110,7 @@ impl ProblemKind {
             Self::Corrupt => "corrupt",
             Self::IdMismatch => "id_mismatch",
             Self::NewerSchema => "newer_schema",
+            Self::ForeignOwner => "foreign_owner",
             Self::Leftover => "leftover",
         }
     }

@@ -60,6 +60,8 @@ pub struct Cache {
 #[derive(Default)]
 struct State {
     groups: HashMap<GroupId, (Stamp, Known)>,
+    /// Files that were seen to be corrupt under their lock.
+    corrupt: HashMap<GroupId, Stamp>,
     text_bytes: usize,
     other_bytes: usize,
 }
@@ -102,6 +104,27 @@ impl Cache {
             state.other_bytes += known.other_bytes();
             state.groups.insert(id.clone(), (stamp, known));
         }
+    }
+
+    /// Returns whether a file of this group was seen to be corrupt.
+    pub fn has_corrupt(&self, id: &GroupId) -> bool {
+        self.state().corrupt.contains_key(id)
+    }
+
+    /// Returns whether the file that has this stamp now was seen to be corrupt.
+    pub fn is_corrupt(&self, id: &GroupId, stamp: &Stamp) -> bool {
+        self.state().corrupt.get(id) == Some(stamp)
+    }
+
+    /// Remembers a file that was seen to be corrupt under its lock.
+    pub fn put_corrupt(&self, id: &GroupId, stamp: Stamp) {
+        /// To look again once too often costs little.
+        const MOST_CORRUPT: usize = 10_000;
+        let corrupt = &mut self.state().corrupt;
+        if corrupt.len() >= MOST_CORRUPT {
+            corrupt.clear();
+        }
+        corrupt.insert(id.clone(), stamp);
     }
 
     /// Forgets groups that are gone, when these are all that are there.

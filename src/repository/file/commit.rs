@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::group::GroupId;
-use crate::repository::file::dir::Dir;
+use crate::repository::file::dir::{Dir, Identity};
 use crate::repository::file::layout::{META, SESSIONS, temporary_name};
 use crate::repository::file::locks::Lock;
 
@@ -21,23 +21,33 @@ pub enum Durability {
     Full,
 }
 
-/// Group directories whose own entry in the base directory is known to be on the disk, by their inode. Another
-/// process may have made one and died before it could see to that.
+/// Group directories whose own entry in the base directory is known to be on the disk. Another process may have made
+/// one and died before it could see to that.
 #[derive(Debug, Default)]
-pub struct ConfirmedDirs(Mutex<HashMap<GroupId, u64>>);
+pub struct ConfirmedDirs(Mutex<HashMap<GroupId, Identity>>);
 
 impl ConfirmedDirs {
-    fn contains(&self, id: &GroupId, inode: u64) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id) == Some(&inode)
+    fn contains(&self, id: &GroupId, directory: &Identity) -> bool {
+        self.confirmed().get(id) == Some(directory)
     }
 
     /// Forgets a group that is gone.
     pub fn forget(&self, id: &GroupId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.confirmed().remove(id);
     }
 
-    fn insert(&self, id: &GroupId, inode: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), inode);
+    fn insert(&self, id: &GroupId, directory: Identity) {
+        /// One more fsync costs little.
+        const MOST_GROUPS: usize = 10_000;
+        let mut confirmed = self.confirmed();
+        if confirmed.len() >= MOST_GROUPS {
+            confirmed.clear();
+        }
+        confirmed.insert(id.clone(), directory);
+    }
+
+    fn confirmed(&self) -> MutexGuard<'_, HashMap<GroupId, Identity>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -114,10 +124,13 @@ impl Commit<'_> {
         if self.durability == Durability::Process {
             return Ok(());
         }
-        let inode = group.own_stat().map_err(self.refused("opening", group.path()))?.stamp().inode;
-        if !self.confirmed.contains(self.id, inode) {
-            self.base.sync().map_err(self.refused("syncing", self.base.path()))?;
-            self.confirmed.insert(self.id, inode);
+        let identity = group.identity();
+        if identity.is_some_and(|identity| self.confirmed.contains(self.id, &identity)) {
+            return Ok(());
+        }
+        self.base.sync().map_err(self.refused("syncing", self.base.path()))?;
+        if let Some(identity) = identity {
+            self.confirmed.insert(self.id, identity);
         }
         Ok(())
     }
@@ -186,4 +199,22 @@ pub fn confirm_base(path: &Path) -> io::Result<()> {
         above.sync_if_ours()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_confirmed_directories_stays_short() {
+        let here = Dir::open(env!("CARGO_MANIFEST_DIR").as_ref()).unwrap();
+        let Some(identity) = here.identity() else { return };
+        let confirmed = ConfirmedDirs::default();
+        for number in 0..25_000 {
+            let id = GroupId::new(&format!("g{number}")).unwrap();
+            confirmed.insert(&id, identity);
+            assert!(confirmed.contains(&id, &identity));
+        }
+        assert!(confirmed.confirmed().len() <= 10_000);
+    }
 }

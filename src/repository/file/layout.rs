@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::repository::working_copy::LARGEST_GROUP;
 
 /// The group itself.
 pub const META: &str = "meta.json";
@@ -14,7 +15,7 @@ pub const LOCKS: &str = ".locks";
 pub const TRASH: &str = ".trash";
 
 /// The largest group that is stored or read, in bytes.
-pub const LARGEST_FILE: u64 = 64 * 1024 * 1024;
+pub const LARGEST_FILE: u64 = LARGEST_GROUP as u64;
 
 /// A name for a temporary file beside `meta.json`, never used before.
 pub fn temporary_name() -> String {

@@ -1,7 +1,10 @@
-//! Which groups a query gives: every file is looked at, and read only when it is not known as it is now. Of a page of
-//! many groups only the page's texts are read.
+//! Queries: every file is looked at, and read only when it has changed since it was cached. Of a page of many groups
+//! only the page's texts are read.
 
 use std::borrow::Borrow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use crate::error::{Error, Result};
 use crate::group::GroupId;
@@ -9,22 +12,51 @@ use crate::repository::document::Document;
 use crate::repository::file::cache::{Cache, Known};
 use crate::repository::file::dir::Dir;
 use crate::repository::file::layout::META;
+use crate::repository::file::owner::if_foreign;
 use crate::repository::file::read::{is_of_this_group_alone, read_through};
+use crate::repository::file::stamp::Stamp;
 use crate::repository::file::threads::gather;
 use crate::repository::query::{GroupFilter, GroupSort};
 
-/// How often a page is looked for anew because groups of it changed before they were read.
+/// Number of times that a page is looked for because groups of it changed before they were read.
 const MOST_ATTEMPTS: usize = 3;
 
 /// A query of a store.
 pub struct Listing<'a> {
-    /// The base directory.
-    pub base: &'a Dir,
-    /// What is known of its groups.
-    pub cache: &'a Cache,
+    base: &'a Dir,
+    cache: &'a Cache,
+    suspects: Mutex<Vec<Suspect>>,
 }
 
-impl Listing<'_> {
+/// A group that could not be understood. Another program may just be writing it: only the lock can tell.
+pub struct Suspect {
+    /// The group.
+    pub id: GroupId,
+    /// Its file, when a later change is certain to be seen by it.
+    pub stamp: Option<Stamp>,
+}
+
+/// The result of reading a group for a query.
+enum Read {
+    /// The group.
+    Found(Document),
+    /// There is none, or `verify` has to say what is wrong with it.
+    Nothing,
+    /// This user may not read it.
+    Denied(Error),
+}
+
+impl<'a> Listing<'a> {
+    /// A query of the groups in a base directory.
+    pub fn new(base: &'a Dir, cache: &'a Cache) -> Self {
+        Self { base, cache, suspects: Mutex::default() }
+    }
+
+    /// The groups that could not be understood and have not been looked at under their lock.
+    pub fn into_suspects(self) -> Vec<Suspect> {
+        self.suspects.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The groups that match, sorted and paged.
     pub fn list(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Document>> {
         let matches = filter.matcher();
@@ -37,7 +69,10 @@ impl Listing<'_> {
             let page = filter.page(found, sort);
             let mut groups = gather(&page, |group| match group {
                 Known::Whole(document) => Ok(Some(document.clone())),
-                Known::Fields(fields) => self.read(&fields.id),
+                Known::Fields(fields) => Ok(match self.read(&fields.id)? {
+                    Read::Found(document) => Some(document),
+                    Read::Nothing | Read::Denied(_) => None,
+                }),
             })?;
             groups.retain(|group| matches(group.borrow()));
             if groups.len() == page.len() || filter.limit.is_none() || attempts == MOST_ATTEMPTS {
@@ -46,13 +81,14 @@ impl Listing<'_> {
         }
     }
 
-    /// How many groups match.
+    /// The number of groups that match.
     pub fn count(&self, filter: &GroupFilter) -> Result<usize> {
         let matches = filter.matcher();
         Ok(self.look_at_all(Known::without_text, |group| matches(group.borrow()).then_some(()))?.len())
     }
 
-    /// What `choose` makes of all groups that can be read. What had to be read anew goes through `hold` first.
+    /// Returns what `choose` makes of all groups that can be read. What had to be read anew goes through `hold` first.
+    /// Fails when there are groups and this user may read none of them.
     fn look_at_all<T: Send>(
         &self,
         hold: impl Fn(Known) -> Known + Sync,
@@ -66,29 +102,67 @@ impl Listing<'_> {
         })?;
         let ids: Vec<GroupId> = names.iter().filter_map(|name| GroupId::new(name).ok()).collect();
         self.cache.keep_only(&ids);
-        gather(&ids, |id| {
+        let (is_any_readable, denied) = (AtomicBool::new(false), Mutex::new(None));
+        let chosen = gather(&ids, |id| {
             let known = match self.unchanged(id) {
-                Some(known) => Some(known),
-                None => self.read(id)?.map(|document| hold(Known::Whole(document))),
+                Some(known) => known,
+                None => match self.read(id)? {
+                    Read::Found(document) => hold(Known::Whole(document)),
+                    Read::Nothing => return Ok(None),
+                    Read::Denied(error) => {
+                        denied.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                        return Ok(None);
+                    }
+                },
             };
-            Ok(known.and_then(&choose))
-        })
+            is_any_readable.store(true, Ordering::Relaxed);
+            Ok(choose(known))
+        })?;
+        match denied.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) if !is_any_readable.into_inner() => Err(self.of_the_store(error)),
+            _ => Ok(chosen),
+        }
     }
 
-    /// A group whose file is as it was when it was read. That its directory is none behind a link was just seen.
+    /// The error when no group may be read: about the store, when it belongs to another user as a whole.
+    fn of_the_store(&self, error: Error) -> Error {
+        let base = self.base.path();
+        match error {
+            Error::ForeignOwner { .. } => if_foreign(None, base, base).unwrap_or(error),
+            other => other,
+        }
+    }
+
+    /// A group whose file is as it was when it was cached. That its directory is not a link was just seen.
     fn unchanged(&self, id: &GroupId) -> Option<Known> {
         if !self.cache.knows(id) {
             return None;
         }
-        let stat = self.base.stat(&format!("{id}/{META}")).ok()??;
-        self.cache.get(id, &stat.stamp())
+        self.cache.get(id, &self.stamp(id)?)
     }
 
-    /// A group as it is now; `None` when there is none, and when it is for `verify` to tell what is wrong with it.
-    fn read(&self, id: &GroupId) -> Result<Option<Document>> {
+    fn stamp(&self, id: &GroupId) -> Option<Stamp> {
+        Some(self.base.stat(&format!("{id}/{META}")).ok()??.stamp())
+    }
+
+    /// Reads a group as it is now, unless its file is known to be corrupt.
+    fn read(&self, id: &GroupId) -> Result<Read> {
+        if self.cache.has_corrupt(id) && self.stamp(id).is_some_and(|stamp| self.cache.is_corrupt(id, &stamp))
+        {
+            return Ok(Read::Nothing);
+        }
+        let before = SystemTime::now();
         match read_through(self.base, id, self.cache) {
-            Err(error) if is_of_this_group_alone(&error) => Ok(None),
-            read => read,
+            Ok(group) => Ok(group.map_or(Read::Nothing, Read::Found)),
+            Err(Error::Corrupt { .. }) => {
+                let stamp = self.stamp(id).filter(|stamp| stamp.tells_changes_after(before));
+                let suspect = Suspect { id: id.clone(), stamp };
+                self.suspects.lock().unwrap_or_else(PoisonError::into_inner).push(suspect);
+                Ok(Read::Nothing)
+            }
+            Err(Error::NewerSchema { .. }) => Ok(Read::Nothing),
+            Err(error) if is_of_this_group_alone(&error) => Ok(Read::Denied(error)),
+            Err(error) => Err(error),
         }
     }
 }

@@ -50,26 +50,49 @@ impl Drop for Lock {
     }
 }
 
+/// Number of times that a lock is taken whose file is not the one in the store afterwards. Files are removed by hand at
+/// most, and not so often.
+const MOST_ATTEMPTS: usize = 100;
+
 /// Takes a lock if nobody holds it; `None` if somebody does.
 pub fn try_lock(base: &Dir, stripe: Stripe) -> io::Result<Option<Lock>> {
     let name = stripe.file_name();
-    loop {
+    take_stable(|| {
         let file = match lock_dir(base)?.open_lock(&name) {
             // Someone is just removing `.locks` by hand.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Attempt::Again),
             file => file?,
         };
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::WouldBlock) => return Ok(Attempt::Busy),
             Err(TryLockError::Error(error)) => return Err(explain(error)),
         }
         // A lock on a file that is no longer the one in the store excludes nobody.
         let held = Stat::of(&file)?.stamp().inode;
-        if base.stat(&format!("{LOCKS}/{name}"))?.is_some_and(|there| there.stamp().inode == held) {
-            return Ok(Some(Lock { file }));
+        let is_same = base.stat(&format!("{LOCKS}/{name}"))?.is_some_and(|there| there.stamp().inode == held);
+        Ok(if is_same { Attempt::Held(Lock { file }) } else { Attempt::Again })
+    })
+}
+
+enum Attempt {
+    Held(Lock),
+    Busy,
+    Again,
+}
+
+fn take_stable(mut attempt: impl FnMut() -> io::Result<Attempt>) -> io::Result<Option<Lock>> {
+    for _ in 0..MOST_ATTEMPTS {
+        match attempt()? {
+            Attempt::Held(lock) => return Ok(Some(lock)),
+            Attempt::Busy => return Ok(None),
+            Attempt::Again => {}
         }
     }
+    Err(io::Error::other(
+        "the locked file was never the one in the store: this file system's inode numbers are not stable, or the file is \
+         replaced all the time; use a local file system",
+    ))
 }
 
 /// All locks are made at once, so that a disk without a free inode later does not keep a group from being deleted.
@@ -109,4 +132,20 @@ pub fn holder(base: &Dir, stripe: Stripe) -> Option<String> {
     }
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     Some(format!("process {pid} {}", name.trim()).trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_never_the_one_in_the_store_is_an_error_and_not_a_loop() {
+        let mut attempts = 0;
+        let error = take_stable(|| {
+            attempts += 1;
+            Ok(Attempt::Again)
+        });
+        assert!(error.err().is_some_and(|error| error.to_string().contains("not stable")));
+        assert_eq!(attempts, MOST_ATTEMPTS);
+    }
 }

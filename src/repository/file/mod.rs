@@ -1,28 +1,35 @@
 //! Groups in files that several processes share: `{base}/{id}/meta.json`.
 
+mod batch;
 mod cache;
 mod commit;
 mod dir;
 mod layout;
 mod list;
 mod locks;
+mod owner;
 pub(crate) mod pool;
 mod queue;
 mod read;
 mod same_name;
 mod stamp;
 mod store;
+mod task;
 mod threads;
 mod trash;
+mod turn;
 mod verify;
+mod waiting;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use commit::Durability;
 pub use layout::default_base_in;
+pub use turn::{Again, Attempt, Turn};
 
 use crate::error::{Error, Result};
 use crate::group::GroupId;
@@ -30,8 +37,11 @@ use crate::repository::change::{Condition, Write, Written};
 use crate::repository::document::Document;
 use crate::repository::query::{GroupFilter, GroupSort};
 use crate::repository::{GroupRepository, RepositoryProblem};
-use queue::{Pending, Queue, Reply, Task};
+use list::Suspect;
+use queue::Queue;
 use store::Store;
+use task::{Patience, Pending, Reply, Task, Work};
+use turn::Function;
 
 /// How a file repository writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,11 +81,6 @@ impl FileGroupRepository {
         self.queue.worker().base()
     }
 
-    /// How long a write waits for others.
-    pub fn lock_timeout(&self) -> Duration {
-        self.options.lock_timeout
-    }
-
     /// Carries out a write without waiting: `tell` is called on another thread when it is done.
     pub fn submit(&self, id: &GroupId, write: Write, tell: impl FnOnce(Result<Written>) + Send + 'static) {
         self.add(id, Task::Write(write), |written| tell(written.map_err(refused)));
@@ -111,14 +116,88 @@ impl FileGroupRepository {
         });
     }
 
-    fn add(&self, id: &GroupId, task: Task, tell: impl FnOnce(Result<Written>) + Send + 'static) {
-        self.queue.add(Pending {
-            id: id.clone(),
-            task,
-            durability: self.options.durability,
-            deadline: Instant::now() + self.options.lock_timeout,
-            reply: Reply::new(tell),
+    /// Lists groups without waiting: `tell` is called on another thread.
+    pub fn submit_list(
+        &self,
+        filter: GroupFilter,
+        sort: Option<GroupSort>,
+        tell: impl FnOnce(Result<Vec<Document>>) + Send + 'static,
+    ) {
+        self.query(move |store| store.list(&filter, sort), tell);
+    }
+
+    /// Counts groups without waiting: `tell` is called on another thread.
+    pub fn submit_count(&self, filter: GroupFilter, tell: impl FnOnce(Result<usize>) + Send + 'static) {
+        self.query(move |store| store.count(&filter), tell);
+    }
+
+    /// Queries the store; again when a group that could not be understood proves to be sound under its lock.
+    fn query<T: Send + 'static>(
+        &self,
+        ask: impl Fn(&Store) -> Result<(T, Vec<Suspect>)> + Send + 'static,
+        tell: impl FnOnce(Result<T>) + Send + 'static,
+    ) {
+        let repository = self.clone();
+        pool::run(move || match ask(repository.queue.worker()) {
+            Ok((found, suspects)) if suspects.is_empty() => tell(Ok(found)),
+            Ok((found, suspects)) => {
+                let queue = Arc::clone(&repository.queue);
+                repository.look_at(suspects, move |is_any_sound| {
+                    let again = is_any_sound.then(|| ask(queue.worker()).map(|(found, _)| found));
+                    tell(again.unwrap_or(Ok(found)));
+                });
+            }
+            Err(error) => tell(Err(error)),
         });
+    }
+
+    /// Looks at groups under their locks; `done` learns whether one of them is sound. No thread waits meanwhile.
+    fn look_at(&self, suspects: Vec<Suspect>, done: impl FnOnce(bool) + Send + 'static) {
+        let (is_any_sound, done) = (AtomicBool::new(false), Mutex::new(Some(Box::new(done) as Done)));
+        let looks = Arc::new(Looks { is_any_sound, done });
+        for suspect in suspects {
+            let (queue, looks) = (Arc::clone(&self.queue), Arc::clone(&looks));
+            let id = suspect.id.clone();
+            self.add(&id, Task::Look, move |looked| match looked {
+                Ok(_) => looks.is_any_sound.store(true, Ordering::Relaxed),
+                Err(Error::Corrupt { .. }) => queue.worker().remember_corrupt(&suspect),
+                // A look that was not possible does not make it any better.
+                Err(_) => {}
+            });
+        }
+    }
+
+    /// Updates a group with what a function makes of it: `start` is called on another thread once it is this update's
+    /// turn, and the other writes of this process to the group wait until the turn ends.
+    pub fn take_turn(&self, id: &GroupId, start: impl FnOnce(Result<Turn>) + Send + 'static) {
+        let start = Reply::new(|turn: Result<Turn>| start(turn.map_err(refused)));
+        self.enqueue(id, Work::Function(Function::new(start)));
+    }
+
+    fn add(&self, id: &GroupId, task: Task, tell: impl FnOnce(Result<Written>) + Send + 'static) {
+        self.enqueue(id, Work::Task(task, Reply::new(tell)));
+    }
+
+    fn enqueue(&self, id: &GroupId, work: Work) {
+        let FileOptions { durability, lock_timeout } = self.options;
+        self.queue.add(Pending { id: id.clone(), durability, patience: Patience::For(lock_timeout), work });
+    }
+}
+
+type Done = Box<dyn FnOnce(bool) + Send>;
+
+/// Looks under several locks; the last one to end goes on.
+struct Looks {
+    is_any_sound: AtomicBool,
+    done: Mutex<Option<Done>>,
+}
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        let is_any_sound = *self.is_any_sound.get_mut();
+        if let Some(done) = self.done.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            pool::run(move || done(is_any_sound));
+        }
     }
 }
 
@@ -147,11 +226,11 @@ impl GroupRepository for FileGroupRepository {
     }
 
     fn list(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Document>> {
-        self.queue.worker().list(filter, sort)
+        wait(|tell| self.submit_list(filter.clone(), sort, tell))
     }
 
     fn count(&self, filter: &GroupFilter) -> Result<usize> {
-        self.queue.worker().count(filter)
+        wait(|tell| self.submit_count(filter.clone(), tell))
     }
 
     fn write(&self, id: &GroupId, write: Write) -> Result<Written> {

@@ -47,6 +47,8 @@ struct State {
     later: BinaryHeap<Later>,
     threads: usize,
     idle: usize,
+    /// Number of idle threads that wake up by themselves when what is put off is due.
+    timekeepers: usize,
     /// Whether somebody is at work in place of the threads, of which none could be started.
     has_stand_in: bool,
 }
@@ -78,7 +80,7 @@ impl Pool {
         loop {
             state = match state.next() {
                 Next::Now(job) => {
-                    if !state.ready.is_empty() {
+                    if state.needs_another_thread() {
                         self.wake.notify_one();
                     }
                     self.run(state, job)
@@ -87,7 +89,11 @@ impl Pool {
                     state.idle += 1;
                     let mut state = match next {
                         Next::In(wait) => {
-                            self.wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
+                            state.timekeepers += 1;
+                            let woken = self.wake.wait_timeout(state, wait);
+                            let mut state = woken.unwrap_or_else(PoisonError::into_inner).0;
+                            state.timekeepers -= 1;
+                            state
                         }
                         _ => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
                     };
@@ -141,6 +147,12 @@ enum Next {
 }
 
 impl State {
+    /// Returns whether a thread that begins a job must wake another one: for a job that is ready, or because it was the
+    /// one that kept the time.
+    fn needs_another_thread(&self) -> bool {
+        !self.ready.is_empty() || (!self.later.is_empty() && self.timekeepers == 0)
+    }
+
     fn next(&mut self) -> Next {
         let now = Instant::now();
         while self.later.peek().is_some_and(|later| later.at <= now) {
@@ -210,6 +222,18 @@ mod tests {
             state.later.push(Later { at: Instant::now() + Duration::from_millis(5), job: later });
         });
         assert_eq!(*done.lock().unwrap(), ["first", "second", "third"]);
+    }
+
+    #[test]
+    fn a_thread_that_kept_the_time_wakes_another_one_when_it_begins_a_job() {
+        let mut state = State::default();
+        assert!(!state.needs_another_thread());
+        state.later.push(Later { at: Instant::now(), job: Box::new(|| {}) });
+        assert!(state.needs_another_thread());
+        state.timekeepers = 1;
+        assert!(!state.needs_another_thread());
+        state.ready.push_back(Box::new(|| {}));
+        assert!(state.needs_another_thread());
     }
 
     #[test]

@@ -1,129 +1,56 @@
-//! Writes of a store, in the order in which they came. Those of one group that wait behind each other are written
-//! together; a queue whose lock someone else holds is tried again later and holds no thread meanwhile.
+//! The waiting writes of a store. Each group has a queue of its own, first come first served; what waits there is
+//! written together. A queue whose lock another process holds is tried again later and holds no thread meanwhile.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Result, Wrong};
+use crate::error::{Error, Result};
 use crate::group::GroupId;
-use crate::repository::change::{Condition, Write, Written};
 use crate::repository::document::Document;
-use crate::repository::file::commit::Durability;
 use crate::repository::file::locks::Stripe;
 use crate::repository::file::pool;
+use crate::repository::file::task::{Pending, Ready, Work};
+use crate::repository::file::turn::{Again, Function, Turn};
+use crate::repository::file::waiting::{First, FunctionEntry, Groups, Item};
 
-/// How long a lock is waited for between two tries: from the first to the longest.
+/// Pause between two tries of a lock: the first one and the longest.
 const FIRST_PAUSE: Duration = Duration::from_micros(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(2);
 
-/// How long a holder goes on while others may wait, and for how long it then lets them in.
+/// Time for which a lock is kept while others may wait, and the pause in which it is left to them.
 const LONGEST_HOLD: Duration = Duration::from_millis(20);
 const LET_IN: Duration = Duration::from_millis(3);
 
-/// How often a thread goes on with a stripe to which something has come meanwhile.
+/// Number of rounds that a thread serves one stripe before it serves other stores.
 const MOST_ROUNDS: usize = 32;
 
-/// The most writes that are written together.
-const LARGEST_BATCH: usize = 256;
-
-/// What is to be done under a group's lock.
-pub enum Task {
-    /// A write.
-    Write(Write),
-    /// A save of text that has not been checked yet. It takes its place in the queue at once and is checked off the
-    /// caller's thread, before the lock is taken.
-    Save {
-        /// The group.
-        text: String,
-        /// When it may be stored.
-        condition: Condition,
-    },
-    /// A second look at a group that could not be read: under the lock no writer is half done.
-    Look,
-}
-
-impl Task {
-    /// Whether it makes a store where there is none; anything else finds nothing there.
-    pub fn makes_a_store(&self) -> bool {
-        matches!(self, Self::Save { .. } | Self::Write(Write::Save { .. }))
-    }
-
-    /// The same task with its text checked.
-    pub fn checked(self, id: &GroupId) -> Result<Self> {
-        let Self::Save { text, condition } = self else {
-            return Ok(self);
-        };
-        let group = catch_unwind(|| Document::from_text(text))
-            .unwrap_or_else(|_| Err(Error::Internal("checking a group panicked".to_owned())))?;
-        if group.id() == id {
-            return Ok(Self::Write(Write::Save { group, condition }));
-        }
-        let problem =
-            format!("must stay {:?} while it is saved, but became {:?}", id.as_str(), group.id().as_str());
-        Err(Error::InvalidGroup { group_id: id.to_string(), wrong: Wrong::new("id", problem) })
-    }
-}
-
-/// Who is told how it went. Dropped untold, it tells of a bug, so that nobody waits for ever.
-pub struct Reply(Option<Box<dyn FnOnce(Result<Written>) + Send>>);
-
-impl Reply {
-    /// Calls `tell` once, on any thread.
-    pub fn new(tell: impl FnOnce(Result<Written>) + Send + 'static) -> Self {
-        Self(Some(Box::new(tell)))
-    }
-
-    /// Tells how it went.
-    pub fn tell(mut self, outcome: Result<Written>) {
-        if let Some(tell) = self.0.take() {
-            tell(outcome);
-        }
-    }
-}
-
-impl Drop for Reply {
-    fn drop(&mut self) {
-        if let Some(tell) = self.0.take() {
-            tell(Err(Error::Internal("a write was given up".to_owned())));
-        }
-    }
-}
-
-/// One waiting task.
-pub struct Pending {
-    /// The group.
-    pub id: GroupId,
-    /// What is to be done.
-    pub task: Task,
-    /// What must survive when it is acknowledged.
-    pub durability: Durability,
-    /// When waiting ends.
-    pub deadline: Instant,
-    /// Who is told.
-    pub reply: Reply,
-}
-
-/// What a queue needs of its store.
+/// The store as its queue sees it.
 pub trait Worker: Send + Sync + 'static {
-    /// What keeps a stripe from all others.
-    type Lock;
+    /// The lock of a stripe.
+    type Lock: Send + 'static;
 
     /// Takes the lock of a stripe if nobody holds it.
-    fn try_lock(&self, stripe: Stripe, first: &Pending) -> Result<Access<Self::Lock>>;
+    fn try_lock(&self, stripe: Stripe, first: &First) -> Result<Access<Self::Lock>>;
 
-    /// Carries out tasks of one group under its lock and tells each how it went.
-    fn carry_out(&self, id: &GroupId, batch: Vec<Pending>, lock: &Self::Lock);
+    /// Carries out tasks of one group under its lock and calls their callbacks.
+    fn carry_out(&self, id: &GroupId, batch: Vec<Ready>, lock: &Self::Lock);
 
     /// Carries out a task where there is no store, and therefore no lock.
-    fn carry_out_without_store(&self, pending: Pending);
+    fn carry_out_without_store(&self, id: &GroupId, ready: Ready);
 
-    /// The error of one that has waited too long.
+    /// Reads a group without its lock.
+    fn read(&self, id: &GroupId) -> Result<Option<Document>>;
+
+    /// Reads a group under its lock.
+    fn read_locked(&self, id: &GroupId, lock: &Self::Lock) -> Result<Option<Document>>;
+
+    /// The error of an entry that has waited too long.
     fn timed_out(&self, stripe: Stripe, waited_for: &GroupId) -> Error;
 }
 
-/// What trying to take a lock comes to.
+/// The result of trying a lock.
 pub enum Access<L> {
     /// Nobody else has it.
     Held(L),
@@ -133,192 +60,263 @@ pub enum Access<L> {
     NoStore,
 }
 
-/// The waiting tasks of a store.
-pub struct Queue<W> {
+/// The queues of a store's groups.
+pub struct Queue<W: Worker> {
     worker: W,
-    state: Mutex<State>,
+    stripes: Mutex<HashMap<Stripe, Groups>>,
 }
 
-#[derive(Default)]
-struct State {
-    waiting: HashMap<Stripe, VecDeque<Pending>>,
-    /// Stripes for which a job is under way or put off.
-    active: HashSet<Stripe>,
+/// A lock, and since when it is held.
+pub struct Hold<L> {
+    lock: L,
+    since: Instant,
 }
+
+/// The result of serving a stripe.
+enum Next {
+    /// Nothing waits any more.
+    Rest,
+    /// It is served again after a delay; a lock is then waited for with this pause.
+    Again(Duration, Duration),
+    /// It goes on when the function that has its lock is done.
+    Parked,
+}
+
+const AT_ONCE: Next = Next::Again(Duration::ZERO, FIRST_PAUSE);
 
 impl<W: Worker> Queue<W> {
     /// An empty queue.
     pub fn new(worker: W) -> Self {
-        Self { worker, state: Mutex::default() }
+        Self { worker, stripes: Mutex::default() }
     }
 
-    /// Adds a task at the end of its group's queue.
+    /// Adds an entry at the end of its group's queue.
     pub fn add(self: &Arc<Self>, pending: Pending) {
+        self.add_at(pending, false);
+    }
+
+    fn add_at(self: &Arc<Self>, pending: Pending, is_first: bool) {
         let stripe = Stripe::of(&pending.id);
-        let mut state = self.state();
-        state.waiting.entry(stripe).or_default().push_back(pending);
-        let idle = state.active.insert(stripe);
-        drop(state);
+        let idle = self.with(stripe, |groups| groups.add(pending, is_first));
+        self.start_if(idle, stripe);
+    }
+
+    /// The store.
+    pub fn worker(&self) -> &W {
+        &self.worker
+    }
+
+    fn start_if(self: &Arc<Self>, idle: bool, stripe: Stripe) {
         if idle {
             let queue = Arc::clone(self);
             pool::run(move || queue.serve(stripe, FIRST_PAUSE));
         }
     }
 
-    /// What serves the tasks.
-    pub fn worker(&self) -> &W {
-        &self.worker
-    }
-
-    /// Serves a stripe: until nothing waits, others are to be let in, or the lock cannot be had.
+    /// Serves a stripe until nothing waits, others are to be let in, or the lock cannot be had.
     fn serve(self: &Arc<Self>, stripe: Stripe, mut pause: Duration) {
-        // What comes at once is taken on at once, but not for ever: other stores wait for this thread, too.
+        // New entries are served at once, but not forever: other stores wait for this thread, too.
         for _ in 0..MOST_ROUNDS {
-            // Whatever happens in here, the stripe must be served again as long as something waits.
-            let next = catch_unwind(AssertUnwindSafe(|| self.serve_while_held(stripe, pause)));
-            let delay;
-            (delay, pause) = match next {
-                Ok(None) => return,
-                Ok(Some(again)) => again,
-                Err(_) => (LET_IN, FIRST_PAUSE),
-            };
-            if !delay.is_zero() {
-                return self.serve_later(delay, stripe, pause);
+            match Self::guarded(|| self.serve_once(stripe, pause)) {
+                Next::Again(delay, next_pause) if delay.is_zero() => pause = next_pause,
+                next => return self.go_on(stripe, &next),
             }
         }
-        self.serve_later(Duration::ZERO, stripe, pause);
+        self.go_on(stripe, &Next::Again(Duration::ZERO, pause));
     }
 
-    fn serve_later(self: &Arc<Self>, delay: Duration, stripe: Stripe, pause: Duration) {
-        let queue = Arc::clone(self);
-        pool::run_later(delay, move || queue.serve(stripe, pause));
+    /// Whatever panics in here, the stripe must be served again as long as something waits.
+    fn guarded(serve: impl FnOnce() -> Next) -> Next {
+        catch_unwind(AssertUnwindSafe(serve)).unwrap_or(Next::Again(LET_IN, FIRST_PAUSE))
     }
 
-    /// When to come again, and how long to pause then; `None` when nothing waits any more.
-    fn serve_while_held(&self, stripe: Stripe, pause: Duration) -> Option<(Duration, Duration)> {
+    fn go_on(self: &Arc<Self>, stripe: Stripe, next: &Next) {
+        if let Next::Again(delay, pause) = *next {
+            let queue = Arc::clone(self);
+            pool::run_later(delay, move || queue.serve(stripe, pause));
+        }
+    }
+
+    fn serve_once(self: &Arc<Self>, stripe: Stripe, pause: Duration) -> Next {
         self.check(stripe);
-        let lock = {
-            let Some(first) = self.take_first(stripe) else {
-                return self.rest(stripe);
-            };
-            match self.worker.try_lock(stripe, &first) {
-                Ok(Access::Held(lock)) => {
-                    self.put_back(stripe, first);
-                    lock
-                }
-                Ok(Access::NoStore) => {
-                    self.worker.carry_out_without_store(first);
-                    return Some((Duration::ZERO, FIRST_PAUSE));
-                }
-                Ok(Access::Busy) => {
-                    self.put_back(stripe, first);
-                    self.expire(stripe);
-                    return Some((jittered(pause), (pause * 2).min(LONGEST_PAUSE)));
-                }
-                Err(error) => {
-                    first.reply.tell(Err(error));
-                    return Some((Duration::ZERO, FIRST_PAUSE));
-                }
-            }
+        while let Some(entry) = self.with(stripe, Groups::take_unlocked_function) {
+            self.start_turn(entry, None);
+        }
+        let Some(first) = self.with(stripe, Groups::first) else {
+            return self.rest(stripe);
         };
-        let since = Instant::now();
-        while since.elapsed() < LONGEST_HOLD {
-            let Some((id, batch)) = self.take_batch(stripe) else {
-                drop(lock);
-                return self.rest(stripe);
-            };
-            self.worker.carry_out(&id, batch, &lock);
-        }
-        drop(lock);
-        Some((LET_IN, FIRST_PAUSE))
-    }
-
-    /// Nothing waits: the stripe sleeps, unless something came just now.
-    fn rest(&self, stripe: Stripe) -> Option<(Duration, Duration)> {
-        let mut state = self.state();
-        if state.waiting.get(&stripe).is_some_and(|waiting| !waiting.is_empty()) {
-            return Some((Duration::ZERO, FIRST_PAUSE));
-        }
-        state.waiting.remove(&stripe);
-        state.active.remove(&stripe);
-        None
-    }
-
-    fn take_first(&self, stripe: Stripe) -> Option<Pending> {
-        self.state().waiting.get_mut(&stripe)?.pop_front()
-    }
-
-    fn put_back(&self, stripe: Stripe, first: Pending) {
-        self.state().waiting.entry(stripe).or_default().push_front(first);
-    }
-
-    /// The first task and those of the same group that can be written with it, in their order.
-    fn take_batch(&self, stripe: Stripe) -> Option<(GroupId, Vec<Pending>)> {
-        let mut state = self.state();
-        let waiting = state.waiting.get_mut(&stripe)?;
-        let first = waiting.pop_front()?;
-        let id = first.id.clone();
-        let mut batch = vec![first];
-        let mut others = VecDeque::with_capacity(waiting.len());
-        // A deletion ends its batch: what comes after it starts from nothing.
-        let mut open = batch.iter().all(|pending| !pending.deletes());
-        while let Some(pending) = waiting.pop_front() {
-            if open && pending.id == id && batch.len() < LARGEST_BATCH {
-                open = !pending.deletes();
-                batch.push(pending);
-            } else {
-                open = open && pending.id != id;
-                others.push_back(pending);
+        match self.worker.try_lock(stripe, &first) {
+            Ok(Access::Held(lock)) => {
+                self.with(stripe, Groups::is_held);
+                self.work(stripe, Hold { lock, since: Instant::now() })
+            }
+            Ok(Access::NoStore) => {
+                self.without_store(stripe);
+                AT_ONCE
+            }
+            Ok(Access::Busy) => {
+                self.expire(stripe);
+                Next::Again(jittered(pause), (pause * 2).min(LONGEST_PAUSE))
+            }
+            Err(error) => {
+                if let Some(pending) = self.with(stripe, Groups::take_first) {
+                    pending.fail(error);
+                }
+                AT_ONCE
             }
         }
-        *waiting = others;
-        Some((id, batch))
+    }
+
+    /// Works on a stripe while its lock is held.
+    fn work(self: &Arc<Self>, stripe: Stripe, hold: Hold<W::Lock>) -> Next {
+        while hold.since.elapsed() < LONGEST_HOLD {
+            match self.with(stripe, Groups::take_next) {
+                None => {
+                    drop(hold);
+                    return self.rest(stripe);
+                }
+                Some(Item::Batch(id, batch)) => self.worker.carry_out(&id, batch, &hold.lock),
+                Some(Item::Function(entry)) if entry.function.needs_lock() => {
+                    self.start_turn(entry, Some(hold));
+                    return Next::Parked;
+                }
+                Some(Item::Function(entry)) => self.start_turn(entry, None),
+            }
+        }
+        drop(hold);
+        Next::Again(LET_IN, FIRST_PAUSE)
+    }
+
+    /// Reads the group and lets the function compute its update, while the rest of the group's queue waits. A hold is
+    /// kept until it has.
+    fn start_turn(self: &Arc<Self>, entry: FunctionEntry, hold: Option<Hold<W::Lock>>) {
+        let FunctionEntry { id, durability, patience, function } = entry;
+        let is_locked = hold.is_some();
+        let ending = Ending { queue: Arc::clone(self), id: id.clone(), hold, has_ended: false };
+        let read = match ending.lock() {
+            Some(lock) => self.worker.read_locked(&id, lock),
+            None => self.worker.read(&id),
+        };
+        match read {
+            // Perhaps another program is writing into the file: only what is read under the lock counts.
+            Err(Error::Corrupt { .. }) if !is_locked => {
+                let work = Work::Function(function.under_the_lock());
+                ending.end(Some(Pending { id, durability, patience, work }));
+            }
+            Err(error) => {
+                drop(ending);
+                function.start.tell(Err(error));
+            }
+            Ok(group) => {
+                let Function { start, losses, grace } = function;
+                let queue = Arc::clone(self);
+                let again = Again {
+                    add: Box::new(move |pending, is_first| queue.add_at(pending, is_first)),
+                    id,
+                    durability,
+                    patience,
+                    losses,
+                    grace,
+                    is_first: true,
+                };
+                let turn = Turn::new(group, is_locked, again, Box::new(move |next| ending.end(next)));
+                turn.lapse_later();
+                start.tell(Ok(turn));
+            }
+        }
+    }
+
+    /// Ends the turn of a function; `next` is what comes of it and is served before all else of its group.
+    fn end_turn(self: &Arc<Self>, id: &GroupId, hold: Option<Hold<W::Lock>>, next: Option<Pending>) {
+        let stripe = Stripe::of(id);
+        let has_write = next.is_some();
+        let idle = self.with(stripe, |groups| groups.end_turn(id, next, hold.is_some()));
+        match hold {
+            None => self.start_if(idle, stripe),
+            Some(hold) => {
+                let next = Self::guarded(|| self.finish_turn(stripe, hold, has_write));
+                self.go_on(stripe, &next);
+            }
+        }
+    }
+
+    /// Writes what a function has computed under the lock, however long it has been held, and works on.
+    fn finish_turn(self: &Arc<Self>, stripe: Stripe, hold: Hold<W::Lock>, has_write: bool) -> Next {
+        if has_write && let Some(Item::Batch(id, batch)) = self.with(stripe, Groups::take_batch) {
+            self.worker.carry_out(&id, batch, &hold.lock);
+        }
+        self.work(stripe, hold)
+    }
+
+    /// Leaves the stripe alone, unless something came just now.
+    fn rest(&self, stripe: Stripe) -> Next {
+        if self.with(stripe, Groups::rest) { Next::Rest } else { AT_ONCE }
+    }
+
+    fn without_store(&self, stripe: Stripe) {
+        let Some(Pending { id, durability, work, .. }) = self.with(stripe, Groups::take_first) else {
+            return;
+        };
+        match work {
+            Work::Task(task, reply) => {
+                self.worker.carry_out_without_store(&id, Ready { task, durability, reply });
+            }
+            Work::Function(function) => function.start.tell(Ok(Turn::without_group())),
+        }
     }
 
     /// Checks what is to be saved before the lock is taken; what is wrong goes no further.
     fn check(&self, stripe: Stripe) {
-        let waiting = self.state().waiting.remove(&stripe).unwrap_or_default();
-        let mut checked = VecDeque::with_capacity(waiting.len());
-        for Pending { id, task, durability, deadline, reply } in waiting {
-            match task.checked(&id) {
-                Ok(task) => checked.push_back(Pending { id, task, durability, deadline, reply }),
-                Err(error) => reply.tell(Err(error)),
+        for (id, waiting) in self.with(stripe, Groups::take_unchecked) {
+            let mut checked = VecDeque::with_capacity(waiting.len());
+            for pending in waiting {
+                checked.extend(pending.checked());
             }
+            self.with(stripe, |groups| groups.put_back(&id, checked));
         }
-        let mut state = self.state();
-        let arrived = state.waiting.entry(stripe).or_default();
-        checked.append(arrived);
-        *arrived = checked;
     }
 
-    /// Those that have waited too long learn it now.
+    /// Fails the entries for which others have held the lock too long.
     fn expire(&self, stripe: Stripe) {
-        let now = Instant::now();
-        let mut expired = Vec::new();
-        if let Some(waiting) = self.state().waiting.get_mut(&stripe) {
-            let all = std::mem::take(waiting);
-            for pending in all {
-                if pending.deadline <= now {
-                    expired.push(pending);
-                } else {
-                    waiting.push_back(pending);
-                }
-            }
-        }
-        for pending in expired {
+        for pending in self.with(stripe, Groups::take_expired) {
             let error = self.worker.timed_out(stripe, &pending.id);
-            pending.reply.tell(Err(error));
+            pending.fail(error);
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn with<T>(&self, stripe: Stripe, change: impl FnOnce(&mut Groups) -> T) -> T {
+        let mut stripes: MutexGuard<'_, _> = self.stripes.lock().unwrap_or_else(PoisonError::into_inner);
+        change(stripes.entry(stripe).or_default())
     }
 }
 
-impl Pending {
-    fn deletes(&self) -> bool {
-        matches!(&self.task, Task::Write(write) if write.deletes())
+/// The duty to end the turn of a function, whatever happens to the function.
+struct Ending<W: Worker> {
+    queue: Arc<Queue<W>>,
+    id: GroupId,
+    /// The hold that is kept meanwhile, if one is.
+    hold: Option<Hold<W::Lock>>,
+    has_ended: bool,
+}
+
+impl<W: Worker> Ending<W> {
+    fn lock(&self) -> Option<&W::Lock> {
+        self.hold.as_ref().map(|hold| &hold.lock)
+    }
+
+    fn end(mut self, next: Option<Pending>) {
+        self.has_ended = true;
+        self.queue.end_turn(&self.id, self.hold.take(), next);
+    }
+}
+
+impl<W: Worker> Drop for Ending<W> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            // Not here: it may be JavaScript's thread.
+            let (queue, id, hold) = (Arc::clone(&self.queue), self.id.clone(), self.hold.take());
+            pool::run(move || queue.end_turn(&id, hold, None));
+        }
     }
 }
 

@@ -10,22 +10,21 @@ use crate::group::GroupId;
 use crate::repository::document::Document;
 use crate::repository::file::cache::{Cache, Known};
 use crate::repository::file::dir::{Dir, Kind, Stat, is_link};
-use crate::repository::file::layout::{LARGEST_FILE, META};
+use crate::repository::file::layout::{LARGEST_FILE, LOCKS, META};
+use crate::repository::file::owner::if_foreign;
 use crate::repository::file::same_name::other_than;
 use crate::repository::file::stamp::Stamp;
 
-/// The base directory, checked; `None` when it is not there, as before the first write.
+/// Opens the base directory for reading; `None` when it is not there, as before the first write.
 pub fn open_base(path: &Path) -> Result<Option<Dir>> {
-    let base = match Dir::open(path) {
-        Ok(base) => base,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(cannot_open(path, error)),
-    };
-    check_base(&base)?;
-    Ok(Some(base))
+    match Dir::open(path) {
+        Ok(base) => Ok(Some(base)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(cannot_open(path, error)),
+    }
 }
 
-/// Refuses a base directory that everyone may write to.
+/// Refuses to write to a base directory that everyone may write to.
 pub fn check_base(base: &Dir) -> Result<()> {
     let path = base.path();
     match base.own_stat().map_err(|error| cannot_open(path, error))?.open_to_everyone() {
@@ -35,10 +34,15 @@ pub fn check_base(base: &Dir) -> Result<()> {
 }
 
 fn cannot_open(path: &Path, source: io::Error) -> Error {
+    if source.kind() == io::ErrorKind::PermissionDenied
+        && let Some(foreign) = if_foreign(None, path, path)
+    {
+        return foreign;
+    }
     Error::Io { group_id: None, path: path.to_owned(), action: "opening", source: source.into() }
 }
 
-/// The stored group; `None` when there is none. Fails with `CORRUPT`, `NEWER_SCHEMA` or `IO`.
+/// The stored group; `None` when there is none. Fails with `CORRUPT`, `NEWER_SCHEMA`, `FOREIGN_OWNER` or `IO`.
 pub fn read_group(base: &Dir, id: &GroupId) -> Result<Option<Document>> {
     let read =
         read_bytes(base, id).and_then(|bytes| bytes.map(|bytes| understand(base, id, bytes)).transpose());
@@ -149,6 +153,9 @@ fn open_group<'a>(base: &'a Dir, id: &'a GroupId) -> Result<Option<OpenGroup<'a>
             }
             // A socket cannot be opened at all.
             Ok(Err(_)) if is_no_file(base, id) => return Err(corrupt("it is not a regular file")),
+            Err(error) | Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(foreign_owner(base, id).unwrap_or_else(|| failed(error)));
+            }
             Err(error) | Ok(Err(error)) => return Err(failed(error)),
         },
     };
@@ -157,7 +164,9 @@ fn open_group<'a>(base: &'a Dir, id: &'a GroupId) -> Result<Option<OpenGroup<'a>
         return Err(corrupt("it is not a regular file"));
     }
     if !stat.is_ours() {
-        return Err(corrupt("it belongs to another user"));
+        // Gone or changed since it was opened: whoever reads it again sees what it is.
+        let changed = || failed(io::ErrorKind::PermissionDenied.into());
+        return Err(foreign_owner(base, id).unwrap_or_else(changed));
     }
     Ok(Some(OpenGroup { base, id, file, stamp: stat.stamp() }))
 }
@@ -190,6 +199,26 @@ impl OpenGroup<'_> {
     }
 }
 
+/// The error for a group whose directory or file belongs to another user.
+fn foreign_owner(base: &Dir, id: &GroupId) -> Option<Error> {
+    let directory = base.path().join(id.as_str());
+    let paths = [directory.join(META), directory.clone()];
+    paths.iter().find_map(|path| if_foreign(Some(id.as_str()), path, &directory))
+}
+
+/// The error of taking a group's lock.
+pub fn cannot_lock(base: &Dir, id: &GroupId, source: io::Error) -> Error {
+    let path = base.path().join(LOCKS);
+    if source.kind() == io::ErrorKind::PermissionDenied {
+        let paths = [path.as_path(), base.path()];
+        let foreign = paths.iter().find_map(|path| if_foreign(Some(id.as_str()), path, base.path()));
+        if let Some(foreign) = foreign {
+            return foreign;
+        }
+    }
+    Error::NotCommitted { group_id: id.to_string(), path, action: "locking", source: source.into() }
+}
+
 /// An error of reading a group.
 pub fn cannot_read(base: &Dir, id: &GroupId, source: io::Error) -> Error {
     Error::Io {
@@ -214,13 +243,23 @@ fn is_no_file(base: &Dir, id: &GroupId) -> bool {
     there.is_ok_and(|stat| stat.is_some_and(|stat| stat.kind() != Kind::File))
 }
 
-/// Whether an error says something of one group and nothing of the store.
+/// Returns whether an error says something of one group and nothing of the store.
 pub fn is_of_this_group_alone(error: &Error) -> bool {
+    matches!(error, Error::Corrupt { .. } | Error::NewerSchema { .. }) || is_denied(error)
+}
+
+/// Returns whether this user may not read a group.
+pub fn is_denied(error: &Error) -> bool {
     match error {
-        Error::Corrupt { .. } | Error::NewerSchema { .. } => true,
+        Error::ForeignOwner { .. } => true,
         Error::Io { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
         _ => false,
     }
+}
+
+/// Returns whether a group that cannot be read may be deleted: not one of another user.
+pub fn may_be_deleted(error: &Error) -> bool {
+    is_of_this_group_alone(error) && !matches!(error, Error::ForeignOwner { .. })
 }
 
 fn is_no_directory(error: &io::Error) -> bool {

@@ -1,25 +1,27 @@
 //! What the repositories on one base directory share: reading its groups, and carrying out the writes that its queue
 //! hands over under a group's lock.
 
-use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::error::{Error, Result, Wrong};
+use crate::error::{Error, Result};
 use crate::group::GroupId;
 use crate::json;
 use crate::repository::change::{Condition, Write, Written};
 use crate::repository::document::Document;
+use crate::repository::file::batch::Batch;
 use crate::repository::file::cache::Cache;
 use crate::repository::file::commit::{self, Commit, ConfirmedDirs, Durability};
 use crate::repository::file::dir::Dir;
-use crate::repository::file::list::Listing;
+use crate::repository::file::list::{Listing, Suspect};
 use crate::repository::file::locks::{self, Lock, Stripe};
-use crate::repository::file::queue::{Access, Pending, Reply, Task, Worker};
+use crate::repository::file::queue::{Access, Worker};
 use crate::repository::file::same_name::other_than;
+use crate::repository::file::task::{Ready, Reply, Task};
+use crate::repository::file::waiting::First;
 use crate::repository::file::{layout, pool, read, trash};
 use crate::repository::query::{GroupFilter, GroupSort};
 
@@ -30,8 +32,7 @@ pub struct Store {
     base_is_confirmed: AtomicBool,
     confirmed: ConfirmedDirs,
     cache: Cache,
-    /// When a group's leftovers were last looked for.
-    swept: Mutex<HashMap<GroupId, Instant>>,
+    swept: Swept,
 }
 
 impl Store {
@@ -42,7 +43,7 @@ impl Store {
             base_is_confirmed: AtomicBool::new(false),
             confirmed: ConfirmedDirs::default(),
             cache: Cache::default(),
-            swept: Mutex::default(),
+            swept: Swept::default(),
         }
     }
 
@@ -53,30 +54,47 @@ impl Store {
 
     /// The group as it is now.
     pub fn read(&self, id: &GroupId) -> Result<Option<Document>> {
+        #[cfg(feature = "test-panics")]
+        assert!(id.as_str() != "panic", "on purpose, while a group is read");
         match read::open_base(&self.base)? {
             Some(base) => read::read_through(&base, id, &self.cache),
             None => Ok(None),
         }
     }
 
-    /// The groups that match; those that cannot be read are for `verify` to tell.
-    pub fn list(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Document>> {
-        match read::open_base(&self.base)? {
-            Some(base) => Listing { base: &base, cache: &self.cache }.list(filter, sort),
-            None => Ok(Vec::new()),
-        }
+    /// The groups that match, and those that have to be looked at under their lock.
+    pub fn list(
+        &self,
+        filter: &GroupFilter,
+        sort: Option<GroupSort>,
+    ) -> Result<(Vec<Document>, Vec<Suspect>)> {
+        self.query(|listing| listing.list(filter, sort))
     }
 
-    /// How many groups match.
-    pub fn count(&self, filter: &GroupFilter) -> Result<usize> {
-        match read::open_base(&self.base)? {
-            Some(base) => Listing { base: &base, cache: &self.cache }.count(filter),
-            None => Ok(0),
+    /// The number of groups that match, and those that have to be looked at under their lock.
+    pub fn count(&self, filter: &GroupFilter) -> Result<(usize, Vec<Suspect>)> {
+        self.query(|listing| listing.count(filter))
+    }
+
+    fn query<T: Default>(&self, ask: impl FnOnce(&Listing<'_>) -> Result<T>) -> Result<(T, Vec<Suspect>)> {
+        let Some(base) = read::open_base(&self.base)? else {
+            return Ok(Default::default());
+        };
+        let listing = Listing::new(&base, &self.cache);
+        let found = ask(&listing)?;
+        Ok((found, listing.into_suspects()))
+    }
+
+    /// Remembers that a file was seen to be corrupt under its lock.
+    pub fn remember_corrupt(&self, suspect: &Suspect) {
+        if let Some(stamp) = suspect.stamp {
+            self.cache.put_corrupt(&suspect.id, stamp);
         }
     }
 
     /// Makes the store if it is not there, and opens it.
     fn open_for_writing(&self, mut base: Option<Dir>, id: &GroupId, durability: Durability) -> Result<Dir> {
+        base.as_ref().map_or(Ok(()), read::check_base)?;
         let refused = |source: std::io::Error| Error::NotCommitted {
             group_id: id.to_string(),
             path: self.base.clone(),
@@ -94,18 +112,6 @@ impl Store {
         }
         base.ok_or_else(|| refused(std::io::ErrorKind::NotFound.into()))
     }
-
-    /// Whether leftovers of a group have not been looked for in the last hour.
-    fn is_to_be_swept(&self, id: &GroupId) -> bool {
-        const EVERY: Duration = Duration::from_secs(60 * 60);
-        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let due = swept.get(id).is_none_or(|last| now.duration_since(*last) > EVERY);
-        if due {
-            swept.insert(id.clone(), now);
-        }
-        due
-    }
 }
 
 /// The lock of a stripe, and the store it is in.
@@ -117,48 +123,50 @@ pub struct Held {
 impl Worker for Store {
     type Lock = Held;
 
-    fn try_lock(&self, stripe: Stripe, first: &Pending) -> Result<Access<Held>> {
+    fn try_lock(&self, stripe: Stripe, first: &First) -> Result<Access<Held>> {
         let base = read::open_base(&self.base)?;
-        if base.is_none() && !first.task.makes_a_store() {
+        if base.is_none() && !first.makes_a_store {
             return Ok(Access::NoStore);
         }
         let base = self.open_for_writing(base, &first.id, first.durability)?;
-        let lock = locks::try_lock(&base, stripe).map_err(|source| Error::NotCommitted {
-            group_id: first.id.to_string(),
-            path: base.path().join(layout::LOCKS),
-            action: "locking",
-            source: source.into(),
-        })?;
+        let lock =
+            locks::try_lock(&base, stripe).map_err(|source| read::cannot_lock(&base, &first.id, source))?;
         Ok(lock.map_or(Access::Busy, |lock| Access::Held(Held { base, lock })))
     }
 
-    fn carry_out(&self, id: &GroupId, batch: Vec<Pending>, held: &Held) {
-        if self.is_to_be_swept(id) {
+    fn carry_out(&self, id: &GroupId, batch: Vec<Ready>, held: &Held) {
+        if self.swept.is_due(id) {
             let now = SystemTime::now();
             trash::sweep_group(&held.base, id, now, &held.lock);
             trash::sweep(&held.base, now);
         }
+        let mut waiting = VecDeque::from(batch);
         // Again for each batch: a lock is held over several.
         if let Err(error) = read::check_base(&held.base) {
-            return tell(batch.into_iter().map(|pending| (pending.reply, Err(error.clone()))).collect());
+            return waiting.into_iter().for_each(|ready| ready.reply.tell(Err(error.clone())));
         }
-        match Stored::read(&held.base, id) {
-            Ok(stored) => self.write_together(id, &stored, batch, held),
-            Err(_) => {
-                for pending in batch {
-                    self.meet_unreadable(id, pending, held);
-                }
+        while !waiting.is_empty() {
+            match Stored::read(&held.base, id) {
+                Ok(stored) => self.write_together(id, &stored, &mut waiting, held),
+                Err(error) => self.meet_unreadable(id, &error, &mut waiting, held),
             }
         }
     }
 
-    fn carry_out_without_store(&self, pending: Pending) {
-        let Pending { id, task, reply, .. } = pending;
-        reply.tell(match task {
-            Task::Write(write) => write.apply(&id, None),
+    fn carry_out_without_store(&self, id: &GroupId, ready: Ready) {
+        ready.reply.tell(match ready.task {
+            Task::Write(write) => write.apply(id, None),
             Task::Save { .. } => Err(Error::Internal("a save makes its store".to_owned())),
             Task::Look => Ok(Written::Missing),
         });
+    }
+
+    fn read(&self, id: &GroupId) -> Result<Option<Document>> {
+        Self::read(self, id)
+    }
+
+    fn read_locked(&self, id: &GroupId, held: &Held) -> Result<Option<Document>> {
+        Stored::read(&held.base, id).map(|stored| stored.group)
     }
 
     fn timed_out(&self, stripe: Stripe, waited_for: &GroupId) -> Error {
@@ -201,162 +209,125 @@ impl Stored {
 }
 
 impl Store {
-    /// Applies a batch in memory, writes what has come of it once, and then tells each its outcome. One that cannot
-    /// be applied fails alone.
-    fn write_together(&self, id: &GroupId, stored: &Stored, batch: Vec<Pending>, held: &Held) {
-        let durability = batch.iter().map(|pending| pending.durability).max().unwrap_or(Durability::Full);
-        let mut now = stored.group.clone();
-        let mut outcomes = Vec::with_capacity(batch.len());
-        let mut first_effect = None;
-        for Pending { task, reply, .. } in batch {
-            let outcome =
-                self.apply(id, task, now.as_ref()).and_then(|effect| effect.unless_in_the_way(id, stored));
-            let (changes, outcome) = match outcome {
-                Ok(Effect::Nothing(written)) => (false, Ok(written)),
-                Ok(Effect::Becomes(group)) => {
-                    now = Some(group.clone());
-                    (true, Ok(Written::Stored(group)))
-                }
-                Ok(Effect::Goes) => {
-                    now = None;
-                    (true, Ok(Written::Removed))
-                }
-                Err(error) => (false, Err(error)),
-            };
-            if changes {
-                first_effect.get_or_insert(outcomes.len());
-            }
-            outcomes.push((reply, outcome));
+    /// Applies the tasks at the front of a batch in memory, writes the result once, and then calls their callbacks. One
+    /// that cannot be applied fails alone.
+    fn write_together(&self, id: &GroupId, stored: &Stored, waiting: &mut VecDeque<Ready>, held: &Held) {
+        let mut batch = Batch::new(id, &self.base, stored.group.clone(), stored.other.as_deref());
+        while waiting.front().is_some_and(|ready| batch.takes(&ready.task))
+            && let Some(ready) = waiting.pop_front()
+        {
+            batch.take(ready);
         }
-        let Some(first_effect) = first_effect else {
-            return tell(outcomes);
+        let Some((durability, group)) = batch.result() else {
+            return batch.tell();
         };
-        let mut taken_out = None;
+        match group.and_then(|group| self.commit(id, stored, group.as_ref(), durability, held)) {
+            Ok(None) => batch.tell(),
+            Ok(Some(taken_out)) => {
+                let deletion = batch.take_deletion();
+                batch.tell();
+                if let Some((reply, outcome)) = deletion {
+                    remove_and_tell(taken_out, reply, outcome);
+                }
+            }
+            Err(error) => {
+                batch.fail(&error);
+                batch.tell();
+            }
+        }
+    }
+
+    /// Stores a group in place of what is stored. Returns what is left to remove when there is no group any more.
+    fn commit(
+        &self,
+        id: &GroupId,
+        stored: &Stored,
+        group: Option<&Document>,
+        durability: Durability,
+        held: &Held,
+    ) -> Result<Option<PathBuf>> {
         let commit = Commit { base: &held.base, id, durability, confirmed: &self.confirmed };
-        let text = now.map(|group| json::pretty(group.text()));
-        let committed = match (text.as_deref().map(str::as_bytes), &stored.bytes) {
-            (None, None) => Ok(()),
-            (None, Some(_)) => self.take_out(id, durability, held).map(|path| taken_out = Some(path)),
-            (Some(new), Some(old)) if new == old => commit.confirm(&held.lock),
-            (Some(new), _) => commit.put(new, &held.lock),
-        };
-        if let Err(error) = committed {
-            // Whatever came after the first change was judged by a state that is not there now.
-            for (_, outcome) in outcomes.iter_mut().skip(first_effect) {
-                *outcome = Err(error.clone());
-            }
-        }
-        // A deletion ends its batch.
-        let deletion = taken_out.and_then(|path| Some((outcomes.pop()?, path)));
-        tell(outcomes);
-        if let Some(((reply, outcome), path)) = deletion {
-            remove_and_tell(path, reply, outcome);
+        let text = group.map(|group| json::pretty(group.text()));
+        match (text.as_deref().map(str::as_bytes), &stored.bytes) {
+            (None, None) => Ok(None),
+            (None, Some(_)) => self.take_out(id, durability, held).map(Some),
+            (Some(new), Some(old)) if new == old => commit.confirm(&held.lock).map(|()| None),
+            (Some(new), _) => commit.put(new, &held.lock).map(|()| None),
         }
     }
 
     fn take_out(&self, id: &GroupId, durability: Durability, held: &Held) -> Result<PathBuf> {
         self.confirmed.forget(id);
-        self.swept.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.swept.forget(id);
         trash::take_out(&held.base, id, durability, &held.lock)
     }
 
-    /// What a task comes to.
-    fn apply(&self, id: &GroupId, task: Task, now: Option<&Document>) -> Result<Effect> {
-        let write = match task.checked(id)? {
-            // It came after the others of its batch were checked.
-            Task::Save { .. } => return Err(Error::Internal("an unchecked save".to_owned())),
-            Task::Look => {
-                let found = now.map_or(Written::Missing, |group| Written::Stored(group.clone()));
-                return Ok(Effect::Nothing(found));
+    /// Carries out tasks where the stored group cannot be read, up to a deletion: nothing else is allowed, and only when
+    /// the group is this user's.
+    fn meet_unreadable(&self, id: &GroupId, error: &Error, waiting: &mut VecDeque<Ready>, held: &Held) {
+        while let Some(ready) = waiting.pop_front() {
+            let Ready { task, durability, reply } = ready;
+            if !matches!(task, Task::Write(Write::Delete { condition: Condition::None }))
+                || !read::may_be_deleted(error)
+            {
+                reply.tell(Err(error.clone()));
+                continue;
             }
-            Task::Write(write) => write,
-        };
-        if let Some(version) = now.and_then(Document::newer_schema).filter(|_| !write.deletes()) {
-            return Err(Error::NewerSchema {
-                group_id: id.to_string(),
-                path: self.base.join(id.as_str()).join(layout::META),
-                version,
-                consequence: "it can be read, not written".to_owned(),
-            });
-        }
-        let written = catch_unwind(AssertUnwindSafe(|| write.apply(id, now)))
-            .unwrap_or_else(|_| Err(Error::Internal("applying a change panicked".to_owned())))?;
-        match written {
-            Written::Missing => Ok(Effect::Nothing(written)),
-            Written::Removed => Ok(Effect::Goes),
-            Written::Stored(group) => {
-                check_size(&group)?;
-                Ok(Effect::Becomes(group))
-            }
-        }
-    }
-
-    /// What is stored cannot be read: only deleting it is allowed.
-    fn meet_unreadable(&self, id: &GroupId, pending: Pending, held: &Held) {
-        let error = match Stored::read(&held.base, id) {
-            Ok(stored) => return self.write_together(id, &stored, vec![pending], held),
-            Err(error) => error,
-        };
-        let Pending { task, durability, reply, .. } = pending;
-        if !matches!(task, Task::Write(Write::Delete { condition: Condition::None }))
-            || !read::is_of_this_group_alone(&error)
-        {
-            return reply.tell(Err(error));
-        }
-        match self.take_out(id, durability, held) {
-            Ok(path) => remove_and_tell(path, reply, Ok(Written::Removed)),
-            Err(error) => reply.tell(Err(error)),
+            return match self.take_out(id, durability, held) {
+                Ok(path) => remove_and_tell(path, reply, Ok(Written::Removed)),
+                Err(error) => reply.tell(Err(error)),
+            };
         }
     }
 }
 
-/// What a task does to what is stored.
-enum Effect {
-    Nothing(Written),
-    Becomes(Document),
-    Goes,
-}
-
-impl Effect {
-    fn unless_in_the_way(self, id: &GroupId, stored: &Stored) -> Result<Self> {
-        match &stored.other {
-            Some(other) if matches!(self, Self::Becomes(_)) => Err(Error::InvalidId {
-                id: id.to_string(),
-                reason: format!(
-                    "names the directory {other:?}, since names have no case on this file system"
-                )
-                .into(),
-            }),
-            _ => Ok(self),
-        }
-    }
-}
-
-/// Refuses a group that would be too large to read.
-fn check_size(group: &Document) -> Result<()> {
-    // Laid out, each byte can at most become a line of the deepest indentation.
-    const SURELY_FITS: u64 = layout::LARGEST_FILE / (2 * (json::MAX_DEPTH as u64 + 8));
-    if group.text().len() as u64 <= SURELY_FITS {
-        return Ok(());
-    }
-    let length = json::pretty(group.text()).len();
-    if length as u64 <= layout::LARGEST_FILE {
-        return Ok(());
-    }
-    let wrong = Wrong::new("group", format!("must be at most 64 MiB of JSON, but is {length} bytes"));
-    Err(Error::InvalidGroup { group_id: group.id().to_string(), wrong })
-}
-
-fn tell(outcomes: Vec<(Reply, Result<Written>)>) {
-    for (reply, outcome) in outcomes {
-        reply.tell(outcome);
-    }
-}
-
-/// Removes what was taken out, which may take its time and needs no lock, and then tells that it is gone.
-fn remove_and_tell(taken_out: PathBuf, reply: Reply, outcome: Result<Written>) {
+/// Removes what was taken out, which may take its time and needs no lock, and then acknowledges the deletion.
+fn remove_and_tell(taken_out: PathBuf, reply: Reply<Written>, outcome: Result<Written>) {
     pool::run(move || {
         trash::remove(&taken_out);
         reply.tell(outcome);
     });
+}
+
+/// Time of the last search for the leftovers of each group.
+#[derive(Default)]
+struct Swept(Mutex<HashMap<GroupId, Instant>>);
+
+impl Swept {
+    /// Returns whether they have not been looked for in the last hour, and notes that they are now.
+    fn is_due(&self, id: &GroupId) -> bool {
+        const EVERY: Duration = Duration::from_secs(60 * 60);
+        /// To look once too often costs little.
+        const MOST_GROUPS: usize = 10_000;
+        let mut swept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if swept.get(id).is_some_and(|last| now.duration_since(*last) <= EVERY) {
+            return false;
+        }
+        if swept.len() >= MOST_GROUPS {
+            swept.clear();
+        }
+        swept.insert(id.clone(), now);
+        true
+    }
+
+    fn forget(&self, id: &GroupId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leftovers_are_looked_for_once_and_the_list_of_groups_stays_short() {
+        let swept = Swept::default();
+        for number in 0..25_000 {
+            let id = GroupId::new(&format!("g{number}")).unwrap();
+            assert!(swept.is_due(&id));
+            assert!(!swept.is_due(&id));
+        }
+        assert!(swept.0.lock().unwrap().len() <= 10_000);
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::group::GroupId;
 use crate::repository::file::dir::{Dir, Kind};
-use crate::repository::file::layout::{LOCKS, META, TRASH, is_temporary};
+use crate::repository::file::layout::{META, TRASH, is_temporary};
 use crate::repository::file::read;
 use crate::repository::{ProblemKind, RepositoryProblem};
 
@@ -22,8 +22,9 @@ pub fn verify(base: &Dir) -> Result<Vec<RepositoryProblem>> {
     let mut problems = Vec::new();
     for name in names {
         match name.as_str() {
-            LOCKS => {}
             TRASH => problems.extend(trash(base)),
+            // The store's own, also where a newer version has made it.
+            own if own.starts_with('.') => {}
             _ => problems.extend(entry(base, &name)),
         }
     }
@@ -94,6 +95,7 @@ fn temporary_files(base: &Dir, name: &str) -> Vec<RepositoryProblem> {
 fn unreadable(base: &Dir, id: &GroupId, error: &Error) -> RepositoryProblem {
     let kind = match error {
         Error::NewerSchema { .. } => ProblemKind::NewerSchema,
+        denied if read::is_denied(denied) => ProblemKind::ForeignOwner,
         _ if read::is_another_group(base, id) => ProblemKind::IdMismatch,
         _ => ProblemKind::Corrupt,
     };

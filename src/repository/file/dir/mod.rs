@@ -3,6 +3,8 @@
 
 use std::io;
 
+use crate::repository::file::stamp::Time;
+
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
@@ -22,6 +24,15 @@ pub enum Kind {
     Directory,
     /// A link, or something else that is neither.
     Other,
+}
+
+/// The identity of a directory, which no other one in its place has. Inode numbers alone are given out again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Its number on its file system.
+    pub inode: u64,
+    /// Time of its creation.
+    pub born: Time,
 }
 
 impl Dir {

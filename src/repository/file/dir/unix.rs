@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+#[cfg(not(target_os = "linux"))]
+use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, Dir as Entries, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::repository::file::dir::Kind;
+use crate::repository::file::dir::{Identity, Kind};
 use crate::repository::file::stamp::Stamp;
 
 const PRIVATE_DIR: Mode = Mode::RWXU;
@@ -139,6 +141,27 @@ impl Dir {
     /// What this directory is.
     pub fn own_stat(&self) -> io::Result<Stat> {
         Stat::of(&self.file)
+    }
+
+    /// Returns its identity; `None` where the file system does not keep the time of creation.
+    #[cfg(target_os = "linux")]
+    pub fn identity(&self) -> Option<Identity> {
+        use rustix::fs::{StatxFlags, statx};
+        let wanted = StatxFlags::INO | StatxFlags::BTIME;
+        let stat = statx(&self.file, "", AtFlags::EMPTY_PATH, wanted).ok()?;
+        let given = StatxFlags::from_bits_retain(stat.stx_mask);
+        let born = (stat.stx_btime.tv_sec, i64::from(stat.stx_btime.tv_nsec));
+        given.contains(wanted).then_some(Identity { inode: stat.stx_ino, born })
+    }
+
+    /// Returns its identity; `None` where the file system does not keep the time of creation.
+    #[cfg(not(target_os = "linux"))]
+    pub fn identity(&self) -> Option<Identity> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = self.file.metadata().ok()?;
+        let born = metadata.created().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let born = (i64::try_from(born.as_secs()).ok()?, i64::from(born.subsec_nanos()));
+        Some(Identity { inode: metadata.ino(), born })
     }
 
     /// The names in this directory, `.` and `..` left out. A name that is not UTF-8 is shown with U+FFFD.

@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::mem;
-use std::os::windows::fs::OpenOptionsExt;
+use std::os::windows::fs::{MetadataExt, OpenOptionsExt};
 use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -20,7 +20,7 @@ use windows_sys::Win32::Storage::FileSystem::{
     GetFileInformationByHandle, GetFileInformationByHandleEx,
 };
 
-use crate::repository::file::dir::Kind;
+use crate::repository::file::dir::{Identity, Kind};
 use crate::repository::file::stamp::{Stamp, Time};
 
 /// Opens links themselves, and directories at all.
@@ -162,6 +162,14 @@ impl Dir {
     /// What this directory is.
     pub fn own_stat(&self) -> io::Result<Stat> {
         Stat::of(&self.file)
+    }
+
+    /// Returns its identity; `None` where the file system does not keep the time of creation.
+    pub fn identity(&self) -> Option<Identity> {
+        let inode = self.own_stat().ok()?.stamp().inode;
+        let created = self.file.metadata().ok()?.creation_time();
+        let born = since_1970(i64::try_from(created).ok()?);
+        (created != 0).then_some(Identity { inode, born })
     }
 
     /// The names in this directory. A name that is not Unicode is shown with U+FFFD.
