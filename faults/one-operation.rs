@@ -18,7 +18,7 @@ const ID: &str = "20260115-103000-faults";
 
 fn group(name: &str) -> Document {
     let session = r#"{"id":"a","projectPath":"/p","prompt":"x","status":"pending","dependsOn":[],"createdAt":"2026-01-15T10:30:00.000Z"}"#;
-    let config = r#"{"model":"sonnet","maxBudgetUsd":10,"onBudgetExceeded":"pause","warningThreshold":0.8,"maxConcurrentSessions":3}"#;
+    let config = r#"{"model":"sonnet","maxBudgetUsd":10,"maxConcurrentSessions":3,"onBudgetExceeded":"pause","warningThreshold":0.8}"#;
     let times = r#""createdAt":"2026-01-15T10:30:00.000Z","updatedAt":"2026-01-15T10:30:00.000Z""#;
     let text = format!(
         r#"{{"id":"{ID}","name":"{name}","slug":"faults","status":"created","sessions":[{session}],"config":{config},{times}}}"#
