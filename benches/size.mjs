@@ -10,7 +10,7 @@ await main(async () => {
   const target = path.join(root, 'target', 'size')
   const build = ['build', '--release', '--lib', '--target-dir', target]
   const release = (strip) => ({ env: { ...process.env, CARGO_PROFILE_RELEASE_STRIP: strip } })
-  const library = path.join(target, 'release', 'libsession_groups.so')
+  const library = path.join(target, 'release', 'libsession_groups_napi.so')
   await must('Building the addon', 'cargo', build, release('symbols'))
   const size = statSync(library).size
   await must('Building it with symbols', 'cargo', build, release('none'))

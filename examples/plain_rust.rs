@@ -1,6 +1,6 @@
 //! The core without JavaScript: a stored group, a recorded run of Claude Code, and the progress that comes of it.
 //!
-//! `cargo run --no-default-features --example plain_rust < examples/captures/2.1.330-tools.jsonl`
+//! `cargo run -p session-groups --example plain_rust < examples/captures/2.1.330-tools.jsonl`
 
 #![allow(clippy::print_stdout, reason = "a program that prints")]
 
@@ -9,11 +9,12 @@ use std::io::Read;
 use std::path::Path;
 
 use serde_json::json;
-use session_groups::group::types::GroupConfig;
-use session_groups::group::{GroupId, GroupOutline, GroupProgress, ProgressAggregator, time};
+use session_groups::claude::{ClaudeStream, Exit};
+use session_groups::model::types::GroupConfig;
+use session_groups::model::{GroupId, time};
+use session_groups::progress::{GroupOutline, GroupProgress, ProgressAggregator};
 use session_groups::repository::file::FileOptions;
 use session_groups::repository::{Changes, Condition, Document, FileGroupRepository, GroupRepository};
-use session_groups::stream::{ClaudeStream, Exit};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut recorded = Vec::new();

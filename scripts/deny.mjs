@@ -1,4 +1,4 @@
-// What deny.toml asks of the crates: licences, sources, bans. `-- advisories` asks the database of known holes, too, for
+// What .cargo/deny.toml asks of the crates: licences, sources, bans. `-- advisories` asks the database of known holes, too, for
 // which it needs the network. cargo-deny is compiled for this alone, under target/, if there is none.
 
 import path from 'node:path'

@@ -22,7 +22,7 @@ import { setUp } from './setup.mjs'
 const NODES = ['20.17', '20', '22', '24', '26']
 /** The last line that runs on Node 20. */
 const PNPM = 'pnpm@10'
-const PROGRAMS = path.join(root, '__test__', 'pack')
+const PROGRAMS = path.join(root, '__test__', 'package')
 const modules = path.join(root, 'node_modules')
 const node = process.execPath
 const home = temporaryDirectory()

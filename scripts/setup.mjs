@@ -8,6 +8,8 @@ import { must, root, Stop } from './process.mjs'
 /** What the addon is made from. */
 const SOURCES = [
   'src',
+  'crates/core/src',
+  'crates/core/Cargo.toml',
   'build.rs',
   'Cargo.toml',
   'Cargo.lock',

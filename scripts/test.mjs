@@ -17,7 +17,7 @@ try {
   rmSync(results, { recursive: true, force: true })
   mkdirSync(results, { recursive: true })
   await report('cargo test', testRust)
-  await report('cargo check --no-default-features', checkPlainRust)
+  await report('the core alone', checkPlainRust)
   await buildTestAddon()
   await report('jest', testOnNode)
   await report('bun test', testOnBun)
@@ -45,14 +45,14 @@ async function report(name, test) {
 }
 
 async function testRust() {
-  const { ok, output } = await run('cargo', ['test', '--no-fail-fast', '--color', 'never'])
+  const { ok, output } = await run('cargo', ['test', '--workspace', '--no-fail-fast', '--color', 'never'])
   const counts = [...output.matchAll(/^test result: .*? (\d+) passed; (\d+) failed;/gm)]
   return { passed: sum(counts, 1), failed: sum(counts, 2), crashed: !ok, output }
 }
 
 /** The core has to compile without JavaScript. */
 async function checkPlainRust() {
-  const { ok, output } = await run('cargo', ['check', '--no-default-features', '--color', 'never'])
+  const { ok, output } = await run('cargo', ['check', '--package', 'session-groups', '--color', 'never'])
   return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, output }
 }
 
@@ -68,10 +68,10 @@ async function testOnNode() {
 async function testOnBun() {
   const file = path.join(results, 'bun.xml')
   const args = ['test', '--timeout', '30000', '--reporter=junit', `--reporter-outfile=${file}`]
-  const files = readdirSync(path.join(root, '__test__')).filter((name) => name.endsWith('.test.js'))
+  const files = readdirSync(path.join(root, '__test__', 'suite')).filter((name) => name.endsWith('.test.js'))
   // Without a file to run, Bun would look for tests everywhere.
-  if (files.length === 0) return { passed: 0, failed: 0, output: 'No tests in __test__' }
-  const { ok, output } = await run(bun(), [...args, ...files.map((name) => `./__test__/${name}`)])
+  if (files.length === 0) return { passed: 0, failed: 0, output: 'No tests in __test__/suite' }
+  const { ok, output } = await run(bun(), [...args, ...files.map((name) => `./__test__/suite/${name}`)])
   const [suites = ''] = existsSync(file) ? (readFileSync(file, 'utf8').match(/<testsuites [^>]*>/) ?? []) : []
   const count = (name) => Number(suites.match(new RegExp(` ${name}="(\\d+)"`))?.[1] ?? 0)
   // A file that could not be loaded is no test of the report, only an error of the summary.
@@ -82,7 +82,7 @@ async function testOnBun() {
 
 /** In a process of its own, with a closing line of its own. */
 async function testFaults() {
-  const { ok, output } = await run(process.execPath, [path.join(root, 'faults', 'run.mjs'), '--short'])
+  const { ok, output } = await run(process.execPath, [path.join(root, '__test__', 'faults', 'run.mjs'), '--short'])
   const [, passed = 0, failed = 0, skipped = 0] =
     output.match(/^(\d+) passed, (\d+) failed, (\d+) skipped$/m) ?? []
   if (Number(skipped) > 0) console.log(output.match(/^.*: skipped, .*$/gm).join('\n'))

@@ -1,21 +1,15 @@
-//! Groups of coding-agent sessions: what a group is, where it is kept, and how far it is.
-//!
-//! - [`group`]: what a session group is. Pure data and rules.
-//! - [`stream`]: the output of a running session becomes its progress.
-//! - [`repository`]: where groups are kept, in memory or in files that several processes share.
-//! - [`error`]: every way to fail, with its code.
-//! - [`json`]: JSON text, looked into without being rebuilt.
-//! - `bindings`: the only place that knows JavaScript.
+//! The addon that Node and Bun load: the only place that knows JavaScript. Arguments are checked and turned into the
+//! core's types, the core is called, and its answer is turned back.
 
-// Tested from JavaScript: in `cargo test` no host would call them.
-#[cfg(all(feature = "bindings", not(test)))]
-mod bindings;
-pub mod error;
-#[cfg(any(test, fuzzing))]
-pub mod fuzz;
-pub mod group;
-pub mod json;
-pub mod repository;
-pub mod stream;
-
-pub use error::{Error, Result};
+mod args;
+mod classes;
+mod constants;
+mod error;
+mod functions;
+mod js;
+#[cfg(feature = "test-panics")]
+mod panics;
+mod progress;
+mod promise;
+mod reader;
+mod update;

@@ -1,0 +1,145 @@
+// The tests are tested: each safeguard of the store is removed from a copy of the repository, and a test must fail.
+// `npm run test:safeguards` writes what caught each to docs/safeguards.md; `-- --only TEXT` tries those named so.
+
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { main, must, root, run, Stop } from '../../scripts/process.mjs'
+import { setUp } from '../../scripts/setup.mjs'
+import { SAFEGUARDS } from './safeguards-list.mjs'
+
+const copy = path.join(root, 'target', 'safeguards')
+const store = (name) => path.join(copy, 'crates', 'core', 'src', 'repository', name)
+const only = process.argv.includes('--only') ? process.argv.at(-1) : ''
+
+/** Each text that is removed has to be there, once. */
+export async function checkList() {
+  const failures = SAFEGUARDS.flatMap(({ name, file, code }) => {
+    const times = readFileSync(path.join(root, 'crates', 'core', 'src', 'repository', file), 'utf8').split(code).length - 1
+    return times === 1 ? [] : [`${name}: its code is ${times} times in ${file}`]
+  })
+  return { passed: SAFEGUARDS.length - failures.length, failures }
+}
+
+/**
+ * With the times of its files, so that nothing is installed anew; but what is compiled is new, since the last build of the
+ * copy may have been one without a safeguard.
+ */
+function copyRepository() {
+  mkdirSync(copy, { recursive: true })
+  for (const name of [
+    'scripts',
+    '__test__',
+    'examples',
+    'benches',
+    'package.json',
+  ])
+    cpSync(path.join(root, name), path.join(copy, name), { recursive: true, preserveTimestamps: true })
+  for (const name of ['src', 'crates'])
+    cpSync(path.join(root, name), path.join(copy, name), { recursive: true })
+  for (const name of ['Cargo.toml', 'Cargo.lock', 'build.rs', 'index.js', 'index.d.ts', 'package-lock.json'])
+    cpSync(path.join(root, name), path.join(copy, name), { preserveTimestamps: true })
+  const modules = path.join(copy, 'node_modules')
+  if (!existsSync(modules)) symlinkSync(path.join(root, 'node_modules'), modules)
+}
+
+const TESTS = {
+  rust: () => run('cargo', ['test', '--package', 'session-groups', '--no-fail-fast'], { cwd: copy }),
+  suite: async () => {
+    await buildAddon()
+    const jest = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js')
+    // A thread that hangs must not keep the whole suite.
+    const args = ['--ci', '--testTimeout=5000', '--forceExit', 'suite/.*(store|repository|cache|update)']
+    return run(process.execPath, [jest, ...args], { cwd: copy, timeout: 3 * 60_000 })
+  },
+  faults: async (row) => {
+    await buildAddon()
+    const program = path.join(copy, '__test__', 'faults', 'run.mjs')
+    return run(process.execPath, [program, '--short', '--only', row], { cwd: copy, timeout: 5 * 60_000 })
+  },
+}
+
+/** Not as it is released, which takes long; the loader finds it beside itself. */
+async function buildAddon() {
+  await must('Building the addon', 'cargo', ['build'], { cwd: copy })
+  const built = path.join(copy, 'target', 'debug', 'libsession_groups_napi.so')
+  const name = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).napi.binaryName
+  const { arch } = process
+  cpSync(built, path.join(copy, `${name}.linux-${arch}-gnu.node`))
+  // So that it is not built again.
+  utimesSync(path.join(copy, 'index.js'), new Date(), new Date())
+}
+
+/** With every safeguard in place all the tests pass; otherwise their failing would say nothing. */
+async function mustPass(safeguards) {
+  for (const key of new Set(safeguards.map(({ caughtBy }) => JSON.stringify(caughtBy)))) {
+    const [test, ...args] = JSON.parse(key)
+    const { ok, output } = await TESTS[test](...args)
+    if (!ok) throw new Stop(`${output}\nIt fails with nothing removed`)
+  }
+}
+
+/** Removes one safeguard and tells whether the test that should see it fails. */
+async function remove({ file, code, instead, caughtBy: [test, ...args] }) {
+  const text = readFileSync(store(file), 'utf8')
+  writeFileSync(
+    store(file),
+    text.replace(code, () => instead),
+  )
+  try {
+    const { ok, output } = await TESTS[test](...args)
+    if (/^error(\[|: could not compile)/m.test(output)) throw new Stop(`it does not compile:\n${output}`)
+    return { caught: !ok, output }
+  } finally {
+    writeFileSync(store(file), text)
+  }
+}
+
+const nameOf = ([test, row]) =>
+  ({ rust: 'Rust tests', suite: 'suite on Node and Bun', faults: `faults: ${row}` })[test]
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  await main(async () => {
+    await setUp()
+    const { failures } = await checkList()
+    if (failures.length > 0) throw new Stop(failures.join('\n'))
+    rmSync(path.join(copy, 'src'), { recursive: true, force: true })
+    copyRepository()
+    const chosen = SAFEGUARDS.filter(({ name }) => name.includes(only))
+    await mustPass(chosen)
+    const rows = []
+    let missed = 0
+    for (const safeguard of chosen) {
+      const { caught, output } = await remove(safeguard)
+      if (!caught) missed += 1
+      if (!caught) console.log(output.slice(-2000))
+      const row = `| ${safeguard.name} | \`${safeguard.file}\` | ${caught ? nameOf(safeguard.caughtBy) : '**nothing**'} |`
+      console.log(row)
+      rows.push(row)
+    }
+    if (only === '') writeFileSync(path.join(root, 'docs', 'safeguards.md'), page(rows))
+    console.log(`${rows.length - missed} passed, ${missed} failed`)
+    if (missed > 0) process.exitCode = 1
+  })
+
+function page(rows) {
+  return `# What happens when a safeguard is removed
+
+Each line of the file store that keeps a promise was taken out of a copy of the repository, one at a time, and a
+test had to fail. \`npm run test:safeguards\` does it again (Linux, as root) and writes this page; what exactly is
+removed is in [faults/safeguards-list.mjs](../faults/safeguards-list.mjs).
+
+| removed | in \`crates/core/src/repository/\` | caught by |
+|---|---|---|
+${rows.join('\n')}
+`
+}

@@ -1,0 +1,7 @@
+#![no_main]
+//! See `invariants.rs`.
+
+#[path = "../invariants.rs"]
+mod invariants;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| invariants::stream(bytes));

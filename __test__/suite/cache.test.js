@@ -1,0 +1,184 @@
+// What was read once need not be read again, but nobody may notice: every change of a file, however it was made, is seen
+// by the next call.
+
+const fs = require('node:fs')
+const path = require('node:path')
+const sg = require('../..')
+const { freshDir, link, linking, makeGroup } = require('./helpers')
+
+const IDS = ['a', 'b', 'c', 'd', 'e', 'f'].map((letter) => `20260115-103000-${letter}`)
+const open = (dir) => new sg.FileGroupRepository(dir, { durability: 'process' })
+const meta = (dir, id) => path.join(dir, id, 'meta.json')
+
+/** Of whole milliseconds, so that JavaScript can set it again. */
+const MODIFIED = new Date('2026-01-15T10:30:00.123Z')
+
+/** Again and again on Windows, which refuses it while anyone reads the file that is there. */
+const renameOver = (from, to) => {
+  const end = Date.now() + 10_000
+  while (true) {
+    try {
+      return fs.renameSync(from, to)
+    } catch (error) {
+      if (process.platform !== 'win32' || Date.now() > end) throw error
+    }
+  }
+}
+
+/** Two groups whose texts are equally long. */
+const text = (id, name, status = 'created') => JSON.stringify(makeGroup({ id, name, status }), null, 2)
+
+/** A store whose files are old enough for the cache to know all of them. */
+const knownStore = async () => {
+  const dir = freshDir()
+  for (const id of IDS) {
+    fs.mkdirSync(path.join(dir, id))
+    fs.writeFileSync(meta(dir, id), text(id, 'name-0'))
+    fs.utimesSync(meta(dir, id), MODIFIED, MODIFIED)
+  }
+  await new Promise((resolve) => setTimeout(resolve, 150))
+  const repository = open(dir)
+  await repository.list()
+  return { dir, repository }
+}
+
+/** The names that each way of reading gives. */
+const names = async (repository) => {
+  const listed = await repository.list()
+  const paged = await repository.list({ limit: 100 })
+  const found = await Promise.all(IDS.map((id) => repository.findById(id)))
+  expect(paged).toEqual(listed)
+  expect(found.filter((group) => group !== null)).toEqual(listed)
+  const counts = await Promise.all(
+    listed.map(({ name }) => repository.count({ nameContains: name, status: 'created' })),
+  )
+  expect(counts.every((count) => count > 0)).toBe(true)
+  return listed.map(({ name }) => name)
+}
+
+const unchanged = IDS.map(() => 'name-0')
+const firstIs = (name) => [name, ...unchanged.slice(1)]
+
+describe('a change of the same length, at once', () => {
+  const rounds = Array.from({ length: 200 }, (_, index) => `name-${index % 10}`)
+
+  test('written into the file that is there', async () => {
+    const { dir, repository } = await knownStore()
+    for (const name of rounds) {
+      fs.writeFileSync(meta(dir, IDS[0]), text(IDS[0], name))
+      expect((await repository.list())[0].name).toBe(name)
+      expect((await repository.findById(IDS[0])).name).toBe(name)
+    }
+    expect(await names(repository)).toEqual(firstIs(rounds.at(-1)))
+  })
+
+  test('renamed over the file that is there, whose inode is given out again', async () => {
+    const { dir, repository } = await knownStore()
+    const temporary = path.join(dir, IDS[0], '.other.tmp')
+    for (const name of rounds) {
+      fs.writeFileSync(temporary, text(IDS[0], name))
+      renameOver(temporary, meta(dir, IDS[0]))
+      expect((await repository.list({ limit: 1 }))[0].name).toBe(name)
+      expect(await repository.count({ nameContains: name })).toBeGreaterThan(0)
+    }
+  })
+
+  linking('by this package, and by another name for the same store', async () => {
+    const { dir, repository } = await knownStore()
+    const other = path.join(freshDir(), 'link')
+    link(dir, other)
+    const writer = open(other)
+    for (const name of rounds) {
+      await writer.update(IDS[0], { name })
+      expect((await repository.list())[0].name).toBe(name)
+    }
+  })
+})
+
+describe('a change behind the back of what is known', () => {
+  test('with the old time of modification', async () => {
+    const { dir, repository } = await knownStore()
+    fs.writeFileSync(meta(dir, IDS[0]), text(IDS[0], 'name-1'))
+    fs.utimesSync(meta(dir, IDS[0]), MODIFIED, MODIFIED)
+    expect(await names(repository)).toEqual(firstIs('name-1'))
+  })
+
+  test('a group that goes and comes back', async () => {
+    const { dir, repository } = await knownStore()
+    fs.renameSync(path.join(dir, IDS[0]), path.join(dir, '.away'))
+    expect(await names(repository)).toEqual(unchanged.slice(1))
+    fs.renameSync(path.join(dir, '.away'), path.join(dir, IDS[0]))
+    expect(await names(repository)).toEqual(unchanged)
+  })
+
+  linking('the very same file behind a link is not followed', async () => {
+    const { dir, repository } = await knownStore()
+    const away = path.join(freshDir(), 'away')
+    fs.renameSync(path.join(dir, IDS[0]), away)
+    link(away, path.join(dir, IDS[0]))
+    expect(await repository.count()).toBe(IDS.length - 1)
+    expect((await repository.list()).map(({ id }) => id)).toEqual(IDS.slice(1))
+    await expect(repository.findById(IDS[0])).rejects.toMatchObject({ code: 'CORRUPT' })
+  })
+
+  test('a file that is a group no more', async () => {
+    const { dir, repository } = await knownStore()
+    fs.writeFileSync(meta(dir, IDS[0]), text(IDS[0], 'name-0').replace('{', '['))
+    expect(await repository.count()).toBe(IDS.length - 1)
+    await expect(repository.findById(IDS[0])).rejects.toMatchObject({ code: 'CORRUPT' })
+    expect(await repository.verify()).toMatchObject([{ kind: 'corrupt', id: IDS[0] }])
+  })
+
+  test('another store in the same place', async () => {
+    const { dir, repository } = await knownStore()
+    const other = await knownStore()
+    fs.writeFileSync(meta(other.dir, IDS[0]), text(IDS[0], 'name-1'))
+    fs.renameSync(dir, `${dir}-away`)
+    fs.renameSync(other.dir, dir)
+    expect(await names(repository)).toEqual(firstIs('name-1'))
+    fs.renameSync(`${dir}-away`, other.dir)
+  })
+
+  test('a write is based on what is there, not on what is known', async () => {
+    const { dir, repository } = await knownStore()
+    const revision = await repository.revision(IDS[0])
+    fs.writeFileSync(meta(dir, IDS[0]), text(IDS[0], 'name-1'))
+    const updated = await repository.update(IDS[0], { description: 'x' })
+    expect(updated).toMatchObject({ name: 'name-1', description: 'x' })
+    const late = repository.save(makeGroup({ id: IDS[0] }), { ifRevision: revision })
+    await expect(late).rejects.toMatchObject({ code: 'CONFLICT' })
+  })
+})
+
+test('what is given out belongs to the caller', async () => {
+  const { repository } = await knownStore()
+  for (const group of await repository.list()) group.name = 'mine'
+  const found = await repository.findById(IDS[0])
+  found.sessions.length = 0
+  expect(await names(repository)).toEqual(unchanged)
+  expect((await repository.findById(IDS[0])).sessions).toHaveLength(2)
+})
+
+test('pages of a store that others change are whole and match', async () => {
+  const { dir, repository } = await knownStore()
+  let done = false
+  const write = async () => {
+    for (let round = 0; round < 100; round += 1) {
+      const id = IDS[round % IDS.length]
+      const status = round % 2 ? 'created' : 'running'
+      fs.writeFileSync(`${meta(dir, id)}.tmp`, text(id, `name-${round % 10}`, status))
+      renameOver(`${meta(dir, id)}.tmp`, meta(dir, id))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  const writer = write().finally(() => {
+    done = true
+  })
+  while (!done) {
+    const page = await repository.list({ status: 'created', limit: 2 }, { field: 'name', direction: 'asc' })
+    expect(page.length).toBeLessThanOrEqual(2)
+    expect(page.every(({ status }) => status === 'created')).toBe(true)
+    expect(page.map(({ name }) => name)).toEqual(page.map(({ name }) => name).sort())
+  }
+  await writer
+})

@@ -1,0 +1,173 @@
+const util = require('node:util')
+const path = require('node:path')
+const { Worker } = require('node:worker_threads')
+const sg = require('../..')
+const { freshDir, makeGroup, rejection, root, runScript, thrown } = require('./helpers')
+
+const { SessionGroupsError } = sg
+
+test('an error is of a real class', () => {
+  const error = thrown(() => sg.calculateBudgetUsage('x', 1))
+  expect(error instanceof SessionGroupsError).toBe(true)
+  expect(util.types.isNativeError(error)).toBe(true)
+  expect(error.name).toBe('SessionGroupsError')
+  expect(String(error)).toBe(`SessionGroupsError: ${error.message}`)
+  expect(Object.keys(error).sort()).toEqual(['code', 'field'])
+  expect(util.types.isNativeError(SessionGroupsError.prototype)).toBe(false)
+})
+
+test('the class can be used and extended', () => {
+  const cause = new Error('below')
+  const error = new SessionGroupsError('busy', { code: 'LOCK_TIMEOUT', groupId: 'g', path: '/p', cause })
+  expect(error).toMatchObject({ message: 'busy', code: 'LOCK_TIMEOUT', groupId: 'g', path: '/p' })
+  expect(error.cause).toBe(cause)
+  expect('field' in error).toBe(false)
+  class Mine extends SessionGroupsError {}
+  expect(new Mine('x', { code: 'IO' }) instanceof SessionGroupsError).toBe(true)
+})
+
+test('a rejection is one, too', async () => {
+  expect((await rejection(new sg.InMemoryGroupRepository().findById(5))) instanceof SessionGroupsError).toBe(
+    true,
+  )
+})
+
+test('an error of another thread says where it was asked for', async () => {
+  const repository = new sg.FileGroupRepository(freshDir())
+  const group = makeGroup({ name: 5 })
+  const error = await rejection(repository.save(group))
+  expect(error.stack.split('\n')[0]).toBe(`SessionGroupsError: ${error.message}`)
+  expect(error.stack).toMatch(/^ {4}at .*errors\.test\.js:\d+/m)
+  expect(Object.keys(error).sort()).toEqual(['code', 'field', 'groupId'])
+
+  await repository.save(makeGroup())
+  const changed = await rejection(repository.update(group.id, () => ({ name: 5 })))
+  expect(changed.stack).toContain('errors.test.js')
+  // Whoever makes something else of stacks gets the error all the same.
+  const { prepareStackTrace } = Error
+  Error.prepareStackTrace = () => ({})
+  const odd = await rejection(repository.save(group)).finally(() => {
+    Error.prepareStackTrace = prepareStackTrace
+  })
+  expect(odd.code).toBe('INVALID_GROUP')
+  // What the function throws stays as it is.
+  const mine = new Error('mine')
+  const { stack } = mine
+  const thrower = () => {
+    throw mine
+  }
+  expect(await rejection(repository.update(group.id, thrower))).toBe(mine)
+  expect(mine.stack).toBe(stack)
+})
+
+test('no argument at all rejects and never throws', async () => {
+  for (const repository of [new sg.InMemoryGroupRepository(), new sg.FileGroupRepository('/nowhere')]) {
+    for (const method of [
+      'findById',
+      'findByStatus',
+      'save',
+      'update',
+      'updateSession',
+      'delete',
+      'revision',
+    ]) {
+      const promise = repository[method]()
+      expect(typeof promise.then).toBe('function')
+      expect((await rejection(promise)) instanceof SessionGroupsError).toBe(true)
+    }
+  }
+})
+
+test.each(['FileGroupRepository', 'InMemoryGroupRepository', 'ClaudeStream', 'ProgressAggregator'])(
+  '%s without `new` says so, and leaves `this` alone',
+  (name) => {
+    const group = makeGroup()
+    for (const call of [
+      () => sg[name](group.sessions[0]),
+      sg[name].bind(undefined),
+      sg[name].bind({ a: 1 }),
+    ]) {
+      const error = thrown(call)
+      expect(error).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: `${name} is a class: call it with \`new\``,
+      })
+      expect(error instanceof SessionGroupsError).toBe(true)
+    }
+    class Mine extends sg[name] {}
+    expect(new Mine(...(name === 'ClaudeStream' ? [group.sessions[0]] : [])) instanceof sg[name]).toBe(true)
+  },
+)
+
+test('NaN is called by its name, although JSON has none', async () => {
+  const group = makeGroup()
+  group.sessions[0].cost = Number.NaN
+  expect((await rejection(new sg.InMemoryGroupRepository().save(group))).message).toContain(
+    'sessions[0].cost must be a number of 0 or more, but is null, which is what JSON makes of NaN',
+  )
+})
+
+test('a promise that nobody awaited is called by its name', async () => {
+  const repository = new sg.InMemoryGroupRepository()
+  const promise = repository.findById('a')
+  for (const call of [
+    () => repository.save(promise),
+    () => repository.update('a', promise),
+    async () => new sg.ProgressAggregator().computeProgress(promise),
+    async () => new sg.ClaudeStream(promise),
+  ])
+    expect((await rejection(call())).message).toMatch(/must be an object, but is a promise: await it$/)
+})
+
+test('what was given is shown as JavaScript shows it', async () => {
+  expect(thrown(() => sg.isBudgetExceeded(Number.POSITIVE_INFINITY, 1)).message).toMatch(/but is Infinity$/)
+  expect(thrown(() => sg.parseGroupEvent('')).message).toMatch(/but is empty$/)
+  const stream = new sg.ClaudeStream(makeGroup().sessions[0])
+  expect(thrown(() => stream.push(null)).message).toMatch(/but is null$/)
+  expect(thrown(() => stream.end(0)).message).toMatch(/but is 0$/)
+})
+
+test('a function of update that returns nothing is told so', async () => {
+  const repository = new sg.InMemoryGroupRepository()
+  const group = makeGroup()
+  await repository.save(group)
+  const told = async (changes) => (await rejection(repository.update(group.id, changes))).message
+  expect(await told(() => {})).toBe('changes must return an object, but returned undefined')
+  expect(await told(async () => ({}))).toContain('must be a synchronous function')
+})
+
+test('what getters throw becomes an error with its message', async () => {
+  const throwing = Object.defineProperty({}, 'limit', {
+    enumerable: true,
+    get: () => {
+      throw new Error('boo')
+    },
+  })
+  const repository = new sg.InMemoryGroupRepository()
+  for (const call of [() => repository.list(throwing), () => repository.update('g', throwing)]) {
+    expect((await rejection(call())).message).toContain('boo')
+  }
+})
+
+test('in worker threads each has its class', async () => {
+  const script = `const sg = require(${JSON.stringify(root)})
+    const { parentPort } = require('node:worker_threads')
+    new sg.InMemoryGroupRepository().findById(5).catch((error) =>
+      parentPort.postMessage([error instanceof sg.SessionGroupsError, error instanceof Error, error.code]))`
+  const worker = new Worker(script, { eval: true })
+  const answer = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
+  expect(answer).toEqual([true, true, 'INVALID_ARGUMENT'])
+  await worker.terminate()
+})
+
+test('everything can be imported by name', async () => {
+  const names = Object.keys(sg)
+  const file = path.join(root, 'index.js')
+  const script = `import(${JSON.stringify(require('node:url').pathToFileURL(file).href)}).then((all) => console.log(${JSON.stringify(names)}.every((name) => all[name] === sg[name]), Object.keys(all).filter((name) => name !== 'default' && name !== 'module.exports').length))`
+  expect((await runScript(script)).stdout).toBe(`true ${names.length}`)
+})
+
+test('another JSON of somebody else makes no difference', async () => {
+  const script = `JSON.parse = JSON.stringify = () => { throw new Error('not mine') }; console.log(sg.parseGroupEvent('{"type":"group_resumed","timestamp":"2026-01-01T00:00:00Z","groupId":"g","pendingSessions":1}').groupId)`
+  expect((await runScript(script)).stdout).toBe('g')
+})

@@ -1,0 +1,499 @@
+//! How far the sessions of a group are: one session's progress, and the sum of all.
+
+mod estimate;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::model::money::Money;
+use crate::model::time;
+use crate::model::types::{GroupSession, SessionGroup, SessionStatus, TokenUsage};
+use crate::progress::estimate::Planned;
+
+/// How far one session is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionProgress {
+    /// The session's id.
+    pub id: String,
+    /// The directory it works in.
+    pub project_path: String,
+    /// Where it stands.
+    pub status: SessionStatus,
+    /// Dollars.
+    pub cost: f64,
+    /// What it has used.
+    pub tokens: TokenUsage,
+    /// Distinct messages, the model's and the tools' results.
+    pub message_count: u64,
+    /// The tool that is running now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_tool: Option<String>,
+    /// ISO 8601.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<String>,
+    /// Milliseconds spent running, over all runs; of an active session, up to now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<f64>,
+}
+
+impl SessionProgress {
+    /// The progress that a stored session shows, at the given time (Unix milliseconds).
+    pub fn of(session: &GroupSession, now_ms: f64) -> Self {
+        let outline = SessionOutline::from(session);
+        Self {
+            duration_ms: outline.duration(now_ms),
+            id: outline.id,
+            project_path: session.project_path.clone(),
+            status: outline.status,
+            cost: outline.cost,
+            tokens: outline.tokens,
+            message_count: 0,
+            current_tool: None,
+            started_at: session.started_at.clone(),
+        }
+    }
+}
+
+/// How many sessions are where, and what they cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProgressSummary {
+    /// Sessions that ended well.
+    pub completed: usize,
+    /// Sessions that are active.
+    pub running: usize,
+    /// Sessions that are pending or paused.
+    pub pending: usize,
+    /// Sessions that ended badly.
+    pub failed: usize,
+    /// Dollars.
+    pub total_cost: f64,
+    /// What they have used.
+    pub total_tokens: TokenUsage,
+    /// Milliseconds since the group's start, when that is known.
+    pub elapsed_time: Option<f64>,
+}
+
+/// How far a group is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupProgress {
+    /// The group's id.
+    pub group_id: String,
+    /// Sessions of the group.
+    pub total_sessions: usize,
+    /// The counts, which add up to `total_sessions`, the money and the time.
+    pub summary: ProgressSummary,
+    /// The tracked sessions in the order in which they were first tracked.
+    pub sessions: Vec<Arc<SessionProgress>>,
+    /// Milliseconds; unknown before the first session has completed.
+    pub estimated_time_remaining: Option<f64>,
+}
+
+/// Sums that change with each session that comes or goes, so that reading them costs nothing.
+#[derive(Debug, Clone, Default)]
+struct Totals {
+    by_status: [usize; SessionStatus::NAMES.len()],
+    cost: Money,
+    input: u128,
+    output: u128,
+    cache_read: u128,
+    cache_write: u128,
+}
+
+impl Totals {
+    fn count(&mut self, status: SessionStatus) {
+        self.by_status[status as usize] += 1;
+    }
+
+    /// The same money and tokens, of no session.
+    fn without_counts(self) -> Self {
+        Self { by_status: Default::default(), ..self }
+    }
+
+    fn spend(&mut self, cost: f64, tokens: &TokenUsage) {
+        self.cost += cost;
+        self.input += u128::from(tokens.input);
+        self.output += u128::from(tokens.output);
+        self.cache_read += u128::from(tokens.cache_read.unwrap_or(0));
+        self.cache_write += u128::from(tokens.cache_write.unwrap_or(0));
+    }
+
+    fn add(&mut self, session: &SessionProgress) {
+        self.count(session.status);
+        self.spend(session.cost, &session.tokens);
+    }
+
+    fn remove(&mut self, session: &SessionProgress) {
+        let tokens = &session.tokens;
+        self.by_status[session.status as usize] -= 1;
+        self.cost -= session.cost;
+        self.input -= u128::from(tokens.input);
+        self.output -= u128::from(tokens.output);
+        self.cache_read -= u128::from(tokens.cache_read.unwrap_or(0));
+        self.cache_write -= u128::from(tokens.cache_write.unwrap_or(0));
+    }
+
+    fn summary(&self, elapsed_time: Option<f64>) -> ProgressSummary {
+        let whole = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
+        let some = |sum: u128| (sum > 0).then(|| whole(sum));
+        let count = |status: SessionStatus| self.by_status[status as usize];
+        ProgressSummary {
+            completed: count(SessionStatus::Completed),
+            running: count(SessionStatus::Active),
+            pending: count(SessionStatus::Pending) + count(SessionStatus::Paused),
+            failed: count(SessionStatus::Failed),
+            total_cost: self.cost.to_dollars(),
+            total_tokens: TokenUsage {
+                input: whole(self.input),
+                output: whole(self.output),
+                cache_read: some(self.cache_read),
+                cache_write: some(self.cache_write),
+            },
+            elapsed_time,
+        }
+    }
+}
+
+/// Keeps the progress of the sessions of a group and sums it up.
+#[derive(Debug, Default)]
+pub struct ProgressAggregator {
+    /// Unix milliseconds.
+    group_start: Option<f64>,
+    /// By the order in which they were first tracked.
+    sessions: BTreeMap<u64, Tracked>,
+    order_of: HashMap<String, u64>,
+    next_order: u64,
+    totals: Totals,
+}
+
+/// A tracked session.
+#[derive(Debug)]
+struct Tracked {
+    progress: Arc<SessionProgress>,
+    /// Of an active session, milliseconds spent in earlier runs.
+    earlier_ms: f64,
+}
+
+impl Tracked {
+    fn new(progress: SessionProgress, now_ms: f64) -> Self {
+        let current_ms = active_since(&progress).map_or(0.0, |start| (now_ms - start).max(0.0));
+        let earlier_ms = (progress.duration_ms.unwrap_or(0.0) - current_ms).max(0.0);
+        Self { progress: Arc::new(progress), earlier_ms }
+    }
+
+    /// Milliseconds spent running up to now, over all runs.
+    fn duration(&self, now_ms: f64) -> Option<f64> {
+        match active_since(&self.progress) {
+            Some(start) => Some(self.earlier_ms + (now_ms - start).max(0.0)),
+            None => self.progress.duration_ms,
+        }
+    }
+}
+
+/// The start of the current run, in Unix milliseconds.
+fn active_since(progress: &SessionProgress) -> Option<f64> {
+    let start = progress.started_at.as_deref().filter(|_| progress.status == SessionStatus::Active);
+    start.and_then(time::unix_ms)
+}
+
+impl ProgressAggregator {
+    /// An empty one, for a group that started at a time (Unix milliseconds), where that is known.
+    pub fn new(group_start: Option<f64>) -> Self {
+        Self { group_start, ..Self::default() }
+    }
+
+    /// Tracks a session, or replaces what was known of it, with its progress at the given time (Unix milliseconds).
+    pub fn update_session(&mut self, progress: SessionProgress, now_ms: f64) {
+        self.totals.add(&progress);
+        let order = if let Some(&order) = self.order_of.get(&progress.id) {
+            order
+        } else {
+            let order = self.next_order;
+            self.next_order += 1;
+            self.order_of.insert(progress.id.clone(), order);
+            order
+        };
+        if let Some(before) = self.sessions.insert(order, Tracked::new(progress, now_ms)) {
+            self.totals.remove(&before.progress);
+        }
+    }
+
+    /// Stops tracking a session; `false` if it was not tracked.
+    pub fn remove_session(&mut self, id: &str) -> bool {
+        let session = self.order_of.remove(id).and_then(|order| self.sessions.remove(&order));
+        session.inspect(|session| self.totals.remove(&session.progress)).is_some()
+    }
+
+    /// Stops tracking all sessions.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.group_start);
+    }
+
+    /// What is known of a session.
+    pub fn session_progress(&self, id: &str) -> Option<&SessionProgress> {
+        self.tracked(id).map(|session| session.progress.as_ref())
+    }
+
+    fn tracked(&self, id: &str) -> Option<&Tracked> {
+        self.order_of.get(id).and_then(|order| self.sessions.get(order))
+    }
+
+    /// All tracked sessions in the order in which they were first tracked.
+    pub fn all_sessions(&self) -> impl ExactSizeIterator<Item = &SessionProgress> {
+        self.sessions.values().map(|session| session.progress.as_ref())
+    }
+
+    /// The sums over the tracked sessions, at a cost that does not grow with their number.
+    pub fn summary(&self, now_ms: f64) -> ProgressSummary {
+        self.totals.summary(self.group_start.map(|start| (now_ms - start).max(0.0)))
+    }
+
+    /// How far a group is. What is tracked of a session wins over what the group has stored of it.
+    pub fn compute_progress(&self, group: &GroupOutline, now_ms: f64) -> GroupProgress {
+        // Money also of what is tracked and is not, or no longer, in the group: it was spent.
+        let mut totals = self.totals.clone().without_counts();
+        let mut durations = Durations::default();
+        let sessions = group.sessions.iter();
+        let planned: Vec<Planned<'_>> = sessions
+            .map(|session| {
+                let (status, duration) = if let Some(tracked) = self.tracked(&session.id) {
+                    (tracked.progress.status, tracked.duration(now_ms))
+                } else {
+                    totals.spend(session.cost, &session.tokens);
+                    (session.status, session.duration(now_ms))
+                };
+                totals.count(status);
+                if status == SessionStatus::Completed {
+                    durations.extend(duration);
+                }
+                let depends_on: &[String] =
+                    if group.respects_dependencies { &session.depends_on } else { &[] };
+                Planned { id: &session.id, status, depends_on, spent: duration.unwrap_or(0.0) }
+            })
+            .collect();
+        let start = self.group_start.or(group.started_at);
+        GroupProgress {
+            group_id: group.id.clone(),
+            total_sessions: group.sessions.len(),
+            summary: totals.summary(start.map(|start| (group.ended_at.unwrap_or(now_ms) - start).max(0.0))),
+            sessions: self.sessions.values().map(|session| Arc::clone(&session.progress)).collect(),
+            estimated_time_remaining: durations
+                .mean()
+                .map(|mean| estimate::time_remaining(&planned, mean, group.max_concurrent)),
+        }
+    }
+}
+
+/// Of a group what its progress depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupOutline {
+    /// The group's id.
+    pub id: String,
+    /// In the order in which they are to start.
+    pub sessions: Vec<SessionOutline>,
+    /// Unix milliseconds.
+    pub started_at: Option<f64>,
+    /// Unix milliseconds; `None` while it has not ended.
+    pub ended_at: Option<f64>,
+    /// How many sessions may run at once.
+    pub max_concurrent: u64,
+    /// Whether sessions wait for those they depend on.
+    pub respects_dependencies: bool,
+}
+
+/// Of a stored session what its group's progress depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionOutline {
+    /// The session's id.
+    pub id: String,
+    /// The ids of those that it waits for.
+    pub depends_on: Vec<String>,
+    /// Where it stands.
+    pub status: SessionStatus,
+    /// Dollars.
+    pub cost: f64,
+    /// What it has used.
+    pub tokens: TokenUsage,
+    /// Unix milliseconds.
+    pub started_at: Option<f64>,
+    /// Milliseconds spent in the runs that ended, as [`GroupSession::ran_ms`] returns them.
+    pub ran_ms: Option<f64>,
+}
+
+impl From<&SessionGroup> for GroupOutline {
+    fn from(group: &SessionGroup) -> Self {
+        Self {
+            id: group.id.clone(),
+            sessions: group.sessions.iter().map(SessionOutline::from).collect(),
+            started_at: group.started_at.as_deref().and_then(time::unix_ms),
+            ended_at: group
+                .completed_at
+                .as_deref()
+                .filter(|_| group.status.has_ended())
+                .and_then(time::unix_ms),
+            max_concurrent: group.max_concurrent(),
+            respects_dependencies: group.config.concurrency.is_none_or(|rules| rules.respect_dependencies),
+        }
+    }
+}
+
+impl From<&GroupSession> for SessionOutline {
+    fn from(session: &GroupSession) -> Self {
+        Self {
+            id: session.id.clone(),
+            depends_on: session.depends_on.clone(),
+            status: session.status,
+            cost: session.cost.unwrap_or(0.0),
+            tokens: session.tokens.unwrap_or_default(),
+            started_at: session.started_at.as_deref().and_then(time::unix_ms),
+            ran_ms: session.ran_ms(),
+        }
+    }
+}
+
+impl SessionOutline {
+    /// One of which more is tracked than what is stored.
+    pub fn of_tracked(id: String, depends_on: Vec<String>) -> Self {
+        Self {
+            id,
+            depends_on,
+            status: SessionStatus::Pending,
+            cost: 0.0,
+            tokens: TokenUsage::default(),
+            started_at: None,
+            ran_ms: None,
+        }
+    }
+
+    /// Milliseconds spent running up to now, over all runs.
+    fn duration(&self, now_ms: f64) -> Option<f64> {
+        match self.started_at.filter(|_| self.status == SessionStatus::Active) {
+            Some(start) => Some(self.ran_ms.unwrap_or(0.0) + (now_ms - start).max(0.0)),
+            None => self.ran_ms,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Durations {
+    sum: f64,
+    count: f64,
+}
+
+impl Durations {
+    fn extend(&mut self, duration: Option<f64>) {
+        if let Some(duration) = duration {
+            self.sum += duration;
+            self.count += 1.0;
+        }
+    }
+
+    fn mean(&self) -> Option<f64> {
+        (self.count > 0.0).then(|| self.sum / self.count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::validate::tests::GROUP;
+
+    fn group() -> SessionGroup {
+        serde_json::from_str(GROUP).unwrap()
+    }
+
+    fn outline() -> GroupOutline {
+        GroupOutline::from(&group())
+    }
+
+    fn progress(id: &str, status: SessionStatus, cost: f64, duration_ms: Option<f64>) -> SessionProgress {
+        SessionProgress {
+            status,
+            cost,
+            duration_ms,
+            id: id.to_owned(),
+            ..SessionProgress::of(&group().sessions[0], 0.0)
+        }
+    }
+
+    #[test]
+    fn counts_add_up_and_tracked_wins_over_stored() {
+        let mut aggregator = ProgressAggregator::new(None);
+        aggregator.update_session(progress("001-a", SessionStatus::Completed, 0.1, Some(1_000.0)), 0.0);
+        let all = aggregator.compute_progress(&outline(), 0.0);
+        assert_eq!((all.summary.completed, all.summary.pending, all.total_sessions), (1, 1, 2));
+        assert!((all.summary.total_cost - 0.6).abs() < f64::EPSILON);
+        assert_eq!(all.estimated_time_remaining, Some(1_000.0));
+        assert_eq!(all.summary.elapsed_time, None);
+    }
+
+    #[test]
+    #[allow(clippy::float_cmp, reason = "whole milliseconds")]
+    fn durations_count_all_runs() {
+        const START: f64 = 1_768_473_000_000.0;
+        let [started_at, completed_at] = ["2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z"].map(str::to_owned);
+        let session = |status, run_ms| {
+            let times = (Some(started_at.clone()), Some(completed_at.clone()));
+            let (started_at, completed_at) = times;
+            GroupSession { status, started_at, completed_at, run_ms, ..group().sessions[0].clone() }
+        };
+        let duration =
+            |status, run_ms| SessionProgress::of(&session(status, run_ms), START + 10_000.0).duration_ms;
+        for ended in [SessionStatus::Completed, SessionStatus::Failed] {
+            assert_eq!(duration(ended, Some(600_000.0)), Some(600_000.0));
+            assert_eq!(duration(ended, None), Some(5_000.0));
+        }
+        for waiting in [SessionStatus::Pending, SessionStatus::Paused] {
+            assert_eq!(duration(waiting, Some(600_000.0)), Some(600_000.0));
+            assert_eq!(duration(waiting, None), None);
+        }
+        assert_eq!(duration(SessionStatus::Active, Some(600_000.0)), Some(610_000.0));
+        assert_eq!(duration(SessionStatus::Active, None), Some(10_000.0));
+        assert_eq!(session(SessionStatus::Active, None).ran_ms(), None);
+    }
+
+    #[test]
+    fn the_estimate_counts_earlier_runs() {
+        const START: f64 = 1_768_473_000_000.0;
+        let mut aggregator = ProgressAggregator::new(None);
+        // Worked for 600 s, was killed, was resumed for 10 s.
+        aggregator.update_session(progress("001-a", SessionStatus::Completed, 0.1, Some(610_000.0)), START);
+        let running = SessionProgress {
+            started_at: Some("2026-01-15T10:30:00Z".to_owned()),
+            ..progress("002-b", SessionStatus::Active, 0.1, Some(310_000.0))
+        };
+        // Tracked 10 s after its second run began: 300 s are of the first.
+        aggregator.update_session(running, START + 10_000.0);
+        let remaining = |now_ms| aggregator.compute_progress(&outline(), now_ms).estimated_time_remaining;
+        assert_eq!(remaining(START + 10_000.0), Some(300_000.0));
+        assert_eq!(remaining(START + 60_000.0), Some(250_000.0));
+    }
+
+    #[test]
+    fn the_estimate_is_unknown_before_the_first_completion() {
+        assert_eq!(
+            ProgressAggregator::new(None).compute_progress(&outline(), 0.0).estimated_time_remaining,
+            None
+        );
+    }
+
+    #[test]
+    fn replacing_and_removing_leave_no_trace_in_the_sums() {
+        let mut aggregator = ProgressAggregator::new(Some(1_000.0));
+        for index in 0..100 {
+            aggregator.update_session(progress(&format!("s{index}"), SessionStatus::Active, 0.1, None), 0.0);
+            aggregator
+                .update_session(progress(&format!("s{index}"), SessionStatus::Completed, 0.3, None), 0.0);
+        }
+        let summary = aggregator.summary(3_000.0);
+        assert_eq!((summary.completed, summary.running, summary.elapsed_time), (100, 0, Some(2_000.0)));
+        assert!((summary.total_cost - 30.0).abs() < f64::EPSILON);
+        for index in 0..100 {
+            assert!(aggregator.remove_session(&format!("s{index}")));
+        }
+        assert_eq!(aggregator.summary(0.0).total_cost.to_bits(), 0.0_f64.to_bits());
+        assert!(!aggregator.remove_session("s0"));
+    }
+}

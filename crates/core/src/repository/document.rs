@@ -1,0 +1,528 @@
+//! A stored group: its text, and the few fields that queries need.
+
+use std::borrow::{Borrow, Cow};
+use std::sync::{Arc, OnceLock};
+
+use crate::error::{Error, Result, Wrong};
+use crate::json::{self, Json, Member};
+use crate::model::time::{self, Timestamp};
+use crate::model::validate::{self, FORMER_RUNNING, GROUP, Invalid, Strictness};
+use crate::model::{GroupId, GroupStatus, SessionGroup, SessionStatus};
+
+/// The newest `schemaVersion` that this version writes (by leaving it out) and understands.
+const SCHEMA_VERSION: f64 = 1.0;
+
+/// A name for the stored state of a group: other bytes, other name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision(String);
+
+impl Revision {
+    /// The revision of a group that is stored as these bytes.
+    pub fn of(stored: &[u8]) -> Self {
+        Self(format!("{:032x}", xxhash_rust::xxh3::xxh3_128(stored)))
+    }
+
+    /// A revision as a caller gives it.
+    pub fn from_name(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
+    /// Its name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A valid group as JSON text. A clone is the same text, not a copy of it.
+#[derive(Debug, Clone)]
+pub struct Document(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    text: Box<str>,
+    /// Of the bytes that were read, or of those that this will be stored as.
+    revision: OnceLock<Revision>,
+    fields: Fields,
+}
+
+/// What queries need of a group.
+#[derive(Debug, Clone)]
+pub(crate) struct Fields {
+    pub id: GroupId,
+    pub name: Box<str>,
+    pub status: GroupStatus,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub newer_schema: Option<f64>,
+}
+
+impl Fields {
+    /// The fields of a group that was checked.
+    fn of(group: &validate::Fields<'_>) -> Option<Self> {
+        let text = |name| group.get(name).and_then(Json::string);
+        Some(Self {
+            id: GroupId::new(&text("id")?).ok()?,
+            name: text("name")?.into(),
+            status: GroupStatus::from_name(&text("status")?)?,
+            created_at: time::instant(&text("createdAt")?)?,
+            updated_at: time::instant(&text("updatedAt")?)?,
+            newer_schema: group.get("schemaVersion").and_then(newer_than_ours),
+        })
+    }
+}
+
+/// Why stored text is no group.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// The field, where the text is JSON.
+    pub field: Option<String>,
+    /// What is wrong, with line and column.
+    pub problem: String,
+    /// Set when a newer version wrote it, so that it may be right after all.
+    pub newer_schema: Option<f64>,
+}
+
+impl Document {
+    /// The group that a text is, strictly checked: what may be stored. Fails with `INVALID_GROUP`.
+    pub fn from_text(text: String) -> Result<Self> {
+        match writable_fields(&text, Strictness::Strict) {
+            Some(fields) => Ok(Self::new(trimmed(text), OnceLock::new(), fields)),
+            None => Err(Self::what_is_wrong_with(&text, Strictness::Strict)),
+        }
+    }
+
+    /// The group that an update made of a stored one: checked as strictly as [`from_text`](Self::from_text), except for
+    /// recent fields that stayed as an older program wrote them. Fails with `INVALID_GROUP`.
+    pub(crate) fn from_update(text: String, stored: Json<'_>) -> Result<Self> {
+        let fields = match writable_fields(&text, Strictness::Strict) {
+            Some(fields) => fields,
+            None => Self::updated_fields(&text, stored)?,
+        };
+        Ok(Self::new(trimmed(text), OnceLock::new(), fields))
+    }
+
+    fn updated_fields(text: &str, stored: Json<'_>) -> Result<Fields> {
+        let fields = writable_fields(text, Strictness::Tolerant)
+            .ok_or_else(|| Self::what_is_wrong_with(text, Strictness::Tolerant))?;
+        let updated = Json::of_valid(text.trim_matches(WHITE_SPACE));
+        match validate::check_update(updated, GROUP, stored) {
+            Ok(()) => Ok(fields),
+            Err(Invalid { wrong, .. }) => Err(Error::InvalidGroup { group_id: fields.id.to_string(), wrong }),
+        }
+    }
+
+    fn what_is_wrong_with(text: &str, strictness: Strictness) -> Error {
+        let no_group = |problem: String| Error::InvalidGroup {
+            group_id: String::new(),
+            wrong: Wrong::new("group", problem),
+        };
+        let json = match Json::parse(text) {
+            Ok(json) if json.is_object() => json,
+            Ok(_) => return no_group(format!("must be an object, but is {}", json::excerpt(text))),
+            Err(error) => return no_group(format!("is no JSON: {error}")),
+        };
+        let wrong = match validate::check(json, GROUP, strictness) {
+            Err(invalid) => invalid.wrong,
+            Ok(()) => Wrong::new(
+                "schemaVersion",
+                "must be 1 or absent: what a newer version understands cannot be checked by this one",
+            ),
+        };
+        Error::InvalidGroup { group_id: shown_id(json), wrong }
+    }
+
+    /// The group to be saved under an id, strictly checked. Fails with `INVALID_GROUP`.
+    pub fn to_save(id: &GroupId, text: String) -> Result<Self> {
+        let group = Self::from_text(text)?;
+        if group.id() == id { Ok(group) } else { Err(Self::changed_id(id, group.id())) }
+    }
+
+    /// The error of a group whose text has another id than the group, as a `toJSON` can make it.
+    pub(crate) fn changed_id(id: &GroupId, other: &GroupId) -> Error {
+        let problem =
+            format!("must stay {:?} while it is saved, but became {:?}", id.as_str(), other.as_str());
+        Error::InvalidGroup { group_id: id.to_string(), wrong: Wrong::new("id", problem) }
+    }
+
+    /// A group that is known to be valid, with its fields.
+    pub(crate) fn with_fields(text: String, fields: Fields) -> Self {
+        Self::new(text.into(), OnceLock::new(), fields)
+    }
+
+    /// A group of typed Rust data, laid out as it is stored.
+    pub fn from_group(group: &SessionGroup) -> Result<Self> {
+        let text = serde_json::to_string(group).map_err(|error| Error::Internal(error.to_string()))?;
+        Self::from_text(text)
+    }
+
+    /// The group that stored bytes are, leniently checked: what older versions wrote is understood.
+    pub fn from_stored(stored: Vec<u8>) -> std::result::Result<Self, Unreadable> {
+        let revision = Revision::of(&stored);
+        let text = String::from_utf8(stored).map_err(|error| Unreadable {
+            field: None,
+            problem: format!("it is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()),
+            newer_schema: None,
+        })?;
+        let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+        if let Some(fields) = valid_fields(text, Strictness::Tolerant) {
+            // The engine reads it the faster the shorter it is.
+            return Ok(Self::new(json::compact(text).into(), revision.into(), fields));
+        }
+        let no_group = |problem: String| Unreadable { field: None, problem, newer_schema: None };
+        let json = Json::parse(text).map_err(|error| no_group(why_no_json(text, &error)))?;
+        if !json.is_object() {
+            let (line, column) = json::position(text, json.text());
+            let found = json::excerpt(json.text());
+            return Err(no_group(format!(
+                "it is not a JSON object, but {found} at line {line} column {column}"
+            )));
+        }
+        if let Err(invalid) = validate::check(json, GROUP, Strictness::Lenient) {
+            return Err(Unreadable::new(json, text, &invalid));
+        }
+        let upgraded = upgrade(json);
+        let fields = valid_fields(&upgraded, Strictness::Tolerant);
+        let fields = fields.ok_or_else(|| no_group("it cannot be understood".to_owned()))?;
+        Ok(Self::new(upgraded.into(), revision.into(), fields))
+    }
+
+    fn new(text: Box<str>, revision: OnceLock<Revision>, fields: Fields) -> Self {
+        Self(Arc::new(Parts { text, revision, fields }))
+    }
+
+    /// The group as JSON text, every field with the bytes it was saved with.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The group as a JSON object.
+    pub fn json(&self) -> Json<'_> {
+        Json::of_valid(self.text())
+    }
+
+    /// The group as typed Rust data, without the fields that this version does not know, and without recent fields that
+    /// an older program used for something else.
+    pub fn group(&self) -> Result<SessionGroup> {
+        json::typed(&validate::without_ignored(self.json(), GROUP))
+    }
+
+    /// Names the state that is stored.
+    pub fn revision(&self) -> Revision {
+        self.0.revision.get_or_init(|| Revision::of(json::pretty(self.text()).as_bytes())).clone()
+    }
+
+    /// The group's id.
+    pub fn id(&self) -> &GroupId {
+        &self.0.fields.id
+    }
+
+    /// The group's name.
+    pub fn name(&self) -> &str {
+        &self.0.fields.name
+    }
+
+    /// Where the group stands.
+    pub fn status(&self) -> GroupStatus {
+        self.0.fields.status
+    }
+
+    /// When the group was made.
+    pub fn created_at(&self) -> Timestamp {
+        self.0.fields.created_at
+    }
+
+    /// When the group was last changed.
+    pub fn updated_at(&self) -> Timestamp {
+        self.0.fields.updated_at
+    }
+
+    /// The `schemaVersion` of a group that a newer version wrote.
+    pub(crate) fn newer_schema(&self) -> Option<f64> {
+        self.0.fields.newer_schema
+    }
+}
+
+impl Borrow<Fields> for Document {
+    fn borrow(&self) -> &Fields {
+        &self.0.fields
+    }
+}
+
+impl Unreadable {
+    fn new(group: Json<'_>, text: &str, invalid: &Invalid<'_>) -> Self {
+        let (line, column) = json::position(text, invalid.at);
+        Self {
+            field: Some(invalid.wrong.field.clone()),
+            problem: format!("{} at line {line} column {column}", invalid.wrong),
+            newer_schema: group.get("schemaVersion").and_then(newer_than_ours),
+        }
+    }
+}
+
+/// The fields of a text that is a valid group.
+fn valid_fields(text: &str, strictness: Strictness) -> Option<Fields> {
+    Fields::of(&validate::valid_group(text, strictness)?)
+}
+
+/// The fields of a text that is a valid group, unless a newer version wrote it.
+fn writable_fields(text: &str, strictness: Strictness) -> Option<Fields> {
+    valid_fields(text, strictness).filter(|fields| fields.newer_schema.is_none())
+}
+
+fn why_no_json(text: &str, error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), column_in_characters(text, error));
+    if error.is_eof() {
+        let what = if text.trim().is_empty() { "empty," } else { "cut off" };
+        return format!("it is {what} at line {line} column {column}");
+    }
+    let said = error.to_string();
+    let place = format!(" at line {line} column {}", error.column());
+    format!("it is not JSON: {} at line {line} column {column}", said.strip_suffix(&place).unwrap_or(&said))
+}
+
+/// `serde_json` counts bytes, all other positions count characters.
+fn column_in_characters(text: &str, error: &serde_json::Error) -> usize {
+    let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    line.char_indices().take_while(|(at, _)| *at < error.column()).count()
+}
+
+fn newer_than_ours(schema_version: Json<'_>) -> Option<f64> {
+    schema_version.number().filter(|version| *version > SCHEMA_VERSION)
+}
+
+fn shown_id(group: Json<'_>) -> String {
+    group.get("id").and_then(Json::string).map(Cow::into_owned).unwrap_or_default()
+}
+
+const WHITE_SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// A text without the white space around it, which is not the group's.
+fn trimmed(text: String) -> Box<str> {
+    let value = text.trim_matches(WHITE_SPACE);
+    if value.len() == text.len() { text.into() } else { value.into() }
+}
+
+/// What an older tool wrote, as it is written today: `in_progress` by its new name, an empty `dependsOn`.
+fn upgrade(group: Json<'_>) -> String {
+    let mut group = Draft::of(group);
+    group.rename_status(GroupStatus::Running.name());
+    let sessions = group.get("sessions").into_iter().flat_map(Json::elements);
+    let sessions: Vec<String> = sessions
+        .map(|session| {
+            let mut session = Draft::of(session);
+            session.rename_status(SessionStatus::Active.name());
+            if session.get("dependsOn").is_none() {
+                session.set("dependsOn", "[]".to_owned());
+            }
+            session.into_text()
+        })
+        .collect();
+    group.set("sessions", format!("[{}]", sessions.join(",")));
+    group.into_text()
+}
+
+/// An object of a text while it is changed: members nobody touches keep their bytes and their order.
+#[derive(Clone)]
+pub(crate) struct Draft<'a> {
+    members: Vec<(Cow<'a, str>, Cow<'a, str>, Cow<'a, str>)>,
+}
+
+impl<'a> Draft<'a> {
+    /// The object that a value is; empty for any other value.
+    pub fn of(value: Json<'a>) -> Self {
+        let members = value
+            .members()
+            .map(|member| (member.key(), Cow::Borrowed(member.raw_key), Cow::Borrowed(member.value.text())));
+        Self { members: members.collect() }
+    }
+
+    /// A member's value. Of two with the same key the last counts, as it does in `JSON.parse`.
+    pub fn get(&self, key: &str) -> Option<Json<'_>> {
+        self.members.iter().rev().find(|(name, ..)| name == key).map(|(.., value)| Json::of_valid(value))
+    }
+
+    /// Sets a member where it stands, or adds it where JavaScript would. The value must be JSON.
+    pub fn set(&mut self, key: &str, value: String) {
+        self.put(key, &json::quote(key), value);
+    }
+
+    /// Sets a member as it stands in another object.
+    pub fn copy(&mut self, member: Member<'_>) {
+        self.put(&member.key(), member.raw_key, member.value.text().to_owned());
+    }
+
+    fn put(&mut self, key: &str, raw_key: &str, value: String) {
+        let value = Cow::Owned(value);
+        if let Some(member) = self.members.iter_mut().rev().find(|(name, ..)| name == key) {
+            member.2 = value;
+            return;
+        }
+        // JavaScript puts keys that are array indices first, in ascending order.
+        let at = array_index(key).map_or(self.members.len(), |index| {
+            let after =
+                |(name, ..): &(Cow<'_, str>, _, _)| array_index(name).is_none_or(|other| other > index);
+            self.members.iter().position(after).unwrap_or(self.members.len())
+        });
+        self.members.insert(at, (Cow::Owned(key.to_owned()), Cow::Owned(raw_key.to_owned()), value));
+    }
+
+    /// Removes a member, however often it is there.
+    pub fn remove(&mut self, key: &str) {
+        self.members.retain(|(name, ..)| name != key);
+    }
+
+    /// The same draft, independent of the text it was made of.
+    pub fn into_owned(self) -> Draft<'static> {
+        let owned = |part: Cow<'_, str>| Cow::Owned(part.into_owned());
+        let members = self.members.into_iter();
+        Draft { members: members.map(|(key, raw, value)| (owned(key), owned(raw), owned(value))).collect() }
+    }
+
+    /// The object's text.
+    pub fn into_text(self) -> String {
+        self.text_with("", "")
+    }
+
+    /// The object's text with another value for one member.
+    pub fn text_with(&self, name: &str, other: &str) -> String {
+        let length = self.members.iter().map(|(_, key, value)| key.len() + value.len() + 2).sum::<usize>();
+        let mut text = String::with_capacity(length + other.len() + 2);
+        for (key, raw_key, value) in &self.members {
+            text.push(if text.is_empty() { '{' } else { ',' });
+            let value = if key == name && !name.is_empty() { other } else { value };
+            for part in [raw_key, ":", value] {
+                text.push_str(part);
+            }
+        }
+        if text.is_empty() {
+            text.push('{');
+        }
+        text.push('}');
+        text
+    }
+
+    fn rename_status(&mut self, now: &str) {
+        if self.get("status").and_then(Json::string).as_deref() == Some(FORMER_RUNNING) {
+            self.set("status", json::quote(now));
+        }
+    }
+}
+
+fn array_index(key: &str) -> Option<u32> {
+    key.parse().ok().filter(|index: &u32| *index < u32::MAX && index.to_string() == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::validate::tests::GROUP;
+
+    #[test]
+    fn a_group_is_read_to_the_byte() {
+        let text = GROUP.replacen('{', r#"{"x":[1e21,10,"\ud800","\u2028"],"#, 1);
+        let document = Document::from_stored(text.clone().into_bytes()).unwrap();
+        assert_eq!(document.text(), text);
+        assert_eq!((document.name(), document.status()), ("Auth", GroupStatus::Created));
+        assert_eq!(document.group().unwrap().sessions.len(), 2);
+    }
+
+    #[test]
+    fn typed_data_and_text_are_the_same_group() {
+        let group = Document::from_text(GROUP.to_owned()).unwrap().group().unwrap();
+        assert_eq!(Document::from_group(&group).unwrap().group().unwrap(), group);
+    }
+
+    #[test]
+    fn older_text_is_read_as_todays() {
+        let old = GROUP
+            .replacen(r#""dependsOn":[],"#, "", 1)
+            .replacen(r#""status":"pending""#, r#""status":"in_progress""#, 1)
+            .replacen(r#""status":"created""#, r#""status":"in_progress""#, 1);
+        let group = Document::from_stored(old.into_bytes()).unwrap().group().unwrap();
+        assert_eq!((group.status, group.sessions[0].status), (GroupStatus::Running, SessionStatus::Active));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        let text = format!("\u{FEFF}{GROUP}");
+        let document = Document::from_stored(text.clone().into_bytes()).unwrap();
+        assert_eq!(document.text(), GROUP);
+        assert_eq!(document.revision(), Revision::of(text.as_bytes()));
+        let wrong = Document::from_stored("\u{FEFF}{\n  x".into()).unwrap_err();
+        assert_eq!(wrong.problem, "it is not JSON: key must be a string at line 2 column 3");
+    }
+
+    /// A group in which an older program used names of recent fields for something else.
+    fn with_ignored_fields() -> Document {
+        let text = GROUP
+            .replacen('{', r#"{"control":"none","plan":[1.0,{"\u0061":1e400}],"eventSeq":7,"#, 1)
+            .replacen(
+                r#""id":"002-b""#,
+                r#""retries":"often","id":"002-b","attempts":[{"n":1}],"error":{"x":1}"#,
+                1,
+            )
+            .replacen(r#""model":"sonnet""#, r#""exclusiveDirectories":1,"model":"sonnet""#, 1);
+        Document::from_stored(text.into_bytes()).unwrap()
+    }
+
+    #[test]
+    fn recent_fields_of_another_type_are_kept_and_ignored() {
+        let document = with_ignored_fields();
+        assert!(document.text().contains(r#""plan":[1.0,{"\u0061":1e400}]"#));
+        assert!(document.text().contains(r#""attempts":[{"n":1}],"error":{"x":1}"#));
+        let group = document.group().unwrap();
+        assert_eq!((group.control, group.plan, group.event_seq), (None, None, Some(7)));
+        assert_eq!((&group.sessions[1].attempts, &group.sessions[1].error), (&None, &None));
+        assert_eq!(group.config.exclusive_directories, None);
+        assert_eq!(Document::from_text(document.text().to_owned()).unwrap_err().field(), Some("control"));
+    }
+
+    #[test]
+    fn an_update_may_leave_ignored_fields_as_they_are() {
+        let stored = with_ignored_fields();
+        let update = |from: &str, to: &str| {
+            assert!(stored.text().contains(from), "{from}");
+            Document::from_update(stored.text().replacen(from, to, 1), stored.json())
+        };
+        let field = |from: &str, to: &str| update(from, to).unwrap_err().field().unwrap().to_owned();
+        assert!(update(r#""name":"Auth""#, r#""name":"B""#).is_ok());
+        assert!(update(r#"[1.0,{"\u0061":1e400}]"#, r#"[1, {"a":1e400}]"#).is_ok());
+        assert!(update(r#""control":"none","#, "").is_ok());
+        assert!(update(r#""retries":"often""#, r#""retries":2"#).is_ok());
+        // Sessions may be reordered: what counts is the id.
+        assert!(update(r#"{"id":"001-a","projectPath":"/p/a","prompt":"Do it","status":"pending","dependsOn":[],"createdAt":"2026-01-15T10:30:00.000Z"},"#, "").is_ok());
+        assert_eq!(field(r#""control":"none""#, r#""control":"other""#), "control");
+        assert_eq!(field(r#""retries":"often""#, r#""retries":"never""#), "sessions[1].retries");
+        assert_eq!(field(r#""id":"001-a""#, r#""id":"001-a","retries":"often""#), "sessions[0].retries");
+        assert_eq!(
+            field(r#""prompt":"Then this""#, r#""prompt":"Then this","dropped":0"#),
+            "sessions[1].dropped"
+        );
+        assert_eq!(field(r#""cost":0.5"#, r#""cost":-1"#), "sessions[1].cost");
+    }
+
+    #[test]
+    fn what_is_unreadable_says_where() {
+        let unreadable = |text: &str| Document::from_stored(text.as_bytes().to_vec()).unwrap_err();
+        assert_eq!(unreadable("{\n  x").problem, "it is not JSON: key must be a string at line 2 column 3");
+        assert_eq!(unreadable("{\n  \"a\":").problem, "it is cut off at line 2 column 6");
+        assert_eq!(unreadable("{\"é😀\": x").problem, "it is not JSON: expected value at line 1 column 8");
+        assert_eq!(unreadable("{\"é😀\"").problem, "it is cut off at line 1 column 5");
+        assert_eq!(unreadable("\n").problem, "it is empty, at line 2 column 0");
+        let wrong = unreadable(&json::pretty(&GROUP.replacen("created", "x", 1)));
+        assert!(wrong.problem.ends_with("at line 5 column 13"), "{}", wrong.problem);
+        assert_eq!(wrong.field.as_deref(), Some("status"));
+        let newer = unreadable(r#"{"schemaVersion":2}"#);
+        assert_eq!(newer.newer_schema, Some(2.0));
+        assert!(Document::from_stored(vec![b'{', 0xff]).unwrap_err().problem.contains("byte 1"));
+    }
+
+    #[test]
+    fn a_draft_keeps_what_it_does_not_touch() {
+        let mut draft = Draft::of(Json::of_valid(r#"{ "b" : 1.0, "\u0061": [ 1 ], "c": 2 }"#));
+        draft.set("a", "3".to_owned());
+        draft.set("7", "0".to_owned());
+        draft.remove("c");
+        assert_eq!(draft.into_text(), r#"{"7":0,"b":1.0,"\u0061":3}"#);
+    }
+}

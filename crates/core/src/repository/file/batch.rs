@@ -1,0 +1,309 @@
+//! Tasks of one group that are written together: applied in memory one after the other, each with its own outcome.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::model::GroupId;
+use crate::repository::document::Document;
+use crate::repository::file::paths::META;
+use crate::repository::file::task::{Ready, Reply, Task};
+use crate::repository::file::write::Durability;
+use crate::repository::merge::{Write, Written};
+use crate::repository::working_copy::{Effect, WorkingCopy};
+
+/// Maximum length of all the states that the members of a batch are given, in bytes.
+const MOST_COPIED: usize = 64 << 20;
+
+/// A batch that is not written yet.
+pub struct Batch<'a> {
+    id: &'a GroupId,
+    base: &'a Path,
+    /// The directory that is in the way of a group with this id.
+    other: Option<&'a str>,
+    copy: WorkingCopy,
+    members: Vec<Member>,
+    /// Members whose outcome is the state of the group after them.
+    awaiting: Vec<usize>,
+    /// Set when one of them must be given its own state and no later one.
+    needs_own_state: bool,
+    copied: usize,
+    durability: Durability,
+    first_effect: Option<usize>,
+    is_over: bool,
+}
+
+struct Member {
+    reply: Reply<Written>,
+    outcome: Result<Written>,
+    has_effect: bool,
+}
+
+impl<'a> Batch<'a> {
+    /// An empty batch for what is stored.
+    pub fn new(id: &'a GroupId, base: &'a Path, stored: Option<Document>, other: Option<&'a str>) -> Self {
+        Self {
+            id,
+            base,
+            other,
+            copy: WorkingCopy::new(stored),
+            members: Vec::new(),
+            awaiting: Vec::new(),
+            needs_own_state: false,
+            copied: 0,
+            durability: Durability::Process,
+            first_effect: None,
+            is_over: false,
+        }
+    }
+
+    /// Returns whether a task can be part of it. A precondition is judged by what is stored, not by what will be.
+    pub fn takes(&self, task: &Task) -> bool {
+        !self.is_over
+            && self.copied <= MOST_COPIED
+            && (self.first_effect.is_none() || !task.needs_stored_state())
+    }
+
+    /// Applies a task.
+    pub fn take(&mut self, ready: Ready) {
+        let Ready { task, durability, reply } = ready;
+        self.durability = self.durability.max(durability);
+        let (is_update, deletes) = match &task {
+            Task::Write(write) => (matches!(write, Write::Update { .. }), write.deletes()),
+            Task::Save { .. } | Task::Look => (false, false),
+        };
+        if self.needs_own_state || deletes {
+            self.share_state();
+        }
+        let index = self.members.len();
+        let (outcome, has_effect) = match self.apply(task) {
+            Ok((written, has_effect)) => (Ok(written), has_effect),
+            Err(error) => (Err(error), false),
+        };
+        if has_effect {
+            self.first_effect.get_or_insert(index);
+            self.is_over = deletes;
+            self.needs_own_state |= is_update;
+            if !deletes {
+                self.awaiting.push(index);
+            }
+        }
+        self.members.push(Member { reply, outcome, has_effect });
+    }
+
+    /// Gives the members that wait for it the state as it is now.
+    fn share_state(&mut self) {
+        self.needs_own_state = false;
+        if self.awaiting.is_empty() {
+            return;
+        }
+        if let Some(group) = self.copy.snapshot() {
+            self.copied += group.text().len();
+            self.give(&group);
+        }
+    }
+
+    fn give(&mut self, group: &Document) {
+        for index in self.awaiting.drain(..) {
+            self.members[index].outcome = Ok(Written::Stored(group.clone()));
+        }
+    }
+
+    /// Applies a task and returns its outcome, preliminary when it changes the group, and whether it has an effect.
+    fn apply(&mut self, task: Task) -> Result<(Written, bool)> {
+        let write = match task.checked(self.id)? {
+            // `checked` never returns one.
+            Task::Save { .. } => return Err(Error::Internal("an unchecked save".to_owned())),
+            Task::Look => {
+                return Ok((self.copy.snapshot().map_or(Written::Missing, Written::Stored), false));
+            }
+            Task::Write(write) => write,
+        };
+        if let Some(version) = self.copy.newer_schema().filter(|_| !write.deletes()) {
+            return Err(Error::NewerSchema {
+                group_id: self.id.to_string(),
+                path: self.base.join(self.id.as_str()).join(META),
+                version,
+                consequence: "it can be read, not written".to_owned(),
+            });
+        }
+        let applied = catch_unwind(AssertUnwindSafe(|| self.copy.apply(self.id, write)));
+        match applied.unwrap_or_else(|_| Err(Error::Internal("applying a change panicked".to_owned())))? {
+            Effect::Missing => Ok((Written::Missing, false)),
+            Effect::Removed => Ok((Written::Removed, true)),
+            Effect::Changed => match self.other {
+                None => Ok((Written::Missing, true)),
+                Some(other) => {
+                    self.copy = WorkingCopy::new(None);
+                    Err(in_the_way(self.id, other))
+                }
+            },
+        }
+    }
+
+    /// Puts the group together. `None` when nothing has to be written, otherwise the durability that its members ask
+    /// for and the group, if there still is one.
+    pub fn result(&mut self) -> Option<(Durability, Result<Option<Document>>)> {
+        self.first_effect?;
+        let group = std::mem::replace(&mut self.copy, WorkingCopy::new(None)).checked();
+        if let Ok(Some(group)) = &group {
+            self.give(group);
+        }
+        Some((self.durability, group))
+    }
+
+    /// Replaces outcomes by the error of writing them.
+    pub fn fail(&mut self, error: &Error) {
+        // The change is visible: whoever changed nothing was judged by a state that is there.
+        let is_visible = matches!(error, Error::NotDurable { .. });
+        let first_effect = self.first_effect.unwrap_or(self.members.len());
+        for member in self.members.iter_mut().skip(first_effect) {
+            if member.has_effect || !is_visible {
+                member.outcome = Err(error.clone());
+            }
+        }
+    }
+
+    /// Takes the deletion that ends it, if it does.
+    pub fn take_deletion(&mut self) -> Option<(Reply<Written>, Result<Written>)> {
+        self.members.pop_if(|_| self.is_over).map(|member| (member.reply, member.outcome))
+    }
+
+    /// Calls each callback.
+    pub fn tell(self) {
+        for Member { reply, outcome, .. } in self.members {
+            reply.tell(outcome);
+        }
+    }
+}
+
+fn in_the_way(id: &GroupId, other: &str) -> Error {
+    let reason = format!("names the directory {other:?}, since names have no case on this file system");
+    Error::InvalidId { id: id.to_string(), reason: reason.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::validate::tests::GROUP;
+    use crate::repository::merge::{Changes, Condition};
+    use std::sync::{Arc, Mutex};
+
+    fn group() -> Document {
+        Document::from_text(GROUP.to_owned()).unwrap()
+    }
+
+    fn changes(text: &str) -> Changes {
+        Changes::new(text.to_owned(), Vec::new()).unwrap()
+    }
+
+    fn update(text: &str) -> Write {
+        Write::Update { changes: changes(text), condition: Condition::None }
+    }
+
+    fn session(id: &str, text: &str) -> Write {
+        Write::UpdateSession { session_id: id.to_owned(), changes: changes(text) }
+    }
+
+    fn save_if_absent() -> Write {
+        Write::Save { group: group(), condition: Condition::IfAbsent }
+    }
+
+    /// The outcomes of a batch whose write has failed.
+    fn outcomes(writes: Vec<Write>, error: &Error) -> Vec<&'static str> {
+        let (id, base) = (group().id().clone(), Path::new("/groups"));
+        let mut batch = Batch::new(&id, base, Some(group()), None);
+        let told = Arc::new(Mutex::new(Vec::new()));
+        for write in writes {
+            let told = Arc::clone(&told);
+            let tell = move |written: Result<Written>| {
+                told.lock().unwrap().push(match written {
+                    Ok(Written::Missing) => "missing",
+                    Ok(_) => "changed",
+                    Err(error) => error.code(),
+                });
+            };
+            let task = Task::Write(write);
+            assert!(batch.takes(&task));
+            batch.take(Ready { task, durability: Durability::Full, reply: Reply::new(tell) });
+        }
+        assert!(batch.result().unwrap().1.is_ok());
+        batch.fail(error);
+        batch.tell();
+        std::mem::take(&mut *told.lock().unwrap())
+    }
+
+    fn mixed() -> Vec<Write> {
+        vec![
+            save_if_absent(),
+            update(r#"{"name":"x"}"#),
+            session("none", "{}"),
+            session("001-a", r#"{"cost":-1}"#),
+            session("001-a", r#"{"cost":1}"#),
+        ]
+    }
+
+    #[test]
+    fn only_members_that_changed_something_are_not_durable() {
+        let source = Arc::new(std::io::Error::other("on purpose"));
+        let error = Error::NotDurable {
+            group_id: "g".to_owned(),
+            path: "/groups".into(),
+            action: "syncing",
+            source: Arc::clone(&source),
+        };
+        let expected = ["CONFLICT", "NOT_DURABLE", "missing", "INVALID_GROUP", "NOT_DURABLE"];
+        assert_eq!(outcomes(mixed(), &error), expected);
+        let error = Error::NotCommitted {
+            group_id: "g".to_owned(),
+            path: "/groups".into(),
+            action: "writing",
+            source,
+        };
+        let nothing = "NOT_COMMITTED";
+        assert_eq!(outcomes(mixed(), &error), ["CONFLICT", nothing, nothing, nothing, nothing]);
+    }
+
+    #[test]
+    fn a_precondition_is_judged_by_what_is_stored() {
+        let (id, base) = (group().id().clone(), Path::new("/groups"));
+        let mut batch = Batch::new(&id, base, Some(group()), None);
+        let take = |batch: &mut Batch<'_>, write| {
+            let reply = Reply::new(|_| {});
+            batch.take(Ready { task: Task::Write(write), durability: Durability::Full, reply });
+        };
+        take(&mut batch, save_if_absent());
+        assert!(batch.takes(&Task::Write(save_if_absent())));
+        take(&mut batch, update("{}"));
+        assert!(!batch.takes(&Task::Write(save_if_absent())));
+        assert!(!batch.takes(&Task::Look));
+        assert!(batch.takes(&Task::Write(update("{}"))));
+    }
+
+    #[test]
+    fn each_update_gets_the_state_that_it_made_and_other_members_a_later_one() {
+        let (id, base) = (group().id().clone(), Path::new("/groups"));
+        let mut batch = Batch::new(&id, base, Some(group()), None);
+        let names = Arc::new(Mutex::new(Vec::new()));
+        for write in [update(r#"{"name":"A"}"#), session("002-b", r#"{"cost":2}"#), update(r#"{"name":"B"}"#)]
+        {
+            let names = Arc::clone(&names);
+            let tell = move |written: Result<Written>| match written.unwrap() {
+                Written::Stored(group) => {
+                    let text = serde_json::from_str::<serde_json::Value>(group.text()).unwrap();
+                    names
+                        .lock()
+                        .unwrap()
+                        .push((group.name().to_owned(), text["sessions"][1]["cost"].as_f64()));
+                }
+                other => panic!("{other:?}"),
+            };
+            let reply = Reply::new(tell);
+            batch.take(Ready { task: Task::Write(write), durability: Durability::Full, reply });
+        }
+        batch.result();
+        batch.tell();
+        let expected = [("A", 0.5), ("B", 2.0), ("B", 2.0)].map(|(name, cost)| (name.to_owned(), Some(cost)));
+        assert_eq!(*names.lock().unwrap(), expected);
+    }
+}

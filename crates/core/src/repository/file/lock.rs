@@ -1,0 +1,151 @@
+//! One writer at a time: the kernel's advisory locks on a fixed number of files that are never removed. A process
+//! that dies, however it dies, leaves no lock behind, and deleting a group deletes no lock.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Read};
+
+use crate::model::GroupId;
+use crate::repository::file::dir::{Dir, Stat, has_no_locks};
+use crate::repository::file::paths::LOCKS;
+
+/// How many locks all groups share.
+const STRIPES: u64 = 64;
+
+/// Which lock a group uses: the same in every process and every version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stripe(u64);
+
+impl Stripe {
+    /// The group's stripe.
+    pub fn of(id: &GroupId) -> Self {
+        // Where file names have no case, two ids can name one directory.
+        Self(xxhash_rust::xxh3::xxh3_64(id.as_str().to_ascii_lowercase().as_bytes()) % STRIPES)
+    }
+
+    /// The name of its file in `.locks`.
+    pub fn file_name(self) -> String {
+        format!("{:02x}", self.0)
+    }
+}
+
+/// A lock that is held until this is dropped.
+pub struct Lock {
+    /// Closing it frees the lock.
+    file: File,
+}
+
+impl Lock {
+    /// Fails when the file system has given up. On XFS (seen with Linux 6.18) an fsync of a directory succeeds even then,
+    /// though nothing of it was written; reading a file does not.
+    pub fn check_file_system(&self) -> io::Result<()> {
+        (&self.file).read(&mut [0; 1]).map(drop)
+    }
+}
+
+/// A closed file's lock is freed at once by Linux and macOS, by Windows when it gets round to it.
+#[cfg(windows)]
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
+/// Number of times that a lock is taken whose file is not the one in the store afterwards. Files are removed by hand at
+/// most, and not so often.
+const MOST_ATTEMPTS: usize = 100;
+
+/// Takes a lock if nobody holds it; `None` if somebody does.
+pub fn try_lock(base: &Dir, stripe: Stripe) -> io::Result<Option<Lock>> {
+    let name = stripe.file_name();
+    take_stable(|| {
+        let file = match lock_dir(base)?.open_lock(&name) {
+            // Someone is just removing `.locks` by hand.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Attempt::Again),
+            file => file?,
+        };
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Attempt::Busy),
+            Err(TryLockError::Error(error)) => return Err(explain(error)),
+        }
+        // A lock on a file that is no longer the one in the store excludes nobody.
+        let held = Stat::of(&file)?.stamp().inode;
+        let is_same = base.stat(&format!("{LOCKS}/{name}"))?.is_some_and(|there| there.stamp().inode == held);
+        Ok(if is_same { Attempt::Held(Lock { file }) } else { Attempt::Again })
+    })
+}
+
+enum Attempt {
+    Held(Lock),
+    Busy,
+    Again,
+}
+
+fn take_stable(mut attempt: impl FnMut() -> io::Result<Attempt>) -> io::Result<Option<Lock>> {
+    for _ in 0..MOST_ATTEMPTS {
+        match attempt()? {
+            Attempt::Held(lock) => return Ok(Some(lock)),
+            Attempt::Busy => return Ok(None),
+            Attempt::Again => {}
+        }
+    }
+    Err(io::Error::other(
+        "the locked file was never the one in the store: this file system's inode numbers are not stable, or the file is \
+         replaced all the time; use a local file system",
+    ))
+}
+
+/// All locks are made at once, so that a disk without a free inode later does not keep a group from being deleted.
+fn lock_dir(base: &Dir) -> io::Result<Dir> {
+    let (locks, made) = base.open_or_make_dir(LOCKS)?;
+    if made {
+        for stripe in 0..STRIPES {
+            locks.open_lock(&Stripe(stripe).file_name())?;
+        }
+    }
+    Ok(locks)
+}
+
+fn explain(error: io::Error) -> io::Error {
+    if has_no_locks(&error) {
+        return io::Error::new(
+            error.kind(),
+            "this file system has no locks, so several writers would undo each other's work; use a local one",
+        );
+    }
+    error
+}
+
+/// Who seems to hold a lock, for a message. Linux tells; elsewhere nobody does.
+pub fn holder(base: &Dir, stripe: Stripe) -> Option<String> {
+    let inode = base.open_dir(LOCKS).ok()?.stat(&stripe.file_name()).ok()??.stamp().inode;
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let pid = locks.lines().find_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let is_flock = words.next() == Some("FLOCK");
+        let pid = words.nth(2)?;
+        let file = words.next()?;
+        (is_flock && file.rsplit(':').next() == Some(&inode.to_string())).then(|| pid.to_owned())
+    })?;
+    if pid == std::process::id().to_string() {
+        return Some("this process".to_owned());
+    }
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    Some(format!("process {pid} {}", name.trim()).trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_never_the_one_in_the_store_is_an_error_and_not_a_loop() {
+        let mut attempts = 0;
+        let error = take_stable(|| {
+            attempts += 1;
+            Ok(Attempt::Again)
+        });
+        assert!(error.err().is_some_and(|error| error.to_string().contains("not stable")));
+        assert_eq!(attempts, MOST_ATTEMPTS);
+    }
+}

@@ -1,0 +1,267 @@
+//! Reading a group: without a lock, since a writer only ever renames a complete file into place.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::error::{Error, Result};
+use crate::model::GroupId;
+use crate::repository::document::Document;
+use crate::repository::file::cache::{Cache, Known};
+use crate::repository::file::case_collision::other_than;
+use crate::repository::file::dir::{Dir, Kind, Stat, is_link};
+use crate::repository::file::fingerprint::Stamp;
+use crate::repository::file::owner::if_foreign;
+use crate::repository::file::paths::{LARGEST_FILE, LOCKS, META};
+
+/// Opens the base directory for reading; `None` when it is not there, as before the first write.
+pub fn open_base(path: &Path) -> Result<Option<Dir>> {
+    match Dir::open(path) {
+        Ok(base) => Ok(Some(base)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(cannot_open(path, error)),
+    }
+}
+
+/// Refuses to write to a base directory that everyone may write to.
+pub fn check_base(base: &Dir) -> Result<()> {
+    let path = base.path();
+    match base.own_stat().map_err(|error| cannot_open(path, error))?.open_to_everyone() {
+        None => Ok(()),
+        Some(mode) => Err(Error::InsecureStore { path: path.to_owned(), mode }),
+    }
+}
+
+fn cannot_open(path: &Path, source: io::Error) -> Error {
+    if source.kind() == io::ErrorKind::PermissionDenied
+        && let Some(foreign) = if_foreign(None, path, path)
+    {
+        return foreign;
+    }
+    Error::Io { group_id: None, path: path.to_owned(), action: "opening", source: source.into() }
+}
+
+/// The stored group; `None` when there is none. Fails with `CORRUPT`, `NEWER_SCHEMA`, `FOREIGN_OWNER` or `IO`.
+pub fn read_group(base: &Dir, id: &GroupId) -> Result<Option<Document>> {
+    let read =
+        read_bytes(base, id).and_then(|bytes| bytes.map(|bytes| understand(base, id, bytes)).transpose());
+    or_another(base, id, read)
+}
+
+/// What is wrong with another group, whose directory the id leads to, too, is not wrong with this one.
+fn or_another(base: &Dir, id: &GroupId, read: Result<Option<Document>>) -> Result<Option<Document>> {
+    match read {
+        Err(Error::Corrupt { .. }) if matches!(other_than(base, id), Ok(Some(_))) => Ok(None),
+        read => read,
+    }
+}
+
+/// The group that stored bytes are. Fails with `CORRUPT` or `NEWER_SCHEMA`.
+pub fn understand(base: &Dir, id: &GroupId, bytes: Vec<u8>) -> Result<Document> {
+    let path = || base.path().join(id.as_str()).join(META);
+    let document = Document::from_stored(bytes).map_err(|unreadable| match unreadable.newer_schema {
+        Some(version) => Error::NewerSchema {
+            group_id: id.to_string(),
+            path: path(),
+            version,
+            consequence: format!("it cannot be understood, {}", unreadable.problem),
+        },
+        None => Error::Corrupt {
+            group_id: id.to_string(),
+            path: path(),
+            field: unreadable.field,
+            problem: unreadable.problem,
+        },
+    })?;
+    if document.id() == id {
+        return Ok(document);
+    }
+    Err(Error::Corrupt {
+        group_id: id.to_string(),
+        path: path(),
+        field: Some("id".to_owned()),
+        problem: format!("its id is {:?}, but its directory is {:?}", document.id().as_str(), id.as_str()),
+    })
+}
+
+/// Whether what is stored in the place of a group is a group, but another one.
+pub fn is_another_group(base: &Dir, id: &GroupId) -> bool {
+    let group = read_bytes(base, id).ok().flatten().and_then(|bytes| Document::from_stored(bytes).ok());
+    group.is_some_and(|group| group.id() != id)
+}
+
+/// The bytes of the stored group as they are; `None` when there is none.
+pub fn read_bytes(base: &Dir, id: &GroupId) -> Result<Option<Vec<u8>>> {
+    open_group(base, id)?.map(|group| group.bytes()).transpose()
+}
+
+/// The stored group, read only when nothing is known of it or it has changed since; `None` when there is none. Fails
+/// with `CORRUPT`, `NEWER_SCHEMA` or `IO`.
+pub fn read_through(base: &Dir, id: &GroupId, cache: &Cache) -> Result<Option<Document>> {
+    or_another(base, id, read_and_remember(base, id, cache))
+}
+
+fn read_and_remember(base: &Dir, id: &GroupId, cache: &Cache) -> Result<Option<Document>> {
+    // Before the file is looked at: only what it tells of changes after this time counts.
+    let now = SystemTime::now();
+    let Some(group) = open_group(base, id)? else {
+        return Ok(None);
+    };
+    let stamp = group.stamp;
+    if let Some(Known::Whole(document)) = cache.get(id, &stamp) {
+        return Ok(Some(document));
+    }
+    let document = understand(base, id, group.bytes()?)?;
+    // Someone who writes into the file itself may have done so while it was read.
+    let is_unchanged = Stat::of(&group.file).is_ok_and(|stat| stat.stamp() == stamp);
+    if is_unchanged && stamp.tells_changes_after(now) {
+        cache.put(id, stamp, &document);
+    }
+    Ok(Some(document))
+}
+
+/// A stored group that is open for reading.
+struct OpenGroup<'a> {
+    base: &'a Dir,
+    id: &'a GroupId,
+    file: File,
+    stamp: Stamp,
+}
+
+/// Opens the file of a group and sees whether it may be read; `None` when there is none.
+fn open_group<'a>(base: &'a Dir, id: &'a GroupId) -> Result<Option<OpenGroup<'a>>> {
+    let failed = |source: io::Error| cannot_read(base, id, source);
+    let corrupt = |problem: &str| corrupt(base, id, problem);
+    let file = match base.open_beneath(id.as_str(), META) {
+        Ok(file) => file,
+        // Step by step, to learn which step it was.
+        Err(_) => match base.open_dir(id.as_str()).map(|group| group.open_file(META)) {
+            Ok(Ok(file)) => file,
+            Err(error) | Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if is_no_directory(&error) => {
+                let there = base.stat(id.as_str()).map_err(failed)?;
+                // A file is not the store's, and no group that could be deleted.
+                return match there.map(|stat| stat.kind()) {
+                    Some(Kind::Other) => Err(corrupt("its directory is a link, which is not followed")),
+                    Some(Kind::Directory) => Err(failed(error)),
+                    Some(Kind::File) | None => Ok(None),
+                };
+            }
+            Ok(Err(error)) if is_link(&error) => {
+                return Err(corrupt("it is a symbolic link, which is not followed"));
+            }
+            // A socket cannot be opened at all.
+            Ok(Err(_)) if is_no_file(base, id) => return Err(corrupt("it is not a regular file")),
+            Err(error) | Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(foreign_owner(base, id).unwrap_or_else(|| failed(error)));
+            }
+            Err(error) | Ok(Err(error)) => return Err(failed(error)),
+        },
+    };
+    let stat = Stat::of(&file).map_err(failed)?;
+    if stat.kind() != Kind::File {
+        return Err(corrupt("it is not a regular file"));
+    }
+    if !stat.is_ours() {
+        // Gone or changed since it was opened: whoever reads it again sees what it is.
+        let changed = || failed(io::ErrorKind::PermissionDenied.into());
+        return Err(foreign_owner(base, id).unwrap_or_else(changed));
+    }
+    Ok(Some(OpenGroup { base, id, file, stamp: stat.stamp() }))
+}
+
+impl OpenGroup<'_> {
+    fn bytes(&self) -> Result<Vec<u8>> {
+        let too_large = || corrupt(self.base, self.id, "it is larger than 64 MiB");
+        if self.stamp.size > LARGEST_FILE {
+            return Err(too_large());
+        }
+        // Room for all of it and one more, so that the end shows without a second look at the length.
+        let mut bytes = vec![0; usize::try_from(self.stamp.size).unwrap_or(0) + 1];
+        let mut length = 0;
+        loop {
+            match (&self.file).read(&mut bytes[length..]) {
+                Ok(0) => break,
+                Ok(read) => length += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(cannot_read(self.base, self.id, error)),
+            }
+            if length as u64 > LARGEST_FILE {
+                return Err(too_large());
+            }
+            if length == bytes.len() {
+                bytes.resize(2 * length, 0);
+            }
+        }
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+}
+
+/// The error for a group whose directory or file belongs to another user.
+fn foreign_owner(base: &Dir, id: &GroupId) -> Option<Error> {
+    let directory = base.path().join(id.as_str());
+    let paths = [directory.join(META), directory.clone()];
+    paths.iter().find_map(|path| if_foreign(Some(id.as_str()), path, &directory))
+}
+
+/// The error of taking a group's lock.
+pub fn cannot_lock(base: &Dir, id: &GroupId, source: io::Error) -> Error {
+    let path = base.path().join(LOCKS);
+    if source.kind() == io::ErrorKind::PermissionDenied {
+        let paths = [path.as_path(), base.path()];
+        let foreign = paths.iter().find_map(|path| if_foreign(Some(id.as_str()), path, base.path()));
+        if let Some(foreign) = foreign {
+            return foreign;
+        }
+    }
+    Error::NotCommitted { group_id: id.to_string(), path, action: "locking", source: source.into() }
+}
+
+/// An error of reading a group.
+pub fn cannot_read(base: &Dir, id: &GroupId, source: io::Error) -> Error {
+    Error::Io {
+        group_id: Some(id.to_string()),
+        path: base.path().join(id.as_str()).join(META),
+        action: "reading",
+        source: source.into(),
+    }
+}
+
+fn corrupt(base: &Dir, id: &GroupId, problem: &str) -> Error {
+    Error::Corrupt {
+        group_id: id.to_string(),
+        path: base.path().join(id.as_str()).join(META),
+        field: None,
+        problem: problem.to_owned(),
+    }
+}
+
+fn is_no_file(base: &Dir, id: &GroupId) -> bool {
+    let there = base.open_dir(id.as_str()).and_then(|group| group.stat(META));
+    there.is_ok_and(|stat| stat.is_some_and(|stat| stat.kind() != Kind::File))
+}
+
+/// Returns whether an error says something of one group and nothing of the store.
+pub fn is_of_this_group_alone(error: &Error) -> bool {
+    matches!(error, Error::Corrupt { .. } | Error::NewerSchema { .. }) || is_denied(error)
+}
+
+/// Returns whether this user may not read a group.
+pub fn is_denied(error: &Error) -> bool {
+    match error {
+        Error::ForeignOwner { .. } => true,
+        Error::Io { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
+        _ => false,
+    }
+}
+
+/// Returns whether a group that cannot be read may be deleted: not one of another user.
+pub fn may_be_deleted(error: &Error) -> bool {
+    is_of_this_group_alone(error) && !matches!(error, Error::ForeignOwner { .. })
+}
+
+fn is_no_directory(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotADirectory || is_link(error)
+}

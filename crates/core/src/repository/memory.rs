@@ -1,0 +1,67 @@
+//! Groups in memory, for tests: the same behaviour as on disk, and nothing that lasts.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::error::Result;
+use crate::model::GroupId;
+use crate::repository::document::Document;
+use crate::repository::merge::{Write, Written};
+use crate::repository::query::{GroupFilter, GroupSort};
+use crate::repository::{GroupRepository, RepositoryProblem};
+
+/// Keeps groups as long as it lives.
+#[derive(Debug, Default)]
+pub struct InMemoryGroupRepository {
+    groups: Mutex<BTreeMap<GroupId, Document>>,
+}
+
+impl InMemoryGroupRepository {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets all groups.
+    pub fn clear(&self) {
+        self.groups().clear();
+    }
+
+    fn groups(&self) -> MutexGuard<'_, BTreeMap<GroupId, Document>> {
+        // Every change of the map is a single insertion or removal: a panic elsewhere leaves it whole.
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl GroupRepository for InMemoryGroupRepository {
+    fn find_by_id(&self, id: &GroupId) -> Result<Option<Document>> {
+        Ok(self.groups().get(id).cloned())
+    }
+
+    fn list(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Document>> {
+        let matches = filter.matcher();
+        let matching = self.groups().values().filter(|group| matches((*group).borrow())).cloned().collect();
+        Ok(filter.page(matching, sort))
+    }
+
+    fn count(&self, filter: &GroupFilter) -> Result<usize> {
+        let matches = filter.matcher();
+        Ok(self.groups().values().filter(|group| matches((*group).borrow())).count())
+    }
+
+    fn write(&self, id: &GroupId, write: Write) -> Result<Written> {
+        let mut groups = self.groups();
+        let written = write.apply(id, groups.get(id).cloned())?;
+        match &written {
+            Written::Missing => {}
+            Written::Stored(group) => drop(groups.insert(id.clone(), group.clone())),
+            Written::Removed => drop(groups.remove(id)),
+        }
+        Ok(written)
+    }
+
+    fn verify(&self) -> Result<Vec<RepositoryProblem>> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,207 @@
+//! What a write does to a stored group: decided once, for every kind of repository.
+
+use crate::error::{Error, Result};
+use crate::json::{self, Json};
+use crate::model::GroupId;
+use crate::repository::document::{Document, Draft, Revision};
+use crate::repository::working_copy::{Effect, WorkingCopy};
+
+/// A precondition of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// None: the last writer wins.
+    None,
+    /// Only if this revision is stored.
+    IfRevision(Revision),
+    /// Only if there is no such group.
+    IfAbsent,
+}
+
+/// Fields to merge into a group or a session.
+#[derive(Debug, Clone)]
+pub struct Changes {
+    /// A JSON object: the fields and their new values.
+    text: String,
+    /// Fields to remove.
+    removed: Vec<String>,
+}
+
+impl Changes {
+    /// Changes that set the members of a JSON object and remove some others. Fails with `INVALID_ARGUMENT`.
+    pub fn new(text: String, removed: Vec<String>) -> Result<Self> {
+        if !Json::parse(&text).is_ok_and(Json::is_object) {
+            return Err(Error::argument(
+                "changes",
+                format!("must be an object, but is {}", json::excerpt(&text)),
+            ));
+        }
+        Ok(Self { text, removed })
+    }
+
+    /// Returns whether they set or remove a field.
+    pub(crate) fn concern(&self, field: &str) -> bool {
+        self.removed.iter().any(|removed| removed == field) || self.value(field).is_some()
+    }
+
+    /// The value to which they set a field.
+    pub(crate) fn value(&self, field: &str) -> Option<Json<'_>> {
+        Json::of_valid(self.text.trim_start_matches([' ', '\t', '\r', '\n'])).get(field)
+    }
+
+    /// Merges them into an object, whose `fixed` members must stay what they are.
+    pub(crate) fn merge(&self, into: &mut Draft<'_>, fixed: &[&str]) -> Result<()> {
+        let cannot_change =
+            |field: &str| Error::argument(field, "cannot be changed: leave it out of the changes");
+        for field in &self.removed {
+            if fixed.contains(&field.as_str()) {
+                return Err(cannot_change(field));
+            }
+            into.remove(field);
+        }
+        for member in Json::parse(&self.text).into_iter().flat_map(Json::members) {
+            let key = member.key();
+            if fixed.contains(&key.as_ref()) && into.get(&key).and_then(Json::string) != member.value.string()
+            {
+                return Err(cannot_change(&key));
+            }
+            into.copy(member);
+        }
+        Ok(())
+    }
+}
+
+/// A write of one group.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// Creates or replaces the whole group.
+    Save {
+        /// The group.
+        group: Document,
+        /// When it may be stored.
+        condition: Condition,
+    },
+    /// Merges fields into the group.
+    Update {
+        /// The fields.
+        changes: Changes,
+        /// When they may be merged.
+        condition: Condition,
+    },
+    /// Merges fields into one session.
+    UpdateSession {
+        /// The session.
+        session_id: String,
+        /// The fields.
+        changes: Changes,
+    },
+    /// Removes the group and all under it.
+    Delete {
+        /// When it may be removed.
+        condition: Condition,
+    },
+}
+
+/// What a write has come to.
+#[derive(Debug, Clone)]
+pub enum Written {
+    /// There is no such group, or no such session in it.
+    Missing,
+    /// The group is stored like this.
+    Stored(Document),
+    /// The group is gone.
+    Removed,
+}
+
+impl Write {
+    /// Returns whether it removes the group.
+    pub(crate) fn deletes(&self) -> bool {
+        matches!(self, Self::Delete { .. })
+    }
+
+    /// Returns whether it has a precondition.
+    pub(crate) fn is_conditional(&self) -> bool {
+        match self {
+            Self::Save { condition, .. } | Self::Update { condition, .. } | Self::Delete { condition } => {
+                *condition != Condition::None
+            }
+            Self::UpdateSession { .. } => false,
+        }
+    }
+
+    /// Returns what this write makes of a stored group. Nothing is changed here.
+    pub(crate) fn apply(self, id: &GroupId, stored: Option<Document>) -> Result<Written> {
+        let mut copy = WorkingCopy::new(stored);
+        Ok(match copy.apply(id, self)? {
+            Effect::Missing => Written::Missing,
+            Effect::Removed => Written::Removed,
+            Effect::Changed => copy.checked()?.map_or(Written::Removed, Written::Stored),
+        })
+    }
+}
+
+impl Condition {
+    /// Checks it against the stored group. Fails with `CONFLICT`.
+    pub(crate) fn check(&self, id: &GroupId, stored: Option<&Document>) -> Result<()> {
+        let expected = match (self, stored) {
+            (Self::None, _) | (Self::IfAbsent, None) => return Ok(()),
+            (Self::IfAbsent, Some(_)) => "it was to be new".to_owned(),
+            (Self::IfRevision(revision), Some(stored)) if stored.revision() == *revision => return Ok(()),
+            (Self::IfRevision(revision), _) => format!("its revision was to be {}", revision.as_str()),
+        };
+        let actual = stored.map(|stored| stored.revision().as_str().to_owned());
+        Err(Error::Conflict { group_id: id.to_string(), expected, actual })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::validate::tests::GROUP;
+
+    fn stored() -> Document {
+        Document::from_text(GROUP.to_owned()).unwrap()
+    }
+
+    fn update(changes: &str, removed: &[&str]) -> Result<Document> {
+        let removed = removed.iter().map(ToString::to_string).collect();
+        let write =
+            Write::Update { changes: Changes::new(changes.to_owned(), removed)?, condition: Condition::None };
+        match write.apply(stored().id(), Some(stored()))? {
+            Written::Stored(group) => Ok(group),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn fields_are_merged_set_and_removed() {
+        let group = update(r#"{"name":"B","x":1e21,"description":"d"}"#, &[]).unwrap();
+        assert!(group.text().contains(r#""name":"B""#) && group.text().contains(r#""x":1e21"#));
+        assert!(group.updated_at() > stored().updated_at());
+    }
+
+    #[test]
+    fn what_names_a_group_cannot_change() {
+        for (changes, removed) in
+            [(r#"{"id":"b"}"#, &[][..]), (r#"{"slug":"b"}"#, &[]), ("{}", &["createdAt"])]
+        {
+            assert_eq!(update(changes, removed).unwrap_err().code(), "INVALID_ARGUMENT", "{changes}");
+        }
+        assert!(update(r#"{"slug":"auth"}"#, &[]).is_ok());
+        assert_eq!(update("{}", &["name"]).unwrap_err().field(), Some("name"));
+        assert_eq!(update("[]", &[]).unwrap_err().code(), "INVALID_ARGUMENT");
+    }
+
+    #[test]
+    fn a_clock_that_went_back_does_not_take_updated_at_with_it() {
+        let text = GROUP.replace(r#""updatedAt":"2026"#, r#""updatedAt":"9026"#);
+        let stored = Document::from_text(text).unwrap();
+        let write = Write::Update {
+            changes: Changes::new("{}".to_owned(), vec![]).unwrap(),
+            condition: Condition::None,
+        };
+        let Written::Stored(after) = write.apply(stored.id(), Some(stored.clone())).unwrap() else {
+            panic!()
+        };
+        assert_eq!(after.updated_at(), stored.updated_at());
+    }
+}

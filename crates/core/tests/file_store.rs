@@ -1,0 +1,285 @@
+//! The file store as a Rust program uses it: several writers, locks held elsewhere, what lies on the disk.
+
+#![allow(clippy::unwrap_used, reason = "a failing test panics")]
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::Duration;
+
+use session_groups::model::{GroupId, GroupSession, SessionGroup};
+use session_groups::repository::file::{Attempt, Durability, FileOptions, Turn};
+use session_groups::repository::{
+    Changes, Condition, Document, FileGroupRepository, GroupFilter, GroupRepository, InMemoryGroupRepository,
+    Write,
+};
+
+const NOW: &str = "2026-01-15T10:30:00.000Z";
+
+fn group(id: &str) -> Document {
+    let session = GroupSession { cost: Some(0.0), ..GroupSession::new("001-a", "/p", "Do it", NOW) };
+    let group = SessionGroup { sessions: vec![session], ..SessionGroup::new(id, "A", "a", NOW) };
+    Document::from_group(&group).unwrap()
+}
+
+fn id(id: &str) -> GroupId {
+    GroupId::new(id).unwrap()
+}
+
+fn changes(text: &str) -> Changes {
+    Changes::new(text.to_owned(), Vec::new()).unwrap()
+}
+
+fn store(base: &Path, lock_timeout_ms: u64) -> FileGroupRepository {
+    let lock_timeout = Duration::from_millis(lock_timeout_ms);
+    let options = FileOptions { durability: Durability::Process, lock_timeout };
+    FileGroupRepository::new(Some(base), options).unwrap()
+}
+
+/// Holds the locks of all groups, as another process would.
+fn hold_all_locks(base: &Path) -> Vec<File> {
+    let lock = |entry: fs::DirEntry| {
+        let file = File::options().write(true).open(entry.path()).unwrap();
+        file.lock().unwrap();
+        file
+    };
+    fs::read_dir(base.join(".locks")).unwrap().map(|entry| lock(entry.unwrap())).collect()
+}
+
+/// Adds one to the cost of the group's session, again whenever somebody else came first.
+fn add_one(repository: &dyn GroupRepository, id: &GroupId) {
+    loop {
+        let found = repository.find_by_id(id).unwrap().unwrap();
+        let mut group = found.group().unwrap();
+        group.sessions[0].cost = group.sessions[0].cost.map(|cost| cost + 1.0);
+        let sessions = serde_json::to_string(&group.sessions).unwrap();
+        let write = Write::Update {
+            changes: changes(&format!(r#"{{"sessions":{sessions}}}"#)),
+            condition: Condition::IfRevision(found.revision()),
+        };
+        match repository.write(id, write) {
+            Ok(_) => return,
+            Err(error) => assert_eq!(error.code(), "CONFLICT"),
+        }
+    }
+}
+
+#[test]
+fn conditional_writers_lose_no_update() {
+    let base = tempfile::tempdir().unwrap();
+    let file = store(base.path(), 60_000);
+    let memory = InMemoryGroupRepository::new();
+    for repository in [&file as &dyn GroupRepository, &memory] {
+        repository.save(group("g"), Condition::IfAbsent).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..10).for_each(|_| add_one(repository, &id("g"))));
+            }
+        });
+        let cost = repository.find_by_id(&id("g")).unwrap().unwrap().group().unwrap().sessions[0].cost;
+        assert_eq!(cost, Some(80.0));
+    }
+}
+
+#[test]
+fn one_bad_update_among_many_fails_alone() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 60_000);
+    repository.save(group("g"), Condition::None).unwrap();
+    let held = hold_all_locks(base.path());
+    let (sender, outcomes) = std::sync::mpsc::channel();
+    for index in 0..50 {
+        let sender = sender.clone();
+        let text = if index == 20 { r#"{"name":5}"#.to_owned() } else { format!(r#"{{"name":"{index}"}}"#) };
+        let write = Write::Update { changes: changes(&text), condition: Condition::None };
+        repository.submit(&id("g"), write, move |outcome| sender.send((index, outcome.is_ok())).unwrap());
+    }
+    drop((held, sender));
+    let outcomes: Vec<(usize, bool)> = outcomes.iter().collect();
+    let in_order: Vec<(usize, bool)> = (0..50).map(|index| (index, index != 20)).collect();
+    assert_eq!(outcomes, in_order);
+    assert_eq!(repository.find_by_id(&id("g")).unwrap().unwrap().name(), "49");
+}
+
+#[test]
+fn a_lock_held_elsewhere_stops_only_its_writers() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 50);
+    repository.save(group("g"), Condition::None).unwrap();
+    let held = hold_all_locks(base.path());
+    let error = repository.update(&id("g"), changes("{}")).unwrap_err();
+    assert_eq!((error.code(), error.group_id()), ("LOCK_TIMEOUT", Some("g")));
+    let holder = if cfg!(target_os = "linux") { "this process" } else { "another process" };
+    assert!(error.to_string().contains(holder), "{error}");
+    assert!(repository.find_by_id(&id("g")).unwrap().is_some());
+    assert_eq!(repository.count(&GroupFilter::default()).unwrap(), 1);
+    drop(held);
+    assert!(repository.update(&id("g"), changes("{}")).unwrap().is_some());
+}
+
+/// On Linux these are two groups. Where names of files have no case there can be only one of them.
+#[test]
+fn ids_that_differ_in_case_are_never_mistaken() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 1_000);
+    let found = |of: &str| repository.find_by_id(&id(of)).unwrap().map(|group| group.id().to_string());
+    let save = |of: &str| repository.save(group(of), Condition::None);
+    save("g").unwrap();
+    let has_case = !base.path().join("G").exists();
+    assert_eq!(found("G"), None);
+    assert!(repository.update(&id("G"), changes("{}")).unwrap().is_none());
+    assert!(!repository.delete(&id("G"), Condition::None).unwrap());
+    match save("G") {
+        Ok(()) => assert!(has_case),
+        Err(error) => {
+            assert!(!has_case);
+            assert_eq!(error.code(), "INVALID_ID");
+            assert!(error.to_string().contains("names the directory \"g\""), "{error}");
+        }
+    }
+    assert_eq!((found("g").as_deref(), found("G").as_deref()), (Some("g"), has_case.then_some("G")));
+    assert_eq!(repository.count(&GroupFilter::default()).unwrap(), if has_case { 2 } else { 1 });
+    // Nor is what cannot be read.
+    std::fs::write(base.path().join("g").join("meta.json"), "{").unwrap();
+    assert_eq!(repository.delete(&id("G"), Condition::None).unwrap(), has_case);
+    assert_eq!(repository.find_by_id(&id("g")).unwrap_err().code(), "CORRUPT");
+    // Nor is a directory without a group.
+    std::fs::remove_file(base.path().join("g").join("meta.json")).unwrap();
+    assert_eq!(save("G").is_ok(), has_case);
+}
+
+#[test]
+fn a_timeout_of_zero_still_tries_once() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 0);
+    repository.save(group("g"), Condition::None).unwrap();
+    let held = hold_all_locks(base.path());
+    assert_eq!(repository.update(&id("g"), changes("{}")).unwrap_err().code(), "LOCK_TIMEOUT");
+    drop(held);
+    assert!(repository.update(&id("g"), changes("{}")).unwrap().is_some());
+}
+
+#[test]
+fn a_base_with_dots_is_the_directory_it_names() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(&base.path().join("none/../a/./b"), 1_000);
+    repository.save(group("g"), Condition::None).unwrap();
+    assert!(base.path().join("a/b/g/meta.json").is_file());
+    assert!(!base.path().join("none").exists());
+}
+
+#[test]
+fn nothing_is_made_before_the_first_write() {
+    let parent = tempfile::tempdir().unwrap();
+    let base = parent.path().join("a/b");
+    let repository = store(&base, 1_000);
+    assert!(repository.find_by_id(&id("g")).unwrap().is_none());
+    assert!(repository.update(&id("g"), changes("{}")).unwrap().is_none());
+    assert!(!repository.update_session(&id("g"), "001-a", changes("{}")).unwrap());
+    assert!(!repository.delete(&id("g"), Condition::None).unwrap());
+    assert!(repository.verify().unwrap().is_empty());
+    assert!(!parent.path().join("a").exists());
+    repository.save(group("g"), Condition::None).unwrap();
+    assert!(base.join("g/meta.json").is_file() && base.join("g/sessions").is_dir());
+}
+
+#[test]
+fn removed_locks_are_noticed() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 1_000);
+    repository.save(group("g"), Condition::None).unwrap();
+    fs::remove_dir_all(base.path().join(".locks")).unwrap();
+    assert!(repository.update(&id("g"), changes("{}")).unwrap().is_some());
+}
+
+#[test]
+fn a_deleted_group_leaves_nothing() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 1_000);
+    repository.save(group("g"), Condition::None).unwrap();
+    fs::write(base.path().join("g/sessions/log"), "x").unwrap();
+    assert!(repository.delete(&id("g"), Condition::None).unwrap());
+    assert!(!base.path().join("g").exists());
+    repository.save(group("g"), Condition::IfAbsent).unwrap();
+}
+
+/// The file of the lock of a group, found by holding one after the other.
+fn lock_of(base: &Path, group: &GroupId) -> std::path::PathBuf {
+    let impatient = store(base, 0);
+    let mut locks = fs::read_dir(base.join(".locks")).unwrap().map(|entry| entry.unwrap().path());
+    let is_its = |path: &std::path::PathBuf| {
+        let file = File::options().write(true).open(path).unwrap();
+        file.lock().unwrap();
+        impatient.update(group, changes("{}")).is_err()
+    };
+    locks.find(is_its).unwrap()
+}
+
+#[test]
+fn waiting_behind_the_own_queue_does_not_count_towards_the_timeout() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 300);
+    repository.save(group("g"), Condition::None).unwrap();
+    let lock = lock_of(base.path(), &id("g"));
+    let update = || Write::Update { changes: changes("{}"), condition: Condition::None };
+    // The first callback keeps the queue from going on for twice the timeout; another process waits for the lock meanwhile,
+    // and then keeps it for a moment.
+    let (waits, is_waited_for) = std::sync::mpsc::channel();
+    let other = std::thread::spawn(move || {
+        is_waited_for.recv().unwrap();
+        let file = File::options().write(true).open(lock).unwrap();
+        file.lock().unwrap();
+        std::thread::sleep(Duration::from_millis(30));
+    });
+    let (sender, outcomes) = std::sync::mpsc::channel();
+    repository.submit(&id("g"), update(), move |_| {
+        waits.send(()).unwrap();
+        std::thread::sleep(Duration::from_millis(600));
+    });
+    for _ in 0..400 {
+        let sender = sender.clone();
+        repository.submit(&id("g"), update(), move |outcome| sender.send(outcome.is_ok()).unwrap());
+    }
+    drop(sender);
+    assert_eq!(outcomes.iter().filter(|is_ok| *is_ok).count(), 400);
+    other.join().unwrap();
+}
+
+/// Takes a turn and begins it on this thread.
+fn turn(repository: &FileGroupRepository) -> Turn {
+    let (sender, turns) = std::sync::mpsc::channel();
+    repository.take_turn(&id("g"), move |turn| sender.send(turn).unwrap());
+    turns.recv_timeout(Duration::from_secs(10)).unwrap().unwrap().begin().ok().unwrap()
+}
+
+#[test]
+fn a_turn_keeps_other_writes_of_the_process_waiting_until_it_ends() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 60_000);
+    repository.save(group("g"), Condition::None).unwrap();
+    for is_written in [true, false] {
+        let turn = turn(&repository);
+        let (sender, updated) = std::sync::mpsc::channel();
+        let write = Write::Update { changes: changes(r#"{"name":"after"}"#), condition: Condition::None };
+        repository.submit(&id("g"), write, move |outcome| sender.send(outcome.is_ok()).unwrap());
+        assert!(updated.recv_timeout(Duration::from_millis(50)).is_err());
+        if is_written {
+            turn.write(changes(r#"{"description":"turn"}"#), |attempt| {
+                assert!(matches!(attempt, Attempt::Done(Ok(_))));
+            });
+        } else {
+            drop(turn);
+        }
+        assert!(updated.recv_timeout(Duration::from_secs(10)).unwrap());
+        assert_eq!(repository.find_by_id(&id("g")).unwrap().unwrap().name(), "after");
+    }
+}
+
+#[test]
+fn a_turn_of_one_group_keeps_no_other_group_waiting() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 60_000);
+    repository.save(group("g"), Condition::None).unwrap();
+    let _turn = turn(&repository);
+    for number in 0..200 {
+        repository.save(group(&format!("other-{number}")), Condition::None).unwrap();
+    }
+}

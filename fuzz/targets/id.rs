@@ -1,4 +1,0 @@
-#![no_main]
-//! See `src/fuzz.rs` of the package.
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| session_groups::fuzz::id(bytes));

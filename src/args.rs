@@ -1,0 +1,441 @@
+//! Arguments: every wrong one is an error with the field's path, before anything is done.
+
+use std::ffi::{CStr, CString};
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use napi::bindgen_prelude::{This, Unknown};
+use napi::{Env, JsValue, ValueType};
+
+use super::js::{self, Fault, number_of};
+use super::promise::Answer;
+use session_groups::error::{Error, Wrong};
+use session_groups::json::{self, Json};
+use session_groups::model::time::{self, Timestamp};
+use session_groups::model::validate::{self, Rule, Strictness};
+use session_groups::model::{GroupId, GroupStatus};
+use session_groups::repository::file::{Durability, FileOptions, default_base_in};
+use session_groups::repository::{
+    Changes, Condition, Direction, GroupFilter, GroupSort, Revision, SortField,
+};
+
+type Parsed<T> = Result<T, Fault>;
+
+/// How an error for a field is made: of arguments in general, or of filters.
+type Complaint = fn(String, String) -> Error;
+
+fn argument(field: String, problem: String) -> Error {
+    Error::argument(field, problem)
+}
+
+fn in_filter(field: String, problem: String) -> Error {
+    Error::filter(field, problem)
+}
+
+/// Refuses a class that was called without `new`: the engine would make its instance of whatever `this` is. An instance is
+/// known by a method of its class.
+pub fn constructed(env: &Env, this: &This<'_>, class: &str, method: &CStr) -> Parsed<()> {
+    let this = this.to_unknown();
+    let has_method = is_object(this) && js::property(env, this, method).is_ok_and(is_function);
+    if has_method { Ok(()) } else { Err(Error::argument(class, "is a class: call it with `new`").into()) }
+}
+
+/// A value as a message shows it.
+fn shown(env: &Env, value: Unknown<'_>) -> String {
+    match value.get_type() {
+        Ok(ValueType::Undefined) => "undefined".to_owned(),
+        Ok(ValueType::Function) => "a function".to_owned(),
+        Ok(ValueType::Symbol) => "a symbol".to_owned(),
+        Ok(ValueType::BigInt) => "a bigint".to_owned(),
+        Ok(ValueType::Number) => number_of(value).map_or_else(|| "a number".to_owned(), json::shown),
+        Ok(ValueType::Object) if value.is_array().unwrap_or(false) => "an array".to_owned(),
+        Ok(ValueType::Object) if value.is_promise().unwrap_or(false) => "a promise: await it".to_owned(),
+        Ok(ValueType::Object) => "an object".to_owned(),
+        _ => js::stringify(env, value)
+            .ok()
+            .flatten()
+            .map_or_else(|| "something else".to_owned(), |text| json::excerpt(&text)),
+    }
+}
+
+fn must_be(env: &Env, complain: Complaint, field: impl Display, expected: &str, value: Unknown<'_>) -> Fault {
+    complain(field.to_string(), format!("must be {expected}, but is {}", shown(env, value))).into()
+}
+
+/// The error of an argument that is something else.
+pub fn wrong(env: &Env, field: &str, expected: &str, value: Unknown<'_>) -> Fault {
+    must_be(env, argument, field, expected, value)
+}
+
+fn is_undefined(value: Unknown<'_>) -> bool {
+    matches!(value.get_type(), Ok(ValueType::Undefined))
+}
+
+fn is_object(value: Unknown<'_>) -> bool {
+    matches!(value.get_type(), Ok(ValueType::Object)) && !value.is_array().unwrap_or(false)
+}
+
+/// What an argument's getter or `toJSON` threw, as an error of ours.
+fn unreadable(field: &str, thrown: &napi::Error) -> Error {
+    Error::argument(field, format!("cannot be read: {}", thrown.reason))
+}
+
+/// A string.
+pub fn text(env: &Env, field: impl Display, value: Unknown<'_>) -> Parsed<String> {
+    js::text_of(value).map_err(|_| must_be(env, argument, field, "a string", value))
+}
+
+/// A number, which may be of any value.
+pub fn number(env: &Env, field: impl Display, value: Unknown<'_>) -> Parsed<f64> {
+    number_of(value).ok_or_else(|| must_be(env, argument, field, "a number", value))
+}
+
+/// A number that something holds of.
+pub fn number_that(
+    env: &Env,
+    field: impl Display,
+    value: Unknown<'_>,
+    expected: &str,
+    holds: impl Fn(f64) -> bool,
+) -> Parsed<f64> {
+    let number = number_of(value).filter(|number| holds(*number));
+    number.ok_or_else(|| must_be(env, argument, field, expected, value))
+}
+
+/// `true` or `false`.
+pub fn flag(env: &Env, field: impl Display, value: Unknown<'_>) -> Parsed<bool> {
+    if value.get_type()? != ValueType::Boolean {
+        return Err(must_be(env, argument, field, "true or false", value));
+    }
+    // SAFETY: it is a boolean, as just checked.
+    Ok(unsafe { value.cast::<bool>() }?)
+}
+
+/// Sees that a value is an object and no array.
+pub fn object(env: &Env, field: impl Display, value: Unknown<'_>) -> Parsed<()> {
+    if is_object(value) { Ok(()) } else { Err(must_be(env, argument, field, "an object", value)) }
+}
+
+/// Sees that an argument is an object and no promise of one.
+pub fn awaited(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<()> {
+    if value.is_promise()? {
+        return Err(must_be(env, argument, field, "an object", value));
+    }
+    object(env, field, value)
+}
+
+/// The length of an array.
+pub fn array_length(env: &Env, field: impl Display, value: Unknown<'_>) -> Parsed<u32> {
+    if !value.is_array()? {
+        return Err(must_be(env, argument, field, "an array", value));
+    }
+    Ok(js::array_length(env, value)?)
+}
+
+/// A finite number or `undefined`.
+pub fn optional_number(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<Option<f64>> {
+    if is_undefined(value) {
+        return Ok(None);
+    }
+    number_that(env, field, value, "a finite number", f64::is_finite).map(Some)
+}
+
+/// A group's id; `None` for a string that cannot be one, so that there is no such group.
+pub fn group_id(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<Option<GroupId>> {
+    Ok(GroupId::new(&text(env, field, value)?).ok())
+}
+
+/// A session or a group that is only read, as JSON text that obeys a rule, without the fields that are to be ignored.
+pub fn checked(env: &Env, name: &str, value: Unknown<'_>, rule: Rule) -> Parsed<String> {
+    awaited(env, name, value)?;
+    let text = js::stringify(env, value).map_err(|thrown| unreadable(name, &thrown))?.unwrap_or_default();
+    let not_json = |error: serde_json::Error| Error::argument(name, format!("is no JSON: {error}"));
+    let json = Json::parse(&text).map_err(not_json)?;
+    match validate::check(json, rule, Strictness::Tolerant) {
+        Ok(()) => Ok(validate::without_ignored(json, rule).into_owned()),
+        Err(invalid) => Err(Error::InvalidArgument(invalid.wrong).into()),
+    }
+}
+
+/// A group to be saved: its id and its text, which the repository checks.
+pub fn group_to_save(env: &Env, value: Unknown<'_>) -> Parsed<(GroupId, String)> {
+    let invalid = |group_id: &str, field: &str, problem: String| Error::InvalidGroup {
+        group_id: group_id.to_owned(),
+        wrong: Wrong::new(field, problem),
+    };
+    if !is_object(value) || value.is_promise()? {
+        return Err(invalid("", "group", format!("must be an object, but is {}", shown(env, value))).into());
+    }
+    let cannot =
+        |thrown: &napi::Error| invalid("", "group", format!("cannot be made JSON: {}", thrown.reason));
+    let id = js::property(env, value, c"id").map_err(|thrown| cannot(&thrown))?;
+    if id.get_type()? != ValueType::String {
+        return Err(invalid("", "id", format!("must be a string, but is {}", shown(env, id))).into());
+    }
+    let id = GroupId::new(&js::text_of(id)?)?;
+    let text = js::stringify(env, value).map_err(|thrown| cannot(&thrown))?;
+    Ok((id, text.unwrap_or_else(|| "null".to_owned())))
+}
+
+/// Changes: the fields to set, and those given as `undefined`, which `JSON.stringify` would drop, to remove.
+pub fn changes(env: &Env, value: Unknown<'_>) -> Parsed<Changes> {
+    awaited(env, "changes", value)?;
+    let mut removed = Vec::new();
+    for (key, value) in js::properties(env, value).map_err(|thrown| unreadable("changes", &thrown))? {
+        match value.get_type()? {
+            ValueType::Undefined => removed.push(key),
+            ValueType::Function | ValueType::Symbol | ValueType::BigInt => {
+                return Err(must_be(env, argument, &key, "a JSON value or undefined", value));
+            }
+            _ => {}
+        }
+    }
+    let text = js::stringify(env, value).map_err(|thrown| unreadable("changes", &thrown))?;
+    Ok(Changes::new(text.unwrap_or_default(), removed)?)
+}
+
+/// The members of an options object, those that are `undefined` left out. An unknown one is an error: a misspelt
+/// precondition must not be a missing one.
+pub fn options<'env>(
+    env: &'env Env,
+    name: &str,
+    known: &[&str],
+    value: Unknown<'_>,
+) -> Parsed<Vec<(String, Unknown<'env>)>> {
+    if is_undefined(value) {
+        return Ok(Vec::new());
+    }
+    if !is_object(value) {
+        return Err(must_be(env, argument, name, "an object", value));
+    }
+    let mut members = js::properties(env, value).map_err(|thrown| unreadable(name, &thrown))?;
+    if let Some((key, _)) = members.iter().find(|(key, _)| !known.contains(&key.as_str())) {
+        let problem = format!("is unknown in {name}, which has {}", known.join(", "));
+        return Err(Error::argument(key, problem).into());
+    }
+    members.retain(|(_, value)| !is_undefined(*value));
+    Ok(members)
+}
+
+/// `{ ifRevision?, ifAbsent? }` of `save`.
+pub fn save_condition(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
+    let mut condition = Condition::None;
+    let members = options(env, "options", &["ifRevision", "ifAbsent"], value)?;
+    for (key, value) in members {
+        let given = if key == "ifRevision" { revision(env, value)? } else { absence(env, value)? };
+        if given != Condition::None && condition != Condition::None {
+            return Err(Error::argument("options", "can have ifRevision or ifAbsent, not both").into());
+        }
+        if given != Condition::None {
+            condition = given;
+        }
+    }
+    Ok(condition)
+}
+
+/// `{ ifRevision? }` of `delete`.
+pub fn delete_condition(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
+    let members = options(env, "options", &["ifRevision"], value)?;
+    members.into_iter().next().map_or(Ok(Condition::None), |(_, value)| revision(env, value))
+}
+
+/// The outcome of `delete` for an id that cannot name a group.
+pub fn nothing_deleted(id: &str, condition: Condition) -> session_groups::Result<Answer> {
+    match condition {
+        Condition::IfRevision(revision) => Err(Error::Conflict {
+            group_id: id.to_owned(),
+            expected: format!("its revision was to be {}", revision.as_str()),
+            actual: None,
+        }),
+        Condition::None | Condition::IfAbsent => Ok(Answer::Bool(false)),
+    }
+}
+
+fn revision(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
+    Ok(Condition::IfRevision(Revision::from_name(&text(env, "ifRevision", value)?)))
+}
+
+fn absence(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
+    if value.get_type()? != ValueType::Boolean {
+        return Err(must_be(env, argument, "ifAbsent", "true or false", value));
+    }
+    // SAFETY: it is a boolean, as just checked.
+    Ok(if unsafe { value.cast::<bool>() }? { Condition::IfAbsent } else { Condition::None })
+}
+
+/// `{ durability?, lockTimeoutMs? }` of a file repository.
+pub fn file_options(env: &Env, value: Unknown<'_>) -> Parsed<FileOptions> {
+    const LONGEST_MS: f64 = 2_147_483_647.0;
+    let mut file_options = FileOptions::default();
+    for (key, value) in options(env, "options", &["durability", "lockTimeoutMs"], value)? {
+        if key == "durability" {
+            file_options.durability = match js::text_of(value).as_deref() {
+                Ok("full") => Durability::Full,
+                Ok("process") => Durability::Process,
+                _ => return Err(must_be(env, argument, &key, "\"full\" or \"process\"", value)),
+            };
+        } else {
+            let milliseconds = number_of(value).filter(|number| (0.0..=LONGEST_MS).contains(number));
+            let expected = "a number of milliseconds from 0 to 2147483647";
+            let milliseconds = milliseconds.ok_or_else(|| must_be(env, argument, &key, expected, value))?;
+            file_options.lock_timeout = Duration::from_secs_f64(milliseconds / 1_000.0);
+        }
+    }
+    Ok(file_options)
+}
+
+/// A `GroupFilter`, or nothing. Unknown keys are ignored, so that an object made for something else as well can be passed
+/// on; getters and inherited properties are read.
+pub fn filter(env: &Env, value: Unknown<'_>) -> Parsed<GroupFilter> {
+    let Some(query) = Query::new(env, "filter", value)? else {
+        return Ok(GroupFilter::default());
+    };
+    Ok(GroupFilter {
+        status: query.read(c"status", |_, value| status(env, value))?,
+        name_contains: query.read(c"nameContains", |key, value| filter_text(env, key, "a string", value))?,
+        since: query.read(c"since", |_, value| instant(env, value))?,
+        limit: query.read(c"limit", |key, value| limit(env, key, value))?.flatten(),
+        offset: query.read(c"offset", |key, value| count(env, key, value))?,
+    })
+}
+
+/// A filter or a sort, whose keys are read one by one.
+struct Query<'env> {
+    env: &'env Env,
+    object: Unknown<'env>,
+}
+
+impl<'env> Query<'env> {
+    /// An argument that is such an object; `None` when it is `undefined` or `null`.
+    fn new(env: &'env Env, name: &str, value: Unknown<'_>) -> Parsed<Option<Self>> {
+        if is_absent(value) {
+            return Ok(None);
+        }
+        if !is_object(value) {
+            return Err(must_be(env, in_filter, name, "an object", value));
+        }
+        // SAFETY: the value lives as long as the call in which it is read.
+        Ok(Some(Self { env, object: unsafe { Unknown::from_raw_unchecked(env.raw(), value.raw()) } }))
+    }
+
+    /// The value of a key; `None` when it is `undefined` or `null`.
+    fn read<T>(&self, key: &CStr, read: impl FnOnce(&str, Unknown<'_>) -> Parsed<T>) -> Parsed<Option<T>> {
+        let name = key.to_str().unwrap_or_default();
+        let unreadable =
+            |thrown: napi::Error| Error::filter(name, format!("cannot be read: {}", thrown.reason));
+        let value = js::property(self.env, self.object, key).map_err(unreadable)?;
+        if is_absent(value) { Ok(None) } else { read(name, value).map(Some) }
+    }
+}
+
+/// Returns whether a value is `undefined` or `null`.
+fn is_absent(value: Unknown<'_>) -> bool {
+    matches!(value.get_type(), Ok(ValueType::Undefined | ValueType::Null))
+}
+
+/// A `GroupStatus`, as a filter has it.
+pub fn status(env: &Env, value: Unknown<'_>) -> Parsed<GroupStatus> {
+    let expected = format!("one of {}", GroupStatus::NAMES.join(", "));
+    let name = filter_text(env, "status", &expected, value)?;
+    GroupStatus::from_name(&name).ok_or_else(|| must_be(env, in_filter, "status", &expected, value))
+}
+
+/// A `GroupSort`, or nothing. Unknown keys are ignored.
+pub fn sort(env: &Env, value: Unknown<'_>) -> Parsed<Option<GroupSort>> {
+    let Some(query) = Query::new(env, "sort", value)? else {
+        return Ok(None);
+    };
+    let field = query.read(c"field", |_, value| sort_field(env, value))?;
+    let direction = query.read(c"direction", |_, value| direction(env, value))?;
+    let missing = |field, expected| Error::filter(field, format!("is missing, expected {expected}")).into();
+    match (field, direction) {
+        (Some(field), Some(direction)) => Ok(Some(GroupSort { field, direction })),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(missing("sort.field", SORT_FIELDS)),
+        (Some(_), None) => Err(missing("sort.direction", DIRECTIONS)),
+    }
+}
+
+const SORT_FIELDS: &str = "one of name, createdAt, updatedAt";
+const DIRECTIONS: &str = "asc or desc";
+
+fn sort_field(env: &Env, value: Unknown<'_>) -> Parsed<SortField> {
+    match filter_text(env, "sort.field", SORT_FIELDS, value)?.as_str() {
+        "name" => Ok(SortField::Name),
+        "createdAt" => Ok(SortField::CreatedAt),
+        "updatedAt" => Ok(SortField::UpdatedAt),
+        _ => Err(must_be(env, in_filter, "sort.field", SORT_FIELDS, value)),
+    }
+}
+
+fn direction(env: &Env, value: Unknown<'_>) -> Parsed<Direction> {
+    match filter_text(env, "sort.direction", DIRECTIONS, value)?.as_str() {
+        "asc" => Ok(Direction::Ascending),
+        "desc" => Ok(Direction::Descending),
+        _ => Err(must_be(env, in_filter, "sort.direction", DIRECTIONS, value)),
+    }
+}
+
+fn filter_text(env: &Env, field: &str, expected: &str, value: Unknown<'_>) -> Parsed<String> {
+    if value.get_type()? == ValueType::String {
+        return Ok(js::text_of(value)?);
+    }
+    Err(must_be(env, in_filter, field, expected, value))
+}
+
+/// A maximum; `None` for `Infinity`.
+fn limit(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<Option<usize>> {
+    if number_of(value) == Some(f64::INFINITY) {
+        return Ok(None);
+    }
+    count(env, field, value).map(Some)
+}
+
+fn count(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<usize> {
+    let number =
+        number_of(value).filter(|number| *number >= 0.0 && number.is_finite() && number.fract() == 0.0);
+    let number =
+        number.ok_or_else(|| must_be(env, in_filter, field, "a whole number of 0 or more", value))?;
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and not negative; saturates"
+    )]
+    Ok(number as usize)
+}
+
+fn instant(env: &Env, value: Unknown<'_>) -> Parsed<Timestamp> {
+    let expected = "a valid Date or an ISO 8601 string";
+    let instant = if value.is_date()? {
+        // SAFETY: it is a Date, as just checked.
+        let milliseconds = unsafe { value.cast::<napi::JsDate<'_>>() }?.value_of()?;
+        milliseconds.is_finite().then(|| Timestamp::from_unix_ms(milliseconds))
+    } else if value.get_type()? == ValueType::String {
+        time::instant(&js::text_of(value)?)
+    } else {
+        None
+    };
+    instant.ok_or_else(|| {
+        let found =
+            if value.is_date().unwrap_or(false) { "an invalid Date".to_owned() } else { shown(env, value) };
+        in_filter("since".to_owned(), format!("must be {expected}, but is {found}")).into()
+    })
+}
+
+/// A base directory; by default the usual one in the user's home directory.
+pub fn base_dir(env: &Env, value: Unknown<'_>) -> Parsed<Option<PathBuf>> {
+    if is_undefined(value) {
+        return Ok(js::home(env).as_deref().map(default_base_in));
+    }
+    let path = text(env, "baseDir", value)?;
+    if path.is_empty() || CString::new(path.as_str()).is_err() {
+        return Err(must_be(env, argument, "baseDir", "a path", value));
+    }
+    Ok(Some(path.into()))
+}
+
+/// A function, where `changes` may be one.
+pub fn is_function(value: Unknown<'_>) -> bool {
+    matches!(value.get_type(), Ok(ValueType::Function))
+}
