@@ -77,7 +77,7 @@ function withoutBindingTarget(name, text) {
   return rest
 }
 
-/** What src/bindings/types.d.ts says to those who work on it. */
+/** What src/types/types.d.ts says to those who work on it. */
 function withoutRemarks(typings) {
   return typings.replace(/^\/\/ .*\n+/gm, '')
 }

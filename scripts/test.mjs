@@ -82,7 +82,10 @@ async function testOnBun() {
 
 /** In a process of its own, with a closing line of its own. */
 async function testFaults() {
-  const { ok, output } = await run(process.execPath, [path.join(root, '__test__', 'faults', 'run.mjs'), '--short'])
+  const { ok, output } = await run(process.execPath, [
+    path.join(root, '__test__', 'faults', 'run.mjs'),
+    '--short',
+  ])
   const [, passed = 0, failed = 0, skipped = 0] =
     output.match(/^(\d+) passed, (\d+) failed, (\d+) skipped$/m) ?? []
   if (Number(skipped) > 0) console.log(output.match(/^.*: skipped, .*$/gm).join('\n'))

@@ -2,9 +2,9 @@
 // with one line of counts.
 
 import path from 'node:path'
-import { fuzz } from '../fuzz/run.mjs'
 import { main, must, root, run, Stop } from '../../scripts/process.mjs'
 import { setUp } from '../../scripts/setup.mjs'
+import { fuzz } from '../fuzz/run.mjs'
 import { cannotMount, installTools, lacks } from './tools.mjs'
 
 const short = process.argv.includes('--short')

@@ -24,7 +24,9 @@ const only = process.argv.includes('--only') ? process.argv.at(-1) : ''
 /** Each text that is removed has to be there, once. */
 export async function checkList() {
   const failures = SAFEGUARDS.flatMap(({ name, file, code }) => {
-    const times = readFileSync(path.join(root, 'crates', 'core', 'src', 'repository', file), 'utf8').split(code).length - 1
+    const times =
+      readFileSync(path.join(root, 'crates', 'core', 'src', 'repository', file), 'utf8').split(code).length -
+      1
     return times === 1 ? [] : [`${name}: its code is ${times} times in ${file}`]
   })
   return { passed: SAFEGUARDS.length - failures.length, failures }
@@ -36,13 +38,7 @@ export async function checkList() {
  */
 function copyRepository() {
   mkdirSync(copy, { recursive: true })
-  for (const name of [
-    'scripts',
-    '__test__',
-    'examples',
-    'benches',
-    'package.json',
-  ])
+  for (const name of ['scripts', '__test__', 'examples', 'benches', 'package.json'])
     cpSync(path.join(root, name), path.join(copy, name), { recursive: true, preserveTimestamps: true })
   for (const name of ['src', 'crates'])
     cpSync(path.join(root, name), path.join(copy, name), { recursive: true })

@@ -170,7 +170,7 @@ fn read_long_lines(bencher: Bencher) {
 #[divan::bench]
 fn read_a_stream(bencher: Bencher) {
     let bytes =
-        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/captures/2.1.330-subagent.jsonl"))
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/captures/2.1.330-subagent.jsonl"))
             .unwrap();
     let session = group(0).group().unwrap().sessions.remove(0);
     bencher

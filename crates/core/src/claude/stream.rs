@@ -484,7 +484,7 @@ mod tests {
     }
 
     fn run(session: GroupSession, name: &str, exit: &Exit) -> ClaudeStream {
-        let path = format!("{}/examples/captures/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/../../examples/captures/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));
         let mut stream = ClaudeStream::new(session);
         // A prime number of bytes, so that chunks end everywhere.
         for chunk in std::fs::read(path).unwrap().chunks(97) {
