@@ -1,7 +1,7 @@
 // How the scripts start other programs. Only what Node brings along: these run before anything is installed.
 
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -43,6 +43,8 @@ export async function must(what, program, args, options) {
  */
 export function temporaryDirectory() {
   const directory = mkdtempSync(path.join(tmpdir(), 'session-groups-'))
+  // Tests run parts of themselves as another user, who has to reach what is in it.
+  chmodSync(directory, 0o711)
   for (const name of ['TMPDIR', 'TEMP', 'TMP']) process.env[name] = directory
   process.on('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }))
   return directory
