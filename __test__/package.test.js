@@ -11,7 +11,7 @@ const section = (text, heading) => text.split(/^## /m).find((part) => part.start
 const manifest = JSON.parse(read('package.json'))
 const cargo = read('Cargo.toml')
 const readme = read('README.md')
-const contributing = read('CONTRIBUTING.md')
+const contributing = read('.github/CONTRIBUTING.md')
 
 describe('the package', () => {
   test('runs nothing when it is installed, and installs nothing else', () => {
@@ -59,7 +59,7 @@ describe('the documents', () => {
 
   test('link to files that are there', () => {
     const pages = readdirSync(path.join(__dirname, '..', 'docs')).filter((name) => name.endsWith('.md'))
-    const names = ['README.md', 'CONTRIBUTING.md', ...pages.map((name) => `docs/${name}`)]
+    const names = ['README.md', '.github/CONTRIBUTING.md', ...pages.map((name) => `docs/${name}`)]
     for (const name of names)
       for (const link of all(read(name), /\]\((?!https?:)([^)#]+)\)/g))
         expect(() => read(path.join(path.dirname(name), link))).not.toThrow()
