@@ -1,5 +1,5 @@
-// `node scripts/english.mjs [--list]` fails when too many comments begin with a question word or "Of" instead of a noun or
-// a verb. `--list` prints those comments even when there are few enough.
+// `node scripts/english.mjs [--list]` fails if too many comments begin with a question word or "Of" instead of a noun
+// or a verb. `--list` prints those comments even if there are few enough.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
