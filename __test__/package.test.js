@@ -1,4 +1,4 @@
-// What the package says of itself: package.json, Cargo.toml, the typings and the documents agree.
+// Checks that package.json, Cargo.toml, the typings and the documents agree.
 
 const { readdirSync, readFileSync } = require('node:fs')
 const path = require('node:path')
