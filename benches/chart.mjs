@@ -1,9 +1,12 @@
-// A chart of lines with both axes in powers of ten, as SVG that follows the reader's colour scheme.
+// Draws a line chart with logarithmic axes, as an SVG that follows the reader's colour scheme.
 
 const SIZE = { width: 810, height: 430, left: 70, right: 300, top: 30, bottom: 50 }
 const COLOURS = ['#4269d0', '#e0912f', '#d64545', '#2f9e8f', '#8a5fb4']
 
-/** `series`: a Map from a line's name to its points `[x, y]`. A name's second half, after the last comma, is its dash. */
+/**
+ * Returns the SVG. `series` maps the name of each line to its points `[x, y]`. Lines whose names are equal up to the last
+ * comma share a colour.
+ */
 export function chart(xAxis, yAxis, series) {
   const points = [...series.values()].flat()
   const x = scale(
@@ -49,7 +52,7 @@ ${text(start + 36, legend + 4, 'start', name)}`
 
 const kindOf = (name) => name.slice(0, name.lastIndexOf(','))
 
-/** Powers of ten that enclose all values, spread over a length of the picture. */
+/** Maps the powers of ten that enclose all values to the range `from`..`to`. */
 function scale(values, from, to) {
   const lowest = Math.floor(Math.log10(Math.min(...values)))
   const highest = Math.max(lowest + 1, Math.ceil(Math.log10(Math.max(...values))))

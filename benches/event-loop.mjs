@@ -1,4 +1,4 @@
-// How long JavaScript's thread is held up while the package works: nothing but `JSON.parse` of the answer may do that.
+// Measures how long the package blocks the event loop. Only `JSON.parse` of the result should block it.
 
 import path from 'node:path'
 import { FileGroupRepository } from 'session-groups'
@@ -7,7 +7,7 @@ import { timed } from './rows.mjs'
 
 const GROUPS = 10_000
 
-/** The longest time in which no timer ran while 10,000 groups are listed, and what `JSON.parse` of them takes. */
+/** Returns the longest block while 10,000 groups are listed, and the time that `JSON.parse` of them takes. */
 export async function eventLoop(directory) {
   const base = path.join(directory, 'many-groups')
   makeStore(base, GROUPS)

@@ -1,4 +1,4 @@
-// The groups that are measured: of about 9 KB with ten sessions each, in a status that one in six has.
+// The measured groups: about 9 KB and ten sessions each, with six statuses in equal shares.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -19,7 +19,7 @@ export function group(number, sessions = 10) {
     status: STATUSES[number % STATUSES.length],
     sessions: Array.from({ length: sessions }, (_, index) => session(index)),
     config: DEFAULT_GROUP_CONFIG,
-    // In another order than that of the ids.
+    // The order differs from that of the ids, so that sorting has work to do.
     createdAt: time((number * 7919) % 100_003),
     updatedAt: time(200_000 + number),
   }
@@ -41,7 +41,7 @@ export function session(index) {
   }
 }
 
-/** Writes a store of so many groups as the package lays it out. */
+/** Writes a store in the package's layout and returns its size in bytes. */
 export function makeStore(base, groups, sessions = 10) {
   let bytes = 0
   for (let number = 0; number < groups; number += 1) {

@@ -1,4 +1,4 @@
-// Measures one store, `growth-measure.mjs BASE`, and prints the result as JSON: milliseconds, and MiB of memory.
+// `growth-measure.mjs BASE` measures one store and prints the result as JSON: times in milliseconds, memory in MiB.
 
 import { FileGroupRepository } from 'session-groups'
 
@@ -7,7 +7,7 @@ const newest = () => repository.list({ limit: 20 }, { field: 'createdAt', direct
 
 const first = await timed(newest)
 const again = await median(newest)
-// Before anything else needs more of it.
+// Read before the other measurements use more memory.
 const memory = Math.round(process.resourceUsage().maxRSS / 2 ** 10)
 const [{ id, sessions }] = await newest()
 const result = {

@@ -1,5 +1,5 @@
-// `npm run bench:growth`: how cost grows with the number of groups and with their size, on Node and on Bun. Writes the
-// charts docs/growth-groups.svg and docs/growth-sessions.svg. `-- --largest N` stops at so many groups.
+// `npm run bench:growth` measures how cost grows with the number and the size of groups, on Node and on Bun. It writes
+// docs/growth-groups.svg and docs/growth-sessions.svg. `-- --largest N` limits the number of groups.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -54,7 +54,7 @@ async function draw(name, axis, stores) {
   writeFileSync(path.join(root, 'docs', `${name}.svg`), svg)
 }
 
-/** In a process of its own, whose memory tells something. */
+/** Measures in a separate process, so that its memory can be attributed to the store. */
 async function measure(program, base) {
   return JSON.parse(
     await must('Measuring', program, [path.join(root, 'benches', 'growth-measure.mjs'), base]),

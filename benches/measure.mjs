@@ -1,5 +1,5 @@
-// Measures the rows on the runtime that runs this: `measure.mjs PLAIN DIRECTORY ROUNDS [TEXT]` prints one JSON line a row.
-// PLAIN is the compiled plain repository, DIRECTORY an empty one; TEXT chooses the rows whose names contain it.
+// `measure.mjs PLAIN DIRECTORY ROUNDS [TEXT]` measures the rows on the current runtime and prints a line of JSON for each.
+// PLAIN is the compiled plain repository, and DIRECTORY is empty. TEXT selects the rows whose names contain it.
 
 import { writeSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
@@ -14,7 +14,7 @@ for (const row of await rows(PlainRepository, directory)) {
 }
 if ('event loop'.includes(only)) print(await eventLoop(directory))
 
-/** In turns, so that a noisy neighbour bothers all of them; the first round warms up and does not count. */
+/** Measures in turns, so that noise affects all ways alike. The first round is a warm-up and does not count. */
 async function measure({ name, goals, most, ...ways }) {
   const times = { plain: [], ours: [], floor: [] }
   for (let round = 0; round <= Number(rounds); round += 1) {
@@ -38,7 +38,7 @@ function median(times) {
   return times.toSorted((left, right) => left - right)[Math.floor(times.length / 2)]
 }
 
-/** At once: nothing is lost if a later row ends the process. */
+/** Prints synchronously, so that no result is lost if a later row ends the process. */
 function print(result) {
   writeSync(1, `${JSON.stringify(result)}\n`)
 }

@@ -1,6 +1,6 @@
-// What a good programmer writes without this package: a file for each group, read and written with node:fs/promises, a
-// queue for each group so that updates in this process do not undo each other, files renamed into place. No fsync, no
-// lock between processes, no checks.
+// A careful repository without this package. It keeps a file for each group, read and written with node:fs/promises and
+// renamed into place. A queue for each group keeps updates in this process from undoing each other. There is no fsync, no
+// lock between processes, and no validation.
 
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'

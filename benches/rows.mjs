@@ -1,5 +1,5 @@
-// What is compared: each row does the same work the plain way and with the package, and where it can be told, the least
-// that the work can cost. Every function gives the milliseconds it took.
+// The rows of the benchmark. Each does the same work in plain TypeScript, with the package and, where possible, with bare
+// calls as a lower bound. Each function returns its time in milliseconds.
 
 import {
   closeSync,
@@ -25,21 +25,21 @@ import { distinctMessages, longLines, ordinaryLines, readPlainly } from './strea
 const GROUPS = 1_000
 const MIB = 1024 * 1024
 
-/** How long some work takes. */
+/** Measures one piece of work. */
 export async function timed(work) {
   const start = performance.now()
   await work()
   return performance.now() - start
 }
 
-/** The mean of many small pieces of work, one after the other. */
+/** Returns the mean time of many small pieces of work, done one after the other. */
 async function each(times, work) {
   const start = performance.now()
   for (let index = 0; index < times; index += 1) await work(index)
   return (performance.now() - start) / times
 }
 
-/** Of work that is done at once: to wait for a promise would take longer than it does. */
+/** Like `each`, for synchronous work: awaiting a promise would take longer than the work itself. */
 function eachAtOnce(times, work) {
   const start = performance.now()
   for (let index = 0; index < times; index += 1) work(index)
@@ -55,7 +55,7 @@ export async function rows(PlainRepository, directory) {
   const ours = new FileGroupRepository(base, { durability: 'process' })
   const durable = new FileGroupRepository(base)
 
-  // Another name for the same store is another store to the package, of which it knows nothing yet.
+  // The package caches by base directory, so a new symbolic link to the same store starts with an empty cache.
   let names = 0
   const unknown = () => {
     names += 1
@@ -196,7 +196,7 @@ function stream(name, chunks, goals) {
   }
 }
 
-/** Rows without a plain way: what they may take. */
+/** Rows without a plain counterpart: they have a maximum instead. */
 function progress() {
   const aggregatorOf = (sessions) => {
     const aggregator = new ProgressAggregator()

@@ -1,5 +1,5 @@
-// `npm run bench`: the package against a plain way of doing the same, on Node and on Bun. `-- --only TEXT` measures the rows
-// whose names contain TEXT, `--rounds N` says how often, `--write` keeps the result as docs/benchmark.md.
+// `npm run bench` compares the package with plain TypeScript, on Node and on Bun. `-- --only TEXT` selects the rows whose
+// names contain TEXT, `--rounds N` sets the number of rounds, and `--write` saves the result as docs/benchmark.md.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -26,7 +26,7 @@ await main(async () => {
   if (process.argv.includes('--write')) writeFileSync(path.join(root, 'docs', 'benchmark.md'), page(report))
 })
 
-/** The plain repository is TypeScript, which not every Node can run. */
+/** Compiles the plain repository, because not every version of Node can run TypeScript. */
 async function compilePlain() {
   const directory = path.join(root, 'target', 'bench')
   const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc')
@@ -38,7 +38,7 @@ async function compilePlain() {
   return path.join(directory, 'plain.js')
 }
 
-/** In a process of its own, with a store of its own that is removed afterwards. */
+/** Measures in a separate process, with a store that is removed afterwards. */
 async function measure(program, plain) {
   const parent = path.join(root, 'target', 'bench')
   mkdirSync(parent, { recursive: true })
@@ -67,7 +67,8 @@ function machine() {
 }
 
 function table(results) {
-  if (results.some((rows) => rows.length === 0)) throw new Stop('No row has such a name')
+  if (results.some((rows) => rows.length === 0))
+    throw new Stop(`No row has a name that contains "${option('only', '')}"`)
   const lines = results[0].map((_, row) => {
     const cells = results.map((rows, runtime) =>
       rows[row].name ? cell(rows[row], runtime) : longest(rows[row]),
@@ -96,12 +97,9 @@ function duration(milliseconds) {
 function page(report) {
   return `# The benchmark
 
-\`npm run bench -- --write\` has measured this and written this page. 1,000 groups of ten sessions, 9 KB each, lie in the
-page cache. The plain way is [benches/plain.ts](../benches/plain.ts): \`node:fs/promises\`, a queue for each group, no fsync,
-no checks. Both ways take turns in one process, so that a noisy machine bothers both. In brackets stands the goal for the
-ratio, reached or not. At the end stands what the bare calls take when JavaScript makes them one after the other: reading
-the bytes and \`JSON.parse\`, a stat of every file, writing and renaming, with an fsync where it is durable. Work on several
-threads can be faster.
+\`npm run bench -- --write\` measures and writes this page. The store has 1,000 groups of ten sessions, 9 KB each, in the page cache. The plain way is [benches/plain.ts](../benches/plain.ts): \`node:fs/promises\`, a queue for each group, no fsync, no checks. Both ways take turns in one process, so that noise affects both alike.
+
+The goal for the ratio is in brackets, whether reached or not. The last number in a cell is the time of the bare calls, made by JavaScript one after the other: reading the bytes and \`JSON.parse\`, a stat of every file, writing and renaming, with an fsync if the row is durable. Work on several threads can be faster than that.
 
 ${report}
 `

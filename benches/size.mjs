@@ -1,4 +1,4 @@
-// `npm run bench:size`: how large the addon is, and what each crate adds to it. Needs `nm` of binutils.
+// `npm run bench:size` prints the size of the addon and the share of each crate. It needs `nm` from binutils.
 
 import { copyFileSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
@@ -23,20 +23,20 @@ await main(async () => {
   }
 })
 
-/** The names of all crates that can be in it, as they stand in symbols. */
+/** Returns the names of all crates that can occur in symbols. */
 function crates() {
   const lock = readFileSync(path.join(root, 'Cargo.lock'), 'utf8')
   const names = [...lock.matchAll(/^name = "(.+)"$/gm)].map(([, name]) => name.replaceAll('-', '_'))
   return new Set([...names, 'std', 'core', 'alloc'])
 }
 
-/** Sums symbols by the first crate that is named in them: of `<A as B>::c` that of A. */
+/** Sums sizes by the first crate named in each symbol: for `<A as B>::c`, that of A. */
 function byCrate(symbols, names) {
   const sums = new Map()
   for (const line of symbols.split('\n')) {
     const [, size, symbol] = line.match(/^[0-9a-f]+ ([0-9a-f]+) \w (.+)$/) ?? []
     if (!symbol) continue
-    const crate = symbol.match(/\w+(?=::)/g)?.find((name) => names.has(name)) ?? 'others, without a name'
+    const crate = symbol.match(/\w+(?=::)/g)?.find((name) => names.has(name)) ?? 'unnamed'
     sums.set(crate, (sums.get(crate) ?? 0) + Number.parseInt(size, 16))
   }
   return [...sums].sort(([, left], [, right]) => right - left)

@@ -1,4 +1,4 @@
-// Output of a session to read: real lines, and ones as long as a large file that a tool has read makes them.
+// Session output for the benchmark: recorded lines, and lines with the large results of a tool that reads files.
 
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -7,10 +7,10 @@ import { root } from '../scripts/process.mjs'
 const CAPTURE = path.join(root, 'examples', 'captures', '2.1.330-subagent.jsonl')
 const CHUNK = 64 * 1024
 
-/** About so many bytes of it, as a pipe gives them. */
+/** Returns about `bytes` bytes of recorded lines, in chunks of a pipe's size. */
 export const ordinaryLines = (bytes) => chunks(repeated(readFileSync(CAPTURE), bytes))
 
-/** One turn of many messages, each with an id of its own. */
+/** Returns one turn of `count` messages, each with its own id. */
 export function distinctMessages(count) {
   const line = (index) =>
     JSON.stringify({
@@ -27,7 +27,7 @@ export function distinctMessages(count) {
   return Array.from({ length: count }, (_, index) => Buffer.from(`${line(index)}\n`))
 }
 
-/** The same session whose tools give 200 KB each. */
+/** Returns lines of the same session with tool results of 200 KB each. */
 export function longLines(bytes) {
   const lines = readFileSync(CAPTURE, 'utf8').trimEnd().split('\n')
   const result = JSON.parse(lines.find((line) => line.includes('"tool_result"')))
@@ -36,7 +36,7 @@ export function longLines(bytes) {
   return chunks(repeated(Buffer.from(`${JSON.stringify(result)}\n`), bytes))
 }
 
-/** What one would write without the package: lines, `JSON.parse`, and the usage and costs that are in them. */
+/** Reads the chunks without the package: splits lines, parses them, and adds up usage and cost. */
 export function readPlainly(chunks) {
   const decoder = new TextDecoder()
   const seen = new Map()

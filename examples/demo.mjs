@@ -1,9 +1,9 @@
-// A group of sessions in several projects, from the plan to the end: recorded outputs of Claude Code go through
-// ClaudeStream into a ProgressAggregator and a FileGroupRepository.
+// Runs a group of sessions in several projects, from recorded output of Claude Code. ClaudeStream parses the output, and
+// its results go to a ProgressAggregator and a FileGroupRepository.
 //
-//   node examples/demo.mjs              the demonstration, in a store of its own
-//   node examples/demo.mjs --fast       without the pauses of the recorded runs
-//   node examples/demo.mjs --dir PATH   the groups of an existing store
+//   node examples/demo.mjs              runs the demo in a new temporary store
+//   node examples/demo.mjs --fast       runs it without pauses
+//   node examples/demo.mjs --dir PATH   shows the groups of an existing store
 
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,7 +21,7 @@ import {
 } from 'session-groups'
 import { createView, dollars, seconds, tokens } from './terminal.mjs'
 
-/** What is to be done, and the recorded runs that stand for it. The first session is resumed once. */
+/** The sessions of the group and the recorded runs of each. The first session is resumed once. */
 const PLAN = [
   { id: '001-api-gateway', dependsOn: [], runs: ['2.1.330-tools', '2.1.330-resume'] },
   { id: '002-web', dependsOn: ['001-api-gateway'], runs: ['2.1.330-partial'] },
@@ -82,7 +82,7 @@ function createGroup() {
   }
 }
 
-/** Runs what can run, at most so many at once, until nothing is left that can start. */
+/** Runs all sessions that can start, at most `MAX_CONCURRENT` at a time. */
 async function runGroup(repository, group, fast) {
   const started = Date.now()
   const aggregator = new ProgressAggregator(started)
@@ -120,7 +120,7 @@ async function runGroup(repository, group, fast) {
   view.close()
 }
 
-/** Runs a session: each run reads the session as it is stored, so that a resumed one goes on from what it has cost. */
+/** Runs one session. Each run starts from the stored session, so that a resumed one adds to the cost so far. */
 async function runSession(repository, groupId, { id, runs, exit = { code: 0 } }, track, fast) {
   for (const run of runs) {
     const group = await repository.findById(groupId)
@@ -129,7 +129,7 @@ async function runSession(repository, groupId, { id, runs, exit = { code: 0 } },
     for await (const chunk of replay(run, fast)) {
       if (!stream.push(chunk)) continue
       track(stream.progress)
-      // The store need not know each message: a change of the status is what others wait for.
+      // Only changes of the status are stored: other processes do not need every message.
       if (stream.progress.status === stored) continue
       stored = stream.progress.status
       await repository.updateSession(groupId, id, stream.changes)
@@ -140,7 +140,7 @@ async function runSession(repository, groupId, { id, runs, exit = { code: 0 } },
   }
 }
 
-/** A recorded run as a process would print it: in pieces that end anywhere. */
+/** Yields a recorded run in chunks that end in the middle of a line, as a process may print it. */
 async function* replay(name, fast) {
   const file = fileURLToPath(new URL(`./captures/${name}.jsonl`, import.meta.url))
   for (const line of readFileSync(file)
@@ -161,9 +161,9 @@ async function showResult(repository, id, dir) {
   showSessions(group)
   const cost = group.sessions.reduce((sum, session) => sum + (session.cost ?? 0), 0)
   console.log(
-    `  ${dollars(cost)} in all, in ${seconds(Date.parse(group.completedAt) - Date.parse(group.startedAt))}`,
+    `  ${dollars(cost)} in total, in ${seconds(Date.parse(group.completedAt) - Date.parse(group.startedAt))}`,
   )
-  console.log(`\nIt lies in ${path.join(dir, id, 'meta.json')}`)
+  console.log(`\nSaved to ${path.join(dir, id, 'meta.json')}`)
   console.log(`To see it again: ${COMMAND} --dir ${dir}`)
 }
 
@@ -188,7 +188,7 @@ async function showStore(dir) {
   const repository = new FileGroupRepository(dir)
   const groups = await repository.list({}, { field: 'createdAt', direction: 'desc' })
   const problems = await repository.verify()
-  if (groups.length === 0) console.log(`${existsSync(dir) ? 'No groups' : 'There is no directory'} ${dir}`)
+  if (groups.length === 0) console.log(`${existsSync(dir) ? 'No groups in' : 'No such directory:'} ${dir}`)
   for (const group of groups) {
     console.log(`${group.name} (${group.id}), ${group.status}, updated ${group.updatedAt}`)
     showSessions(group)

@@ -1,4 +1,4 @@
-// A first program: a group of two sessions, one of which waits for the other.
+// A first program: a group of two sessions, where the second depends on the first.
 
 import { DEFAULT_GROUP_CONFIG, FileGroupRepository, ProgressAggregator } from 'session-groups'
 
@@ -25,7 +25,7 @@ await repository.save({
   updatedAt: createdAt,
 })
 
-// Fields are merged; whatever other programs change meanwhile is kept.
+// Fields are merged; changes made meanwhile by other programs are kept.
 await repository.updateSession(id, 'api', {
   status: 'completed',
   startedAt: '2026-01-15T10:30:00.000Z',

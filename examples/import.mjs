@@ -1,8 +1,8 @@
-// Takes over a store that another tool has written: looks at it, says what is wrong with it, and copies what is right.
+// Imports a store written by another tool: verifies it, prints the problems, and copies the valid groups.
 //
 //   node examples/import.mjs FROM TO
 //
-// Stop the other tool first: it ignores the locks of this package, so updates of both would be lost.
+// Stop the other tool first. It ignores the locks of this package, so updates of both would be lost.
 
 import { FileGroupRepository, SessionGroupsError } from 'session-groups'
 
@@ -14,7 +14,7 @@ if (!from || !to) {
 const old = new FileGroupRepository(from)
 const repository = new FileGroupRepository(to)
 
-// Nothing is changed by looking: neither `verify` nor `list` writes.
+// `verify` and `list` do not write to the old store.
 for (const { path, kind, message } of await old.verify()) console.log(`${kind}: ${path}\n  ${message}`)
 
 for (const group of await old.list()) {

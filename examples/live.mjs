@@ -1,4 +1,4 @@
-// A live session: what Claude Code prints comes in on standard input.
+// Shows the live progress of a session whose Claude Code output is piped into standard input.
 //
 //   claude -p "Fix the tests" --output-format stream-json --verbose | node examples/live.mjs [--dir PATH]
 
@@ -43,21 +43,21 @@ await repository.save(group)
 
 const stream = new ClaudeStream(session)
 const screen = process.stdout.isTTY ? new Screen() : undefined
-let said
+let lastLine
 let storedAt = 0
 for await (const chunk of process.stdin) {
   if (!stream.push(chunk)) continue
   const line = sessionLine(stream.progress)
   if (screen) screen.draw([line])
-  else if (line !== said) console.log(line)
-  said = line
-  // Others see the session get on, but not with every message.
+  else if (line !== lastLine) console.log(line)
+  lastLine = line
+  // Other processes see the progress twice a second, not with every message.
   if (Date.now() - storedAt < 500) continue
   storedAt = Date.now()
   await repository.updateSession(group.id, session.id, stream.changes)
 }
-// A pipe does not tell how its other end exited. A run without a good result has failed whatever its exit code; of one
-// with a good result we can only believe it.
+// The exit code of the other end of a pipe is unknown. A run without a successful result counts as failed anyway; one
+// with a successful result is trusted.
 stream.end({ code: 0 })
 screen?.close()
 

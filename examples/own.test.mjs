@@ -1,4 +1,4 @@
-// A test of a program of your own: the repository in memory behaves as the one in files, and leaves nothing behind.
+// A test of your own program. The in-memory repository behaves like the one in files and leaves no files behind.
 //
 //   node --test examples/own.test.mjs      bun test ./examples/own.test.mjs
 
@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DEFAULT_GROUP_CONFIG, InMemoryGroupRepository } from 'session-groups'
 
-/** What is to be tested: it works with any GroupStore. */
+/** The function under test. It works with any GroupStore. */
 async function archiveFinished(repository) {
   const finished = await repository.findByStatus('completed')
   for (const { id } of finished) await repository.update(id, { status: 'archived' })

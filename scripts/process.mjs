@@ -1,4 +1,4 @@
-// How the scripts start other programs. Only what Node brings along: these run before anything is installed.
+// Helpers for starting other programs. They use only Node's own modules, because they run before `npm ci`.
 
 import { spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url'
 
 export const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..')
 
-/** A mistake or a missing tool that one message explains; no stack is shown. */
+/** An error for the user, such as a missing tool. It is printed without a stack. */
 export class Stop extends Error {}
 
-/** Runs a program in the repository and keeps what it prints. Never rejects: a missing program is a failed one. */
+/** Runs a program in the repository and captures its output. Never rejects: a missing program sets `missing`. */
 export function run(program, args, { timeout = 30 * 60_000, ...options } = {}) {
   return new Promise((resolve) => {
     const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], timeout, ...options })
@@ -23,12 +23,12 @@ export function run(program, args, { timeout = 30 * 60_000, ...options } = {}) {
     )
     child.on('close', (code, signal) => {
       const output = Buffer.concat(chunks).toString()
-      resolve({ ok: code === 0, missing: false, output: signal ? `${output}\nended by ${signal}` : output })
+      resolve({ ok: code === 0, missing: false, output: signal ? `${output}\nkilled by ${signal}` : output })
     })
   })
 }
 
-/** Runs a program that has to succeed; shows all it printed when it does not. */
+/** Runs a program and returns its output. Throws a `Stop` with the output if the program fails. */
 export async function must(what, program, args, options) {
   const { ok, missing, output } = await run(program, args, options)
   if (missing && program === 'cargo')
@@ -38,8 +38,8 @@ export async function must(what, program, args, options) {
 }
 
 /**
- * A directory in which this process, and all that it starts, make their temporary files. It goes when the process ends, so
- * that nothing is left of them, not even of one that was killed.
+ * Creates a directory for the temporary files of this process and its children. It is deleted when this process ends, so
+ * that children leave no files behind even if they are killed.
  */
 export function temporaryDirectory() {
   const directory = mkdtempSync(path.join(tmpdir(), 'session-groups-'))
@@ -50,7 +50,7 @@ export function temporaryDirectory() {
   return directory
 }
 
-/** Runs a script's main function: a `Stop` becomes its message and exit code 1. */
+/** Runs the main function of a script. A `Stop` is printed as its message, with exit code 1. */
 export async function main(body) {
   try {
     await body()

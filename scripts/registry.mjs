@@ -1,15 +1,18 @@
-// A registry of packages for tests: what is published to it can be installed from it, and nothing else.
+// A local npm registry for tests. It serves only the packages that were published to it.
 
 import { createServer } from 'node:http'
 
-/** Gives its address and the names of what was published. It ends with the process and keeps none from ending. */
+/**
+ * Starts the registry. Returns its address and a function that lists the published packages. It does not keep the
+ * process alive.
+ */
 export async function startRegistry() {
   const packages = new Map()
   const tarballs = new Map()
 
   const publish = (text) => {
     const { name, versions, access, _attachments, 'dist-tags': tags } = JSON.parse(text)
-    // Without it provenance is refused before anything is sent.
+    // npm refuses provenance for a package without public access before it sends anything.
     if (access !== 'public') return [402, { error: `${name} must be published with public access` }]
     if (packages.has(name))
       return [403, { error: 'You cannot publish over the previously published versions' }]

@@ -1,6 +1,6 @@
-// `node scripts/release.mjs ARTIFACTS` publishes the addon of each platform in a package of its own, and then the package
-// that depends on them. ARTIFACTS is a directory with what the builds of all platforms gave. What is published already is
-// left out, so that it can be run again where it stopped half-way.
+// `node scripts/release.mjs ARTIFACTS` publishes a package for each platform and then the main package, which depends on
+// them. ARTIFACTS is a directory with the build artifacts of all platforms. Published packages are skipped, so that the
+// script can be run again if it stopped half-way.
 
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -8,15 +8,16 @@ import { main, must, root, run, Stop } from './process.mjs'
 
 const [artifacts] = process.argv.slice(2)
 const directory = path.join(root, 'target', 'release-packages')
-// Only npm's words tell that a package is published already, and a script that was started with --silent keeps it silent.
+// A published package is recognised by npm's error message, so the log level must not be inherited from `npm --silent`.
 const options = { cwd: directory, env: { ...process.env, npm_config_loglevel: 'error' } }
 
 await main(async () => {
-  if (!artifacts) throw new Stop('Say where the addons are: node scripts/release.mjs ARTIFACTS')
+  if (!artifacts)
+    throw new Stop('The directory of the addons is missing. Usage: node scripts/release.mjs ARTIFACTS')
   const { name, version } = layOut()
   await napi('create-npm-dirs')
   await napi('artifacts', '--output-dir', path.resolve(artifacts))
-  // It copies them to both places, but the package itself carries none.
+  // `napi artifacts` also copies the addons into the main package, which must not contain any.
   for (const file of filesIn('.').filter((file) => file.endsWith('.node'))) rmSync(path.join(directory, file))
   for (const platform of filesIn('npm'))
     copyFileSync(path.join(root, 'LICENSE'), path.join(directory, 'npm', platform, 'LICENSE'))
@@ -25,15 +26,15 @@ await main(async () => {
   console.log(`${name} ${version} and its ${filesIn('npm').length} platforms are published`)
 })
 
-/** What the package consists of, but for the addons. */
+/** Copies the files of the main package, without the addons, and returns its manifest. */
 function layOut() {
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true })
-  // What a checkout is worked on with is of no use to who installs the package.
+  // Fields that only serve development are not published.
   const { scripts, devDependencies, overrides, jest, ...manifest } = JSON.parse(
     readFileSync(path.join(root, 'package.json'), 'utf8'),
   )
-  // index.js comes with the addons.
+  // index.js is part of the artifacts.
   const files = [
     ...readdirSync(root).filter((name) => name.endsWith('.md')),
     'LICENSE',
@@ -43,7 +44,7 @@ function layOut() {
   ]
   for (const name of files) cpSync(path.join(root, name), path.join(directory, name), { recursive: true })
   const repository = process.env.GITHUB_REPOSITORY
-  // Provenance asks that the package name the repository that it was built in.
+  // Provenance requires the repository in the manifest.
   if (repository) manifest.repository = { type: 'git', url: `git+https://github.com/${repository}.git` }
   writeFileSync(path.join(directory, 'package.json'), JSON.stringify(manifest, null, 2))
   return manifest

@@ -1,4 +1,4 @@
-// Runs an example, `run.mjs NAME [arguments]`, after making sure of all it needs.
+// `run.mjs NAME [arguments]` installs and builds what is missing, then runs an example.
 
 import { spawn } from 'node:child_process'
 import path from 'node:path'
@@ -9,10 +9,10 @@ await main(async () => {
   await setUp()
   const [name, ...args] = process.argv.slice(2)
   const example = path.join(root, 'examples', `${name}.mjs`)
-  // npm starts scripts in the package's directory; paths among the arguments are meant from where the user is.
+  // npm changes to the package's directory, but paths in the arguments are relative to the user's.
   const cwd = process.env.INIT_CWD ?? process.cwd()
   const child = spawn(process.execPath, [example, ...args], { cwd, stdio: 'inherit' })
-  // Ctrl-C reaches both; the example decides what it means.
+  // Ctrl-C reaches both processes. Only the example handles it.
   process.on('SIGINT', () => {})
   child.on('close', (code) => {
     process.exitCode = code ?? 1

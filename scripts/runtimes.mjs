@@ -1,4 +1,4 @@
-// The two runtimes that everything must work on.
+// The two supported runtimes.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
@@ -8,8 +8,8 @@ import { root, Stop } from './process.mjs'
 let found
 
 /**
- * The program of Bun, looked for when it is asked for: before that it need not be installed. Its package puts it in place
- * with an install script; where npm runs none, it is still in the package of the platform.
+ * Returns the path of Bun. The search is lazy, because Bun may not be installed yet. Its install script puts it into the
+ * package `bun`; where npm runs no install scripts, it is in the package of the platform.
  */
 export function bun() {
   found ??= findBun()

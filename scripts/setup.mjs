@@ -1,11 +1,11 @@
-// Makes a fresh clone ready: the packages from npm, then the addon. Does nothing that is already done.
+// Prepares a clone: installs the npm packages and builds the addon, unless they are up to date.
 
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { build } from './build.mjs'
 import { must, root, Stop } from './process.mjs'
 
-/** What the addon is made from. */
+/** The files that the addon is built from. */
 const SOURCES = [
   'src',
   'crates/core/src',
@@ -27,15 +27,15 @@ export async function setUp() {
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major < 20 || (major === 20 && minor < 17)) {
-    throw new Stop(`Node 20.17 or newer is needed, this is ${process.versions.node}`)
+    throw new Stop(`Node 20.17 or newer is required; this is Node ${process.versions.node}`)
   }
 }
 
 async function installPackages() {
   // npm writes this file when an installation is complete.
   if (changedAt('node_modules/.package-lock.json') >= changedAt('package-lock.json')) return
-  console.error('Installing the packages ...')
-  // Development packages are what is wanted here, whatever NODE_ENV says.
+  console.error('Installing the npm packages ...')
+  // NODE_ENV=production would leave out the development packages.
   const args = ['ci', '--no-audit', '--no-fund', '--include=dev', '--include=optional']
   const npm = process.env.npm_execpath ?? ''
   if (path.basename(npm) === 'npm-cli.js') await must('npm ci', process.execPath, [npm, ...args])
@@ -50,7 +50,7 @@ async function buildAddon() {
   await build()
 }
 
-/** When a file, or the newest under a directory, was changed; 0 when there is none. */
+/** Returns the modification time of a file, or of the newest file in a directory; 0 if it does not exist. */
 function changedAt(name) {
   const file = path.join(root, name)
   const stat = statSync(file, { throwIfNoEntry: false })

@@ -1,4 +1,5 @@
-// All tests: Rust's, one suite on Node and on Bun, the typings', and a part of the fault tests. Ends with one line, `N passed, N failed`.
+// Runs all tests: the Rust tests, the suite on Node and on Bun, the typings, and a short form of the fault tests. The last
+// line is `N passed, N failed`.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
@@ -22,16 +23,16 @@ try {
   await report('jest', testOnNode)
   await report('bun test', testOnBun)
   await report('typings', testTypes)
-  await report('faults, a part of each', testFaults)
+  await report('fault tests, short form', testFaults)
 } catch (error) {
-  // What could not even start has failed.
+  // A test run that could not start counts as one failure.
   total.failed += 1
   console.error(error instanceof Stop ? error.message : error)
 }
 console.log(`${total.passed} passed, ${total.failed} failed`)
 process.exitCode = total.failed > 0 ? 1 : 0
 
-/** Runs one of them and adds what it counted. One that crashed, or ran nothing, has failed. */
+/** Runs one test runner and adds its counts. A runner that crashed or ran no tests counts as a failure. */
 async function report(name, test) {
   console.log(`${name} ...`)
   const { passed, failed, crashed = false, output } = await test()
@@ -50,7 +51,7 @@ async function testRust() {
   return { passed: sum(counts, 1), failed: sum(counts, 2), crashed: !ok, output }
 }
 
-/** The core has to compile without JavaScript. */
+/** Checks that the core compiles without the JavaScript bindings. */
 async function checkPlainRust() {
   const { ok, output } = await run('cargo', ['check', '--package', 'session-groups', '--color', 'never'])
   return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, output }
@@ -69,18 +70,18 @@ async function testOnBun() {
   const file = path.join(results, 'bun.xml')
   const args = ['test', '--timeout', '30000', '--reporter=junit', `--reporter-outfile=${file}`]
   const files = readdirSync(path.join(root, '__test__', 'suite')).filter((name) => name.endsWith('.test.js'))
-  // Without a file to run, Bun would look for tests everywhere.
+  // Without file arguments, Bun would search the whole repository for tests.
   if (files.length === 0) return { passed: 0, failed: 0, output: 'No tests in __test__/suite' }
   const { ok, output } = await run(bun(), [...args, ...files.map((name) => `./__test__/suite/${name}`)])
   const [suites = ''] = existsSync(file) ? (readFileSync(file, 'utf8').match(/<testsuites [^>]*>/) ?? []) : []
   const count = (name) => Number(suites.match(new RegExp(` ${name}="(\\d+)"`))?.[1] ?? 0)
-  // A file that could not be loaded is no test of the report, only an error of the summary.
+  // A file that could not be loaded is missing from the report. Only the summary counts it as an error.
   const errors = Number(output.match(/^ *(\d+) errors?$/m)?.[1] ?? 0)
   const passed = count('tests') - count('failures') - count('skipped')
   return { passed, failed: count('failures') + errors, crashed: !ok, output }
 }
 
-/** In a process of its own, with a closing line of its own. */
+/** Runs the fault tests in a separate process and parses their last line. */
 async function testFaults() {
   const { ok, output } = await run(process.execPath, [
     path.join(root, '__test__', 'faults', 'run.mjs'),

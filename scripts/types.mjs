@@ -1,5 +1,5 @@
-// The typings' tests: each program of __test__/types, compiled as each kind of consumer compiles it, and some claims
-// about the text of index.d.ts.
+// Tests the typings: compiles the programs of __test__/types as each kind of consumer would, and checks the text of
+// index.d.ts.
 
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -9,14 +9,14 @@ import { root, run } from './process.mjs'
 const programs = path.join(root, '__test__', 'types')
 const require = createRequire(import.meta.url)
 
-/** Kinds of consumers; the strict options that they share are in __test__/types/tsconfig.json. */
+/** The kinds of consumers. Their shared strict options are in __test__/types/tsconfig.json. */
 const CONSUMERS = [
   { name: 'modules', type: 'module', options: { module: 'nodenext', moduleResolution: 'nodenext' } },
   { name: 'bundler', type: 'module', options: { module: 'esnext', moduleResolution: 'bundler' } },
   {
     name: 'commonjs',
     type: 'commonjs',
-    // `import` cannot be written in CommonJS under verbatimModuleSyntax. With Node's types beside ours, for clashes.
+    // verbatimModuleSyntax forbids `import` in CommonJS. Node's types are included to detect clashes with ours.
     options: {
       module: 'nodenext',
       moduleResolution: 'nodenext',
@@ -26,7 +26,7 @@ const CONSUMERS = [
   },
 ]
 
-/** Gives `{ passed, failed, output }`, the output for people who have to find out what failed. */
+/** Returns the counts and a description of the failures. */
 export async function testTypes() {
   const results = []
   for (const consumer of CONSUMERS) results.push(...(await compile(consumer)))
@@ -39,7 +39,7 @@ export async function testTypes() {
   }
 }
 
-/** Compiles the programs in a package that has ours installed. */
+/** Compiles the programs in a package that has this one installed. */
 async function compile({ name, type, options }) {
   const directory = path.join(root, 'target', 'types', name)
   const installed = path.join(directory, 'node_modules', 'session-groups')
@@ -51,7 +51,7 @@ async function compile({ name, type, options }) {
 
   const files = readdirSync(programs).filter((file) => /\.c?ts$/.test(file))
   for (const file of files) copyFileSync(path.join(programs, file), path.join(directory, file))
-  // `import = require()` is nothing that a bundler's modules have.
+  // `import = require()` does not exist in ES modules for a bundler.
   const included = files.filter((file) => options.module === 'nodenext' || !file.endsWith('.cts'))
   writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ name: `consumer-${name}`, type }))
   writeFileSync(
@@ -68,7 +68,7 @@ async function compile({ name, type, options }) {
   const args = [tsc, '--project', directory, '--pretty', 'false']
   const { ok, output } = await run(process.execPath, args, { cwd: directory })
   const errors = ok ? [] : (output.trim() || 'tsc failed').split(/\n(?!\s)/)
-  // What is wrong in no program (in the typings, in the options) is wrong for all.
+  // An error outside the programs, in the typings or the options, fails all of them.
   const tests = included.filter((file) => file !== 'check.ts')
   const common = errors.filter((error) => !tests.some((file) => error.startsWith(`${file}(`)))
   return tests.map((file) => {
@@ -77,7 +77,7 @@ async function compile({ name, type, options }) {
   })
 }
 
-/** What is exported as a type alone. The values are those of __test__/types/exports.ts. */
+/** The exports that are only types. The values are in __test__/types/exports.ts. */
 const TYPES = `
   Attempt BaseEvent BudgetConfig BudgetExceededEvent BudgetWarningEvent ClaudeStreamOptions ConcurrencyConfig Control DeleteOptions
   DependencyResolvedEvent DependencyWaitingEvent EnvSource FileGroupRepositoryOptions GroupCause GroupChanges
@@ -102,10 +102,13 @@ function inspect(text) {
       problem: lines.filter((line) => !/^\s*(\*|\/)/.test(line) && /\bany\b|\benum\b/.test(line)).join('\n'),
     },
     {
-      test: 'index.d.ts exports the types that are documented, and no other',
+      test: 'index.d.ts exports exactly the documented types',
       problem: difference(types, TYPES.trim().split(/\s+/)),
     },
-    { test: 'index.d.ts declares what the addon exports', problem: difference(values, addonExports()) },
+    {
+      test: 'index.d.ts declares exactly the exports of the addon',
+      problem: difference(values, addonExports()),
+    },
   ]
 }
 
@@ -123,7 +126,7 @@ function difference(actual, expected) {
   return [...missing, ...new Set(unexpected)].join('\n')
 }
 
-/** Exports, and members of what is exported, that no comment stands above. */
+/** Returns the exports, and the members of exports, that have no documentation. */
 function undocumented(lines) {
   let exported = false
   return lines.filter((line, index) => {

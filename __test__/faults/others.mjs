@@ -1,5 +1,5 @@
-// The same cases put to this store and to what people use instead: `write-file-atomic`, alone and with `proper-lockfile`.
-// `npm run test:others` prints a table in Markdown. The packages are installed for it alone, under target/.
+// Runs the same cases on this store and on common alternatives: `write-file-atomic`, alone and with `proper-lockfile`.
+// `npm run test:others` prints a table in Markdown. The packages are installed under target/.
 
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
@@ -21,12 +21,12 @@ const PACKAGES = path.join(root, 'target', 'others')
 const INCREMENTS = 100
 const PROCESSES = 8
 const KILLS = 20
-/** How long a surviving writer may hear nothing before it is counted as stopped, in milliseconds. */
+/** Time without an acknowledgement after which the surviving writers count as stalled, in milliseconds. */
 const STOPPED = 1000
 
 const others = createRequire(path.join(PACKAGES, 'package.json'))
 
-/** A store of one group in a file, as a program without this package would make it. */
+/** Creates a store of one group in a file, as a program without this package would. */
 function fileStore(base, update) {
   const file = path.join(base, 'meta.json')
   const read = () => JSON.parse(readFileSync(file, 'utf8'))
@@ -59,7 +59,7 @@ const STORES = {
     }),
 }
 
-/** How often success was told of a file that is not the new one, and how often the old one was lost. */
+/** Counts the saves that falsely reported success, and those that destroyed the old group. */
 async function fullDisk(name) {
   let tries = 0
   let lied = 0
@@ -85,7 +85,7 @@ async function fullDisk(name) {
       if (found === 'unreadable') lost += 1
     })
   }
-  return `of ${tries} saves ${lied} told of success that was none, ${lost} destroyed the old group`
+  return `${lied} of ${tries} saves falsely reported success, ${lost} destroyed the old group`
 }
 
 function startWriter(name, base, index, increments) {
@@ -103,13 +103,13 @@ function startWriter(name, base, index, increments) {
   return writer
 }
 
-/** What a read gives once nobody writes any more. */
+/** Reads the final count after all writers have ended. */
 const countOf = (name, base) =>
   Promise.resolve()
     .then(STORES[name](base).read)
     .then(
       (group) => group.count ?? 0,
-      () => 'nothing that can be read',
+      () => 'nothing readable',
     )
 
 async function concurrentUpdates(name) {
@@ -124,11 +124,11 @@ async function concurrentUpdates(name) {
     const told = writers.reduce((sum, writer) => sum + writer.told, 0)
     const failed = writers.filter(({ errors }) => errors !== '').length
     const trouble = failed > 0 ? `, ${failed} processes ended with an error` : ''
-    return `${told} were told, ${await countOf(name, base)} are there${trouble}; ${Math.round(told / seconds)} per second`
+    return `${told} acknowledged, ${await countOf(name, base)} stored${trouble}; ${Math.round(told / seconds)} per second`
   })
 }
 
-/** One of four writers is killed again and again. */
+/** Kills one of four writers again and again. */
 async function kills(name) {
   return withDir(async (base) => {
     await STORES[name](base).save(createGroup('old'))
@@ -155,11 +155,11 @@ async function kills(name) {
     for (const writer of writers) writer.kill()
     await Promise.all(writers.map(({ done }) => done))
     told += writers.reduce((sum, writer) => sum + writer.told, 0)
-    return `${told} were told, ${await countOf(name, base)} are there; everyone stood still ${stopped} times, for up to ${(longest / 1000).toFixed(1)} s`
+    return `${told} acknowledged, ${await countOf(name, base)} stored; all writers stalled ${stopped === 1 ? 'once' : `${stopped} times`}, for ${(longest / 1000).toFixed(1)} s at most`
   })
 }
 
-/** What is told to the disk for one save, in order. */
+/** Lists the fsyncs and renames of one update, in order. */
 async function order(name) {
   return withDir(async (base) => {
     await STORES[name](base).save(createGroup('old'))
@@ -188,10 +188,10 @@ async function compare() {
   if (!existsSync(path.join(PACKAGES, 'node_modules', 'proper-lockfile')))
     await must('npm install', 'npm', ['install', '--no-audit', '--no-fund'], { cwd: PACKAGES })
   const cases = [
-    ['Full disk: a group of 64 KiB over a small one, from 0 to 96 KiB free', cannotMount(), fullDisk],
+    ['Full disk: a 64 KiB group replaces a small one, with 0 to 96 KiB free', cannotMount(), fullDisk],
     [`${PROCESSES} processes add ${INCREMENTS} each to one group`, undefined, concurrentUpdates],
-    [`${KILLS} times one of four writers is killed`, undefined, kills],
-    ['What the disk is told for one update', lacks('strace'), order],
+    [`One of four writers is killed, ${KILLS} times`, undefined, kills],
+    ['System calls of one update', lacks('strace'), order],
   ]
   const names = Object.keys(STORES)
   const { output: bun } = await run(RUNTIMES[1].program, ['--version'])
@@ -207,7 +207,7 @@ async function compare() {
   }
 }
 
-/** A writer: adds one so many times (0: for ever) and prints a sign for each addition it was told of. */
+/** Adds one, `increments` times (0: forever), and prints a character for each acknowledged addition. */
 async function add(name, base, increments) {
   const store = STORES[name](base)
   for (let done = 0; increments === 0 || done < increments; done++) {

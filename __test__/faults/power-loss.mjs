@@ -22,7 +22,7 @@ export function testPowerLoss(powerOff, { fileSystem, runs }) {
     execFileSync(`mkfs.${fileSystem}`, fileSystem === 'xfs' ? ['-q', image] : ['-q', '-F', image])
     const failures = []
     let acknowledged = 0
-    // What each group may be: one state, or several after a write whose end is not known.
+    // The possible states of each group: one, or several after a write whose outcome is unknown.
     let states = new Map(GROUPS.map((id) => [id, ['absent']]))
     for (let number = 0; number < runs; number++) {
       await run('mount', ['-o', 'loop', image, mount])
@@ -48,7 +48,7 @@ export function testPowerLoss(powerOff, { fileSystem, runs }) {
   })
 }
 
-/** What has been told is done, but the store may still be closing a file. */
+/** Unmounts the disk. Retries, because the store may still be closing a file after the last acknowledgement. */
 async function unmount(mount) {
   for (let tries = 0; ; tries++) {
     try {

@@ -1,4 +1,4 @@
-// What keeps the store's promises, piece by piece: the code, what would be there without it, and the test that fails then.
+// The safeguards of the store. Each entry has the code, its replacement when removed, and the test that must then fail.
 
 const ORDER = ['faults', 'every system call']
 const SUITE = ['suite']

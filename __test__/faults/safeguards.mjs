@@ -21,7 +21,7 @@ const copy = path.join(root, 'target', 'safeguards')
 const store = (name) => path.join(copy, 'crates', 'core', 'src', 'repository', name)
 const only = process.argv.includes('--only') ? process.argv.at(-1) : ''
 
-/** Each text that is removed has to be there, once. */
+/** Checks that the code of each safeguard occurs exactly once. */
 export async function checkList() {
   const failures = SAFEGUARDS.flatMap(({ name, file, code }) => {
     const times =
@@ -33,8 +33,8 @@ export async function checkList() {
 }
 
 /**
- * With the times of its files, so that nothing is installed anew; but what is compiled is new, since the last build of the
- * copy may have been one without a safeguard.
+ * Copies the repository with its file times, so that nothing is installed again. The sources get new times, because the
+ * last build of the copy may have lacked a safeguard.
  */
 function copyRepository() {
   mkdirSync(copy, { recursive: true })
@@ -64,18 +64,18 @@ const TESTS = {
   },
 }
 
-/** Not as it is released, which takes long; the loader finds it beside itself. */
+/** Builds a debug addon, which is faster, and puts it where the loader looks for it. */
 async function buildAddon() {
   await must('Building the addon', 'cargo', ['build'], { cwd: copy })
   const built = path.join(copy, 'target', 'debug', 'libsession_groups_napi.so')
   const name = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).napi.binaryName
   const { arch } = process
   cpSync(built, path.join(copy, `${name}.linux-${arch}-gnu.node`))
-  // So that it is not built again.
+  // A newer index.js keeps the scripts from building the addon again.
   utimesSync(path.join(copy, 'index.js'), new Date(), new Date())
 }
 
-/** With every safeguard in place all the tests pass; otherwise their failing would say nothing. */
+/** Checks that all tests pass with every safeguard in place; otherwise a failure would prove nothing. */
 async function mustPass(safeguards) {
   for (const key of new Set(safeguards.map(({ caughtBy }) => JSON.stringify(caughtBy)))) {
     const [test, ...args] = JSON.parse(key)
@@ -84,7 +84,7 @@ async function mustPass(safeguards) {
   }
 }
 
-/** Removes one safeguard and tells whether the test that should see it fails. */
+/** Removes one safeguard and checks that its test fails. */
 async function remove({ file, code, instead, caughtBy: [test, ...args] }) {
   const text = readFileSync(store(file), 'utf8')
   writeFileSync(
@@ -128,11 +128,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url))
   })
 
 function page(rows) {
-  return `# What happens when a safeguard is removed
+  return `# Tests of the safeguards
 
-Each line of the file store that keeps a promise was taken out of a copy of the repository, one at a time, and a
-test had to fail. \`npm run test:safeguards\` does it again (Linux, as root) and writes this page; what exactly is
-removed is in [faults/safeguards-list.mjs](../faults/safeguards-list.mjs).
+Each safeguard of the file store was removed from a copy of the repository, one at a time, and a test had to fail. \`npm run test:safeguards\` repeats this (Linux, as root) and writes this page. The removed code is listed in [faults/safeguards-list.mjs](../faults/safeguards-list.mjs).
 
 | removed | in \`crates/core/src/repository/\` | caught by |
 |---|---|---|

@@ -31,7 +31,7 @@ export async function withDir(work) {
   }
 }
 
-/** What is stored now: `absent`, `old`, or `new`; anything else is a failure of the store. */
+/** Reads the stored state: `absent`, `old` or `new`. Any other state is a failure of the store. */
 export async function stateOf(base) {
   const group = await new FileGroupRepository(base).findById(ID)
   if (group === null) return 'absent'

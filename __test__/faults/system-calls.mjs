@@ -38,7 +38,7 @@ const OTHERS = [
   'mprotect',
 ]
 
-/** What an operation may say, and what must then be stored. */
+/** Returns the states that may be stored after an outcome. An outcome that is not allowed has none. */
 function allowedStates(said, { before, after }) {
   if (said === 'acknowledged' || said === 'NOT_DURABLE') return [after]
   if (said === 'NOT_COMMITTED') return [before]
@@ -122,7 +122,7 @@ async function trace(driver, operation, store, dir) {
   return calls
 }
 
-/** Which directory or file of the store a call was about. */
+/** Classifies the directory or file of a system call. */
 function placeOf(base, file) {
   const place = path.relative(base, file)
   if (place === '') return 'base'
@@ -131,7 +131,7 @@ function placeOf(base, file) {
   return place.includes(path.sep) ? 'file' : 'group'
 }
 
-/** What is stored is confirmed by the disk before it is renamed, and the rename before it is acknowledged. */
+/** Checks that the file is fsynced before the rename, and the rename before the acknowledgement. */
 function wrongOrder({ operation, before }, calls, base) {
   const steps = calls.flatMap(({ name, text }) => {
     if (name === 'openat' && text.includes('O_EXCL'))

@@ -48,7 +48,7 @@ async function terminate(base, field, rounds) {
     }
   }
   await Promise.all([live(), live()])
-  // What the workers left behind holds up nobody.
+  // Terminated workers leave nothing that blocks other writers.
   await new FileGroupRepository(base, { lockTimeoutMs: 5000 }).update(ID, { after: field })
   console.log(told)
 }

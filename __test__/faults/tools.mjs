@@ -8,13 +8,13 @@ const PACKAGES = { strace: 'strace', 'mkfs.ext4': 'e2fsprogs', 'mkfs.xfs': 'xfsp
 
 const isRoot = process.platform === 'linux' && process.getuid() === 0
 
-/** Why a test that needs a program cannot run; `undefined` when it can. */
+/** Returns the reason why a test that needs a program cannot run, or `undefined` if it can. */
 export function lacks(program) {
   const { error } = spawnSync(program, ['-V'])
   return error ? `${program} of the package ${PACKAGES[program]} is not installed` : undefined
 }
 
-/** Why a test that mounts cannot run. */
+/** Returns the reason why a test that mounts a disk cannot run, or `undefined` if it can. */
 export function cannotMount() {
   if (!isRoot) return 'mounting needs root'
   return spawnSync('unshare', ['-m', 'true']).status === 0 ? undefined : 'nothing can be mounted here'

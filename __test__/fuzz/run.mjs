@@ -10,7 +10,7 @@ const dir = path.join(root, '__test__', 'fuzz')
 const target = path.join(root, 'target', 'fuzz')
 const TARGETS = readdirSync(path.join(dir, 'corpus'))
 
-/** What cargo-fuzz passes for targets without a sanitizer. */
+/** The flags that cargo-fuzz passes for targets without a sanitizer. */
 const FLAGS = [
   '-Cpasses=sancov-module',
   '-Cllvm-args=-sanitizer-coverage-level=4',
@@ -32,7 +32,7 @@ export async function fuzz(seconds) {
   for (const name of TARGETS) {
     const found = path.join(target, 'found', name)
     mkdirSync(found, { recursive: true })
-    // What is found stays out of the repository.
+    // New inputs are collected in a copy of the corpus, outside the repository.
     cpSync(path.join(dir, 'corpus', name), found, { recursive: true })
     const limits = ['-timeout=10', '-rss_limit_mb=2048', '-max_len=65536', `-max_total_time=${seconds}`]
     const program = path.join(target, host, 'release', name)

@@ -1,4 +1,4 @@
-// What every program of this folder does with the package: a group is saved, found and summed up.
+// The steps that every program in this folder runs: it saves a group, finds it, and computes its progress.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')

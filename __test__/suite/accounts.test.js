@@ -16,7 +16,7 @@ const merge = (session, changes) => {
   return JSON.parse(JSON.stringify(merged))
 }
 
-/** What may never decrease. */
+/** The figures that must never decrease. */
 const figures = ({ progress: { cost, tokens } }) => [
   cost,
   tokens.input,
@@ -51,7 +51,7 @@ const runAll = (names, options) =>
     { session: makeSession() },
   )
 
-/** What was billed for several runs. */
+/** Adds up the billed amounts of several runs. */
 const billed = (names) =>
   names.reduce(
     (sum, name) => {

@@ -1,5 +1,4 @@
-// What was read once need not be read again, but nobody may notice: every change of a file, however it was made, is seen
-// by the next call.
+// The cache is invisible: the next call sees every change of a file, however it was made.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -10,7 +9,7 @@ const IDS = ['a', 'b', 'c', 'd', 'e', 'f'].map((letter) => `20260115-103000-${le
 const open = (dir) => new sg.FileGroupRepository(dir, { durability: 'process' })
 const meta = (dir, id) => path.join(dir, id, 'meta.json')
 
-/** Of whole milliseconds, so that JavaScript can set it again. */
+/** In whole milliseconds, so that JavaScript can set it exactly. */
 const MODIFIED = new Date('2026-01-15T10:30:00.123Z')
 
 /** Again and again on Windows, which refuses it while anyone reads the file that is there. */

@@ -96,7 +96,7 @@ describe('a run that ends well', () => {
       expect(stream.progress.status).toBe('failed')
       expect(stream.error).toBe('killed by SIGKILL')
     }
-    // What sub-agents do in the background is no turn.
+    // The work of a background sub-agent is not a turn.
     const subagent = assistant('s', [], { parent_tool_use_id: 't' })
     expect(run(Buffer.from(init + assistant('m', []) + result() + subagent)).progress.status).toBe(
       'completed',

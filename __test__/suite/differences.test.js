@@ -1,4 +1,4 @@
-// What differs from the original on purpose: the README's table has exactly these rows, and each holds.
+// Deliberate differences from the original: the README's table has exactly these rows, and each is true.
 
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')

@@ -50,7 +50,7 @@ test('an error of another thread says where it was asked for', async () => {
     Error.prepareStackTrace = prepareStackTrace
   })
   expect(odd.code).toBe('INVALID_GROUP')
-  // What the function throws stays as it is.
+  // An error thrown by the function is passed on unchanged.
   const mine = new Error('mine')
   const { stack } = mine
   const thrower = () => {

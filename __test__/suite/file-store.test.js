@@ -1,4 +1,4 @@
-// What only the repository in files can do: what lies on the disk, and other processes.
+// Behaviour of the repository in files alone: the files on disk, and other processes.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -415,7 +415,7 @@ describe('what other tools wrote', () => {
     )
     expect(text).toContain('"exclusiveDirectories": "perhaps"')
 
-    // What is given anew is checked, and so is a group that is saved as a whole.
+    // New values are validated, and so is a group that is saved as a whole.
     for (const [call, field] of [
       [() => repository.update(id, { control: 'other' }), 'control'],
       [() => repository.updateSession(id, '001-api', { retries: 'never' }), 'sessions[1].retries'],

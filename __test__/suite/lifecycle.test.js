@@ -22,7 +22,7 @@ test('process.exit with work in flight ends with its code', async () => {
   const dir = freshDir()
   const script = `${save} for (let i = 0; i < 50; i++) { r.save({ ...g, id: 'g' + i }); r.list() } setTimeout(() => process.exit(7), 5)`
   expect((await runScript(script, { env: { DIR: dir } })).code).toBe(7)
-  // What was not finished is a leftover; no group is half there.
+  // Unfinished writes are leftovers; no group is stored partially.
   const kinds = (await new sg.FileGroupRepository(dir).verify()).map(({ kind }) => kind)
   expect(kinds.filter((kind) => kind !== 'leftover')).toEqual([])
 })

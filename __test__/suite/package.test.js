@@ -1,4 +1,4 @@
-// What the package says of itself: package.json, Cargo.toml, the typings and the documents agree.
+// Checks that package.json, Cargo.toml, the typings and the documents agree.
 
 const { readdirSync, readFileSync } = require('node:fs')
 const path = require('node:path')
@@ -11,7 +11,7 @@ const section = (text, heading) => text.split(/^## /m).find((part) => part.start
 const manifest = JSON.parse(read('package.json'))
 const cargo = read('Cargo.toml')
 const readme = read('README.md')
-const contributing = read('CONTRIBUTING.md')
+const contributing = read('.github/CONTRIBUTING.md')
 
 describe('the package', () => {
   test('runs nothing when it is installed, and installs nothing else', () => {
@@ -62,7 +62,7 @@ describe('the documents', () => {
 
   test('link to files that are there', () => {
     const pages = readdirSync(path.join(__dirname, '..', '..', 'docs')).filter((name) => name.endsWith('.md'))
-    const names = ['README.md', 'CONTRIBUTING.md', ...pages.map((name) => `docs/${name}`)]
+    const names = ['README.md', '.github/CONTRIBUTING.md', ...pages.map((name) => `docs/${name}`)]
     for (const name of names)
       for (const link of all(read(name), /\]\((?!https?:)([^)#]+)\)/g))
         expect(() => read(path.join(path.dirname(name), link))).not.toThrow()

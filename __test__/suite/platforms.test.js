@@ -1,5 +1,5 @@
-// Where it can be installed: package.json, the release workflow and the README name the same platforms, and where no
-// binary fits, the error says so.
+// Supported platforms: package.json, the release workflow and the README name the same ones, and a missing binary is
+// reported by an error.
 
 const { copyFileSync, readFileSync } = require('node:fs')
 const path = require('node:path')

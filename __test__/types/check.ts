@@ -1,12 +1,12 @@
 // Claims about types that the compiler checks.
 
-/** Whether two types are the same, `any`, `readonly` and optional modifiers told apart. */
+/** `true` if two types are identical, including `any`, `readonly` and optional modifiers. */
 export type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 
-/** Whether a type is `any`. */
+/** `true` if a type is `any`. */
 export type IsAny<T> = 0 extends 1 & T ? true : false
 
-/** Whether `any` is in a type, or anywhere below it. */
+/** `true` if a type is `any` or contains it at any depth. */
 export type HasAny<T> =
   IsAny<T> extends true
     ? true
@@ -25,5 +25,5 @@ export type HasAny<T> =
 /** Compiles only when `T` is `true`. */
 export type Claim<T extends true> = T
 
-/** Whether a type is `false`. */
+/** `true` if a type is `false`. */
 export type Not<T extends boolean> = [T] extends [false] ? true : false

@@ -1,4 +1,4 @@
-// What several tests need: a valid group, a fresh directory, the captures, and other processes.
+// Shared helpers: a valid group, a fresh directory, the captures, and other processes.
 
 const { execFile, spawn } = require('node:child_process')
 const fs = require('node:fs')
@@ -79,7 +79,7 @@ function canLink() {
 
 const capture = (name) => fs.readFileSync(path.join(root, 'examples', 'captures', `${name}.jsonl`))
 
-/** What a call throws; fails when it throws nothing. */
+/** Returns the error that a call throws. Fails if it throws nothing. */
 const thrown = (call) => {
   try {
     call()
@@ -89,7 +89,7 @@ const thrown = (call) => {
   throw new Error('nothing was thrown')
 }
 
-/** What a promise is rejected with. A call that throws instead of rejecting fails the test by doing so. */
+/** Returns the reason of a rejected promise. A call that throws instead of rejecting fails the test. */
 const rejection = (promise) =>
   promise.then(
     (value) => {

@@ -1,4 +1,4 @@
-//! How fast the parts are: `cargo bench`. The goals of the whole are measured by `npm run bench`.
+//! Micro-benchmarks of the parts, run by `cargo bench`. `npm run bench` measures the package as a whole.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a program of the benchmark")]
 
@@ -17,7 +17,7 @@ fn main() {
     divan::main();
 }
 
-/// A group of ten sessions, of about 9 KB.
+/// Creates a group of ten sessions and about 9 KB.
 fn group(number: usize) -> Document {
     let prompt = "Implement the feature as it is described. ".repeat(14);
     let session = |index: usize| {
@@ -67,7 +67,7 @@ fn count_by_name(bencher: Bencher, groups: usize) {
     bencher.bench(|| repository.count(black_box(&filter)).unwrap());
 }
 
-/// A thousand groups in files, and a repository on them that knows nothing yet.
+/// A store of 1,000 groups.
 struct Files {
     directory: tempfile::TempDir,
     names: usize,
@@ -88,7 +88,7 @@ impl Files {
         self.directory.path().join("groups")
     }
 
-    /// Under another name it is another store.
+    /// Returns a repository with an empty cache: the cache belongs to a path, and the link is new.
     fn unknown(&mut self) -> FileGroupRepository {
         self.names += 1;
         let name = self.directory.path().join(self.names.to_string());
@@ -99,7 +99,7 @@ impl Files {
         FileGroupRepository::new(Some(&name), FileOptions::default()).unwrap()
     }
 
-    /// All of whose groups are known.
+    /// Returns a repository whose cache holds all groups.
     fn read(mut self) -> (Self, FileGroupRepository) {
         std::thread::sleep(std::time::Duration::from_millis(200));
         let repository = self.unknown();
@@ -146,7 +146,7 @@ fn stat_1000_files(bencher: Bencher) {
     bencher.bench(|| paths.iter().map(|path| path.metadata().unwrap().len()).sum::<u64>());
 }
 
-/// A stream whose tools give 200 KB each.
+/// Reads a stream with tool results of 200 KB each.
 #[divan::bench]
 fn read_long_lines(bencher: Bencher) {
     let content = "export const answer = \\\"forty-two\\\" // as the tests want it\\n".repeat(3_500);
