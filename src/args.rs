@@ -10,7 +10,7 @@ use napi::{Env, JsValue, ValueType};
 
 use super::js::{self, Fault, number_of};
 use super::promise::Answer;
-use session_groups::error::{Error, Wrong};
+use session_groups::error::{Error, FieldError};
 use session_groups::json::{self, Json};
 use session_groups::model::time::{self, Timestamp};
 use session_groups::model::validate::{self, Rule, Strictness};
@@ -154,15 +154,14 @@ pub fn checked(env: &Env, name: &str, value: Unknown<'_>, rule: Rule) -> Parsed<
     let json = Json::parse(&text).map_err(not_json)?;
     match validate::check(json, rule, Strictness::Tolerant) {
         Ok(()) => Ok(validate::without_ignored(json, rule).into_owned()),
-        Err(invalid) => Err(Error::InvalidArgument(invalid.wrong).into()),
+        Err(invalid) => Err(Error::invalid_argument(invalid.wrong).into()),
     }
 }
 
 /// A group to be saved: its id and its text, which the repository checks.
 pub fn group_to_save(env: &Env, value: Unknown<'_>) -> Parsed<(GroupId, String)> {
-    let invalid = |group_id: &str, field: &str, problem: String| Error::InvalidGroup {
-        group_id: group_id.to_owned(),
-        wrong: Wrong::new(field, problem),
+    let invalid = |group_id: &str, field: &str, problem: String| {
+        Error::invalid_group(group_id, FieldError::new(field, problem))
     };
     if !is_object(value) || value.is_promise()? {
         return Err(invalid("", "group", format!("must be an object, but is {}", shown(env, value))).into());
@@ -243,11 +242,9 @@ pub fn delete_condition(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
 /// The outcome of `delete` for an id that cannot name a group.
 pub fn nothing_deleted(id: &str, condition: Condition) -> session_groups::Result<Answer> {
     match condition {
-        Condition::IfRevision(revision) => Err(Error::Conflict {
-            group_id: id.to_owned(),
-            expected: format!("its revision was to be {}", revision.as_str()),
-            actual: None,
-        }),
+        Condition::IfRevision(revision) => {
+            Err(Error::conflict(id, &format!("its revision was to be {}", revision.as_str()), None))
+        }
         Condition::None | Condition::IfAbsent => Ok(Answer::Bool(false)),
     }
 }

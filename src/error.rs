@@ -98,6 +98,6 @@ pub fn unwinding<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault>
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string);
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(Error::Internal(text.unwrap_or_else(|| "a panic without a message".to_owned())).into())
+        Err(Error::internal(text.unwrap_or_else(|| "a panic without a message".to_owned())).into())
     })
 }

@@ -94,7 +94,7 @@ impl Deferred {
 impl Drop for Deferred {
     fn drop(&mut self) {
         if let Some(deferred) = self.0.take() {
-            resolve(deferred, |_| Err(Error::Internal("a call was given up".to_owned()).into()));
+            resolve(deferred, |_| Err(Error::internal("a call was given up").into()));
         }
     }
 }
@@ -144,7 +144,7 @@ pub fn on_thread(deferred: Deferred, work: impl FnOnce() -> session_groups::Resu
         let outcome = unwinding(|| work().map_err(Fault::from));
         deferred.settle(outcome.map_err(|fault| match fault {
             Fault::Ours(error) => error,
-            Fault::Thrown(error) => Error::Internal(error.reason),
+            Fault::Thrown(error) => Error::internal(error.reason),
         }));
     });
 }

@@ -1,267 +1,346 @@
-//! Every way to fail, with its code. Nothing here knows how an error is shown: the bindings turn it into the
-//! JavaScript class, a Rust program reads it as it is.
+//! Every way to fail. The addon turns an [`Error`] into the JavaScript class `SessionGroupsError`.
+//!
+//! ```
+//! use session_groups::model::GroupId;
+//!
+//! let error = GroupId::new("../x").unwrap_err();
+//! assert_eq!(error.code(), "INVALID_ID");
+//! assert_eq!(error.group_id(), Some("../x"));
+//! ```
 
-use std::borrow::Cow;
+use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What every fallible function of this crate returns.
+/// The result of every fallible function of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// A failure. [`Error::code`] says which one it is.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum Error {
-    /// An argument of the wrong type or range.
-    #[error("{0}")]
-    InvalidArgument(Wrong),
-    /// An id that cannot name a group.
-    #[error(
-        "{id:?} cannot be the id of a group: it {reason}. Use 1 to 128 of A-Z a-z 0-9 . _ -, a letter or a digit first"
-    )]
-    InvalidId {
-        /// The id as it was given.
-        id: String,
-        /// Which rule it breaks.
-        reason: Cow<'static, str>,
-    },
-    /// Something that is not a `SessionGroup` was to be stored.
-    #[error("{} was not stored: {wrong}", named(group_id))]
-    InvalidGroup {
-        /// The group that stays as it was; empty when what was to be stored has no readable id.
-        group_id: String,
-        /// The field and what was expected of it.
-        wrong: Wrong,
-    },
-    /// A filter or a sort that makes no sense.
-    #[error("{0}")]
-    InvalidFilter(Wrong),
-    /// A line that is no event.
-    #[error("not a group event: {0}")]
-    InvalidEvent(Wrong),
-    /// A stored file is no `SessionGroup`. The file is left as it is.
-    #[error("{} is not a session group: {problem}. Repair the file or delete the group; it is left as it is", path.display())]
-    Corrupt {
-        /// The group whose file it is.
-        group_id: String,
-        /// The file.
-        path: PathBuf,
-        /// The field, where the text is JSON.
-        field: Option<String>,
-        /// What is wrong, with line and column where there is one.
-        problem: String,
-    },
-    /// A stored file or the store belongs to another user.
-    #[error("cannot use {}: it belongs to {owner}, but this process runs as {user}. Run it as that user, or change the owner: {remedy}", path.display())]
-    ForeignOwner {
-        /// The group that was looked for, where it was one.
-        group_id: Option<String>,
-        /// The file or directory.
-        path: PathBuf,
-        /// The user to whom it belongs.
-        owner: String,
-        /// The user of this process.
-        user: String,
-        /// The command that changes the owner.
-        remedy: String,
-    },
-    /// A precondition did not hold; nothing changed.
-    #[error("group {group_id:?} was not changed: {expected}, but {}. Read it again, then decide", match actual {
-        Some(revision) => format!("its revision is {revision}"),
-        None => "there is no such group".to_owned(),
-    })]
-    Conflict {
-        /// The group that stays as it was.
-        group_id: String,
-        /// What the caller asked for.
-        expected: String,
-        /// The revision found in its place; `None` when there is no such group.
-        actual: Option<String>,
-    },
-    /// Others kept the group's lock for too long.
-    #[error("group {group_id:?} is busy: {reason}. Try again, or raise lockTimeoutMs")]
-    LockTimeout {
-        /// The group that was not written.
-        group_id: String,
-        /// The lock's file, where a lock was waited for.
-        path: Option<PathBuf>,
-        /// Who is in the way, as far as it can be told.
-        reason: String,
-    },
-    /// A newer version of this package wrote the stored group.
-    #[error("{} was written by a newer version (schemaVersion {version}): {consequence}. Update session-groups", path.display())]
-    NewerSchema {
-        /// The group that stays as it is.
-        group_id: String,
-        /// Its file.
-        path: PathBuf,
-        /// The version found.
-        version: f64,
-        /// What this version cannot do with it.
-        consequence: String,
-    },
-    /// Everyone may write to the base directory.
-    #[error("{} can be written by every user of this machine (mode {mode:04o}). Run: chmod o-w {}", path.display(), path.display())]
-    InsecureStore {
-        /// The base directory.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// The disk refused; nothing changed.
-    #[error("{} was not changed: {action} {} failed: {source}. Fix that and try again", named(group_id), path.display())]
-    NotCommitted {
-        /// The group that stays as it was.
-        group_id: String,
-        /// The file or directory that was refused.
-        path: PathBuf,
-        /// What was being done.
-        action: &'static str,
-        /// The disk's answer.
-        source: Arc<std::io::Error>,
-    },
-    /// The change is visible, but the disk did not confirm it.
-    #[error("group {group_id:?} was changed, but may not survive a power failure: {action} {} failed: {source}. Check the disk, then save it again", path.display())]
-    NotDurable {
-        /// The group that was changed.
-        group_id: String,
-        /// The directory that was not confirmed.
-        path: PathBuf,
-        /// What was being done.
-        action: &'static str,
-        /// The disk's answer.
-        source: Arc<std::io::Error>,
-    },
-    /// Reading failed.
-    #[error("{action} {} failed: {source}. Fix that and try again", path.display())]
-    Io {
-        /// The group that was looked for, where it was one.
-        group_id: Option<String>,
-        /// The file or directory.
-        path: PathBuf,
-        /// What was being done.
-        action: &'static str,
-        /// The disk's answer.
-        source: Arc<std::io::Error>,
-    },
-    /// A panic: a bug of this package, caught at the border.
-    #[error("a bug in session-groups, please report it: {0}")]
-    Internal(String),
+/// Declares the kinds of errors with their codes.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $code:literal,)*) => {
+        /// Kinds of errors.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum ErrorKind { $($(#[$doc])* $kind,)* }
+
+        impl ErrorKind {
+            /// The code that JavaScript sees as `error.code`.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$kind => $code,)* }
+            }
+        }
+    };
 }
 
-/// What was wrong with a value: where it stands, what was expected there, and what was found.
+kinds! {
+    /// An argument of the wrong type or range.
+    InvalidArgument = "INVALID_ARGUMENT",
+    /// An id that cannot name a group.
+    InvalidId = "INVALID_ID",
+    /// A value that is not a `SessionGroup` was to be stored.
+    InvalidGroup = "INVALID_GROUP",
+    /// A filter or sort of the wrong type or range.
+    InvalidFilter = "INVALID_FILTER",
+    /// A text that is not an event.
+    InvalidEvent = "INVALID_EVENT",
+    /// A stored file is not a `SessionGroup`. The file is left as it is.
+    Corrupt = "CORRUPT",
+    /// A stored file or the store belongs to another user.
+    ForeignOwner = "FOREIGN_OWNER",
+    /// A precondition did not hold. Nothing changed.
+    Conflict = "CONFLICT",
+    /// Other processes held the group's lock for too long.
+    LockTimeout = "LOCK_TIMEOUT",
+    /// A newer version of this package wrote the stored group.
+    NewerSchema = "NEWER_SCHEMA",
+    /// Everyone may write to the base directory.
+    InsecureStore = "INSECURE_STORE",
+    /// A write failed. Nothing changed.
+    NotCommitted = "NOT_COMMITTED",
+    /// The change is visible, but an fsync failed.
+    NotDurable = "NOT_DURABLE",
+    /// A read failed.
+    Io = "IO",
+    /// A panic: a bug of this package.
+    Internal = "INTERNAL",
+}
+
+/// A failure: its kind, what it is about, and a message for people.
+#[derive(Debug, Clone)]
+pub struct Error(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
+    kind: ErrorKind,
+    message: String,
+    group_id: Option<String>,
+    path: Option<PathBuf>,
+    field: Option<String>,
+    /// The revision found by a conflict.
+    actual_revision: Option<String>,
+    io: Option<IoFailure>,
+}
+
+/// A failed call of the operating system.
+#[derive(Debug, Clone)]
+struct IoFailure {
+    /// The operation, e.g. `syncing`.
+    action: &'static str,
+    source: Arc<io::Error>,
+}
+
+/// A problem of one value: its path, what was expected, and what was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wrong {
-    /// The path of the field, e.g. `sessions[2].status`; empty for the value as a whole.
+pub struct FieldError {
+    /// Path of the field, e.g. `sessions[2].status`. Empty for the value as a whole.
     pub field: String,
     /// A sentence without its subject, e.g. `must be a string, but is 5`.
     pub problem: String,
 }
 
-impl Wrong {
+impl FieldError {
     /// A problem of one field.
     pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { field: field.into(), problem: problem.into() }
     }
+}
 
-    fn field(&self) -> Option<&str> {
-        (!self.field.is_empty()).then_some(self.field.as_str())
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let subject = if self.field.is_empty() { "it" } else { &self.field };
+        write!(f, "{subject} {}", self.problem)
     }
 }
 
-impl std::fmt::Display for Wrong {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let subject = self.field().unwrap_or("it");
-        write!(f, "{subject} {}", self.problem)
+impl Error {
+    fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            kind,
+            message: message.into(),
+            group_id: None,
+            path: None,
+            field: None,
+            actual_revision: None,
+            io: None,
+        }))
+    }
+
+    fn about_field(kind: ErrorKind, message: String, field: FieldError) -> Self {
+        let mut error = Self::new(kind, message);
+        error.0.field = Some(field.field).filter(|field| !field.is_empty());
+        error
+    }
+
+    fn with_group(mut self, group_id: &str) -> Self {
+        self.0.group_id = Some(group_id.to_owned()).filter(|id| !id.is_empty());
+        self
+    }
+
+    fn with_path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.0.path = Some(path.into());
+        self
+    }
+
+    /// An argument of the wrong type or range.
+    pub fn argument(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::invalid_argument(FieldError::new(field, problem))
+    }
+
+    /// An argument of the wrong type or range.
+    pub fn invalid_argument(error: FieldError) -> Self {
+        Self::about_field(ErrorKind::InvalidArgument, error.to_string(), error)
+    }
+
+    /// A filter or sort of the wrong type or range.
+    pub fn filter(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        let error = FieldError::new(field, problem);
+        Self::about_field(ErrorKind::InvalidFilter, error.to_string(), error)
+    }
+
+    /// An id that cannot name a group. `reason` is a sentence without its subject.
+    pub fn invalid_id(id: &str, reason: &str) -> Self {
+        let rule = "Use 1 to 128 of A-Z a-z 0-9 . _ -, a letter or a digit first";
+        let message = format!("{id:?} cannot be the id of a group: it {reason}. {rule}");
+        let mut error = Self::new(ErrorKind::InvalidId, message);
+        error.0.field = Some("id".to_owned());
+        // Even an empty one: it is what was given.
+        error.0.group_id = Some(id.to_owned());
+        error
+    }
+
+    /// A value that is not a group was to be stored. `group_id` is empty if the value has no readable id.
+    pub fn invalid_group(group_id: &str, error: FieldError) -> Self {
+        let message = format!("{} was not stored: {error}", named(group_id));
+        Self::about_field(ErrorKind::InvalidGroup, message, error).with_group(group_id)
+    }
+
+    /// A text that is not an event.
+    pub fn invalid_event(error: FieldError) -> Self {
+        Self::about_field(ErrorKind::InvalidEvent, format!("not a group event: {error}"), error)
+    }
+
+    /// A stored file is not a group. `field` is known if the text is JSON.
+    pub fn corrupt(group_id: &str, path: &Path, field: Option<String>, problem: &str) -> Self {
+        let remedy = "Repair the file or delete the group; it is left as it is";
+        let message = format!("{} is not a session group: {problem}. {remedy}", path.display());
+        let mut error = Self::new(ErrorKind::Corrupt, message).with_group(group_id).with_path(path);
+        error.0.field = field;
+        error
+    }
+
+    /// A file or directory belongs to `owner`, while this process runs as `user`. `remedy` is the command that changes the
+    /// owner.
+    pub fn foreign_owner(group_id: Option<&str>, path: &Path, owner: &str, user: &str, remedy: &str) -> Self {
+        let message = format!(
+            "cannot use {}: it belongs to {owner}, but this process runs as {user}. Run it as that user, or change the owner: {remedy}",
+            path.display()
+        );
+        Self::new(ErrorKind::ForeignOwner, message).with_group(group_id.unwrap_or_default()).with_path(path)
+    }
+
+    /// A precondition did not hold. `actual` is the revision found, `None` if there is no such group.
+    pub fn conflict(group_id: &str, expected: &str, actual: Option<String>) -> Self {
+        let found = match &actual {
+            Some(revision) => format!("its revision is {revision}"),
+            None => "there is no such group".to_owned(),
+        };
+        let message = format!(
+            "group {group_id:?} was not changed: {expected}, but {found}. Read it again, then decide"
+        );
+        let mut error = Self::new(ErrorKind::Conflict, message).with_group(group_id);
+        error.0.actual_revision = actual;
+        error
+    }
+
+    /// Other processes held the lock of the group for too long.
+    pub fn lock_timeout(group_id: &str, path: PathBuf, holder: &str) -> Self {
+        let message = format!(
+            "timed out waiting for the lock of group {group_id:?}, held by {holder}. Try again, or raise lockTimeoutMs"
+        );
+        Self::new(ErrorKind::LockTimeout, message).with_group(group_id).with_path(path)
+    }
+
+    /// A newer version wrote the stored group. `consequence` says what this version cannot do with it.
+    pub fn newer_schema(group_id: &str, path: &Path, version: f64, consequence: &str) -> Self {
+        let message = format!(
+            "{} was written by a newer version (schemaVersion {version}): {consequence}. Update session-groups",
+            path.display()
+        );
+        Self::new(ErrorKind::NewerSchema, message).with_group(group_id).with_path(path)
+    }
+
+    /// Everyone may write to the base directory, whose permission bits are `mode`.
+    pub fn insecure_store(path: &Path, mode: u32) -> Self {
+        let shown = path.display();
+        let message = format!(
+            "{shown} can be written by every user of this machine (mode {mode:04o}). Run: chmod o-w {shown}"
+        );
+        Self::new(ErrorKind::InsecureStore, message).with_path(path)
+    }
+
+    /// A write failed and changed nothing. `action` is the operation on the path, e.g. `renaming`.
+    pub fn not_committed(group_id: &str, path: &Path, action: &'static str, source: io::Error) -> Self {
+        Self::of_io(ErrorKind::NotCommitted, group_id, path, action, source)
+    }
+
+    /// A change is visible, but an fsync failed.
+    pub fn not_durable(group_id: &str, path: &Path, action: &'static str, source: io::Error) -> Self {
+        Self::of_io(ErrorKind::NotDurable, group_id, path, action, source)
+    }
+
+    /// A read failed.
+    pub fn io(group_id: Option<&str>, path: &Path, action: &'static str, source: io::Error) -> Self {
+        Self::of_io(ErrorKind::Io, group_id.unwrap_or_default(), path, action, source)
+    }
+
+    fn of_io(kind: ErrorKind, group_id: &str, path: &Path, action: &'static str, source: io::Error) -> Self {
+        let mut error = Self::new(kind, "").with_group(group_id).with_path(path);
+        error.0.io = Some(IoFailure { action, source: Arc::new(source) });
+        error
+    }
+
+    /// The same failed call with another consequence, if this error is of the kind `from`.
+    #[must_use]
+    pub fn converted(mut self, from: ErrorKind, to: ErrorKind) -> Self {
+        if self.0.kind == from {
+            self.0.kind = to;
+        }
+        self
+    }
+
+    /// A bug of this package.
+    pub fn internal(message: impl fmt::Display) -> Self {
+        let message = format!("a bug in session-groups, please report it: {message}");
+        Self::new(ErrorKind::Internal, message)
+    }
+
+    /// The kind of the error.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Returns `true` if the error is of a kind.
+    pub fn is(&self, kind: ErrorKind) -> bool {
+        self.0.kind == kind
+    }
+
+    /// The code that JavaScript sees as `error.code`.
+    pub fn code(&self) -> &'static str {
+        self.0.kind.code()
+    }
+
+    /// The group that the error is about.
+    pub fn group_id(&self) -> Option<&str> {
+        self.0.group_id.as_deref()
+    }
+
+    /// The file or directory that the error is about.
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path.as_deref()
+    }
+
+    /// Path of the field that the error is about, e.g. `sessions[2].status`.
+    pub fn field(&self) -> Option<&str> {
+        self.0.field.as_deref()
+    }
+
+    /// For a conflict: the revision found, `Some(None)` if there is no such group.
+    pub fn actual_revision(&self) -> Option<Option<&str>> {
+        self.is(ErrorKind::Conflict).then_some(self.0.actual_revision.as_deref())
+    }
+
+    /// The kind of the failed call of the operating system.
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        self.0.io.as_ref().map(|io| io.source.kind())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(IoFailure { action, source }) = &self.0.io else {
+            return f.write_str(&self.0.message);
+        };
+        let path = self.path().unwrap_or(Path::new("")).display();
+        let group = named(self.group_id().unwrap_or_default());
+        let failed = format!("{action} {path} failed: {source}");
+        match self.0.kind {
+            ErrorKind::NotCommitted => write!(f, "{group} was not changed: {failed}. Fix that and try again"),
+            ErrorKind::NotDurable => write!(
+                f,
+                "{group} was changed, but may not survive a power failure: {failed}. Check the disk, then save it again"
+            ),
+            _ => write!(f, "{failed}. Fix that and try again"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let io = self.0.io.as_ref()?;
+        Some(io.source.as_ref())
     }
 }
 
 fn named(group_id: &str) -> String {
     if group_id.is_empty() { "the group".to_owned() } else { format!("group {group_id:?}") }
-}
-
-impl Error {
-    /// An argument of the wrong type or range.
-    pub fn argument(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::InvalidArgument(Wrong::new(field, problem))
-    }
-
-    /// A filter or sort that makes no sense.
-    pub fn filter(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::InvalidFilter(Wrong::new(field, problem))
-    }
-
-    /// The code that JavaScript sees as `error.code`.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::InvalidArgument(_) => "INVALID_ARGUMENT",
-            Self::InvalidId { .. } => "INVALID_ID",
-            Self::InvalidGroup { .. } => "INVALID_GROUP",
-            Self::InvalidFilter(_) => "INVALID_FILTER",
-            Self::InvalidEvent(_) => "INVALID_EVENT",
-            Self::Corrupt { .. } => "CORRUPT",
-            Self::ForeignOwner { .. } => "FOREIGN_OWNER",
-            Self::Conflict { .. } => "CONFLICT",
-            Self::LockTimeout { .. } => "LOCK_TIMEOUT",
-            Self::NewerSchema { .. } => "NEWER_SCHEMA",
-            Self::InsecureStore { .. } => "INSECURE_STORE",
-            Self::NotCommitted { .. } => "NOT_COMMITTED",
-            Self::NotDurable { .. } => "NOT_DURABLE",
-            Self::Io { .. } => "IO",
-            Self::Internal(_) => "INTERNAL",
-        }
-    }
-
-    /// The group it is about, where it is about one.
-    pub fn group_id(&self) -> Option<&str> {
-        let id = match self {
-            // Even an empty one: it is what was given.
-            Self::InvalidId { id, .. } => return Some(id),
-            Self::InvalidGroup { group_id, .. }
-            | Self::Corrupt { group_id, .. }
-            | Self::Conflict { group_id, .. }
-            | Self::LockTimeout { group_id, .. }
-            | Self::NewerSchema { group_id, .. }
-            | Self::NotCommitted { group_id, .. }
-            | Self::NotDurable { group_id, .. } => Some(group_id),
-            Self::ForeignOwner { group_id, .. } | Self::Io { group_id, .. } => group_id.as_ref(),
-            _ => None,
-        };
-        id.map(String::as_str).filter(|id| !id.is_empty())
-    }
-
-    /// The file or directory it is about, where it is about one.
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Corrupt { path, .. }
-            | Self::ForeignOwner { path, .. }
-            | Self::NewerSchema { path, .. }
-            | Self::InsecureStore { path, .. }
-            | Self::NotCommitted { path, .. }
-            | Self::NotDurable { path, .. }
-            | Self::Io { path, .. } => Some(path),
-            Self::LockTimeout { path, .. } => path.as_deref(),
-            _ => None,
-        }
-    }
-
-    /// The path of the field it is about, where it is about one.
-    pub fn field(&self) -> Option<&str> {
-        match self {
-            Self::InvalidArgument(wrong)
-            | Self::InvalidGroup { wrong, .. }
-            | Self::InvalidFilter(wrong)
-            | Self::InvalidEvent(wrong) => wrong.field(),
-            Self::Corrupt { field, .. } => field.as_deref(),
-            Self::InvalidId { .. } => Some("id"),
-            _ => None,
-        }
-    }
-
-    /// For a conflict: the revision that was found, `Some(None)` when there was no such group.
-    pub fn actual_revision(&self) -> Option<Option<&str>> {
-        match self {
-            Self::Conflict { actual, .. } => Some(actual.as_deref()),
-            _ => None,
-        }
-    }
 }

@@ -20,7 +20,7 @@ pub fn typed<T: serde::de::DeserializeOwned>(text: &str) -> crate::Result<T> {
     let text = without_lone_surrogates(text);
     from_text(&text)
         .or_else(|_| from_text(&layout::without_infinities(&text)))
-        .map_err(|error| crate::Error::Internal(format!("checked text is not understood: {error}")))
+        .map_err(|error| crate::Error::internal(format!("checked text is not understood: {error}")))
 }
 
 /// Serde's own limit of depth is lower than that of the check.

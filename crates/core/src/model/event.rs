@@ -1,6 +1,6 @@
 //! The events of a group: what each of them carries, and how a line of JSON is checked to be one.
 
-use crate::error::{Error, Result, Wrong};
+use crate::error::{Error, FieldError, Result};
 use crate::json::{self, Json};
 use crate::model::types::BudgetAction;
 use crate::model::validate::{
@@ -108,21 +108,22 @@ const BASE_EVENT: Rule = Rule::Object(&[
 /// Checks that a text is one event; fails with `INVALID_EVENT`, which names the field. Further fields may be
 /// anything.
 pub fn check_event(text: &str) -> Result<()> {
-    let whole = |problem: String| Error::InvalidEvent(Wrong::new("", problem));
+    let whole = |problem: String| Error::invalid_event(FieldError::new("", problem));
     if !text.trim_start().starts_with('{') {
         let found = if text.trim_start().is_empty() { "empty".into() } else { json::excerpt(text) };
         return Err(whole(format!("must be a JSON object, but is {found}")));
     }
     let event = Json::parse(text).map_err(|error| whole(format!("is no JSON: {error}")))?;
     let valid = |rule| {
-        validate::check(event, rule, Strictness::Strict).map_err(|invalid| Error::InvalidEvent(invalid.wrong))
+        validate::check(event, rule, Strictness::Strict)
+            .map_err(|invalid| Error::invalid_event(invalid.wrong))
     };
     valid(TYPED)?;
     let kind = event.get("type").and_then(Json::string);
     let Some((_, fields)) = EVENTS.iter().find(|(name, _)| Some(*name) == kind.as_deref()) else {
         let names: Vec<&str> = EVENTS.iter().map(|(name, _)| *name).collect();
         let problem = format!("must be one of {}, but is {:?}", names.join(", "), kind.unwrap_or_default());
-        return Err(Error::InvalidEvent(Wrong::new("type", problem)));
+        return Err(Error::invalid_event(FieldError::new("type", problem)));
     };
     valid(BASE_EVENT)?;
     valid(Rule::Object(fields))

@@ -524,7 +524,7 @@ impl GroupId {
     pub fn new(id: &str) -> Result<Self> {
         match Self::objection(id) {
             None => Ok(Self(id.into())),
-            Some(reason) => Err(Error::InvalidId { id: id.to_owned(), reason }),
+            Some(reason) => Err(Error::invalid_id(id, &reason)),
         }
     }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use crate::error::Wrong;
+use crate::error::FieldError;
 use crate::json::{self, Cursor, Json, NoJson};
 use crate::model::run::{AttemptKind, AttemptOutcome, ControlRequest, GroupCause};
 use crate::model::time;
@@ -268,7 +268,7 @@ struct FieldOf<'a> {
 /// Why a text does not obey a rule.
 #[derive(Debug)]
 pub struct Invalid<'a> {
-    pub wrong: Wrong,
+    pub wrong: FieldError,
     /// The piece of the text at fault.
     pub at: &'a str,
 }
@@ -473,7 +473,7 @@ impl<'a> Check<'a> {
                         id.text(),
                         first.get()
                     );
-                    Err(Invalid { wrong: Wrong::new(id_place.to_string(), problem), at: id.text() })
+                    Err(Invalid { wrong: FieldError::new(id_place.to_string(), problem), at: id.text() })
                 }
             }
         })
@@ -498,8 +498,10 @@ impl<'a> Check<'a> {
             likely = index + 1;
             let place = Place::Member(place, fields[index].name);
             if values[index].is_some() {
-                let wrong =
-                    Wrong::new(place.to_string(), "is there twice, and readers differ on which one holds");
+                let wrong = FieldError::new(
+                    place.to_string(),
+                    "is there twice, and readers differ on which one holds",
+                );
                 return Err(Invalid { wrong, at: raw_key });
             }
             let value_start = self.cursor.value_start();
@@ -509,8 +511,10 @@ impl<'a> Check<'a> {
         for (index, field) in fields.iter().enumerate() {
             if values[index].is_none() && self.must_have(field) {
                 let place = Place::Member(place, field.name);
-                let wrong =
-                    Wrong::new(place.to_string(), format!("is missing, expected {}", expected(field.rule)));
+                let wrong = FieldError::new(
+                    place.to_string(),
+                    format!("is missing, expected {}", expected(field.rule)),
+                );
                 return Err(Invalid { wrong, at: self.cursor.since(start).text() });
             }
         }
@@ -546,13 +550,13 @@ impl<'a> Check<'a> {
 
 /// Of a text of which it was not known.
 fn no_json<'a>(place: &Place<'_>) -> impl FnOnce(NoJson) -> Invalid<'a> {
-    move |NoJson| Invalid { wrong: Wrong::new(place.to_string(), "is no JSON"), at: "" }
+    move |NoJson| Invalid { wrong: FieldError::new(place.to_string(), "is no JSON"), at: "" }
 }
 
 fn must_be<'a>(expected: &str, found: Json<'a>, place: &Place<'_>) -> Invalid<'a> {
     let found = found.text();
     let problem = format!("must be {expected}, but is {}", json::excerpt(found));
-    Invalid { wrong: Wrong::new(place.to_string(), problem), at: found }
+    Invalid { wrong: FieldError::new(place.to_string(), problem), at: found }
 }
 
 fn expected(rule: Rule) -> String {

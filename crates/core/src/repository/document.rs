@@ -3,7 +3,7 @@
 use std::borrow::{Borrow, Cow};
 use std::sync::{Arc, OnceLock};
 
-use crate::error::{Error, Result, Wrong};
+use crate::error::{Error, FieldError, Result};
 use crate::json::{self, Json, Member};
 use crate::model::time::{self, Timestamp};
 use crate::model::validate::{self, FORMER_RUNNING, GROUP, Invalid, Strictness};
@@ -107,15 +107,12 @@ impl Document {
         let updated = Json::of_valid(text.trim_matches(WHITE_SPACE));
         match validate::check_update(updated, GROUP, stored) {
             Ok(()) => Ok(fields),
-            Err(Invalid { wrong, .. }) => Err(Error::InvalidGroup { group_id: fields.id.to_string(), wrong }),
+            Err(Invalid { wrong, .. }) => Err(Error::invalid_group(fields.id.as_str(), wrong)),
         }
     }
 
     fn what_is_wrong_with(text: &str, strictness: Strictness) -> Error {
-        let no_group = |problem: String| Error::InvalidGroup {
-            group_id: String::new(),
-            wrong: Wrong::new("group", problem),
-        };
+        let no_group = |problem: String| Error::invalid_group("", FieldError::new("group", problem));
         let json = match Json::parse(text) {
             Ok(json) if json.is_object() => json,
             Ok(_) => return no_group(format!("must be an object, but is {}", json::excerpt(text))),
@@ -123,12 +120,12 @@ impl Document {
         };
         let wrong = match validate::check(json, GROUP, strictness) {
             Err(invalid) => invalid.wrong,
-            Ok(()) => Wrong::new(
+            Ok(()) => FieldError::new(
                 "schemaVersion",
                 "must be 1 or absent: what a newer version understands cannot be checked by this one",
             ),
         };
-        Error::InvalidGroup { group_id: shown_id(json), wrong }
+        Error::invalid_group(&shown_id(json), wrong)
     }
 
     /// The group to be saved under an id, strictly checked. Fails with `INVALID_GROUP`.
@@ -141,7 +138,7 @@ impl Document {
     pub(crate) fn changed_id(id: &GroupId, other: &GroupId) -> Error {
         let problem =
             format!("must stay {:?} while it is saved, but became {:?}", id.as_str(), other.as_str());
-        Error::InvalidGroup { group_id: id.to_string(), wrong: Wrong::new("id", problem) }
+        Error::invalid_group(id.as_str(), FieldError::new("id", problem))
     }
 
     /// A group that is known to be valid, with its fields.
@@ -151,7 +148,7 @@ impl Document {
 
     /// A group of typed Rust data, laid out as it is stored.
     pub fn from_group(group: &SessionGroup) -> Result<Self> {
-        let text = serde_json::to_string(group).map_err(|error| Error::Internal(error.to_string()))?;
+        let text = serde_json::to_string(group).map_err(Error::internal)?;
         Self::from_text(text)
     }
 

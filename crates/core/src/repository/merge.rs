@@ -149,7 +149,7 @@ impl Condition {
             (Self::IfRevision(revision), _) => format!("its revision was to be {}", revision.as_str()),
         };
         let actual = stored.map(|stored| stored.revision().as_str().to_owned());
-        Err(Error::Conflict { group_id: id.to_string(), expected, actual })
+        Err(Error::conflict(id.as_str(), &expected, actual))
     }
 }
 

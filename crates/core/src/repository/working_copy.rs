@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use chrono::{DateTime, SubsecRound, Utc};
 
-use crate::error::{Error, Result, Wrong};
+use crate::error::{Error, FieldError, Result};
 use crate::json::{self, Json};
 use crate::model::GroupId;
 use crate::model::time::{self, Timestamp};
@@ -92,7 +92,7 @@ impl WorkingCopy {
             return Ok(Some(group.base));
         }
         let checked = Document::from_update(group.text().into_owned(), group.base.json());
-        checked.map(Some).map_err(|error| Error::Internal(format!("merging made an invalid group: {error}")))
+        checked.map(Some).map_err(|error| Error::internal(format!("merging made an invalid group: {error}")))
     }
 }
 
@@ -118,8 +118,8 @@ fn check_length(id: &GroupId, text: &str) -> Result<()> {
 }
 
 fn too_large(id: &GroupId, length: usize) -> Error {
-    let wrong = Wrong::new("group", format!("must be at most 64 MiB of JSON, but is {length} bytes"));
-    Error::InvalidGroup { group_id: id.to_string(), wrong }
+    let wrong = FieldError::new("group", format!("must be at most 64 MiB of JSON, but is {length} bytes"));
+    Error::invalid_group(id.as_str(), wrong)
 }
 
 /// The length of a value as it is laid out at a depth.
@@ -330,10 +330,10 @@ impl Session {
 fn check_session(group_id: &GroupId, index: usize, text: &str, former: Json<'_>) -> Result<()> {
     let checked = validate::check_update(Json::of_valid(text), GROUP_SESSION, former);
     checked.map_err(|invalid| {
-        let Wrong { field, problem } = invalid.wrong;
+        let FieldError { field, problem } = invalid.wrong;
         let dot = if field.is_empty() { "" } else { "." };
-        let wrong = Wrong::new(format!("sessions[{index}]{dot}{field}"), problem);
-        Error::InvalidGroup { group_id: group_id.to_string(), wrong }
+        let wrong = FieldError::new(format!("sessions[{index}]{dot}{field}"), problem);
+        Error::invalid_group(group_id.as_str(), wrong)
     })
 }
 
@@ -352,8 +352,8 @@ fn set_updated_at(
     let given = group.get("updatedAt").and_then(Json::string).and_then(|given| time::instant(&given));
     let Some(given) = given else {
         let problem = "must be an ISO 8601 time; it is set by each update and need not be given";
-        let wrong = Wrong::new("updatedAt", problem);
-        return Err(Error::InvalidGroup { group_id: stored.id.to_string(), wrong });
+        let wrong = FieldError::new("updatedAt", problem);
+        return Err(Error::invalid_group(stored.id.as_str(), wrong));
     };
     if changes.concern("updatedAt") && given >= stored.updated_at {
         return Ok(());

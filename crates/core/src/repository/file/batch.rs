@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::GroupId;
 use crate::repository::document::Document;
 use crate::repository::file::paths::META;
@@ -113,22 +113,22 @@ impl<'a> Batch<'a> {
     fn apply(&mut self, task: Task) -> Result<(Written, bool)> {
         let write = match task.checked(self.id)? {
             // `checked` never returns one.
-            Task::Save { .. } => return Err(Error::Internal("an unchecked save".to_owned())),
+            Task::Save { .. } => return Err(Error::internal("an unchecked save")),
             Task::Look => {
                 return Ok((self.copy.snapshot().map_or(Written::Missing, Written::Stored), false));
             }
             Task::Write(write) => write,
         };
         if let Some(version) = self.copy.newer_schema().filter(|_| !write.deletes()) {
-            return Err(Error::NewerSchema {
-                group_id: self.id.to_string(),
-                path: self.base.join(self.id.as_str()).join(META),
+            return Err(Error::newer_schema(
+                self.id.as_str(),
+                &self.base.join(self.id.as_str()).join(META),
                 version,
-                consequence: "it can be read, not written".to_owned(),
-            });
+                "it can be read, not written",
+            ));
         }
         let applied = catch_unwind(AssertUnwindSafe(|| self.copy.apply(self.id, write)));
-        match applied.unwrap_or_else(|_| Err(Error::Internal("applying a change panicked".to_owned())))? {
+        match applied.unwrap_or_else(|_| Err(Error::internal("applying a change panicked")))? {
             Effect::Missing => Ok((Written::Missing, false)),
             Effect::Removed => Ok((Written::Removed, true)),
             Effect::Changed => match self.other {
@@ -155,7 +155,7 @@ impl<'a> Batch<'a> {
     /// Replaces outcomes by the error of writing them.
     pub fn fail(&mut self, error: &Error) {
         // The change is visible: whoever changed nothing was judged by a state that is there.
-        let is_visible = matches!(error, Error::NotDurable { .. });
+        let is_visible = error.is(ErrorKind::NotDurable);
         let first_effect = self.first_effect.unwrap_or(self.members.len());
         for member in self.members.iter_mut().skip(first_effect) {
             if member.has_effect || !is_visible {
@@ -179,7 +179,7 @@ impl<'a> Batch<'a> {
 
 fn in_the_way(id: &GroupId, other: &str) -> Error {
     let reason = format!("names the directory {other:?}, since names have no case on this file system");
-    Error::InvalidId { id: id.to_string(), reason: reason.into() }
+    Error::invalid_id(id.as_str(), &reason)
 }
 
 #[cfg(test)]
@@ -245,21 +245,11 @@ mod tests {
 
     #[test]
     fn only_members_that_changed_something_are_not_durable() {
-        let source = Arc::new(std::io::Error::other("on purpose"));
-        let error = Error::NotDurable {
-            group_id: "g".to_owned(),
-            path: "/groups".into(),
-            action: "syncing",
-            source: Arc::clone(&source),
-        };
+        let source = || std::io::Error::other("on purpose");
+        let error = Error::not_durable("g", Path::new("/groups"), "syncing", source());
         let expected = ["CONFLICT", "NOT_DURABLE", "missing", "INVALID_GROUP", "NOT_DURABLE"];
         assert_eq!(outcomes(mixed(), &error), expected);
-        let error = Error::NotCommitted {
-            group_id: "g".to_owned(),
-            path: "/groups".into(),
-            action: "writing",
-            source,
-        };
+        let error = Error::not_committed("g", Path::new("/groups"), "writing", source());
         let nothing = "NOT_COMMITTED";
         assert_eq!(outcomes(mixed(), &error), ["CONFLICT", nothing, nothing, nothing, nothing]);
     }

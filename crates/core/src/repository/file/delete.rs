@@ -20,7 +20,7 @@ const OLD: Duration = Duration::from_secs(60 * 60);
 pub fn take_out(base: &Dir, id: &GroupId, durability: Durability, held: &Lock) -> Result<PathBuf> {
     let refused = |action, path: &Path| {
         let (group_id, path) = (id.to_string(), path.to_owned());
-        move |source: io::Error| Error::NotCommitted { group_id, path, action, source: source.into() }
+        move |source: io::Error| Error::not_committed(&group_id, &path, action, source)
     };
     let trash_path = base.path().join(TRASH);
     base.make_dir(TRASH).map_err(refused("making", &trash_path))?;
@@ -29,12 +29,9 @@ pub fn take_out(base: &Dir, id: &GroupId, durability: Durability, held: &Lock) -
     base.rename(id.as_str(), &trash, &name).map_err(refused("deleting", &base.path().join(id.as_str())))?;
     if durability == Durability::Full {
         for dir in [base, &trash] {
-            dir.sync().and_then(|()| held.check_file_system()).map_err(|source| Error::NotDurable {
-                group_id: id.to_string(),
-                path: dir.path().to_owned(),
-                action: "syncing",
-                source: source.into(),
-            })?;
+            dir.sync()
+                .and_then(|()| held.check_file_system())
+                .map_err(|source| Error::not_durable(id.as_str(), dir.path(), "syncing", source))?;
         }
     }
     Ok(trash_path.join(name))

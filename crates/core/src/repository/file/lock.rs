@@ -131,7 +131,10 @@ pub fn holder(base: &Dir, stripe: Stripe) -> Option<String> {
         return Some("this process".to_owned());
     }
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    Some(format!("process {pid} {}", name.trim()).trim_end().to_owned())
+    Some(match name.trim() {
+        "" => format!("process {pid}"),
+        name => format!("process {pid} ({name})"),
+    })
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub use paths::default_base_in;
 pub use turn::{Again, Attempt, Turn};
 pub use write::Durability;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::executor;
 use crate::model::GroupId;
 use crate::repository::document::Document;
@@ -103,11 +103,11 @@ impl FileGroupRepository {
         executor::run(move || match repository.queue.worker().read(&id) {
             // Perhaps something that does not rename its files into place is just writing: look again under the
             // lock before calling it corrupt.
-            Err(error @ Error::Corrupt { .. }) => {
+            Err(error) if error.is(ErrorKind::Corrupt) => {
                 repository.add(&id, Task::Look, move |looked| {
                     // A look that was not possible does not make it any better.
-                    tell(looked.map(Written::into_group).map_err(|second| match second {
-                        Error::Corrupt { .. } | Error::NewerSchema { .. } | Error::Io { .. } => second,
+                    tell(looked.map(Written::into_group).map_err(|second| match second.kind() {
+                        ErrorKind::Corrupt | ErrorKind::NewerSchema | ErrorKind::Io => second,
                         _ => error,
                     }));
                 });
@@ -160,7 +160,7 @@ impl FileGroupRepository {
             let id = suspect.id.clone();
             self.add(&id, Task::Look, move |looked| match looked {
                 Ok(_) => looks.is_any_sound.store(true, Ordering::Relaxed),
-                Err(Error::Corrupt { .. }) => queue.worker().remember_corrupt(&suspect),
+                Err(error) if error.is(ErrorKind::Corrupt) => queue.worker().remember_corrupt(&suspect),
                 // A look that was not possible does not make it any better.
                 Err(_) => {}
             });
@@ -203,12 +203,7 @@ impl Drop for Looks {
 
 /// A write that fails because something cannot be read has changed nothing, and says so.
 fn refused(error: Error) -> Error {
-    match error {
-        Error::Io { group_id, path, action, source } => {
-            Error::NotCommitted { group_id: group_id.unwrap_or_default(), path, action, source }
-        }
-        other => other,
-    }
+    error.converted(ErrorKind::Io, ErrorKind::NotCommitted)
 }
 
 impl Written {
@@ -249,7 +244,7 @@ impl GroupRepository for FileGroupRepository {
 fn wait<T: Send + 'static>(start: impl FnOnce(Box<dyn FnOnce(Result<T>) + Send>)) -> Result<T> {
     let (sender, receiver) = mpsc::channel();
     start(Box::new(move |result| drop(sender.send(result))));
-    receiver.recv().unwrap_or_else(|_| Err(Error::Internal("a call was given up".to_owned())))
+    receiver.recv().unwrap_or_else(|_| Err(Error::internal("a call was given up")))
 }
 
 /// Repositories on the same base directory share one queue, so that their writes are fair to each other and can be

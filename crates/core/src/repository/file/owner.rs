@@ -11,12 +11,14 @@ pub fn if_foreign(group_id: Option<&str>, path: &Path, directory: &Path) -> Opti
     use std::os::unix::fs::MetadataExt;
     let owner = std::fs::symlink_metadata(path).ok()?.uid();
     let user = rustix::process::geteuid().as_raw();
-    (owner != user).then(|| Error::ForeignOwner {
-        group_id: group_id.map(str::to_owned),
-        path: path.to_owned(),
-        owner: shown(owner),
-        user: shown(user),
-        remedy: format!("chown -R {user} {}", directory.display()),
+    (owner != user).then(|| {
+        Error::foreign_owner(
+            group_id,
+            path,
+            &shown(owner),
+            &shown(user),
+            &format!("chown -R {user} {}", directory.display()),
+        )
     })
 }
 

@@ -79,7 +79,7 @@ mod tests {
     fn an_error_is_the_result_of_all() {
         let items: Vec<usize> = (0..1_000).collect();
         let made = gather(&items, |item| match item {
-            500 => Err(Error::Internal("on purpose".to_owned())),
+            500 => Err(Error::internal("on purpose")),
             _ => Ok(Some(())),
         });
         assert_eq!(made.unwrap_err().code(), "INTERNAL");

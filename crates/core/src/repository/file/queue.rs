@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::executor;
 use crate::model::GroupId;
 use crate::repository::document::Document;
@@ -199,7 +199,7 @@ impl<W: Worker> Queue<W> {
         };
         match read {
             // Perhaps another program is writing into the file: only what is read under the lock counts.
-            Err(Error::Corrupt { .. }) if !is_locked => {
+            Err(error) if error.is(ErrorKind::Corrupt) && !is_locked => {
                 let work = Work::Function(function.under_the_lock());
                 ending.end(Some(Pending { id, durability, patience, work }));
             }

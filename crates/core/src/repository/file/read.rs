@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::SystemTime;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::GroupId;
 use crate::repository::document::Document;
 use crate::repository::file::cache::{Cache, Known};
@@ -29,7 +29,7 @@ pub fn check_base(base: &Dir) -> Result<()> {
     let path = base.path();
     match base.own_stat().map_err(|error| cannot_open(path, error))?.open_to_everyone() {
         None => Ok(()),
-        Some(mode) => Err(Error::InsecureStore { path: path.to_owned(), mode }),
+        Some(mode) => Err(Error::insecure_store(path, mode)),
     }
 }
 
@@ -39,7 +39,7 @@ fn cannot_open(path: &Path, source: io::Error) -> Error {
     {
         return foreign;
     }
-    Error::Io { group_id: None, path: path.to_owned(), action: "opening", source: source.into() }
+    Error::io(None, path, "opening", source)
 }
 
 /// The stored group; `None` when there is none. Fails with `CORRUPT`, `NEWER_SCHEMA`, `FOREIGN_OWNER` or `IO`.
@@ -52,7 +52,7 @@ pub fn read_group(base: &Dir, id: &GroupId) -> Result<Option<Document>> {
 /// What is wrong with another group, whose directory the id leads to, too, is not wrong with this one.
 fn or_another(base: &Dir, id: &GroupId, read: Result<Option<Document>>) -> Result<Option<Document>> {
     match read {
-        Err(Error::Corrupt { .. }) if matches!(other_than(base, id), Ok(Some(_))) => Ok(None),
+        Err(error) if error.is(ErrorKind::Corrupt) && matches!(other_than(base, id), Ok(Some(_))) => Ok(None),
         read => read,
     }
 }
@@ -61,28 +61,23 @@ fn or_another(base: &Dir, id: &GroupId, read: Result<Option<Document>>) -> Resul
 pub fn understand(base: &Dir, id: &GroupId, bytes: Vec<u8>) -> Result<Document> {
     let path = || base.path().join(id.as_str()).join(META);
     let document = Document::from_stored(bytes).map_err(|unreadable| match unreadable.newer_schema {
-        Some(version) => Error::NewerSchema {
-            group_id: id.to_string(),
-            path: path(),
+        Some(version) => Error::newer_schema(
+            id.as_str(),
+            &path(),
             version,
-            consequence: format!("it cannot be understood, {}", unreadable.problem),
-        },
-        None => Error::Corrupt {
-            group_id: id.to_string(),
-            path: path(),
-            field: unreadable.field,
-            problem: unreadable.problem,
-        },
+            &format!("it cannot be understood, {}", unreadable.problem),
+        ),
+        None => Error::corrupt(id.as_str(), &path(), unreadable.field, &unreadable.problem),
     })?;
     if document.id() == id {
         return Ok(document);
     }
-    Err(Error::Corrupt {
-        group_id: id.to_string(),
-        path: path(),
-        field: Some("id".to_owned()),
-        problem: format!("its id is {:?}, but its directory is {:?}", document.id().as_str(), id.as_str()),
-    })
+    Err(Error::corrupt(
+        id.as_str(),
+        &path(),
+        Some("id".to_owned()),
+        &format!("its id is {:?}, but its directory is {:?}", document.id().as_str(), id.as_str()),
+    ))
 }
 
 /// Whether what is stored in the place of a group is a group, but another one.
@@ -216,26 +211,16 @@ pub fn cannot_lock(base: &Dir, id: &GroupId, source: io::Error) -> Error {
             return foreign;
         }
     }
-    Error::NotCommitted { group_id: id.to_string(), path, action: "locking", source: source.into() }
+    Error::not_committed(id.as_str(), &path, "locking", source)
 }
 
 /// An error of reading a group.
 pub fn cannot_read(base: &Dir, id: &GroupId, source: io::Error) -> Error {
-    Error::Io {
-        group_id: Some(id.to_string()),
-        path: base.path().join(id.as_str()).join(META),
-        action: "reading",
-        source: source.into(),
-    }
+    Error::io(Some(id.as_str()), &base.path().join(id.as_str()).join(META), "reading", source)
 }
 
 fn corrupt(base: &Dir, id: &GroupId, problem: &str) -> Error {
-    Error::Corrupt {
-        group_id: id.to_string(),
-        path: base.path().join(id.as_str()).join(META),
-        field: None,
-        problem: problem.to_owned(),
-    }
+    Error::corrupt(id.as_str(), &base.path().join(id.as_str()).join(META), None, problem)
 }
 
 fn is_no_file(base: &Dir, id: &GroupId) -> bool {
@@ -245,21 +230,18 @@ fn is_no_file(base: &Dir, id: &GroupId) -> bool {
 
 /// Returns whether an error says something of one group and nothing of the store.
 pub fn is_of_this_group_alone(error: &Error) -> bool {
-    matches!(error, Error::Corrupt { .. } | Error::NewerSchema { .. }) || is_denied(error)
+    matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NewerSchema) || is_denied(error)
 }
 
 /// Returns whether this user may not read a group.
 pub fn is_denied(error: &Error) -> bool {
-    match error {
-        Error::ForeignOwner { .. } => true,
-        Error::Io { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
-        _ => false,
-    }
+    let is_permission = error.io_kind() == Some(io::ErrorKind::PermissionDenied);
+    error.is(ErrorKind::ForeignOwner) || (error.is(ErrorKind::Io) && is_permission)
 }
 
 /// Returns whether a group that cannot be read may be deleted: not one of another user.
 pub fn may_be_deleted(error: &Error) -> bool {
-    is_of_this_group_alone(error) && !matches!(error, Error::ForeignOwner { .. })
+    is_of_this_group_alone(error) && !error.is(ErrorKind::ForeignOwner)
 }
 
 fn is_no_directory(error: &io::Error) -> bool {

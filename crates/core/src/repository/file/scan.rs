@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::GroupId;
 use crate::repository::document::Document;
 use crate::repository::file::cache::{Cache, Known};
@@ -94,12 +94,8 @@ impl<'a> Listing<'a> {
         hold: impl Fn(Known) -> Known + Sync,
         choose: impl Fn(Known) -> Option<T> + Sync,
     ) -> Result<Vec<T>> {
-        let names = self.base.directories().map_err(|source| Error::Io {
-            group_id: None,
-            path: self.base.path().to_owned(),
-            action: "listing",
-            source: source.into(),
-        })?;
+        let names =
+            self.base.directories().map_err(|source| Error::io(None, self.base.path(), "listing", source))?;
         let ids: Vec<GroupId> = names.iter().filter_map(|name| GroupId::new(name).ok()).collect();
         self.cache.keep_only(&ids);
         let (is_any_readable, denied) = (AtomicBool::new(false), Mutex::new(None));
@@ -127,10 +123,8 @@ impl<'a> Listing<'a> {
     /// The error when no group may be read: about the store, when it belongs to another user as a whole.
     fn of_the_store(&self, error: Error) -> Error {
         let base = self.base.path();
-        match error {
-            Error::ForeignOwner { .. } => if_foreign(None, base, base).unwrap_or(error),
-            other => other,
-        }
+        let of_store = if error.is(ErrorKind::ForeignOwner) { if_foreign(None, base, base) } else { None };
+        of_store.unwrap_or(error)
     }
 
     /// A group whose file is as it was when it was cached. That its directory is not a link was just seen.
@@ -154,13 +148,13 @@ impl<'a> Listing<'a> {
         let before = SystemTime::now();
         match read_through(self.base, id, self.cache) {
             Ok(group) => Ok(group.map_or(Read::Nothing, Read::Found)),
-            Err(Error::Corrupt { .. }) => {
+            Err(error) if error.is(ErrorKind::Corrupt) => {
                 let stamp = self.stamp(id).filter(|stamp| stamp.tells_changes_after(before));
                 let suspect = Suspect { id: id.clone(), stamp };
                 self.suspects.lock().unwrap_or_else(PoisonError::into_inner).push(suspect);
                 Ok(Read::Nothing)
             }
-            Err(Error::NewerSchema { .. }) => Ok(Read::Nothing),
+            Err(error) if error.is(ErrorKind::NewerSchema) => Ok(Read::Nothing),
             Err(error) if is_of_this_group_alone(&error) => Ok(Read::Denied(error)),
             Err(error) => Err(error),
         }

@@ -96,12 +96,8 @@ impl Store {
     /// Makes the store if it is not there, and opens it.
     fn open_for_writing(&self, mut base: Option<Dir>, id: &GroupId, durability: Durability) -> Result<Dir> {
         base.as_ref().map_or(Ok(()), read::check_base)?;
-        let refused = |source: std::io::Error| Error::NotCommitted {
-            group_id: id.to_string(),
-            path: self.base.clone(),
-            action: "making",
-            source: source.into(),
-        };
+        let refused =
+            |source: std::io::Error| Error::not_committed(id.as_str(), &self.base.clone(), "making", source);
         if base.is_none() {
             self.base_is_confirmed.store(false, Ordering::Relaxed);
             write::make_base(&self.base).map_err(refused)?;
@@ -157,7 +153,7 @@ impl Worker for Store {
     fn carry_out_without_store(&self, id: &GroupId, ready: Ready) {
         ready.reply.tell(match ready.task {
             Task::Write(write) => write.apply(id, None),
-            Task::Save { .. } => Err(Error::Internal("a save makes its store".to_owned())),
+            Task::Save { .. } => Err(Error::internal("a save makes its store")),
             Task::Look => Ok(Written::Missing),
         });
     }
@@ -173,11 +169,8 @@ impl Worker for Store {
     fn timed_out(&self, stripe: Stripe, waited_for: &GroupId) -> Error {
         let holder = read::open_base(&self.base).ok().flatten().and_then(|base| lock::holder(&base, stripe));
         let holder = holder.unwrap_or_else(|| "another process".to_owned());
-        Error::LockTimeout {
-            group_id: waited_for.to_string(),
-            path: Some(self.base.join(paths::LOCKS).join(stripe.file_name())),
-            reason: format!("its lock was kept too long, it seems by {holder}"),
-        }
+        let path = self.base.join(paths::LOCKS).join(stripe.file_name());
+        Error::lock_timeout(waited_for.as_str(), path, &holder)
     }
 }
 

@@ -52,7 +52,7 @@ impl Task {
             return Ok(self);
         };
         let group = catch_unwind(|| Document::to_save(id, text))
-            .unwrap_or_else(|_| Err(Error::Internal("checking a group panicked".to_owned())))?;
+            .unwrap_or_else(|_| Err(Error::internal("checking a group panicked")))?;
         Ok(Self::Write(Write::Save { group, condition }))
     }
 }
@@ -77,7 +77,7 @@ impl<T> Reply<T> {
 impl<T> Drop for Reply<T> {
     fn drop(&mut self) {
         if let Some(tell) = self.0.take() {
-            tell(Err(Error::Internal("a write was given up".to_owned())));
+            tell(Err(Error::internal("a write was given up")));
         }
     }
 }

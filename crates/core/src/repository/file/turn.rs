@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::{ErrorKind, Result};
 use crate::executor;
 use crate::model::GroupId;
 use crate::repository::document::Document;
@@ -132,7 +132,7 @@ impl Turn {
         let (id, durability, patience) = (again.id.clone(), again.durability, again.patience);
         let is_locked = self.is_locked;
         let reply = Reply::new(move |written| match written {
-            Err(Error::Conflict { .. }) if !is_locked => {
+            Err(error) if error.is(ErrorKind::Conflict) && !is_locked => {
                 tell(Attempt::Lost(Again { losses: again.losses + 1, is_first: true, ..again }));
             }
             written => tell(Attempt::Done(written)),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::GroupId;
 use crate::repository::file::dir::{Dir, Kind};
 use crate::repository::file::paths::{META, TRASH, is_temporary};
@@ -11,12 +11,7 @@ use crate::repository::{ProblemKind, RepositoryProblem};
 
 /// All problems of the store, by the names of its entries.
 pub fn verify(base: &Dir) -> Result<Vec<RepositoryProblem>> {
-    let failed = |source: std::io::Error| Error::Io {
-        group_id: None,
-        path: base.path().to_owned(),
-        action: "listing",
-        source: source.into(),
-    };
+    let failed = |source: std::io::Error| Error::io(None, base.path(), "listing", source);
     let mut names = base.names().map_err(failed)?;
     names.sort_unstable();
     let mut problems = Vec::new();
@@ -94,7 +89,7 @@ fn temporary_files(base: &Dir, name: &str) -> Vec<RepositoryProblem> {
 
 fn unreadable(base: &Dir, id: &GroupId, error: &Error) -> RepositoryProblem {
     let kind = match error {
-        Error::NewerSchema { .. } => ProblemKind::NewerSchema,
+        newer if newer.is(ErrorKind::NewerSchema) => ProblemKind::NewerSchema,
         denied if read::is_denied(denied) => ProblemKind::ForeignOwner,
         _ if read::is_another_group(base, id) => ProblemKind::IdMismatch,
         _ => ProblemKind::Corrupt,

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::GroupId;
 use crate::repository::file::dir::{Dir, Identity};
 use crate::repository::file::lock::Lock;
@@ -71,7 +71,7 @@ impl Commit<'_> {
         let (group, made) =
             group.map_err(self.refused("making", &self.base.path().join(self.id.as_str())))?;
         let stored = self.put_in(&group, bytes, held);
-        if made && matches!(stored, Err(Error::NotCommitted { .. })) {
+        if made && stored.as_ref().is_err_and(|error| error.is(ErrorKind::NotCommitted)) {
             // Nothing changed: a directory without a group in it would be a leftover.
             let _ = group.remove_dir(SESSIONS);
             drop(group);
@@ -110,12 +110,8 @@ impl Commit<'_> {
         let unconfirmed = |source| self.not_durable(&self.base.path().join(self.id.as_str()), source);
         let group = self.base.open_dir(self.id.as_str()).map_err(unconfirmed)?;
         group.sync_file(META).map_err(unconfirmed)?;
-        self.confirm_entry(&group).map_err(|error| match error {
-            Error::NotCommitted { group_id, path, action, source } => {
-                Error::NotDurable { group_id, path, action, source }
-            }
-            other => other,
-        })?;
+        let entry = self.confirm_entry(&group);
+        entry.map_err(|error| error.converted(ErrorKind::NotCommitted, ErrorKind::NotDurable))?;
         self.sync_after(&group, held)
     }
 
@@ -157,17 +153,12 @@ impl Commit<'_> {
     }
 
     fn not_durable(&self, path: &Path, source: io::Error) -> Error {
-        Error::NotDurable {
-            group_id: self.id.to_string(),
-            path: path.to_owned(),
-            action: "syncing",
-            source: source.into(),
-        }
+        Error::not_durable(self.id.as_str(), path, "syncing", source)
     }
 
     fn refused(&self, action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
         let (group_id, path) = (self.id.to_string(), path.to_owned());
-        move |source| Error::NotCommitted { group_id, path, action, source: source.into() }
+        move |source| Error::not_committed(&group_id, &path, action, source)
     }
 }
 
