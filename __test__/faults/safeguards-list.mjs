@@ -333,7 +333,7 @@ export const SAFEGUARDS = [
   {
     name: 'a group of another user is not deleted',
     file: 'file/read.rs',
-    code: 'is_of_this_group_alone(error) && !matches!(error, Error::ForeignOwner { .. })',
+    code: 'is_of_this_group_alone(error) && !error.is(ErrorKind::ForeignOwner)',
     instead: 'is_of_this_group_alone(error)',
     caughtBy: SUITE,
   },
