@@ -36,7 +36,9 @@ export function run(program, args, { timeout = 30 * 60_000, ...options } = {}) {
 function reportProgress(chunks) {
   const begun = Date.now()
   const timer = setInterval(() => {
-    const lines = String(chunks.at(-1) ?? '').trim().split('\n')
+    const lines = String(chunks.at(-1) ?? '')
+      .trim()
+      .split('\n')
     const line = stripVTControlCharacters(lines.at(-1)).trim().slice(0, 100)
     console.error(`  ${Math.round((Date.now() - begun) / 1000)} s  ${line}`)
   }, 5_000)

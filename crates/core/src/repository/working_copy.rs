@@ -355,10 +355,12 @@ fn set_updated_at(
         let wrong = FieldError::new("updatedAt", problem);
         return Err(Error::invalid_group(stored.id.as_str(), wrong));
     };
-    if changes.concern("updatedAt") && given >= stored.updated_at {
+    // An object that was spread into the changes gives the stored time.
+    let is_given = changes.concern("updatedAt") && given != stored.updated_at;
+    if is_given && given > stored.updated_at {
         return Ok(());
     }
-    let now = if changes.concern("updatedAt") { None } else { later_than(stored.updated_at) };
+    let now = if is_given { None } else { later_than(stored.updated_at) };
     let former = || former.get("updatedAt").map_or_else(String::new, |former| former.text().to_owned());
     group.set("updatedAt", now.map_or_else(former, |now| json::quote(&time::iso(now))));
     Ok(())
