@@ -18,7 +18,7 @@ use crate::model::types::some_as_javascript;
 use crate::model::{GroupSession, SessionStatus, TokenUsage, time};
 use crate::progress::SessionProgress;
 
-/// How a process ended.
+/// The end of a process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exit {
     /// The exit code, where it exited by itself.
@@ -64,7 +64,7 @@ pub struct ClaudeStream {
 /// Maximum number of refused tools that are named.
 const MAX_DENIED_TOOLS: usize = 100;
 
-/// Where a run stands.
+/// The phase of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Nothing has been printed yet.
@@ -73,7 +73,7 @@ enum Phase {
     Ended,
 }
 
-/// What a run has changed of its session so far. `None`: unchanged.
+/// Fields of a session that a run has changed so far. `None` is unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionChanges {
@@ -104,7 +104,7 @@ pub struct SessionChanges {
     /// Names of the tools that were refused in this run. `Some(None)` if those of an earlier run no longer hold.
     #[serde(skip_serializing_if = "is_none_or_removed")]
     pub denied_tools: Option<Option<Vec<String>>>,
-    /// What the accounts of later runs need.
+    /// Counters for the accounts of later runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage_counters: Option<serde_json::Map<String, serde_json::Value>>,
 }
@@ -307,7 +307,7 @@ impl ClaudeStream {
         Some(earlier.unwrap_or(0.0) + run)
     }
 
-    /// What to store of the session.
+    /// The fields of the session to store.
     pub fn changes(&self) -> SessionChanges {
         if self.phase == Phase::Waiting {
             return SessionChanges::default();
@@ -334,7 +334,7 @@ impl ClaudeStream {
         self.error.as_deref()
     }
 
-    /// What a person should know of a completed session.
+    /// A warning about a completed session.
     pub fn warning(&self) -> Option<&str> {
         self.warning.as_deref()
     }

@@ -110,7 +110,7 @@ impl Dir {
         self.open_file(name)?.sync_all()
     }
 
-    /// What an entry is, links not followed; `None` when there is none.
+    /// Returns metadata of an entry without following a link, or `None` if it does not exist.
     pub fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
         match rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(Stat(stat))),
@@ -138,7 +138,7 @@ impl Dir {
         Ok(names)
     }
 
-    /// What this directory is.
+    /// Returns metadata of this directory.
     pub fn own_stat(&self) -> io::Result<Stat> {
         Stat::of(&self.file)
     }
@@ -177,23 +177,23 @@ impl Dir {
         Ok(names)
     }
 
-    /// Where it lies.
+    /// Path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// What an entry is.
+/// Metadata of an entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Stat(rustix::fs::Stat);
 
 impl Stat {
-    /// What an open file is.
+    /// Returns metadata of an open file.
     pub fn of(file: &File) -> io::Result<Self> {
         Ok(Self(rustix::fs::fstat(file)?))
     }
 
-    /// What kind of entry it is.
+    /// The kind of the entry.
     pub fn kind(&self) -> Kind {
         match FileType::from_raw_mode(self.0.st_mode) {
             FileType::RegularFile => Kind::File,
@@ -202,7 +202,7 @@ impl Stat {
         }
     }
 
-    /// Whether it belongs to the user of this process.
+    /// Returns `true` if the entry belongs to the user of this process.
     pub fn is_ours(&self) -> bool {
         self.0.st_uid == rustix::process::geteuid().as_raw()
     }
@@ -214,7 +214,7 @@ impl Stat {
         (mode & 0o002 != 0).then_some(mode)
     }
 
-    /// Which file it is, and when it was last changed.
+    /// The identity of the file and the time of its last change.
     #[allow(
         clippy::useless_conversion,
         clippy::unnecessary_cast,
@@ -234,12 +234,12 @@ impl Stat {
     }
 }
 
-/// Whether an error is what opening a link with `O_NOFOLLOW` gives.
+/// Returns `true` for the error of opening a link with `O_NOFOLLOW`.
 pub fn is_link(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::LOOP)
 }
 
-/// Whether an error says that this file system has no locks.
+/// Returns `true` for the error of a file system without locks.
 pub fn has_no_locks(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP))
 }
