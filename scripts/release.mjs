@@ -4,6 +4,7 @@
 
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { writeLoader } from './build.mjs'
 import { main, must, root, run, Stop } from './process.mjs'
 
 const [artifacts] = process.argv.slice(2)
@@ -14,6 +15,7 @@ const options = { cwd: directory, env: { ...process.env, npm_config_loglevel: 'e
 await main(async () => {
   if (!artifacts) throw new Stop('Say where the addons are: node scripts/release.mjs ARTIFACTS')
   const { name, version } = layOut()
+  await writeLoader(directory)
   await napi('create-npm-dirs')
   await napi('artifacts', '--output-dir', path.resolve(artifacts))
   // It copies them to both places, but the package itself carries none.
@@ -33,10 +35,10 @@ function layOut() {
   const { scripts, devDependencies, overrides, jest, ...manifest } = JSON.parse(
     readFileSync(path.join(root, 'package.json'), 'utf8'),
   )
-  // index.js comes with the addons.
   const files = [
     ...readdirSync(root).filter((name) => name.endsWith('.md')),
     'LICENSE',
+    'index.js',
     'index.d.ts',
     'docs',
     'examples',

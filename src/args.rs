@@ -8,6 +8,7 @@ use std::time::Duration;
 use napi::bindgen_prelude::{This, Unknown};
 use napi::{Env, JsValue, ValueType};
 
+use super::host;
 use super::js::{self, Fault, number_of};
 use super::promise::Answer;
 use session_groups::error::{Error, Wrong};
@@ -426,7 +427,7 @@ fn instant(env: &Env, value: Unknown<'_>) -> Parsed<Timestamp> {
 /// A base directory; by default the usual one in the user's home directory.
 pub fn base_dir(env: &Env, value: Unknown<'_>) -> Parsed<Option<PathBuf>> {
     if is_undefined(value) {
-        return Ok(js::home(env).as_deref().map(default_base_in));
+        return Ok(host::home(env).as_deref().map(default_base_in));
     }
     let path = text(env, "baseDir", value)?;
     if path.is_empty() || CString::new(path.as_str()).is_err() {

@@ -42,7 +42,8 @@ function copyRepository() {
     cpSync(path.join(root, name), path.join(copy, name), { recursive: true, preserveTimestamps: true })
   for (const name of ['src', 'crates'])
     cpSync(path.join(root, name), path.join(copy, name), { recursive: true })
-  for (const name of ['Cargo.toml', 'Cargo.lock', 'build.rs', 'index.js', 'index.d.ts', 'package-lock.json'])
+  const files = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'package-lock.json']
+  for (const name of [...files, 'index.js', 'index.d.ts', 'binding.js'])
     cpSync(path.join(root, name), path.join(copy, name), { preserveTimestamps: true })
   const modules = path.join(copy, 'node_modules')
   if (!existsSync(modules)) symlinkSync(path.join(root, 'node_modules'), modules)
@@ -72,7 +73,7 @@ async function buildAddon() {
   const { arch } = process
   cpSync(built, path.join(copy, `${name}.linux-${arch}-gnu.node`))
   // So that it is not built again.
-  utimesSync(path.join(copy, 'index.js'), new Date(), new Date())
+  utimesSync(path.join(copy, 'binding.js'), new Date(), new Date())
 }
 
 /** With every safeguard in place all the tests pass; otherwise their failing would say nothing. */
