@@ -193,7 +193,7 @@ pub fn changes(env: &Env, value: Unknown<'_>) -> Parsed<Changes> {
         }
     }
     let text = js::stringify(env, value).map_err(|thrown| unreadable("changes", &thrown))?;
-    Ok(Changes::new(text.unwrap_or_default(), removed)?)
+    Ok(Changes::new(text.unwrap_or_default(), removed)?.made_at(host::now_ms(env)?))
 }
 
 /// The members of an options object, those that are `undefined` left out. An unknown one is an error: a misspelt

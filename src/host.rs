@@ -1,5 +1,6 @@
 //! The objects of JavaScript that index.js hands to the addon: its error class, its `JSON`, its clock and its environment.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 
 use napi::bindgen_prelude::{JsObjectValue, Object, Unknown};
@@ -21,6 +22,12 @@ struct Host {
     home: sys::napi_ref,
 }
 
+thread_local! {
+    /// The host used last on this thread, and its environment: looking it up in the environment takes longer. A new
+    /// environment at the same address replaces it by `initialize`.
+    static NEWEST: Cell<Option<(sys::napi_env, Host)>> = const { Cell::new(None) };
+}
+
 impl Host {
     fn new(env: &Env, objects: Unknown<'_>) -> napi::Result<Self> {
         let reference = |name| js::reference(env, js::property(env, objects, name)?);
@@ -34,9 +41,24 @@ impl Host {
         })
     }
 
-    fn of(env: &Env) -> napi::Result<&'static mut Self> {
+    fn of(env: &Env) -> napi::Result<Self> {
+        if let Some((_, host)) = NEWEST.get().filter(|(owner, _)| *owner == env.raw()) {
+            return Ok(host);
+        }
         let host = env.get_instance_data::<Self>()?;
-        host.ok_or_else(|| napi::Error::from_reason("index.js has not called initialize"))
+        let host = *host.ok_or_else(|| napi::Error::from_reason("index.js has not called initialize"))?;
+        NEWEST.set(Some((env.raw(), host)));
+        Ok(host)
+    }
+
+    /// Puts it in force; returns the one that was before.
+    fn install(self, env: &Env) -> napi::Result<Option<Self>> {
+        let former = match env.get_instance_data::<Self>()? {
+            Some(current) => Some(std::mem::replace(current, self)),
+            None => env.set_instance_data(self, (), |_| {}).map(|()| None)?,
+        };
+        NEWEST.set(Some((env.raw(), self)));
+        Ok(former)
     }
 
     fn delete(self, env: &Env) -> napi::Result<()> {
@@ -54,13 +76,14 @@ impl Host {
 pub fn initialize(env: Env, objects: Unknown<'_>) -> napi::Result<Value> {
     throwing(&env, || {
         let host = Host::new(&env, objects)?;
-        let Ok(current) = Host::of(&env) else {
-            env.set_instance_data(host, (), |_| {})?;
-            return Ok(error_class(&env)?.into());
-        };
-        let class = js::referenced(&env, host.error_class)?;
-        let is_same_realm = env.strict_equals(parent(&env, error_class(&env)?)?, parent(&env, class)?)?;
-        let unused = if is_same_realm { host } else { std::mem::replace(current, host) };
+        let former = host.install(&env)?;
+        let Some(former) = former else { return Ok(error_class(&env)?.into()) };
+        let class = js::referenced(&env, former.error_class)?;
+        let is_same_realm = env.strict_equals(parent(&env, class)?, parent(&env, error_class(&env)?)?)?;
+        if is_same_realm {
+            former.install(&env)?;
+        }
+        let unused = if is_same_realm { host } else { former };
         unused.delete(&env)?;
         Ok(error_class(&env)?.into())
     })
