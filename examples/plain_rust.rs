@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde_json::json;
 use session_groups::claude::{ClaudeStream, Exit};
-use session_groups::model::types::GroupConfig;
+use session_groups::model::config::GroupConfig;
 use session_groups::model::{GroupId, time};
 use session_groups::progress::{GroupOutline, GroupProgress, ProgressAggregator};
 use session_groups::repository::file::FileOptions;

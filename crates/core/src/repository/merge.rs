@@ -156,7 +156,7 @@ impl Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::validate::tests::GROUP;
+    use crate::model::tests::GROUP;
 
     fn stored() -> Document {
         Document::from_text(GROUP.to_owned()).unwrap()

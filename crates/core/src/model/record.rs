@@ -1,0 +1,222 @@
+//! Declares the objects of the model once: their fields, which of them may be absent, and the patch that changes them.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+
+/// A field of a [`record!`], as the comparison with the typings sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Name in Rust.
+    pub name: &'static str,
+    /// `true` if it may be absent.
+    pub is_optional: bool,
+    /// Type in Rust, without `Option`.
+    pub type_name: &'static str,
+}
+
+/// A field that was added when programs may already have used its name, and the check of its value.
+pub type Recent = (&'static str, fn(&str) -> bool);
+
+/// The recent fields of an object and of the objects in it.
+#[derive(Debug)]
+pub struct Shape {
+    /// The recent fields of the object itself.
+    pub recent: &'static [Recent],
+    /// Fields that are such objects or arrays of them.
+    pub parts: &'static [(&'static str, &'static Shape)],
+}
+
+/// Declares a struct that is stored as a JSON object with camel-case names, and optionally the struct of its patch.
+///
+/// Fields are listed in sections: `fixed` and `required` ones are always there, and no patch changes a `fixed` one;
+/// `optional` ones may be absent, as may `recent` ones, whose values are ignored on reading if they are invalid.
+macro_rules! record {
+    ($(#[$meta:meta])* $name:ident $(patched by $patch:ident)? { $($sections:tt)* }) => {
+        record!(@ { $(#[$meta])* $name $($patch)? } {} {} {} {} {} $($sections)*);
+    };
+    (@ $head:tt {$($all:tt)*} $set:tt $change:tt $recent:tt {$($list:tt)*}
+        fixed { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
+        record!(@ $head {$($all)* $($(#[$doc])* pub $field: $type,)*} $set $change $recent
+            {$($list)* $(($field, false, $type))*} $($rest)*);
+    };
+    (@ $head:tt {$($all:tt)*} {$($set:tt)*} $change:tt $recent:tt {$($list:tt)*}
+        required { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
+        record!(@ $head {$($all)* $($(#[$doc])* pub $field: $type,)*} {$($set)* $(($field, $type))*} $change $recent
+            {$($list)* $(($field, false, $type))*} $($rest)*);
+    };
+    (@ $head:tt {$($all:tt)*} $set:tt {$($change:tt)*} $recent:tt {$($list:tt)*}
+        optional { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
+        record!(@ $head
+            {$($all)* $(
+                $(#[$doc])*
+                #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::model::record::some")]
+                pub $field: Option<$type>,
+            )*}
+            $set {$($change)* $(($field, $type))*} $recent {$($list)* $(($field, true, $type))*} $($rest)*);
+    };
+    (@ $head:tt $all:tt $set:tt $change:tt {$($recent:tt)*} $list:tt
+        recent { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
+        record!(@ $head $all $set $change {$($recent)* $(($field, $type))*} $list
+            optional { $($(#[$doc])* $field: $type,)* } $($rest)*);
+    };
+    (@ { $(#[$meta:meta])* $name:ident $($patch:ident)? } {$($all:tt)*} $set:tt $change:tt
+        {$(($recent:ident, $recent_type:ty))*} {$(($field:ident, $is_optional:literal, $type:ty))*}) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(remote = "Self", rename_all = "camelCase", expecting = "an object")]
+        pub struct $name { $($all)* }
+
+        impl $name {
+            /// The fields that were added when programs may already have used their names.
+            pub const RECENT: &'static [crate::model::record::Recent] = &[
+                $((stringify!($recent), |text| crate::model::reading::is::<$recent_type>(text)),)*
+            ];
+            /// All fields.
+            pub const FIELDS: &'static [crate::model::record::Field] = &[$(crate::model::record::Field {
+                name: stringify!($field),
+                is_optional: $is_optional,
+                type_name: stringify!($type),
+            },)*];
+        }
+
+        crate::model::record::object!($name);
+        $(crate::model::patch::patch!($patch of $name $set $change);)?
+    };
+}
+pub(crate) use record;
+
+/// Implements serde's traits by the functions that `#[serde(remote = "Self")]` derives, for objects alone: serde itself
+/// would accept an array of the fields as well.
+macro_rules! object {
+    ($name:ident) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Visitor;
+                impl<'de> serde::de::Visitor<'de> for Visitor {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("an object")
+                    }
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<$name, A::Error> {
+                        $name::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+                    }
+                }
+                deserializer.deserialize_map(Visitor)
+            }
+        }
+    };
+}
+pub(crate) use object;
+
+/// Declares an enum whose variants have names that are stored and shown.
+macro_rules! names {
+    ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $type { $($(#[$variant_doc])* $variant,)* }
+
+        impl $type {
+            /// All names, in the order of their declaration.
+            pub const NAMES: &'static [&'static str] = &[$($name),*];
+
+            /// The name that is stored and shown.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The variant of that name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.name())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let expected = || format!("one of {}", Self::NAMES.join(", "));
+                crate::model::record::checked_text(deserializer, expected, Self::from_name)
+            }
+        }
+    };
+}
+pub(crate) use names;
+
+/// Reads an optional field that is there: `null` is not a value.
+pub fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Reads a string that has a meaning.
+pub fn checked_text<'de, T, D: Deserializer<'de>, E: Into<Cow<'static, str>>>(
+    deserializer: D,
+    expected: impl Fn() -> E,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, D::Error> {
+    struct Text<F, P, T>(F, P, PhantomData<T>);
+    impl<F: Fn() -> E, E: Into<Cow<'static, str>>, P: FnOnce(&str) -> Option<T>, T> Visitor<'_>
+        for Text<F, P, T>
+    {
+        type Value = T;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(&(self.0)().into())
+        }
+        fn visit_str<Er: serde::de::Error>(self, text: &str) -> Result<T, Er> {
+            let Self(expected, parse, _) = self;
+            let expected: Cow<'static, str> = match parse(text) {
+                Some(value) => return Ok(value),
+                None => expected().into(),
+            };
+            Err(Er::invalid_value(serde::de::Unexpected::Str(text), &expected.as_ref()))
+        }
+    }
+    deserializer.deserialize_str(Text(expected, parse, PhantomData))
+}
+
+/// Reads either a string or an object.
+pub fn text_or_object<'de, T, O: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+    text: impl FnOnce(String) -> T,
+    object: impl FnOnce(O) -> T,
+) -> Result<T, D::Error> {
+    struct Either<T, S, O, F>(S, F, PhantomData<(T, O)>);
+    impl<'de, T, S: FnOnce(String) -> T, O: Deserialize<'de>, F: FnOnce(O) -> T> Visitor<'de>
+        for Either<T, S, O, F>
+    {
+        type Value = T;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string or an object")
+        }
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            Ok((self.0)(text.to_owned()))
+        }
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            O::deserialize(MapAccessDeserializer::new(map)).map(self.1)
+        }
+    }
+    deserializer.deserialize_any(Either(text, object, PhantomData))
+}
+
+/// The name of a field in JSON.
+pub fn camel_case(name: &str) -> String {
+    let mut parts = name.split('_');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |name, part| {
+        let (initial, rest) = part.split_at(part.len().min(1));
+        name + &initial.to_ascii_uppercase() + rest
+    })
+}
