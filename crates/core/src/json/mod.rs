@@ -1,14 +1,16 @@
 //! JSON text, looked into without being rebuilt. Whatever nobody changes keeps its bytes.
 
-mod cursor;
 mod layout;
 mod value;
 
 use std::borrow::Cow;
 
-pub use cursor::{Cursor, NoJson};
 pub use layout::{arrays, compact, pretty};
-pub use value::{Json, Member, key};
+pub(crate) use value::key;
+pub use value::{Json, Member};
+
+/// The characters that may be around a value.
+pub(crate) const WHITE_SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// The deepest nesting of arrays and objects that is stored or read: both engines' `JSON.parse` and
 /// `JSON.stringify` are sure to manage it.

@@ -7,12 +7,15 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::model::number::{Fraction, Positive, Usd};
-use crate::model::record::{Shape, record, text_or_object};
+use crate::model::record::{Shape, record};
 use crate::model::status::BudgetAction;
 
 record! {
@@ -104,19 +107,7 @@ record! {
 
 impl Default for SessionConfig {
     fn default() -> Self {
-        Self {
-            generate_claude_md: true,
-            generate_settings: false,
-            claude_md_template: None,
-            settings_override: None,
-            variables: None,
-            permission_mode: None,
-            allowed_tools: None,
-            disallowed_tools: None,
-            append_system_prompt: None,
-            mcp_servers: None,
-            env: None,
-        }
+        Self::of_required(true, false)
     }
 }
 
@@ -132,7 +123,20 @@ pub enum EnvValue {
 
 impl<'de> Deserialize<'de> for EnvValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text_or_object(deserializer, Self::Text, Self::From)
+        struct Value;
+        impl<'de> Visitor<'de> for Value {
+            type Value = EnvValue;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or an object")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<EnvValue, E> {
+                Ok(EnvValue::Text(text.to_owned()))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<EnvValue, A::Error> {
+                EnvSource::deserialize(MapAccessDeserializer::new(map)).map(EnvValue::From)
+            }
+        }
+        deserializer.deserialize_any(Value)
     }
 }
 
@@ -179,18 +183,15 @@ record! {
 
 impl Default for GroupConfig {
     fn default() -> Self {
-        let budget = BudgetConfig::default();
-        Self {
-            model: "sonnet".to_owned(),
-            max_budget_usd: budget.max_budget_usd,
-            on_budget_exceeded: budget.on_budget_exceeded,
-            warning_threshold: budget.warning_threshold,
-            max_concurrent_sessions: Positive::clamped(3),
-            additional_args: None,
-            concurrency: None,
-            session_defaults: None,
-            exclusive_directories: None,
-        }
+        let BudgetConfig { max_budget_usd, on_budget_exceeded, warning_threshold } = BudgetConfig::default();
+        let max_sessions = Positive::clamped(3);
+        Self::of_required(
+            "sonnet".to_owned(),
+            max_budget_usd,
+            on_budget_exceeded,
+            warning_threshold,
+            max_sessions,
+        )
     }
 }
 

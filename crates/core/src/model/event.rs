@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Wrong};
 use crate::json::{self, Json};
+use crate::model::from_json;
 use crate::model::number::{Count, Milliseconds, Percent, Usd};
-use crate::model::reading;
 use crate::model::record::{Field, names, record};
 use crate::model::run::GroupCause;
 use crate::model::status::BudgetAction;
@@ -79,14 +79,14 @@ macro_rules! events {
             fn from_str(text: &str) -> Result<Self, Error> {
                 let kind = event_type(text)?;
                 let event = match kind.as_str() {
-                    $($name => reading::strict(text).map(Self::$variant),)*
+                    $($name => from_json(text).map(Self::$variant),)*
                     _ => {
                         let names: Vec<&str> = Self::TYPES.iter().map(|(name, _)| *name).collect();
                         let problem = format!("must be one of {}, but is {kind:?}", names.join(", "));
                         return Err(Error::InvalidEvent(Wrong::new("type", problem)));
                     }
                 };
-                event.map_err(|invalid| Error::InvalidEvent(invalid.wrong))
+                event.map_err(Error::InvalidEvent)
             }
         }
     };
@@ -106,7 +106,7 @@ fn event_type(text: &str) -> Result<String, Error> {
         return Err(whole(format!("must be a JSON object, but is {found}")));
     }
     Json::parse(text).map_err(|error| whole(format!("is no JSON: {error}")))?;
-    let tag = reading::strict::<Tag>(text).map_err(|invalid| Error::InvalidEvent(invalid.wrong))?;
+    let tag = from_json::<Tag>(text).map_err(Error::InvalidEvent)?;
     Ok(tag.kind)
 }
 

@@ -116,26 +116,9 @@ fn sessions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<GroupSessi
 impl SessionGroup {
     /// A group without sessions that has not run and has the default configuration.
     pub fn new(id: GroupId, name: &str, slug: &str, created_at: IsoTime) -> Self {
-        Self {
-            id,
-            name: name.to_owned(),
-            slug: slug.to_owned(),
-            status: GroupStatus::Created,
-            sessions: Vec::new(),
-            config: GroupConfig::default(),
-            updated_at: created_at.clone(),
-            created_at,
-            description: None,
-            started_at: None,
-            completed_at: None,
-            control: None,
-            control_seen: None,
-            cause: None,
-            event_seq: None,
-            budget_warned: None,
-            runner: None,
-            plan: None,
-        }
+        let (name, slug, config) = (name.to_owned(), slug.to_owned(), GroupConfig::default());
+        let updated_at = created_at.clone();
+        Self::of_required(id, name, slug, GroupStatus::Created, Vec::new(), config, created_at, updated_at)
     }
 
     /// Maximum number of sessions that run at once.

@@ -56,6 +56,7 @@ impl<T: serde::Serialize> serde::Serialize for Change<T> {
 
 /// Declares the patch of a record: fields that are always there can be set, others can be removed as well.
 macro_rules! patch {
+    (of $($record:tt)*) => {};
     ($patch:ident of $record:ident {$(($set:ident, $set_type:ty))*} {$(($change:ident, $change_type:ty))*}) => {
         #[doc = concat!("Changes of a [`", stringify!($record), "`].")]
         #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]

@@ -29,14 +29,13 @@ pub struct Invalid<'a> {
 
 /// Reads typed data. The error names the field by its path, e.g. `sessions[2].status`.
 pub fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Wrong> {
-    let json = Json::parse(text).map_err(|error| Wrong::new("", format!("is no JSON: {error}")))?;
-    strict(json.text()).map_err(|invalid| invalid.wrong)
+    strict(text.trim_matches(json::WHITE_SPACE)).map_err(|invalid| invalid.wrong)
 }
 
 /// Reads a session or a group whose recent fields may have been used for something else, which is ignored.
 pub fn from_older_json<T: Model>(text: &str) -> Result<T, Wrong> {
-    let json = Json::parse(text).map_err(|error| Wrong::new("", format!("is no JSON: {error}")))?;
-    older(json.text(), json).map_err(|invalid| invalid.wrong)
+    let text = text.trim_matches(json::WHITE_SPACE);
+    older(text, Json::of_valid(text)).map_err(|invalid| invalid.wrong)
 }
 
 /// An object that has recent fields.
@@ -58,7 +57,7 @@ pub fn is<T: DeserializeOwned>(text: &str) -> bool {
     strict::<T>(text).is_ok()
 }
 
-/// Reads a valid JSON text.
+/// Reads a text without white space around it.
 pub fn strict<T: DeserializeOwned>(text: &str) -> Result<T, Invalid<'_>> {
     let original = Json::of_valid(text);
     match too_deep(original) {
@@ -67,7 +66,7 @@ pub fn strict<T: DeserializeOwned>(text: &str) -> Result<T, Invalid<'_>> {
     }
 }
 
-/// Reads a valid JSON text, ignoring invalid recent fields. `original` is the text in which an error is looked for: the
+/// Reads a text, ignoring invalid recent fields. `original` is the text in which an error is looked for: the
 /// same one, or what it was before an older notation was replaced.
 pub fn older<'a, T: Model>(text: &str, original: Json<'a>) -> Result<T, Invalid<'a>> {
     if let Some(invalid) = too_deep(original) {
@@ -147,6 +146,8 @@ fn without(text: &str, fields: &[Ignored<'_>]) -> String {
 
 fn read<'a, T: DeserializeOwned>(text: &str, original: Json<'a>) -> Result<T, Invalid<'a>> {
     parse(text).or_else(|_| {
+        let no_json = |error| Wrong::new("", format!("is no JSON: {error}"));
+        Json::parse(text).map_err(|error| Invalid { wrong: no_json(error), at: "" })?;
         let readable = json::readable(text);
         parse(&readable).map_err(|_| explain::<T>(&readable, original))
     })

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Visitor};
 
 /// A field of a [`record!`], as the comparison with the typings sees it.
 #[derive(Debug, Clone, Copy)]
@@ -38,17 +37,17 @@ macro_rules! record {
     ($(#[$meta:meta])* $name:ident $(patched by $patch:ident)? { $($sections:tt)* }) => {
         record!(@ { $(#[$meta])* $name $($patch)? } {} {} {} {} {} $($sections)*);
     };
-    (@ $head:tt {$($all:tt)*} $set:tt $change:tt $recent:tt {$($list:tt)*}
+    (@ $head:tt {$($all:tt)*} {$($needed:tt)*} $set:tt $optional:tt $recent:tt
         fixed { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
-        record!(@ $head {$($all)* $($(#[$doc])* pub $field: $type,)*} $set $change $recent
-            {$($list)* $(($field, false, $type))*} $($rest)*);
+        record!(@ $head {$($all)* $($(#[$doc])* pub $field: $type,)*}
+            {$($needed)* $(($field, $type))*} $set $optional $recent $($rest)*);
     };
-    (@ $head:tt {$($all:tt)*} {$($set:tt)*} $change:tt $recent:tt {$($list:tt)*}
+    (@ $head:tt {$($all:tt)*} {$($needed:tt)*} {$($set:tt)*} $optional:tt $recent:tt
         required { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
-        record!(@ $head {$($all)* $($(#[$doc])* pub $field: $type,)*} {$($set)* $(($field, $type))*} $change $recent
-            {$($list)* $(($field, false, $type))*} $($rest)*);
+        record!(@ $head {$($all)* $($(#[$doc])* pub $field: $type,)*}
+            {$($needed)* $(($field, $type))*} {$($set)* $(($field, $type))*} $optional $recent $($rest)*);
     };
-    (@ $head:tt {$($all:tt)*} $set:tt {$($change:tt)*} $recent:tt {$($list:tt)*}
+    (@ $head:tt {$($all:tt)*} $needed:tt $set:tt {$($optional:tt)*} $recent:tt
         optional { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
         record!(@ $head
             {$($all)* $(
@@ -56,15 +55,15 @@ macro_rules! record {
                 #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::model::record::some")]
                 pub $field: Option<$type>,
             )*}
-            $set {$($change)* $(($field, $type))*} $recent {$($list)* $(($field, true, $type))*} $($rest)*);
+            $needed $set {$($optional)* $(($field, $type))*} $recent $($rest)*);
     };
-    (@ $head:tt $all:tt $set:tt $change:tt {$($recent:tt)*} $list:tt
+    (@ $head:tt $all:tt $needed:tt $set:tt $optional:tt {$($recent:tt)*}
         recent { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
-        record!(@ $head $all $set $change {$($recent)* $(($field, $type))*} $list
+        record!(@ $head $all $needed $set $optional {$($recent)* $(($field, $type))*}
             optional { $($(#[$doc])* $field: $type,)* } $($rest)*);
     };
-    (@ { $(#[$meta:meta])* $name:ident $($patch:ident)? } {$($all:tt)*} $set:tt $change:tt
-        {$(($recent:ident, $recent_type:ty))*} {$(($field:ident, $is_optional:literal, $type:ty))*}) => {
+    (@ { $(#[$meta:meta])* $name:ident $($patch:ident)? } {$($all:tt)*} {$(($needed:ident, $needed_type:ty))*}
+        $set:tt {$(($optional:ident, $optional_type:ty))*} {$(($recent:ident, $recent_type:ty))*}) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(remote = "Self", rename_all = "camelCase", expecting = "an object")]
@@ -72,19 +71,27 @@ macro_rules! record {
 
         impl $name {
             /// The fields that were added when programs may already have used their names.
-            pub const RECENT: &'static [crate::model::record::Recent] = &[
-                $((stringify!($recent), |text| crate::model::reading::is::<$recent_type>(text)),)*
-            ];
+            pub const RECENT: &'static [crate::model::Recent] =
+                &[$((stringify!($recent), |text| crate::model::reading::is::<$recent_type>(text)),)*];
             /// All fields.
-            pub const FIELDS: &'static [crate::model::record::Field] = &[$(crate::model::record::Field {
-                name: stringify!($field),
-                is_optional: $is_optional,
-                type_name: stringify!($type),
-            },)*];
+            pub const FIELDS: &'static [crate::model::Field] = &[
+                $(crate::model::Field {
+                    name: stringify!($needed), is_optional: false, type_name: stringify!($needed_type),
+                },)*
+                $(crate::model::Field {
+                    name: stringify!($optional), is_optional: true, type_name: stringify!($optional_type),
+                },)*
+            ];
+
+            /// One without optional fields.
+            #[allow(dead_code, clippy::too_many_arguments, reason = "for the constructors of some of the records")]
+            pub(super) fn of_required($($needed: $needed_type),*) -> Self {
+                Self { $($needed,)* $($optional: None,)* }
+            }
         }
 
         crate::model::record::object!($name);
-        $(crate::model::patch::patch!($patch of $name $set $change);)?
+        crate::model::patch::patch!($($patch)? of $name $set {$(($optional, $optional_type))*});
     };
 }
 pub(crate) use record;
@@ -185,30 +192,6 @@ pub fn checked_text<'de, T, D: Deserializer<'de>, E: Into<Cow<'static, str>>>(
         }
     }
     deserializer.deserialize_str(Text(expected, parse, PhantomData))
-}
-
-/// Reads either a string or an object.
-pub fn text_or_object<'de, T, O: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-    text: impl FnOnce(String) -> T,
-    object: impl FnOnce(O) -> T,
-) -> Result<T, D::Error> {
-    struct Either<T, S, O, F>(S, F, PhantomData<(T, O)>);
-    impl<'de, T, S: FnOnce(String) -> T, O: Deserialize<'de>, F: FnOnce(O) -> T> Visitor<'de>
-        for Either<T, S, O, F>
-    {
-        type Value = T;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a string or an object")
-        }
-        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
-            Ok((self.0)(text.to_owned()))
-        }
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-            O::deserialize(MapAccessDeserializer::new(map)).map(self.1)
-        }
-    }
-    deserializer.deserialize_any(Either(text, object, PhantomData))
 }
 
 /// The name of a field in JSON.

@@ -110,35 +110,8 @@ pub(super) static SHAPE: Shape =
 impl GroupSession {
     /// A pending session that has not run and depends on no other.
     pub fn new(id: &str, project_path: &str, prompt: &str, created_at: IsoTime) -> Self {
-        Self {
-            id: id.to_owned(),
-            project_path: project_path.to_owned(),
-            prompt: prompt.to_owned(),
-            status: SessionStatus::Pending,
-            depends_on: Vec::new(),
-            created_at,
-            template: None,
-            claude_session_id: None,
-            started_at: None,
-            completed_at: None,
-            cost: None,
-            tokens: None,
-            config: None,
-            run_ms: None,
-            error: None,
-            denied_tools: None,
-            usage_counters: None,
-            model: None,
-            max_budget_usd: None,
-            max_turns: None,
-            timeout_ms: None,
-            stall_timeout_ms: None,
-            retries: None,
-            allow_failure: None,
-            attempts: None,
-            waits_until: None,
-            dropped: None,
-        }
+        let (id, project_path, prompt) = (id.to_owned(), project_path.to_owned(), prompt.to_owned());
+        Self::of_required(id, project_path, prompt, SessionStatus::Pending, Vec::new(), created_at)
     }
 
     /// Milliseconds spent in the runs that ended: `run_ms`, or for an ended session stored without it, the time from

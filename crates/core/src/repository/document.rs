@@ -100,7 +100,7 @@ impl Document {
         text: String,
         read: impl FnOnce(&str) -> std::result::Result<SessionGroup, Invalid<'_>>,
     ) -> Result<Self> {
-        let value = text.trim_matches(WHITE_SPACE);
+        let value = text.trim_matches(json::WHITE_SPACE);
         let (field, problem) = match read(value) {
             Ok(group) => {
                 let fields = Fields::of(group, value);
@@ -277,11 +277,9 @@ fn shown_id(text: &str) -> String {
     id.map(Cow::into_owned).unwrap_or_default()
 }
 
-const WHITE_SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
-
 /// A text without the white space around it, which is not the group's.
 fn trimmed(text: String) -> Box<str> {
-    let value = text.trim_matches(WHITE_SPACE);
+    let value = text.trim_matches(json::WHITE_SPACE);
     if value.len() == text.len() { text.into() } else { value.into() }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::json::{self, Json};
-use crate::model::GroupId;
+use crate::model::{GroupId, GroupPatch, SessionPatch};
 use crate::repository::document::{Document, Draft, Revision};
 use crate::repository::working_copy::{Effect, WorkingCopy};
 
@@ -38,14 +38,14 @@ impl Changes {
         Ok(Self { text, removed })
     }
 
-    /// Returns whether they set or remove a field.
+    /// Returns `true` if they set or remove a field.
     pub(crate) fn concern(&self, field: &str) -> bool {
         self.removed.iter().any(|removed| removed == field) || self.value(field).is_some()
     }
 
     /// The value to which they set a field.
     pub(crate) fn value(&self, field: &str) -> Option<Json<'_>> {
-        Json::of_valid(self.text.trim_start_matches([' ', '\t', '\r', '\n'])).get(field)
+        Json::of_valid(self.text.trim_start_matches(json::WHITE_SPACE)).get(field)
     }
 
     /// Merges them into an object, whose `fixed` members must stay what they are.
@@ -67,6 +67,18 @@ impl Changes {
             into.copy(member);
         }
         Ok(())
+    }
+}
+
+impl From<GroupPatch> for Changes {
+    fn from(patch: GroupPatch) -> Self {
+        Self { text: patch.to_json(), removed: patch.removed() }
+    }
+}
+
+impl From<SessionPatch> for Changes {
+    fn from(patch: SessionPatch) -> Self {
+        Self { text: patch.to_json(), removed: patch.removed() }
     }
 }
 
