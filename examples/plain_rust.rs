@@ -10,11 +10,11 @@ use std::path::Path;
 
 use serde_json::json;
 use session_groups::claude::{ClaudeStream, Exit};
-use session_groups::model::types::GroupConfig;
+use session_groups::model::config::GroupConfig;
 use session_groups::model::{GroupId, time};
 use session_groups::progress::{GroupOutline, GroupProgress, ProgressAggregator};
 use session_groups::repository::file::FileOptions;
-use session_groups::repository::{Changes, Condition, Document, FileGroupRepository, GroupRepository};
+use session_groups::repository::{Condition, Document, FileGroupRepository, GroupRepository};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut recorded = Vec::new();
@@ -47,8 +47,7 @@ pub fn follow(base: &Path, recorded: &[u8]) -> Result<GroupProgress, Box<dyn Err
     run.end(&Exit { code: Some(0), signal: None });
     let (progress, changes) = (run.progress(), run.changes());
 
-    let changes = Changes::new(changes.to_json(), changes.removed())?;
-    repository.update_session(&id, &progress.id, changes)?;
+    repository.update_session(&id, &progress.id, changes.into())?;
 
     let stored = repository.find_by_id(&id)?.ok_or("it was just updated")?.group()?;
     let mut aggregator = ProgressAggregator::new(None);

@@ -12,10 +12,9 @@ use super::host;
 use super::js::{self, Fault, number_of};
 use super::promise::Answer;
 use session_groups::error::{Error, FieldError};
-use session_groups::json::{self, Json};
+use session_groups::json;
 use session_groups::model::time::{self, Timestamp};
-use session_groups::model::validate::{self, Rule, Strictness};
-use session_groups::model::{GroupId, GroupStatus};
+use session_groups::model::{GroupId, GroupStatus, Model, from_older_json};
 use session_groups::repository::file::{Durability, FileOptions, default_base_in};
 use session_groups::repository::{
     Changes, Condition, Direction, GroupFilter, GroupSort, Revision, SortField,
@@ -147,16 +146,11 @@ pub fn group_id(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<Option<Gro
     Ok(GroupId::new(&text(env, field, value)?).ok())
 }
 
-/// A session or a group that is only read, as JSON text that obeys a rule, without the fields that are to be ignored.
-pub fn checked(env: &Env, name: &str, value: Unknown<'_>, rule: Rule) -> Parsed<String> {
+/// A session or a group that is only read, without invalid recent fields.
+pub fn checked<T: Model>(env: &Env, name: &str, value: Unknown<'_>) -> Parsed<T> {
     awaited(env, name, value)?;
     let text = js::stringify(env, value).map_err(|thrown| unreadable(name, &thrown))?.unwrap_or_default();
-    let not_json = |error: serde_json::Error| Error::argument(name, format!("is no JSON: {error}"));
-    let json = Json::parse(&text).map_err(not_json)?;
-    match validate::check(json, rule, Strictness::Tolerant) {
-        Ok(()) => Ok(validate::without_ignored(json, rule).into_owned()),
-        Err(invalid) => Err(Error::invalid_argument(invalid.wrong).into()),
-    }
+    from_older_json(&text).map_err(|wrong| Error::invalid_argument(wrong).into())
 }
 
 /// A group to be saved: its id and its text, which the repository checks.

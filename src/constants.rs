@@ -4,7 +4,7 @@ use napi::bindgen_prelude::{JsObjectValue, Object, ToNapiValue};
 use napi::{Env, JsValue, sys};
 use napi_derive::napi;
 
-use session_groups::model::types;
+use session_groups::model::config;
 
 /// The limits a group has unless it says otherwise.
 #[napi]
@@ -42,34 +42,34 @@ macro_rules! frozen {
 }
 
 frozen!(BudgetConfig, |object| {
-    let default = types::BudgetConfig::default();
-    object.set_named_property("maxBudgetUsd", default.max_budget_usd)?;
+    let default = config::BudgetConfig::default();
+    object.set_named_property("maxBudgetUsd", default.max_budget_usd.get())?;
     object.set_named_property("onBudgetExceeded", default.on_budget_exceeded.name())?;
-    object.set_named_property("warningThreshold", default.warning_threshold)
+    object.set_named_property("warningThreshold", default.warning_threshold.get())
 });
 
 frozen!(ConcurrencyConfig, |object| {
-    let default = types::ConcurrencyConfig::default();
-    object.set_named_property("maxConcurrent", whole(default.max_concurrent))?;
+    let default = config::ConcurrencyConfig::default();
+    object.set_named_property("maxConcurrent", whole(default.max_concurrent.get()))?;
     object.set_named_property("respectDependencies", default.respect_dependencies)?;
     object.set_named_property("pauseOnError", default.pause_on_error)?;
-    object.set_named_property("errorThreshold", whole(default.error_threshold))
+    object.set_named_property("errorThreshold", whole(default.error_threshold.get()))
 });
 
 frozen!(SessionConfig, |object| {
-    let default = types::SessionConfig::default();
+    let default = config::SessionConfig::default();
     object.set_named_property("generateClaudeMd", default.generate_claude_md)?;
     object.set_named_property("generateSettings", default.generate_settings)
 });
 
 // In the order of the original, which shows in the files of groups that are saved with it.
 frozen!(GroupConfig, |object| {
-    let default = types::GroupConfig::default();
+    let default = config::GroupConfig::default();
     object.set_named_property("model", default.model.as_str())?;
-    object.set_named_property("maxBudgetUsd", default.budget.max_budget_usd)?;
-    object.set_named_property("maxConcurrentSessions", whole(default.max_concurrent_sessions))?;
-    object.set_named_property("onBudgetExceeded", default.budget.on_budget_exceeded.name())?;
-    object.set_named_property("warningThreshold", default.budget.warning_threshold)
+    object.set_named_property("maxBudgetUsd", default.max_budget_usd.get())?;
+    object.set_named_property("maxConcurrentSessions", whole(default.max_concurrent_sessions.get()))?;
+    object.set_named_property("onBudgetExceeded", default.on_budget_exceeded.name())?;
+    object.set_named_property("warningThreshold", default.warning_threshold.get())
 });
 
 #[allow(clippy::cast_precision_loss, reason = "small numbers")]

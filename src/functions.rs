@@ -8,9 +8,8 @@ use super::error::throwing;
 use super::host;
 use super::js::{self, Value};
 use super::{args, progress};
-use session_groups::json;
-use session_groups::model::validate::GROUP_SESSION;
-use session_groups::model::{GroupStatus, event, money};
+use session_groups::model::event::GroupEvent;
+use session_groups::model::{GroupStatus, money};
 use session_groups::progress::SessionProgress;
 
 /// Returns whether the status is one that ends a group: `completed`, `failed` or `deleted`, not `archived`; `false` for an
@@ -88,7 +87,7 @@ pub fn is_budget_exceeded(env: Env, cost: Unknown<'_>, max: Unknown<'_>) -> napi
 #[napi(ts_args_type = "session: GroupSession", ts_return_type = "SessionProgress")]
 pub fn create_session_progress<'env>(env: &'env Env, session: Unknown<'_>) -> napi::Result<Object<'env>> {
     throwing(env, || {
-        let session = json::typed(&args::checked(env, "session", session, GROUP_SESSION)?)?;
+        let session = args::checked(env, "session", session)?;
         let progress = SessionProgress::of(&session, host::now_ms(env)?);
         Ok(progress::session_to_js(env, &progress)?)
     })
@@ -101,7 +100,7 @@ pub fn create_session_progress<'env>(env: &'env Env, session: Unknown<'_>) -> na
 #[napi(ts_args_type = "text: string", ts_return_type = "GroupEvent")]
 pub fn parse_group_event(env: Env, text: Unknown<'_>) -> napi::Result<Value> {
     throwing(&env, || {
-        event::check_event(&args::text(&env, "text", text)?)?;
+        args::text(&env, "text", text)?.parse::<GroupEvent>()?;
         // Of the text as it was given: ours has no lone surrogates.
         Ok(js::parse_string(&env, text)?.into())
     })

@@ -7,9 +7,8 @@ use napi::bindgen_prelude::{JsObjectValue, Object, Unknown};
 
 use super::args;
 use super::js::{self, Fault};
-use super::reader::{self, At};
-use session_groups::model::types::ran_ms;
-use session_groups::model::validate::Place;
+use super::reader::{self, At, Place};
+use session_groups::model::session::ran_ms;
 use session_groups::model::{GroupStatus, SessionStatus, TokenUsage};
 use session_groups::progress::{
     GroupOutline, GroupProgress, ProgressSummary, SessionOutline, SessionProgress,
@@ -19,10 +18,10 @@ use session_groups::progress::{
 #[allow(clippy::cast_precision_loss, reason = "JavaScript counts in doubles")]
 pub fn tokens_to_js<'env>(env: &'env Env, tokens: &TokenUsage) -> napi::Result<Object<'env>> {
     let mut object = Object::new(env)?;
-    object.set_c_named_property(c"input", tokens.input as f64)?;
-    object.set_c_named_property(c"output", tokens.output as f64)?;
-    set_some(&mut object, c"cacheRead", tokens.cache_read.map(|count| count as f64))?;
-    set_some(&mut object, c"cacheWrite", tokens.cache_write.map(|count| count as f64))?;
+    object.set_c_named_property(c"input", tokens.input.get() as f64)?;
+    object.set_c_named_property(c"output", tokens.output.get() as f64)?;
+    set_some(&mut object, c"cacheRead", tokens.cache_read.map(|count| count.get() as f64))?;
+    set_some(&mut object, c"cacheWrite", tokens.cache_write.map(|count| count.get() as f64))?;
     Ok(object)
 }
 
@@ -188,9 +187,9 @@ fn status(status: At<'_>) -> Result<SessionStatus, Fault> {
 fn tokens(tokens: At<'_>) -> Result<TokenUsage, Fault> {
     let tokens = tokens.object()?;
     Ok(TokenUsage {
-        input: tokens.required(c"input", reader::whole)?,
-        output: tokens.required(c"output", reader::whole)?,
-        cache_read: tokens.optional(c"cacheRead", reader::whole)?,
-        cache_write: tokens.optional(c"cacheWrite", reader::whole)?,
+        input: tokens.required(c"input", reader::whole)?.into(),
+        output: tokens.required(c"output", reader::whole)?.into(),
+        cache_read: tokens.optional(c"cacheRead", reader::whole)?.map(Into::into),
+        cache_write: tokens.optional(c"cacheWrite", reader::whole)?.map(Into::into),
     })
 }

@@ -9,11 +9,28 @@ use napi::{Env, JsValue, ValueType};
 use super::args;
 use super::js::{self, Fault};
 use session_groups::error::Error;
+use session_groups::model::number::to_whole;
 use session_groups::model::time;
-use session_groups::model::types::to_whole;
-use session_groups::model::validate::Place;
 
 type Parsed<T> = Result<T, Fault>;
+
+/// Where in the value the check is, without an allocation until an error needs it.
+pub enum Place<'a> {
+    /// An argument as a whole, which has a name; its members are known without.
+    Argument(&'a str),
+    Member(&'a Place<'a>, &'a str),
+    Element(&'a Place<'a>, usize),
+}
+
+impl std::fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Place::Argument(name) | Place::Member(Place::Argument(_), name) => f.write_str(name),
+            Place::Member(parent, name) => write!(f, "{parent}.{name}"),
+            Place::Element(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
 
 /// A value and where it stands.
 #[derive(Clone, Copy)]

@@ -11,9 +11,8 @@
 
 use session_groups::claude::{ClaudeStream, Exit};
 use session_groups::json::{self, Json};
-use session_groups::model::validate::GROUP_SESSION;
-use session_groups::model::validate::{self, Strictness};
-use session_groups::model::{GroupId, GroupSession};
+use session_groups::model::number::Usd;
+use session_groups::model::{GroupId, GroupSession, from_json};
 use session_groups::repository::{Changes, Condition, Document, GroupRepository, InMemoryGroupRepository};
 
 const STORED: &str = include_str!("corpus/stored/group.json");
@@ -125,15 +124,17 @@ pub fn stream(bytes: &[u8]) {
 fn summary(stream: &ClaudeStream, session: &GroupSession) -> String {
     let progress = stream.progress();
     let changes = stream.changes();
-    assert!(changes.cost.is_none_or(|cost| cost.is_finite() && cost >= 0.0), "{:?}", changes.cost);
+    assert!(progress.cost.is_finite() && progress.cost >= 0.0, "{progress:?}");
+    let cost = changes.cost.value().copied();
+    assert!(cost.is_none_or(|cost| Usd::new(cost.get()) == Some(cost)), "{cost:?}");
     let stored = GroupSession {
         status: changes.status.unwrap_or(session.status),
-        cost: changes.cost.or(session.cost),
-        tokens: changes.tokens.or(session.tokens),
+        cost: cost.or(session.cost),
+        tokens: changes.tokens.value().copied().or(session.tokens),
         ..session.clone()
     };
     let text = serde_json::to_string(&stored).unwrap();
-    validate::check(Json::parse(&text).unwrap(), GROUP_SESSION, Strictness::Strict).unwrap();
+    assert_eq!(from_json::<GroupSession>(&text).unwrap(), stored);
     let said =
         (stream.error(), stream.ignored_lines(), progress.status, changes.status, changes.claude_session_id);
     format!("{said:?} {:?} {:?}", changes.cost, changes.tokens)

@@ -14,7 +14,6 @@ use session_groups::claude::{ClaudeStream as Core, Exit};
 use session_groups::error::Error;
 use session_groups::json;
 use session_groups::model::GroupSession;
-use session_groups::model::validate::GROUP_SESSION;
 
 /// Reads what `claude -p PROMPT --output-format stream-json --verbose` prints and keeps the session's progress. A stream
 /// is for one run. A session that is resumed gets a new one, made from the session as it is stored.
@@ -171,7 +170,7 @@ fn or_undefined(text: Option<&str>) -> Either<String, Undefined> {
 }
 
 fn session_from_js(env: &Env, name: &str, session: Unknown<'_>) -> Result<GroupSession, Fault> {
-    Ok(json::typed(&args::checked(env, name, session, GROUP_SESSION)?)?)
+    args::checked(env, name, session)
 }
 
 /// The sessions of `{ relatives? }`.

@@ -11,6 +11,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use session_groups::claude::{ClaudeStream, Exit};
+use session_groups::model::number::{Count, Usd};
+use session_groups::model::time::IsoTime;
 use session_groups::model::{GroupSession, SessionStatus};
 use session_groups::progress::SessionProgress;
 
@@ -415,12 +417,13 @@ fn stored(session: &GroupSession, stream: &ClaudeStream) -> GroupSession {
 /// Figures that may never decrease.
 fn figures(session: &GroupSession) -> [f64; 5] {
     let [input, output, read, written] = tokens(session);
-    [session.cost.unwrap_or(0.0), input as f64, output as f64, read as f64, written as f64]
+    [session.cost.map_or(0.0, Usd::get), input as f64, output as f64, read as f64, written as f64]
 }
 
 fn tokens(session: &GroupSession) -> [u64; 4] {
     let tokens = session.tokens.unwrap_or_default();
-    [tokens.input, tokens.output, tokens.cache_read.unwrap_or(0), tokens.cache_write.unwrap_or(0)]
+    let or_zero = |count: Option<Count>| count.unwrap_or_default().get();
+    [tokens.input.get(), tokens.output.get(), or_zero(tokens.cache_read), or_zero(tokens.cache_write)]
 }
 
 /// `PROPTEST_CASES` asks for more.
@@ -435,7 +438,8 @@ proptest! {
     #[test]
     fn accounts_obey_the_laws(runs in runs()) {
         let mut world = World::default();
-        let mut session = GroupSession::new("a", "/p", "x", "2026-01-01T00:00:00Z");
+        let start = IsoTime::parse("2026-01-01T00:00:00Z").unwrap();
+        let mut session = GroupSession::new("a", "/p", "x", start.clone());
         let mut relatives = Vec::new();
         for run in &runs {
             let resumed = session.claude_session_id.clone();
@@ -444,14 +448,14 @@ proptest! {
             }
             if run.how == How::Fork && resumed.is_some() {
                 relatives.insert(0, session);
-                session = GroupSession::new("b", "/p", "x", "2026-01-01T00:00:00Z");
+                session = GroupSession::new("b", "/p", "x", start.clone());
                 world.is_ambiguous |= world.is_cut;
                 (world.billed, world.printed) = (Usage::default(), 0.0);
             }
             let before = tokens(&session);
             let (output, own) = world.run(run, resumed.as_deref());
             session = read(&session, &relatives, &output, run);
-            let (cost, after) = (session.cost.unwrap_or(0.0), tokens(&session));
+            let (cost, after) = (session.cost.map_or(0.0, Usd::get), tokens(&session));
             for ((after, before), own) in after.iter().zip(before).zip(own.tokens) {
                 prop_assert!(*after >= before + own, "{after} tokens, {before} before, {own} in messages");
             }

@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
+use session_groups::model::number::Usd;
+use session_groups::model::time::IsoTime;
 use session_groups::model::{GroupId, GroupSession, SessionGroup};
 use session_groups::repository::file::{Attempt, Durability, FileOptions, Turn};
 use session_groups::repository::{
@@ -15,8 +17,10 @@ use session_groups::repository::{
 const NOW: &str = "2026-01-15T10:30:00.000Z";
 
 fn group(id: &str) -> Document {
-    let session = GroupSession { cost: Some(0.0), ..GroupSession::new("001-a", "/p", "Do it", NOW) };
-    let group = SessionGroup { sessions: vec![session], ..SessionGroup::new(id, "A", "a", NOW) };
+    let now = IsoTime::parse(NOW).unwrap();
+    let session =
+        GroupSession { cost: Usd::new(0.0), ..GroupSession::new("001-a", "/p", "Do it", now.clone()) };
+    let group = SessionGroup { sessions: vec![session], ..SessionGroup::new(self::id(id), "A", "a", now) };
     Document::from_group(&group).unwrap()
 }
 
@@ -49,7 +53,7 @@ fn add_one(repository: &dyn GroupRepository, id: &GroupId) {
     loop {
         let found = repository.find_by_id(id).unwrap().unwrap();
         let mut group = found.group().unwrap();
-        group.sessions[0].cost = group.sessions[0].cost.map(|cost| cost + 1.0);
+        group.sessions[0].cost = group.sessions[0].cost.and_then(|cost| Usd::new(cost.get() + 1.0));
         let sessions = serde_json::to_string(&group.sessions).unwrap();
         let write = Write::Update {
             changes: changes(&format!(r#"{{"sessions":{sessions}}}"#)),
@@ -75,7 +79,7 @@ fn conditional_writers_lose_no_update() {
             }
         });
         let cost = repository.find_by_id(&id("g")).unwrap().unwrap().group().unwrap().sessions[0].cost;
-        assert_eq!(cost, Some(80.0));
+        assert_eq!(cost, Usd::new(80.0));
     }
 }
 

@@ -19,7 +19,7 @@ fn a_recorded_run_becomes_progress_and_is_stored() {
     let repository = FileGroupRepository::new(Some(base.path()), FileOptions::default()).unwrap();
     let stored = repository.find_by_id(&GroupId::new("20260115-103000-logging").unwrap()).unwrap().unwrap();
     let session = &stored.group().unwrap().sessions[0];
-    assert_eq!((session.status, session.cost), (SessionStatus::Completed, Some(0.008_802)));
+    assert_eq!((session.status, session.cost.unwrap().get()), (SessionStatus::Completed, 0.008_802));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::claude::messages::Used;
 use crate::claude::tokens::Tokens;
 use crate::model::GroupSession;
 use crate::model::money::Money;
-use crate::model::types::to_whole;
+use crate::model::number::{Usd, to_whole};
 
 /// The accounts of a session during one run.
 #[derive(Debug)]
@@ -175,7 +175,7 @@ impl Accounts {
             bases.into_iter().map(move |base| Related { is_newest: base.session_id == newest_id, base })
         });
         Self {
-            cost_before: session.cost.unwrap_or(0.0),
+            cost_before: session.cost.map_or(0.0, Usd::get),
             tokens_before: session.tokens.unwrap_or_default().into(),
             own: counters_before.bases().collect(),
             related: related.collect(),

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::claude::tokens::Tokens;
+use crate::model::number::Usd;
 use crate::model::{GroupSession, TokenUsage};
 
 /// Maximum number of counters that a session keeps.
@@ -89,7 +90,7 @@ impl UsageCounters {
         stored.filter(|stored| stored.printed.iter().all(is_cost)).unwrap_or_else(|| {
             let mut counters = Self::default();
             let tokens = Tokens::from(session.tokens.unwrap_or_default());
-            let counter = Counter { cost: session.cost.unwrap_or(0.0), tokens };
+            let counter = Counter { cost: session.cost.map_or(0.0, Usd::get), tokens };
             if !counter.is(Counter::default()) {
                 counters.print(session.claude_session_id.as_deref().unwrap_or_default(), counter);
             }

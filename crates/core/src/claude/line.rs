@@ -1,11 +1,15 @@
 //! One line of the output, read leniently: a member that is missing or of another type is simply not there.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use crate::json::{self, Cursor, Json, NoJson};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
-/// Types of lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use crate::json::{self, Json};
+
+/// The type of a line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Kind {
     Init,
     System,
@@ -17,6 +21,7 @@ pub enum Kind {
     Result,
     /// A type that says nothing about progress.
     Other,
+    #[default]
     Unknown,
 }
 
@@ -36,28 +41,9 @@ const OTHER: &[&str] = &[
 pub struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
 impl<'a> Object<'a> {
-    /// The object that comes next; its members go through `read`, which keeps those it does not take.
-    fn next(
-        cursor: &mut Cursor<'a>,
-        mut read: impl FnMut(&str, &mut Cursor<'a>) -> Result<(), NoJson>,
-    ) -> Result<Option<Self>, NoJson> {
-        let mut members = Vec::with_capacity(16);
-        if !cursor.enter(b'{') {
-            return cursor.value().map(|_| None);
-        }
-        let mut is_first = true;
-        while let Some(raw_key) = cursor.key(&mut is_first)? {
-            let key = json::key(raw_key);
-            let start = cursor.value_start();
-            read(&key, cursor)?;
-            let value = if cursor.value_start() == start { cursor.value()? } else { cursor.since(start) };
-            members.push((key, value));
-        }
-        Ok(Some(Self(members)))
-    }
-
+    /// The object that a value is. `None` for any other value.
     pub fn of(value: Json<'a>) -> Option<Self> {
-        Self::next(&mut Cursor::new(value.text()), |_, _| Ok(())).ok().flatten()
+        value.is_object().then(|| Self(value.members().map(|member| (member.key(), member.value)).collect()))
     }
 
     /// A member's value. Of two with the same key the last counts, as it does in `JSON.parse`.
@@ -90,7 +76,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// A message: what a line carries of the conversation.
+/// A message: the part of the conversation that a line carries.
 #[derive(Default)]
 pub struct Message<'a> {
     object: Object<'a>,
@@ -98,19 +84,6 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// The message that comes next. Its content is taken apart on the way, since to come back to it would take as long
-    /// again: it can be as long as a file that a tool has read.
-    fn next(cursor: &mut Cursor<'a>) -> Result<Option<Self>, NoJson> {
-        let mut content = Vec::new();
-        let object = Object::next(cursor, |key, cursor| {
-            if key == "content" {
-                content = blocks(cursor)?;
-            }
-            Ok(())
-        })?;
-        Ok(object.map(|object| Self { object, content }))
-    }
-
     /// The content blocks of one type.
     pub fn blocks(&self, kind: &'static str) -> impl Iterator<Item = &Object<'a>> {
         self.content.iter().filter(move |block| block.string("type").is_some_and(|is| is == kind))
@@ -124,19 +97,101 @@ impl<'a> std::ops::Deref for Message<'a> {
     }
 }
 
-/// The content blocks that come next; none where something else does, which stays where it is.
-fn blocks<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Object<'a>>, NoJson> {
-    let mut blocks = Vec::new();
-    if cursor.enter(b'[') {
-        let mut is_first = true;
-        while cursor.has_element(&mut is_first)? {
-            blocks.extend(Object::next(cursor, |_, _| Ok(()))?);
-        }
+/// Reads an object member by member.
+trait Members<'a>: Default {
+    fn read<A: MapAccess<'a>>(&mut self, key: Cow<'a, str>, map: &mut A) -> Result<(), A::Error>;
+}
+
+impl<'a> Members<'a> for Object<'a> {
+    fn read<A: MapAccess<'a>>(&mut self, key: Cow<'a, str>, map: &mut A) -> Result<(), A::Error> {
+        self.0.push((key, map.next_value()?));
+        Ok(())
     }
-    Ok(blocks)
+}
+
+// A message and its content are taken apart on the way, since to come back to them would take as long again: they can be
+// as long as a file that a tool has read.
+impl<'a> Members<'a> for Message<'a> {
+    fn read<A: MapAccess<'a>>(&mut self, key: Cow<'a, str>, map: &mut A) -> Result<(), A::Error> {
+        if key == "content" {
+            self.content = map.next_value::<Lenient<_>>()?.elements;
+            return Ok(());
+        }
+        self.object.read(key, map)
+    }
+}
+
+impl<'a> Members<'a> for Line<'a> {
+    fn read<A: MapAccess<'a>>(&mut self, key: Cow<'a, str>, map: &mut A) -> Result<(), A::Error> {
+        if key == "message" {
+            self.message = map.next_value::<Lenient<_>>()?.object;
+            return Ok(());
+        }
+        self.object.read(key, map)
+    }
+}
+
+/// Any value: an object, the objects of an array, or something else, which is as if it were not there.
+struct Lenient<T> {
+    object: Option<T>,
+    elements: Vec<T>,
+}
+
+impl<'de, T: Members<'de>> Deserialize<'de> for Lenient<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self { object: None, elements: Vec::new() })
+    }
+}
+
+impl<'de, T: Members<'de>> Visitor<'de> for Lenient<T> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        let mut object = T::default();
+        while let Some(key) = map.next_key::<&RawValue>()? {
+            object.read(json::key(key.get()), &mut map)?;
+        }
+        Ok(Self { object: Some(object), ..self })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut array: A) -> Result<Self, A::Error> {
+        while let Some(element) = array.next_element::<Self>()? {
+            self.elements.extend(element.object);
+        }
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
 }
 
 /// A JSON object of the output: usually a line.
+#[derive(Default)]
 pub struct Line<'a> {
     pub kind: Kind,
     /// The message that it carries.
@@ -151,11 +206,10 @@ pub fn objects<'a>(line: &'a str, mut read: impl FnMut(Line<'a>)) -> Content {
     rest = rest.strip_prefix('[').map_or(rest, skip_noise);
     let mut content = Content::NoObject;
     while !rest.is_empty() {
-        let mut cursor = Cursor::new(rest);
-        let Some(line) = Line::next(&mut cursor) else {
+        let Some((line, length)) = Line::first_of(rest) else {
             return if content == Content::NoObject { content } else { Content::ObjectsAndMore };
         };
-        rest = skip_noise(cursor.rest());
+        rest = skip_noise(&rest[length..]);
         rest = rest.strip_prefix([',', ']']).map_or(rest, skip_noise);
         content = Content::Objects;
         read(line);
@@ -237,18 +291,28 @@ pub fn plain_text(text: &str) -> String {
 }
 
 impl<'a> Line<'a> {
-    /// The object that comes next. `None` if there is none.
-    fn next(cursor: &mut Cursor<'a>) -> Option<Self> {
-        let mut message = None;
-        let object = Object::next(cursor, |key, cursor| {
-            if key == "message" {
-                message = Message::next(cursor)?;
-            }
-            Ok(())
+    /// The object that a text begins with, and its length. `None` if it begins with anything else.
+    fn first_of(text: &'a str) -> Option<(Self, usize)> {
+        if !text.starts_with('{') {
+            return None;
+        }
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<Lenient<Self>>();
+        if let Some(Ok(Lenient { object: Some(line), .. })) = values.next() {
+            return Some((line.with_kind(), values.byte_offset()));
+        }
+        // What cannot be taken apart on the way, such as a message that is a lone surrogate, need not be looked into.
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<Json<'a>>();
+        let object = Object::of(values.next()?.ok()?)?;
+        let message = object.object("message").map(|object| {
+            let content = object.get("content").into_iter().flat_map(Json::elements);
+            Message { content: content.filter_map(Object::of).collect(), object }
         });
-        let object = object.ok().flatten()?;
-        let kind = match object.string("type").as_deref() {
-            Some("system") if object.string("subtype").as_deref() == Some("init") => Kind::Init,
+        Some((Self { message, object, ..Self::default() }.with_kind(), values.byte_offset()))
+    }
+
+    fn with_kind(mut self) -> Self {
+        self.kind = match self.string("type").as_deref() {
+            Some("system") if self.string("subtype").as_deref() == Some("init") => Kind::Init,
             Some("system") => Kind::System,
             Some("assistant") => Kind::Assistant,
             Some("user") => Kind::User,
@@ -258,7 +322,7 @@ impl<'a> Line<'a> {
             Some(other) if OTHER.contains(&other) => Kind::Other,
             _ => Kind::Unknown,
         };
-        Some(Self { kind, message, object })
+        self
     }
 
     /// Returns `true` if the line comes from a sub-agent.

@@ -10,4 +10,4 @@ mod stream;
 mod tokens;
 mod tools;
 
-pub use stream::{ClaudeStream, Exit, SessionChanges};
+pub use stream::{ClaudeStream, Exit};

@@ -4,8 +4,6 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use serde::Serialize;
-
 use crate::claude::accounts::Accounts;
 use crate::claude::line::{Content, Kind, Line, objects, plain_text};
 use crate::claude::lines::Lines;
@@ -13,8 +11,10 @@ use crate::claude::messages::Messages;
 use crate::claude::outcome::{self, Outcome};
 use crate::claude::tools::OpenTools;
 use crate::json;
-use crate::model::types::some_as_javascript;
-use crate::model::{GroupSession, SessionStatus, TokenUsage, time};
+use crate::model::number::{Milliseconds, Usd};
+use crate::model::patch::Change;
+use crate::model::time::{self, IsoTime};
+use crate::model::{GroupSession, SessionPatch, SessionStatus};
 use crate::progress::SessionProgress;
 
 /// The end of a process.
@@ -40,8 +40,8 @@ pub struct ClaudeStream {
     before: GroupSession,
     lines: Lines,
     status: SessionStatus,
-    started_at: Option<String>,
-    completed_at: Option<String>,
+    started_at: Option<IsoTime>,
+    completed_at: Option<IsoTime>,
     claude_session_id: Option<String>,
     accounts: Accounts,
     messages: Messages,
@@ -72,64 +72,6 @@ enum Phase {
     Waiting,
     Running,
     Ended,
-}
-
-/// Fields of a session that a run has changed so far. `None` is unchanged.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SessionChanges {
-    /// Status of the session.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<SessionStatus>,
-    /// Claude Code's id of the session.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub claude_session_id: Option<String>,
-    /// ISO 8601.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<String>,
-    /// ISO 8601. `Some(None)` while a session runs that had ended before.
-    #[serde(skip_serializing_if = "is_none_or_removed")]
-    pub completed_at: Option<Option<String>>,
-    /// US dollars over all runs.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_as_javascript")]
-    pub cost: Option<f64>,
-    /// Tokens over all runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tokens: Option<TokenUsage>,
-    /// Milliseconds over all runs, once this one has ended.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_as_javascript")]
-    pub run_ms: Option<f64>,
-    /// Reason why the session failed. `Some(None)` if that of an earlier run no longer holds.
-    #[serde(skip_serializing_if = "is_none_or_removed")]
-    pub error: Option<Option<String>>,
-    /// Names of the tools that were refused in this run. `Some(None)` if those of an earlier run no longer hold.
-    #[serde(skip_serializing_if = "is_none_or_removed")]
-    pub denied_tools: Option<Option<Vec<String>>>,
-    /// Counters for the accounts of later runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub usage_counters: Option<serde_json::Map<String, serde_json::Value>>,
-}
-
-#[allow(clippy::ref_option, clippy::option_option, reason = "the signature serde asks for")]
-fn is_none_or_removed<T>(field: &Option<Option<T>>) -> bool {
-    !matches!(field, Some(Some(_)))
-}
-
-impl SessionChanges {
-    /// The fields to set, as the JSON text of an object.
-    pub fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|_| "{}".to_owned())
-    }
-
-    /// The names of the fields to remove.
-    pub fn removed(&self) -> Vec<String> {
-        let removed = [
-            ("completedAt", self.completed_at == Some(None)),
-            ("error", self.error == Some(None)),
-            ("deniedTools", self.denied_tools == Some(None)),
-        ];
-        removed.into_iter().filter(|(_, is_removed)| *is_removed).map(|(name, _)| name.to_owned()).collect()
-    }
 }
 
 /// The last lines that are not JSON. A program that cannot work says so in plain words.
@@ -247,7 +189,7 @@ impl ClaudeStream {
             self.start(None);
         }
         self.open_tools.clear();
-        let now = time::iso_of_unix_ms(now_ms);
+        let now = IsoTime::of_unix_ms(now_ms);
         if self.phase == Phase::Waiting {
             // The run said nothing: its time is now, not that of an earlier run.
             self.started_at = Some(now.clone());
@@ -307,11 +249,11 @@ impl ClaudeStream {
             id: self.before.id.clone(),
             project_path: self.before.project_path.clone(),
             status: self.status,
-            cost: self.accounts.cost().or(self.before.cost).unwrap_or(0.0),
+            cost: self.accounts.cost().or(self.before.cost.map(Usd::get)).unwrap_or(0.0),
             tokens: self.accounts.tokens(self.messages.used()).into(),
             message_count: self.messages.count(),
             current_tool: self.open_tools.newest().map(str::to_owned),
-            started_at: self.started_at.clone(),
+            started_at: self.started_at.as_deref().map(str::to_owned),
             duration_ms: self.duration_ms(now_ms),
         }
     }
@@ -322,30 +264,37 @@ impl ClaudeStream {
         if self.phase == Phase::Waiting {
             return earlier;
         }
-        let until = self.completed_at.clone().unwrap_or_else(|| time::iso_of_unix_ms(now_ms));
-        let run = time::milliseconds_between(self.started_at.as_deref()?, &until)?;
+        let until = self.completed_at.clone().unwrap_or_else(|| IsoTime::of_unix_ms(now_ms));
+        let run = time::milliseconds_between(self.started_at.as_ref()?.instant(), until.instant());
         Some(earlier.unwrap_or(0.0) + run)
     }
 
     /// The fields of the session to store.
-    pub fn changes(&self) -> SessionChanges {
+    pub fn changes(&self) -> SessionPatch {
         if self.phase == Phase::Waiting {
-            return SessionChanges::default();
+            return SessionPatch::default();
         }
         let used = self.messages.used();
         let has_counted = self.accounts.has_counted() || !used.all().is_zero();
         let denied = Some(self.denied_tools.clone()).filter(|denied| !denied.is_empty());
-        SessionChanges {
+        SessionPatch {
             status: Some(self.status),
-            claude_session_id: self.claude_session_id.clone(),
-            started_at: self.started_at.clone(),
+            claude_session_id: self.claude_session_id.clone().into(),
+            started_at: self.started_at.clone().into(),
             completed_at: set_or_removed(&self.completed_at, &self.before.completed_at),
-            cost: self.accounts.cost(),
-            tokens: has_counted.then(|| self.accounts.tokens(used).into()),
-            run_ms: if self.phase == Phase::Ended { self.duration_ms(self.now_ms) } else { None },
+            cost: self.accounts.cost().map(Usd::clamped).into(),
+            tokens: has_counted.then(|| self.accounts.tokens(used).into()).into(),
+            run_ms: self
+                .duration_ms(self.now_ms)
+                .filter(|_| self.phase == Phase::Ended)
+                .map(Milliseconds::clamped)
+                .into(),
             error: set_or_removed(&self.error, &self.before.error),
             denied_tools: set_or_removed(&denied, &self.before.denied_tools),
-            usage_counters: has_counted.then(|| self.accounts.counters(self.session_id(), used).to_stored()),
+            usage_counters: has_counted
+                .then(|| self.accounts.counters(self.session_id(), used).to_stored())
+                .into(),
+            ..SessionPatch::default()
         }
     }
 
@@ -419,15 +368,11 @@ impl ClaudeStream {
         if self.phase != Phase::Waiting {
             return;
         }
-        let timestamp = line.and_then(|line| line.text("timestamp"));
+        let timestamp = line.and_then(|line| IsoTime::parse(&line.string("timestamp")?));
         self.phase = Phase::Running;
         self.status = SessionStatus::Active;
         self.completed_at = None;
-        self.started_at = Some(
-            timestamp
-                .filter(|text| time::instant(text).is_some())
-                .unwrap_or_else(|| time::iso_of_unix_ms(self.now_ms)),
-        );
+        self.started_at = Some(timestamp.unwrap_or_else(|| IsoTime::of_unix_ms(self.now_ms)));
     }
 
     fn init(&mut self, line: &Line<'_>) {
@@ -492,9 +437,13 @@ impl ClaudeStream {
 
 /// The change of an optional field: to its value, or to none where one was stored. What was stored while the run went on
 /// may be either.
-#[allow(clippy::ref_option, clippy::option_option, reason = "two fields that are compared")]
-fn set_or_removed<T: Clone>(now: &Option<T>, before: &Option<T>) -> Option<Option<T>> {
-    (now.is_some() || before.is_some()).then(|| now.clone())
+#[allow(clippy::ref_option, reason = "two fields that are compared")]
+fn set_or_removed<T: Clone>(now: &Option<T>, before: &Option<T>) -> Change<T> {
+    match (now, before) {
+        (Some(now), _) => Change::Set(now.clone()),
+        (None, Some(_)) => Change::Remove,
+        (None, None) => Change::Keep,
+    }
 }
 
 #[cfg(test)]
@@ -502,7 +451,7 @@ mod tests {
     use super::*;
 
     fn session() -> GroupSession {
-        GroupSession::new("a", "/p", "x", "2026-01-01T00:00:00Z")
+        GroupSession::new("a", "/p", "x", IsoTime::parse("2026-01-01T00:00:00Z").unwrap())
     }
 
     fn run(session: GroupSession, name: &str, exit: &Exit) -> ClaudeStream {
@@ -528,21 +477,21 @@ mod tests {
         assert_eq!(first.progress().message_count, 3);
         let changes = first.changes();
         let resumed = GroupSession {
-            cost: changes.cost,
-            tokens: changes.tokens,
-            claude_session_id: changes.claude_session_id,
-            completed_at: changes.completed_at.flatten(),
+            cost: changes.cost.value().copied(),
+            tokens: changes.tokens.value().copied(),
+            claude_session_id: changes.claude_session_id.value().cloned(),
+            completed_at: changes.completed_at.value().cloned(),
             ..session()
         };
         let second = run(resumed, "2.1.330-resume", &exit(0));
         assert_eq!(second.progress().cost.to_bits(), 0.013_206_f64.to_bits());
-        assert_eq!(second.progress().tokens.input, 3_603);
+        assert_eq!(second.progress().tokens.input.get(), 3_603);
     }
 
     #[test]
     fn sub_agents_are_paid_for_once() {
         let stream = run(session(), "2.1.330-subagent", &exit(0));
-        assert_eq!(stream.progress().tokens.input, 6_004);
+        assert_eq!(stream.progress().tokens.input.get(), 6_004);
         assert_eq!(stream.progress().cost.to_bits(), 0.022_008_f64.to_bits());
         assert_eq!(stream.ignored_lines(), 0);
     }
@@ -559,6 +508,6 @@ mod tests {
         let killed = Exit { code: None, signal: Some("SIGTERM".to_owned()) };
         let killed = run(session(), "2.1.330-killed", &killed);
         assert_eq!(killed.error(), Some("killed by SIGTERM"));
-        assert_eq!(killed.progress().tokens.input, 1_200);
+        assert_eq!(killed.progress().tokens.input.get(), 1_200);
     }
 }

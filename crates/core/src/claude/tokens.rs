@@ -2,7 +2,7 @@
 
 use crate::claude::line::Object;
 use crate::model::TokenUsage;
-use crate::model::types::to_whole;
+use crate::model::number::{Count, to_whole};
 
 /// Counts of the four kinds of tokens: input, output, cache reads, cache writes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -74,13 +74,19 @@ impl Tokens {
 
 impl From<TokenUsage> for Tokens {
     fn from(usage: TokenUsage) -> Self {
-        Self([usage.input, usage.output, usage.cache_read.unwrap_or(0), usage.cache_write.unwrap_or(0)])
+        let or_zero = |count: Option<Count>| count.unwrap_or_default().get();
+        Self([usage.input.get(), usage.output.get(), or_zero(usage.cache_read), or_zero(usage.cache_write)])
     }
 }
 
 impl From<Tokens> for TokenUsage {
     fn from(Tokens([input, output, read, written]): Tokens) -> Self {
-        let some = |count| (count > 0).then_some(count);
-        Self { input, output, cache_read: some(read), cache_write: some(written) }
+        let some = |count: u64| (count > 0).then_some(count.into());
+        Self {
+            input: input.into(),
+            output: output.into(),
+            cache_read: some(read),
+            cache_write: some(written),
+        }
     }
 }

@@ -1,7 +1,5 @@
 //! How stored text is laid out.
 
-use super::value::string_end;
-
 /// The layout of `JSON.stringify(value, null, 2)` for valid JSON text of any layout. Only white space between
 /// tokens changes; every string and number keeps its bytes.
 pub fn pretty(text: &str) -> String {
@@ -106,6 +104,19 @@ pub fn arrays<'a>(values: impl Iterator<Item = &'a str> + Clone, longest: usize)
     array.push(']');
     arrays.push(array);
     arrays
+}
+
+/// The index just behind the string that opens at `start`, in valid text.
+pub(super) fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at.min(bytes.len())..]) {
+        at += found;
+        if bytes[at] == b'"' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    bytes.len()
 }
 
 /// The index just behind the number or word that begins at `start`.

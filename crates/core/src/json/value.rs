@@ -1,10 +1,12 @@
 //! A valid JSON text and the values in it: found when asked for, nothing is copied.
 
 use std::borrow::Cow;
+use std::fmt;
 
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::cursor::{Cursor, NoJson};
+use super::layout::string_end;
 use super::without_lone_surrogates;
 
 /// A piece of text that is one valid JSON value, without white space around it.
@@ -21,7 +23,7 @@ pub struct Member<'a> {
 }
 
 /// A key as it stands in the text, unescaped.
-pub fn key(raw_key: &str) -> Cow<'_, str> {
+pub(crate) fn key(raw_key: &str) -> Cow<'_, str> {
     // Keys are short: to look at each byte is faster than to call what finds one in a long text.
     if raw_key.len() < 32 && !raw_key.bytes().any(|byte| byte == b'\\') {
         return Cow::Borrowed(&raw_key[1..raw_key.len() - 1]);
@@ -35,7 +37,11 @@ impl<'a> Member<'a> {
         key(self.raw_key)
     }
 
-    /// Whether it is the member of this key.
+    fn is_same(self, other: Self) -> bool {
+        self.key() == other.key() && self.value.is_same(other.value)
+    }
+
+    /// Returns `true` if it is the member of this key.
     fn has_key(&self, key: &str) -> bool {
         let inner = &self.raw_key[1..self.raw_key.len() - 1];
         // With escapes it is longer than what it says.
@@ -46,9 +52,7 @@ impl<'a> Member<'a> {
 impl<'a> Json<'a> {
     /// The value that a text is, or why it is none.
     pub fn parse(text: &'a str) -> serde_json::Result<Self> {
-        // Serde knows how to say what is wrong.
-        Cursor::whole(text)
-            .or_else(|NoJson| serde_json::from_str::<&RawValue>(text).map(|raw| Self(raw.get())))
+        serde_json::from_str(text)
     }
 
     /// A text that is known to be one value.
@@ -61,48 +65,54 @@ impl<'a> Json<'a> {
         self.0
     }
 
-    /// Whether it is an object.
+    /// Returns `true` for an object.
     pub fn is_object(self) -> bool {
         self.0.starts_with('{')
     }
 
-    /// Whether it is an array.
+    /// Returns `true` for an array.
     pub fn is_array(self) -> bool {
         self.0.starts_with('[')
     }
 
-    /// Whether it is a string.
+    /// Returns `true` for a string.
     pub fn is_string(self) -> bool {
         self.0.starts_with('"')
     }
 
     /// The members of an object in their order; none of anything else.
     pub fn members(self) -> impl Iterator<Item = Member<'a>> {
-        let mut cursor = Cursor::new(self.0);
-        let (is_object, mut is_first) = (cursor.enter(b'{'), true);
-        std::iter::from_fn(move || {
-            let raw_key = is_object.then(|| cursor.key(&mut is_first).ok().flatten())??;
-            Some(Member { raw_key, value: cursor.value().ok()? })
-        })
-    }
-
-    /// The elements of an array in their order; none of anything else.
-    pub fn elements(self) -> impl Iterator<Item = Self> {
-        let mut cursor = Cursor::new(self.0);
-        let (is_array, mut is_first) = (cursor.enter(b'['), true);
-        std::iter::from_fn(move || {
-            let has_element = is_array && cursor.has_element(&mut is_first).ok()?;
-            has_element.then(|| cursor.value().ok())?
-        })
+        let mut members = Vec::new();
+        self.each_member(|member| members.push(member));
+        members.into_iter()
     }
 
     /// A member of an object. Of two with the same key the last counts, as it does in `JSON.parse`.
     pub fn get(self, key: &str) -> Option<Self> {
-        self.members().filter(|member| member.has_key(key)).last().map(|member| member.value)
+        let mut found = None;
+        self.each_member(|member| {
+            if member.has_key(key) {
+                found = Some(member.value);
+            }
+        });
+        found
     }
 
-    /// What a string says, or `None` for anything else. A lone surrogate, which a Rust string cannot hold, is shown
-    /// as U+FFFD; the text itself keeps it.
+    fn each_member(self, read: impl FnMut(Member<'a>)) {
+        if self.is_object() {
+            // Valid text cannot fail.
+            let _ = serde_json::Deserializer::from_str(self.0).deserialize_map(EachMember(read));
+        }
+    }
+
+    /// The elements of an array in their order; none of anything else.
+    pub fn elements(self) -> impl Iterator<Item = Self> {
+        let elements = if self.is_array() { serde_json::from_str(self.0).ok() } else { None };
+        elements.unwrap_or_else(Vec::new).into_iter()
+    }
+
+    /// The characters of a string, or `None` for anything else. A lone surrogate, which a Rust string cannot hold, is
+    /// shown as U+FFFD; the text itself keeps it.
     pub fn string(self) -> Option<Cow<'a, str>> {
         let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
         if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
@@ -111,7 +121,7 @@ impl<'a> Json<'a> {
         serde_json::from_str(&without_lone_surrogates(self.0)).ok().map(Cow::Owned)
     }
 
-    /// What a number says, or `None` for anything else and for what no `f64` can hold.
+    /// The value of a number, or `None` for anything else and for a number that no `f64` can hold.
     pub fn number(self) -> Option<f64> {
         if !self.0.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
             return None;
@@ -119,21 +129,18 @@ impl<'a> Json<'a> {
         self.0.parse().ok().filter(|number: &f64| number.is_finite())
     }
 
-    /// Returns whether another text is the same value: layout, escapes and the notation of numbers make no difference, the order
-    /// of members does.
+    /// Returns `true` if another text is the same value: layout, escapes and the notation of numbers make no difference,
+    /// the order of members does.
     pub fn is_same(self, other: Self) -> bool {
-        let same_member = |left: Member<'_>, right: Member<'_>| {
-            left.key() == right.key() && left.value.is_same(right.value)
-        };
         match (self.0.as_bytes().first(), other.0.as_bytes().first()) {
-            (Some(b'{'), Some(b'{')) => eq_by(self.members(), other.members(), same_member),
+            (Some(b'{'), Some(b'{')) => eq_by(self.members(), other.members(), Member::is_same),
             (Some(b'['), Some(b'[')) => eq_by(self.elements(), other.elements(), Self::is_same),
             (Some(b'"'), Some(b'"')) => self.string() == other.string(),
             _ => self == other || self.number().is_some_and(|number| other.number() == Some(number)),
         }
     }
 
-    /// Whether arrays and objects are nested in it deeper than this.
+    /// Returns `true` if arrays and objects are nested in it deeper than this.
     pub fn is_deeper_than(self, most: usize) -> bool {
         let bytes = self.0.as_bytes();
         let (mut at, mut depth) = (0, 0_usize);
@@ -144,7 +151,7 @@ impl<'a> Json<'a> {
                     continue;
                 }
                 b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth -= 1,
+                b'}' | b']' => depth = depth.saturating_sub(1),
                 _ => {}
             }
             if depth > most {
@@ -156,32 +163,35 @@ impl<'a> Json<'a> {
     }
 }
 
-/// Returns whether two sequences are of the same length and each pair of elements satisfies a condition.
-fn eq_by<T: Copy>(
-    mut left: impl Iterator<Item = T>,
-    mut right: impl Iterator<Item = T>,
-    condition: impl Fn(T, T) -> bool,
-) -> bool {
-    loop {
-        match (left.next(), right.next()) {
-            (None, None) => return true,
-            (Some(left), Some(right)) if condition(left, right) => {}
-            _ => return false,
-        }
+/// Any value, however deep it is nested.
+impl<'de: 'a, 'a> Deserialize<'de> for Json<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(|raw| Self(raw.get()))
     }
 }
 
-/// The index just behind the string that opens at `start`, in valid text.
-pub(super) fn string_end(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at.min(bytes.len())..]) {
-        at += found;
-        if bytes[at] == b'"' {
-            return at + 1;
-        }
-        at += 2;
+struct EachMember<F>(F);
+
+impl<'de, F: FnMut(Member<'de>)> Visitor<'de> for EachMember<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
     }
-    bytes.len()
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        // Keys as they stand, since they can have lone surrogates.
+        while let Some((key, value)) = map.next_entry::<&RawValue, _>()? {
+            (self.0)(Member { raw_key: key.get(), value });
+        }
+        Ok(())
+    }
+}
+
+/// Returns `true` if two sequences are of the same length and each pair of elements satisfies a condition.
+fn eq_by<T>(left: impl Iterator<Item = T>, right: impl Iterator<Item = T>, same: fn(T, T) -> bool) -> bool {
+    let (left, right): (Vec<T>, Vec<T>) = (left.collect(), right.collect());
+    left.len() == right.len() && left.into_iter().zip(right).all(|(left, right)| same(left, right))
 }
 
 #[cfg(test)]
@@ -200,15 +210,22 @@ mod tests {
     }
 
     #[test]
-    fn elements_are_what_serde_json_finds() {
+    fn elements_keep_their_bytes() {
         let text = r#"[1, -2.5e3,"a,\"]b\\", [ [ ] , {}] ,{"a":[1,{"b":"}"}]},true,null , "", {} ]"#;
-        let expected: Vec<&RawValue> = serde_json::from_str(text).unwrap();
         let found: Vec<_> = Json::parse(text).unwrap().elements().map(Json::text).collect();
-        assert_eq!(found, expected.iter().map(|raw| raw.get()).collect::<Vec<_>>());
+        assert_eq!((found.len(), found[2], found[3]), (9, r#""a,\"]b\\""#, "[ [ ] , {}]"));
         for nothing in ["[]", "[ ]", "{}", "1", "\"a\"", "null"] {
             let json = Json::parse(nothing).unwrap();
             assert_eq!((json.elements().count(), json.members().count()), (0, 0), "{nothing}");
         }
+    }
+
+    #[test]
+    fn any_depth_is_read() {
+        let text = format!("{}{}", "[{\"a\":".repeat(5_000), "1") + &"}]".repeat(5_000);
+        assert_eq!(Json::parse(&text).unwrap().text(), text);
+        assert_eq!(Json::parse(&text).unwrap().elements().count(), 1);
+        assert!(Json::parse(&text[1..]).is_err());
     }
 
     #[test]

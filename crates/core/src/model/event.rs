@@ -1,132 +1,289 @@
-//! The events of a group: what each of them carries, and how a line of JSON is checked to be one.
+//! The events of a group.
+//!
+//! ```
+//! use session_groups::model::event::GroupEvent;
+//!
+//! let line = r#"{ "type": "group_resumed", "timestamp": "2026-01-15T10:30:00Z", "groupId": "g", "pendingSessions": 2 }"#;
+//! let GroupEvent::GroupResumed(event) = line.parse()? else { unreachable!() };
+//! assert_eq!(event.pending_sessions.get(), 2);
+//! # Ok::<(), session_groups::Error>(())
+//! ```
 
-use crate::error::{Error, FieldError, Result};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, FieldError};
 use crate::json::{self, Json};
-use crate::model::types::BudgetAction;
-use crate::model::validate::{
-    self, CAUSE, Field, MONEY, Rule, Strictness, TEXTS, one_of, optional, required,
-};
+use crate::model::from_json;
+use crate::model::number::{Count, Milliseconds, Percent, Usd};
+use crate::model::record::{Field, names, record};
+use crate::model::run::GroupCause;
+use crate::model::status::BudgetAction;
+use crate::model::time::IsoTime;
 
-const COUNT: Rule = Rule::Whole(0.0);
-const MILLISECONDS: Rule = Rule::Number(0.0, f64::INFINITY);
-const COST: Field = optional("costUsd", MONEY);
+names! {
+    /// The reason why a group was paused.
+    PauseReason {
+        /// By request.
+        Manual = "manual",
+        /// The budget is spent.
+        BudgetExceeded = "budget_exceeded",
+        /// Too many sessions failed.
+        ErrorThreshold = "error_threshold",
+    }
+}
 
-/// Each type of event with its own fields; all have `timestamp` and `groupId` besides.
-const EVENTS: &[(&str, &[Field])] = &[
-    (
-        "group_created",
-        &[required("name", Rule::Text), required("slug", Rule::Text), required("totalSessions", COUNT)],
-    ),
-    ("group_started", &[required("totalSessions", COUNT), required("maxConcurrent", COUNT)]),
-    (
-        "group_completed",
-        &[
-            required("completedSessions", COUNT),
-            required("failedSessions", COUNT),
-            required("totalCostUsd", MONEY),
-            required("elapsedMs", MILLISECONDS),
-        ],
-    ),
-    (
-        "group_paused",
-        &[
-            required("runningSessions", COUNT),
-            required("reason", one_of(&["manual", "budget_exceeded", "error_threshold"])),
-            optional("cause", CAUSE),
-        ],
-    ),
-    ("group_resumed", &[required("pendingSessions", COUNT)]),
-    ("group_failed", &[required("failedSessions", COUNT), required("reason", Rule::Text)]),
-    (
-        "group_session_started",
-        &[
-            required("sessionId", Rule::Text),
-            required("projectPath", Rule::Text),
-            required("prompt", Rule::Text),
-        ],
-    ),
-    (
-        "group_session_completed",
-        &[
-            required("sessionId", Rule::Text),
-            required("status", one_of(&["completed", "failed"])),
-            required("durationMs", MILLISECONDS),
-            COST,
-        ],
-    ),
-    ("group_session_failed", &[required("sessionId", Rule::Text), required("error", Rule::Text), COST]),
-    (
-        "budget_warning",
-        &[required("currentUsage", MONEY), required("limit", MONEY), required("percentUsed", MONEY)],
-    ),
-    (
-        "budget_exceeded",
-        &[
-            required("usage", MONEY),
-            required("limit", MONEY),
-            required("action", one_of(BudgetAction::NAMES)),
-        ],
-    ),
-    (
-        "dependency_waiting",
-        &[
-            required("sessionId", Rule::Text),
-            required("dependsOn", TEXTS),
-            required("pendingDependencies", TEXTS),
-        ],
-    ),
-    ("dependency_resolved", &[required("sessionId", Rule::Text), required("resolvedDependencies", TEXTS)]),
-    (
-        "session_progress",
-        &[
-            required("sessionId", Rule::Text),
-            required("messageCount", COUNT),
-            optional("currentTool", Rule::Text),
-            COST,
-        ],
-    ),
-    (
-        "group_progress",
-        &[
-            required("completed", COUNT),
-            required("running", COUNT),
-            required("pending", COUNT),
-            required("failed", COUNT),
-            required("totalCostUsd", MONEY),
-        ],
-    ),
-];
+names! {
+    /// The status of a session that ended.
+    EndStatus {
+        /// It succeeded.
+        Completed = "completed",
+        /// It failed.
+        Failed = "failed",
+    }
+}
 
-const TYPED: Rule = Rule::Object(&[required("type", Rule::Text)]);
+/// Declares the struct of each event, and the enum of all.
+macro_rules! events {
+    ($($(#[$doc:meta])* $variant:ident($event:ident) = $name:literal { $($sections:tt)* })*) => {
+        $(record! {
+            $(#[$doc])*
+            $event {
+                required {
+                    /// Time of the event.
+                    timestamp: IsoTime,
+                    /// The group it happened in.
+                    group_id: String,
+                }
+                $($sections)*
+            }
+        })*
 
-const BASE_EVENT: Rule = Rule::Object(&[
-    required("type", Rule::Text),
-    required("timestamp", Rule::Time),
-    required("groupId", Rule::Text),
-]);
+        /// An event, which in JSON has a `type`.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[serde(tag = "type")]
+        pub enum GroupEvent {
+            $($(#[$doc])* #[serde(rename = $name)] $variant($event),)*
+        }
 
-/// Checks that a text is one event; fails with `INVALID_EVENT`, which names the field. Further fields may be
-/// anything.
-pub fn check_event(text: &str) -> Result<()> {
+        impl GroupEvent {
+            /// The values of `type` and the fields of the events.
+            pub const TYPES: &'static [(&'static str, &'static [Field])] = &[$(($name, $event::FIELDS),)*];
+        }
+
+        /// Reads one JSON object, which may have further fields. Fails with `INVALID_EVENT`, which names the field.
+        impl FromStr for GroupEvent {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                let kind = event_type(text)?;
+                let event = match kind.as_str() {
+                    $($name => from_json(text).map(Self::$variant),)*
+                    _ => {
+                        let names: Vec<&str> = Self::TYPES.iter().map(|(name, _)| *name).collect();
+                        let problem = format!("must be one of {}, but is {kind:?}", names.join(", "));
+                        return Err(Error::invalid_event(FieldError::new("type", problem)));
+                    }
+                };
+                event.map_err(Error::invalid_event)
+            }
+        }
+    };
+}
+
+/// The field that says which event it is.
+#[derive(Deserialize)]
+struct Tag {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+fn event_type(text: &str) -> Result<String, Error> {
     let whole = |problem: String| Error::invalid_event(FieldError::new("", problem));
     if !text.trim_start().starts_with('{') {
         let found = if text.trim_start().is_empty() { "empty".into() } else { json::excerpt(text) };
         return Err(whole(format!("must be a JSON object, but is {found}")));
     }
-    let event = Json::parse(text).map_err(|error| whole(format!("is no JSON: {error}")))?;
-    let valid = |rule| {
-        validate::check(event, rule, Strictness::Strict)
-            .map_err(|invalid| Error::invalid_event(invalid.wrong))
-    };
-    valid(TYPED)?;
-    let kind = event.get("type").and_then(Json::string);
-    let Some((_, fields)) = EVENTS.iter().find(|(name, _)| Some(*name) == kind.as_deref()) else {
-        let names: Vec<&str> = EVENTS.iter().map(|(name, _)| *name).collect();
-        let problem = format!("must be one of {}, but is {:?}", names.join(", "), kind.unwrap_or_default());
-        return Err(Error::invalid_event(FieldError::new("type", problem)));
-    };
-    valid(BASE_EVENT)?;
-    valid(Rule::Object(fields))
+    Json::parse(text).map_err(|error| whole(format!("is no JSON: {error}")))?;
+    let tag = from_json::<Tag>(text).map_err(Error::invalid_event)?;
+    Ok(tag.kind)
+}
+
+events! {
+    /// A group was made.
+    GroupCreated(GroupCreatedEvent) = "group_created" {
+        required {
+            /// The group's name.
+            name: String,
+            /// The group's slug.
+            slug: String,
+            /// Number of sessions in the group.
+            total_sessions: Count,
+        }
+    }
+    /// A group began to run.
+    GroupStarted(GroupStartedEvent) = "group_started" {
+        required {
+            /// Number of sessions in the group.
+            total_sessions: Count,
+            /// Maximum number of sessions at the same time.
+            max_concurrent: Count,
+        }
+    }
+    /// All sessions of a group have ended.
+    GroupCompleted(GroupCompletedEvent) = "group_completed" {
+        required {
+            /// Number of sessions that completed.
+            completed_sessions: Count,
+            /// Number of sessions that failed.
+            failed_sessions: Count,
+            /// US dollars spent.
+            total_cost_usd: Usd,
+            /// Time since the group's start.
+            elapsed_ms: Milliseconds,
+        }
+    }
+    /// A group was paused.
+    GroupPaused(GroupPausedEvent) = "group_paused" {
+        required {
+            /// Number of sessions that were running.
+            running_sessions: Count,
+            /// The reason.
+            reason: PauseReason,
+        }
+        optional {
+            /// The exact reason, from the runner.
+            cause: GroupCause,
+        }
+    }
+    /// A paused group runs again.
+    GroupResumed(GroupResumedEvent) = "group_resumed" {
+        required {
+            /// Number of sessions still to run.
+            pending_sessions: Count,
+        }
+    }
+    /// A group was given up.
+    GroupFailed(GroupFailedEvent) = "group_failed" {
+        required {
+            /// Number of sessions that failed.
+            failed_sessions: Count,
+            /// The reason, for people.
+            reason: String,
+        }
+    }
+    /// A session began to run.
+    GroupSessionStarted(GroupSessionStartedEvent) = "group_session_started" {
+        required {
+            /// The session.
+            session_id: String,
+            /// The directory it works in.
+            project_path: String,
+            /// The request to the model.
+            prompt: String,
+        }
+    }
+    /// A session ended.
+    GroupSessionCompleted(GroupSessionCompletedEvent) = "group_session_completed" {
+        required {
+            /// The session.
+            session_id: String,
+            /// Its status now.
+            status: EndStatus,
+            /// Time it ran.
+            duration_ms: Milliseconds,
+        }
+        optional {
+            /// US dollars spent.
+            cost_usd: Usd,
+        }
+    }
+    /// A session failed.
+    GroupSessionFailed(GroupSessionFailedEvent) = "group_session_failed" {
+        required {
+            /// The session.
+            session_id: String,
+            /// The reason, for people.
+            error: String,
+        }
+        optional {
+            /// US dollars spent.
+            cost_usd: Usd,
+        }
+    }
+    /// The group's cost has reached its warning threshold.
+    BudgetWarning(BudgetWarningEvent) = "budget_warning" {
+        required {
+            /// US dollars spent.
+            current_usage: Usd,
+            /// US dollars allowed.
+            limit: Usd,
+            /// The part of the budget that is used.
+            percent_used: Percent,
+        }
+    }
+    /// The group's cost has reached its budget.
+    BudgetExceeded(BudgetExceededEvent) = "budget_exceeded" {
+        required {
+            /// US dollars spent.
+            usage: Usd,
+            /// US dollars allowed.
+            limit: Usd,
+            /// The reaction.
+            action: BudgetAction,
+        }
+    }
+    /// A session waits for others.
+    DependencyWaiting(DependencyWaitingEvent) = "dependency_waiting" {
+        required {
+            /// The session.
+            session_id: String,
+            /// All sessions it depends on.
+            depends_on: Vec<String>,
+            /// Those that have not completed yet.
+            pending_dependencies: Vec<String>,
+        }
+    }
+    /// The sessions that another one waited for have completed.
+    DependencyResolved(DependencyResolvedEvent) = "dependency_resolved" {
+        required {
+            /// The session.
+            session_id: String,
+            /// The sessions it waited for.
+            resolved_dependencies: Vec<String>,
+        }
+    }
+    /// A session has made progress.
+    SessionProgress(SessionProgressEvent) = "session_progress" {
+        required {
+            /// The session.
+            session_id: String,
+            /// Number of distinct messages.
+            message_count: Count,
+        }
+        optional {
+            /// The tool that is running now.
+            current_tool: String,
+            /// US dollars spent.
+            cost_usd: Usd,
+        }
+    }
+    /// A group has made progress.
+    GroupProgress(GroupProgressEvent) = "group_progress" {
+        required {
+            /// Number of sessions that completed.
+            completed: Count,
+            /// Number of sessions that are running.
+            running: Count,
+            /// Number of sessions that are pending.
+            pending: Count,
+            /// Number of sessions that failed.
+            failed: Count,
+            /// US dollars spent.
+            total_cost_usd: Usd,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -134,19 +291,21 @@ mod tests {
     use super::*;
 
     fn field_of(text: &str) -> String {
-        let error = check_event(text).expect_err(text);
+        let error = text.parse::<GroupEvent>().expect_err(text);
         assert_eq!(error.code(), "INVALID_EVENT");
         error.field().unwrap_or_default().to_owned()
     }
 
     #[test]
-    fn an_event_with_further_fields_is_one() {
-        let event = r#"{"type":"group_resumed","timestamp":"2026-01-15T10:30:00Z","groupId":"g","pendingSessions":2,"x":[1]}"#;
-        assert!(check_event(event).is_ok());
+    fn an_event_may_have_further_fields() {
+        let text =
+            r#"{"type":"group_resumed","timestamp":"2026-01-15T10:30:00Z","groupId":"g","pendingSessions":2"#;
+        let event: GroupEvent = format!(r#"{text},"x":[1,"\ud800",1e999]}}"#).parse().unwrap();
+        assert_eq!(serde_json::to_string(&event).unwrap(), format!("{text}}}"));
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn invalid_fields_are_named() {
         assert_eq!(field_of("not json"), "");
         assert_eq!(field_of("[]"), "");
         assert_eq!(field_of("{"), "");

@@ -1,10 +1,17 @@
 //! The fields that the runner keeps in a group and its sessions: attempts, requests and reasons.
+//!
+//! ```
+//! use session_groups::model::run::Control;
+//!
+//! let request = r#"{ "request": "pause", "at": "2026-01-15T10:30:00Z", "seq": 1 }"#;
+//! assert!(session_groups::model::from_json::<Control>(request).is_ok());
+//! ```
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use crate::model::types::{as_javascript, names, some_as_javascript, whole};
+use crate::model::number::{Count, Positive, Usd};
+use crate::model::record::{names, record};
+use crate::model::time::IsoTime;
 
 names! {
     /// The beginning of an attempt.
@@ -84,122 +91,118 @@ names! {
     }
 }
 
-/// A variable of a session's environment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum EnvValue {
-    /// The value itself.
-    Text(String),
-    /// A variable of the runner's environment, whose value is not stored.
-    From {
-        /// The variable's name.
-        from: String,
-    },
+record! {
+    /// One process for a session.
+    Attempt {
+        required {
+            /// Number of the attempt, from 1.
+            n: Positive,
+            /// The mark of the attempt's processes.
+            uuid: String,
+            /// The beginning.
+            how: AttemptKind,
+            /// Start.
+            started_at: IsoTime,
+            /// US dollars reserved for it.
+            reserved_usd: Usd,
+            /// The conversation's id.
+            claude_session_id: String,
+        }
+        optional {
+            /// End.
+            ended_at: IsoTime,
+            /// US dollars spent.
+            cost_usd: Usd,
+            /// `true` if the cost is an estimate, because a turn ended without a result.
+            estimated: bool,
+            /// The outcome.
+            outcome: AttemptOutcome,
+            /// The error message of an attempt that did not complete.
+            error: String,
+            /// The process, recorded after its start.
+            process: ProcessIdentity,
+        }
+    }
 }
 
-/// One process for a session.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Attempt {
-    /// Number of the attempt, from 1.
-    #[serde(deserialize_with = "whole")]
-    pub n: u64,
-    /// The attempt's mark.
-    pub uuid: String,
-    /// The beginning.
-    pub how: AttemptKind,
-    /// Start, in ISO 8601.
-    pub started_at: String,
-    /// US dollars reserved for it.
-    #[serde(serialize_with = "as_javascript")]
-    pub reserved_usd: f64,
-    /// The conversation's id.
-    pub claude_session_id: String,
-    /// End, in ISO 8601.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended_at: Option<String>,
-    /// US dollars spent.
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "some_as_javascript")]
-    pub cost_usd: Option<f64>,
-    /// `true` if the cost is an estimate, because a turn ended without a result.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub estimated: Option<bool>,
-    /// The outcome.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<AttemptOutcome>,
-    /// The error message of an attempt that did not complete.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// The process, known after its start.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub process: Option<ProcessIdentity>,
+record! {
+    /// Identifies a process beyond the reuse of its pid.
+    ProcessIdentity {
+        required {
+            /// Process id.
+            pid: Positive,
+            /// Start of the process as the system states it.
+            start_time: String,
+            /// The boot of the machine.
+            boot_id: String,
+            /// The machine's name.
+            host: String,
+        }
+    }
 }
 
-/// Identifies a process beyond the reuse of its pid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ProcessIdentity {
-    /// Process id.
-    #[serde(deserialize_with = "whole")]
-    pub pid: u64,
-    /// Start of the process as the system states it.
-    pub start_time: String,
-    /// The boot of the machine.
-    pub boot_id: String,
-    /// The machine's name.
-    pub host: String,
+record! {
+    /// A request to the runner, stored in the group.
+    Control {
+        required {
+            /// The requested action.
+            request: ControlRequest,
+        }
+        optional {
+            /// Ids of the sessions it concerns; all when absent.
+            sessions: Vec<String>,
+            /// `true` to let running sessions finish.
+            drain: bool,
+            /// `true` to terminate running sessions without an interrupt.
+            now: bool,
+            /// `true` to begin a new conversation for retried sessions.
+            fresh: bool,
+            /// The reason given.
+            reason: String,
+        }
+        required {
+            /// Time of the request.
+            at: IsoTime,
+        }
+        optional {
+            /// The author of the request.
+            by: String,
+        }
+        required {
+            /// Number of the request.
+            seq: Count,
+        }
+    }
 }
 
-/// A request to the runner, stored in the group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Control {
-    /// The requested action.
-    pub request: ControlRequest,
-    /// Ids of the sessions it concerns; all when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sessions: Option<Vec<String>>,
-    /// `true` to let running sessions finish.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub drain: Option<bool>,
-    /// `true` to terminate running sessions without an interrupt.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub now: Option<bool>,
-    /// `true` to begin a new conversation for retried sessions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fresh: Option<bool>,
-    /// The reason given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Time of the request, in ISO 8601.
-    pub at: String,
-    /// The author of the request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-    /// Number of the request.
-    #[serde(deserialize_with = "whole")]
-    pub seq: u64,
+record! {
+    /// The process that runs a group, where the repository has no kernel locks.
+    RunnerRecord {
+        required {
+            /// Process id.
+            pid: Positive,
+            /// Start of the process as the system states it.
+            start_time: String,
+            /// The boot of the machine.
+            boot_id: String,
+            /// The machine's name.
+            host: String,
+            /// Time at which the record was last renewed.
+            at: IsoTime,
+        }
+    }
 }
 
-/// The process that runs a group, where the repository has no kernel locks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RunnerRecord {
-    /// The process.
-    #[serde(flatten)]
-    pub process: ProcessIdentity,
-    /// Time at which the record was last renewed, in ISO 8601.
-    pub at: String,
-}
-
-/// The plan file that a group was made from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PlanSource {
-    /// The file.
-    pub path: String,
-    /// The plan's name.
-    pub name: String,
-    /// Values of its variables.
-    pub vars: BTreeMap<String, String>,
+record! {
+    /// The plan file that a group was made from.
+    PlanSource {
+        required {
+            /// The file.
+            path: String,
+            /// The plan's name.
+            name: String,
+            /// Values of its variables.
+            vars: BTreeMap<String, String>,
+        }
+    }
 }

@@ -1,6 +1,19 @@
 //! Times as they are stored: ISO 8601 text, compared as instants.
+//!
+//! ```
+//! use session_groups::model::time::IsoTime;
+//!
+//! let noon = IsoTime::parse("2026-01-15T13:00:00+01:00").unwrap();
+//! assert_eq!(&*noon, "2026-01-15T13:00:00+01:00");
+//! assert_eq!(noon.instant(), IsoTime::parse("2026-01-15T12:00:00Z").unwrap().instant());
+//! ```
+
+use std::ops::Deref;
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::model::record::checked_text;
 
 const NANOS_PER_MS: i128 = 1_000_000;
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
@@ -39,6 +52,61 @@ impl From<DateTime<Utc>> for Timestamp {
     fn from(time: DateTime<Utc>) -> Self {
         let nanos = i128::from(time.timestamp()) * NANOS_PER_SECOND;
         Self { nanos: nanos + i128::from(time.timestamp_subsec_nanos()) }
+    }
+}
+
+/// A valid time, as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct IsoTime {
+    text: Box<str>,
+    instant: Timestamp,
+}
+
+impl IsoTime {
+    /// The time that an ISO 8601 text names; see [`instant`].
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(Self { instant: instant(text)?, text: text.into() })
+    }
+
+    /// The current time.
+    pub fn now() -> Self {
+        Self::of_unix_ms(now_ms())
+    }
+
+    /// A time in Unix milliseconds.
+    pub fn of_unix_ms(milliseconds: f64) -> Self {
+        let time = of_unix_ms(milliseconds);
+        Self { text: iso(time).into(), instant: time.into() }
+    }
+
+    /// The instant.
+    pub fn instant(&self) -> Timestamp {
+        self.instant
+    }
+
+    /// Unix milliseconds.
+    pub fn unix_ms(&self) -> f64 {
+        self.instant.unix_ms()
+    }
+}
+
+impl Deref for IsoTime {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl<'de> Deserialize<'de> for IsoTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expected = || "an ISO 8601 time such as \"2026-01-15T10:30:00.000Z\"";
+        checked_text(deserializer, expected, Self::parse)
+    }
+}
+
+impl Serialize for IsoTime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
     }
 }
 
@@ -176,11 +244,10 @@ pub fn now_ms() -> f64 {
     Timestamp::from(Utc::now()).unix_ms()
 }
 
-/// Milliseconds from one stored time to another, never negative.
-pub fn milliseconds_between(from: &str, to: &str) -> Option<f64> {
-    let span = instant(to)?.nanos - instant(from)?.nanos;
-    #[allow(clippy::cast_precision_loss, reason = "the range of `Date` is below 2^54 milliseconds")]
-    Some((span / NANOS_PER_MS).max(0) as f64)
+/// Milliseconds from one instant to another, never negative.
+#[allow(clippy::cast_precision_loss, reason = "the range of `Date` is below 2^54 milliseconds")]
+pub fn milliseconds_between(from: Timestamp, to: Timestamp) -> f64 {
+    ((to.nanos - from.nanos) / NANOS_PER_MS).max(0) as f64
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
-use crate::model::types::SessionStatus;
+use crate::model::SessionStatus;
 
 /// A session as the plan sees it.
 pub(super) struct Planned<'a> {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::model::money::Money;
-use crate::model::time;
-use crate::model::types::{GroupSession, SessionGroup, SessionStatus, TokenUsage};
+use crate::model::number::{Count, Usd};
+use crate::model::time::{self, IsoTime};
+use crate::model::{GroupSession, SessionGroup, SessionStatus, TokenUsage};
 use crate::progress::estimate::Planned;
 
 /// How far one session is.
@@ -52,7 +53,7 @@ impl SessionProgress {
             tokens: outline.tokens,
             message_count: 0,
             current_tool: None,
-            started_at: session.started_at.clone(),
+            started_at: session.started_at.as_deref().map(str::to_owned),
         }
     }
 }
@@ -114,10 +115,10 @@ impl Totals {
 
     fn spend(&mut self, cost: f64, tokens: &TokenUsage) {
         self.cost += cost;
-        self.input += u128::from(tokens.input);
-        self.output += u128::from(tokens.output);
-        self.cache_read += u128::from(tokens.cache_read.unwrap_or(0));
-        self.cache_write += u128::from(tokens.cache_write.unwrap_or(0));
+        self.input += wide(tokens.input);
+        self.output += wide(tokens.output);
+        self.cache_read += wide(tokens.cache_read.unwrap_or_default());
+        self.cache_write += wide(tokens.cache_write.unwrap_or_default());
     }
 
     fn add(&mut self, session: &SessionProgress) {
@@ -129,14 +130,14 @@ impl Totals {
         let tokens = &session.tokens;
         self.by_status[session.status as usize] -= 1;
         self.cost -= session.cost;
-        self.input -= u128::from(tokens.input);
-        self.output -= u128::from(tokens.output);
-        self.cache_read -= u128::from(tokens.cache_read.unwrap_or(0));
-        self.cache_write -= u128::from(tokens.cache_write.unwrap_or(0));
+        self.input -= wide(tokens.input);
+        self.output -= wide(tokens.output);
+        self.cache_read -= wide(tokens.cache_read.unwrap_or_default());
+        self.cache_write -= wide(tokens.cache_write.unwrap_or_default());
     }
 
     fn summary(&self, elapsed_time: Option<f64>) -> ProgressSummary {
-        let whole = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
+        let whole = |sum: u128| Count::from(u64::try_from(sum).unwrap_or(u64::MAX));
         let some = |sum: u128| (sum > 0).then(|| whole(sum));
         let count = |status: SessionStatus| self.by_status[status as usize];
         ProgressSummary {
@@ -154,6 +155,10 @@ impl Totals {
             elapsed_time,
         }
     }
+}
+
+fn wide(count: Count) -> u128 {
+    count.get().into()
 }
 
 /// Keeps the progress of the sessions of a group and sums it up.
@@ -325,14 +330,10 @@ pub struct SessionOutline {
 impl From<&SessionGroup> for GroupOutline {
     fn from(group: &SessionGroup) -> Self {
         Self {
-            id: group.id.clone(),
+            id: group.id.to_string(),
             sessions: group.sessions.iter().map(SessionOutline::from).collect(),
-            started_at: group.started_at.as_deref().and_then(time::unix_ms),
-            ended_at: group
-                .completed_at
-                .as_deref()
-                .filter(|_| group.status.has_ended())
-                .and_then(time::unix_ms),
+            started_at: group.started_at.as_ref().map(IsoTime::unix_ms),
+            ended_at: group.completed_at.as_ref().filter(|_| group.status.has_ended()).map(IsoTime::unix_ms),
             max_concurrent: group.max_concurrent(),
             respects_dependencies: group.config.concurrency.is_none_or(|rules| rules.respect_dependencies),
         }
@@ -345,9 +346,9 @@ impl From<&GroupSession> for SessionOutline {
             id: session.id.clone(),
             depends_on: session.depends_on.clone(),
             status: session.status,
-            cost: session.cost.unwrap_or(0.0),
+            cost: session.cost.map_or(0.0, Usd::get),
             tokens: session.tokens.unwrap_or_default(),
-            started_at: session.started_at.as_deref().and_then(time::unix_ms),
+            started_at: session.started_at.as_ref().map(IsoTime::unix_ms),
             ran_ms: session.ran_ms(),
         }
     }
@@ -398,7 +399,8 @@ impl Durations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::validate::tests::GROUP;
+    use crate::model::number::Milliseconds;
+    use crate::model::tests::GROUP;
 
     fn group() -> SessionGroup {
         serde_json::from_str(GROUP).unwrap()
@@ -433,10 +435,10 @@ mod tests {
     #[allow(clippy::float_cmp, reason = "whole milliseconds")]
     fn durations_count_all_runs() {
         const START: f64 = 1_768_473_000_000.0;
-        let [started_at, completed_at] = ["2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z"].map(str::to_owned);
-        let session = |status, run_ms| {
-            let times = (Some(started_at.clone()), Some(completed_at.clone()));
-            let (started_at, completed_at) = times;
+        let [started_at, completed_at] = ["2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z"].map(IsoTime::parse);
+        let session = |status, run_ms: Option<f64>| {
+            let run_ms = run_ms.and_then(Milliseconds::new);
+            let (started_at, completed_at) = (started_at.clone(), completed_at.clone());
             GroupSession { status, started_at, completed_at, run_ms, ..group().sessions[0].clone() }
         };
         let duration =

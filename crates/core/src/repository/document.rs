@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, FieldError, Result};
 use crate::json::{self, Json, Member};
-use crate::model::time::{self, Timestamp};
-use crate::model::validate::{self, FORMER_RUNNING, GROUP, Invalid, Strictness};
+use crate::model::reading::{self, Invalid};
+use crate::model::time::Timestamp;
 use crate::model::{GroupId, GroupStatus, SessionGroup, SessionStatus};
 
 /// The newest `schemaVersion` that this version writes (by leaving it out) and understands.
@@ -57,17 +57,19 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// The fields of a group that was checked.
-    fn of(group: &validate::Fields<'_>) -> Option<Self> {
-        let text = |name| group.get(name).and_then(Json::string);
-        Some(Self {
-            id: GroupId::new(&text("id")?).ok()?,
-            name: text("name")?.into(),
-            status: GroupStatus::from_name(&text("status")?)?,
-            created_at: time::instant(&text("createdAt")?)?,
-            updated_at: time::instant(&text("updatedAt")?)?,
-            newer_schema: group.get("schemaVersion").and_then(newer_than_ours),
-        })
+    /// The fields of a group and of the text that it was read from.
+    fn of(group: SessionGroup, text: &str) -> Self {
+        // The name is longer than the search: almost no group has it.
+        let has_version = memchr::memmem::find(text.as_bytes(), b"schemaVersion").is_some();
+        let version = if has_version { Json::of_valid(text).get("schemaVersion") } else { None };
+        Self {
+            id: group.id,
+            name: group.name.into(),
+            status: group.status,
+            created_at: group.created_at.instant(),
+            updated_at: group.updated_at.instant(),
+            newer_schema: version.and_then(newer_than_ours),
+        }
     }
 }
 
@@ -85,47 +87,37 @@ pub struct Unreadable {
 impl Document {
     /// The group that a text is, strictly checked: what may be stored. Fails with `INVALID_GROUP`.
     pub fn from_text(text: String) -> Result<Self> {
-        match writable_fields(&text, Strictness::Strict) {
-            Some(fields) => Ok(Self::new(trimmed(text), OnceLock::new(), fields)),
-            None => Err(Self::what_is_wrong_with(&text, Strictness::Strict)),
-        }
+        Self::writable(text, reading::strict)
     }
 
     /// The group that an update made of a stored one: checked as strictly as [`from_text`](Self::from_text), except for
     /// recent fields that stayed as an older program wrote them. Fails with `INVALID_GROUP`.
     pub(crate) fn from_update(text: String, stored: Json<'_>) -> Result<Self> {
-        let fields = match writable_fields(&text, Strictness::Strict) {
-            Some(fields) => fields,
-            None => Self::updated_fields(&text, stored)?,
-        };
-        Ok(Self::new(trimmed(text), OnceLock::new(), fields))
+        Self::writable(text, |text| reading::update(text, stored.text()))
     }
 
-    fn updated_fields(text: &str, stored: Json<'_>) -> Result<Fields> {
-        let fields = writable_fields(text, Strictness::Tolerant)
-            .ok_or_else(|| Self::what_is_wrong_with(text, Strictness::Tolerant))?;
-        let updated = Json::of_valid(text.trim_matches(WHITE_SPACE));
-        match validate::check_update(updated, GROUP, stored) {
-            Ok(()) => Ok(fields),
-            Err(Invalid { wrong, .. }) => Err(Error::invalid_group(fields.id.as_str(), wrong)),
-        }
-    }
-
-    fn what_is_wrong_with(text: &str, strictness: Strictness) -> Error {
-        let no_group = |problem: String| Error::invalid_group("", FieldError::new("group", problem));
-        let json = match Json::parse(text) {
-            Ok(json) if json.is_object() => json,
-            Ok(_) => return no_group(format!("must be an object, but is {}", json::excerpt(text))),
-            Err(error) => return no_group(format!("is no JSON: {error}")),
+    fn writable(
+        text: String,
+        read: impl FnOnce(&str) -> std::result::Result<SessionGroup, Invalid<'_>>,
+    ) -> Result<Self> {
+        let value = text.trim_matches(json::WHITE_SPACE);
+        let (field, problem) = match read(value) {
+            Ok(group) => {
+                let fields = Fields::of(group, value);
+                if fields.newer_schema.is_none() {
+                    return Ok(Self::new(trimmed(text), OnceLock::new(), fields));
+                }
+                let problem =
+                    "must be 1 or absent: what a newer version understands cannot be checked by this one";
+                ("schemaVersion".to_owned(), problem.to_owned())
+            }
+            Err(invalid) => match Json::parse(value) {
+                Ok(json) if json.is_object() => (invalid.wrong.field, invalid.wrong.problem),
+                Ok(_) => ("group".to_owned(), format!("must be an object, but is {}", json::excerpt(value))),
+                Err(error) => ("group".to_owned(), format!("is no JSON: {error}")),
+            },
         };
-        let wrong = match validate::check(json, GROUP, strictness) {
-            Err(invalid) => invalid.wrong,
-            Ok(()) => FieldError::new(
-                "schemaVersion",
-                "must be 1 or absent: what a newer version understands cannot be checked by this one",
-            ),
-        };
-        Error::invalid_group(&shown_id(json), wrong)
+        Err(Error::invalid_group(&shown_id(&text), FieldError::new(field, problem)))
     }
 
     /// The group to be saved under an id, strictly checked. Fails with `INVALID_GROUP`.
@@ -161,9 +153,12 @@ impl Document {
             newer_schema: None,
         })?;
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-        if let Some(fields) = valid_fields(text, Strictness::Tolerant) {
-            // The engine reads it the faster the shorter it is.
-            return Ok(Self::new(json::compact(text).into(), revision.into(), fields));
+        // The engine reads it the faster the shorter it is.
+        let stored_as = |group, text: &str| {
+            Ok(Self::new(json::compact(text).into(), revision.into(), Fields::of(group, text)))
+        };
+        if let Ok(group) = reading::strict(text) {
+            return stored_as(group, text);
         }
         let no_group = |problem: String| Unreadable { field: None, problem, newer_schema: None };
         let json = Json::parse(text).map_err(|error| no_group(why_no_json(text, &error)))?;
@@ -174,13 +169,11 @@ impl Document {
                 "it is not a JSON object, but {found} at line {line} column {column}"
             )));
         }
-        if let Err(invalid) = validate::check(json, GROUP, Strictness::Lenient) {
-            return Err(Unreadable::new(json, text, &invalid));
-        }
         let upgraded = upgrade(json);
-        let fields = valid_fields(&upgraded, Strictness::Tolerant);
-        let fields = fields.ok_or_else(|| no_group("it cannot be understood".to_owned()))?;
-        Ok(Self::new(upgraded.into(), revision.into(), fields))
+        match reading::older(&upgraded, json) {
+            Ok(group) => stored_as(group, &upgraded),
+            Err(invalid) => Err(Unreadable::new(json, text, &invalid)),
+        }
     }
 
     fn new(text: Box<str>, revision: OnceLock<Revision>, fields: Fields) -> Self {
@@ -200,7 +193,8 @@ impl Document {
     /// The group as typed Rust data, without the fields that this version does not know, and without recent fields that
     /// an older program used for something else.
     pub fn group(&self) -> Result<SessionGroup> {
-        json::typed(&validate::without_ignored(self.json(), GROUP))
+        let group = reading::older(self.text(), self.json());
+        group.map_err(|invalid| Error::internal(format!("a checked group is invalid: {}", invalid.wrong)))
     }
 
     /// Names the state that is stored.
@@ -256,16 +250,6 @@ impl Unreadable {
     }
 }
 
-/// The fields of a text that is a valid group.
-fn valid_fields(text: &str, strictness: Strictness) -> Option<Fields> {
-    Fields::of(&validate::valid_group(text, strictness)?)
-}
-
-/// The fields of a text that is a valid group, unless a newer version wrote it.
-fn writable_fields(text: &str, strictness: Strictness) -> Option<Fields> {
-    valid_fields(text, strictness).filter(|fields| fields.newer_schema.is_none())
-}
-
 fn why_no_json(text: &str, error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), column_in_characters(text, error));
     if error.is_eof() {
@@ -287,35 +271,41 @@ fn newer_than_ours(schema_version: Json<'_>) -> Option<f64> {
     schema_version.number().filter(|version| *version > SCHEMA_VERSION)
 }
 
-fn shown_id(group: Json<'_>) -> String {
-    group.get("id").and_then(Json::string).map(Cow::into_owned).unwrap_or_default()
+/// The id of a text that may be anything.
+fn shown_id(text: &str) -> String {
+    let id = Json::parse(text).ok().and_then(|group| group.get("id")).and_then(Json::string);
+    id.map(Cow::into_owned).unwrap_or_default()
 }
-
-const WHITE_SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// A text without the white space around it, which is not the group's.
 fn trimmed(text: String) -> Box<str> {
-    let value = text.trim_matches(WHITE_SPACE);
+    let value = text.trim_matches(json::WHITE_SPACE);
     if value.len() == text.len() { text.into() } else { value.into() }
 }
 
-/// What an older tool wrote, as it is written today: `in_progress` by its new name, an empty `dependsOn`.
-fn upgrade(group: Json<'_>) -> String {
-    let mut group = Draft::of(group);
-    group.rename_status(GroupStatus::Running.name());
-    let sessions = group.get("sessions").into_iter().flat_map(Json::elements);
-    let sessions: Vec<String> = sessions
-        .map(|session| {
-            let mut session = Draft::of(session);
-            session.rename_status(SessionStatus::Active.name());
-            if session.get("dependsOn").is_none() {
-                session.set("dependsOn", "[]".to_owned());
-            }
-            session.into_text()
-        })
-        .collect();
-    group.set("sessions", format!("[{}]", sessions.join(",")));
-    group.into_text()
+/// The status of older tools for something that runs.
+const FORMER_RUNNING: &str = "in_progress";
+
+/// Replaces the notation of older tools: `in_progress` gets its new name, a missing `dependsOn` is empty.
+fn upgrade(group: Json<'_>) -> Cow<'_, str> {
+    let mut upgraded = Draft::of(group);
+    upgraded.rename_status(GroupStatus::Running.name());
+    if let Some(sessions) = group.get("sessions").filter(|sessions| sessions.is_array()) {
+        let sessions: Vec<_> = sessions.elements().map(upgrade_session).collect();
+        if sessions.iter().any(|session| matches!(session, Cow::Owned(_))) {
+            upgraded.set("sessions", format!("[{}]", sessions.join(",")));
+        }
+    }
+    upgraded.into_text_of(group)
+}
+
+fn upgrade_session(session: Json<'_>) -> Cow<'_, str> {
+    let mut upgraded = Draft::of(session);
+    upgraded.rename_status(SessionStatus::Active.name());
+    if session.is_object() && session.get("dependsOn").is_none() {
+        upgraded.set("dependsOn", "[]".to_owned());
+    }
+    upgraded.into_text_of(session)
 }
 
 /// An object of a text while it is changed: members nobody touches keep their bytes and their order.
@@ -380,6 +370,12 @@ impl<'a> Draft<'a> {
         self.text_with("", "")
     }
 
+    /// The text of the value that the draft was made of, unless the draft was changed.
+    fn into_text_of(self, former: Json<'_>) -> Cow<'_, str> {
+        let is_changed = self.members.iter().any(|(.., value)| matches!(value, Cow::Owned(_)));
+        if is_changed { Cow::Owned(self.into_text()) } else { Cow::Borrowed(former.text()) }
+    }
+
     /// The object's text with another value for one member.
     pub fn text_with(&self, name: &str, other: &str) -> String {
         let length = self.members.iter().map(|(_, key, value)| key.len() + value.len() + 2).sum::<usize>();
@@ -412,7 +408,7 @@ fn array_index(key: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::validate::tests::GROUP;
+    use crate::model::tests::GROUP;
 
     #[test]
     fn a_group_is_read_to_the_byte() {
@@ -468,7 +464,7 @@ mod tests {
         assert!(document.text().contains(r#""plan":[1.0,{"\u0061":1e400}]"#));
         assert!(document.text().contains(r#""attempts":[{"n":1}],"error":{"x":1}"#));
         let group = document.group().unwrap();
-        assert_eq!((group.control, group.plan, group.event_seq), (None, None, Some(7)));
+        assert_eq!((group.control, group.plan, group.event_seq), (None, None, Some(7.into())));
         assert_eq!((&group.sessions[1].attempts, &group.sessions[1].error), (&None, &None));
         assert_eq!(group.config.exclusive_directories, None);
         assert_eq!(Document::from_text(document.text().to_owned()).unwrap_err().field(), Some("control"));

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 
 use crate::error::{Error, Result};
 use crate::json::{self, Json};
-use crate::model::GroupId;
 use crate::model::time::{self, Timestamp};
+use crate::model::{GroupId, GroupPatch, SessionPatch};
 use crate::repository::document::{Document, Draft, Revision};
 use crate::repository::working_copy::{Effect, WorkingCopy};
 
@@ -40,7 +40,11 @@ impl Changes {
                 format!("must be an object, but is {}", json::excerpt(&text)),
             ));
         }
-        Ok(Self { text, removed, at: time::of_unix_ms(time::now_ms()) })
+        Ok(Self::made_now(text, removed))
+    }
+
+    fn made_now(text: String, removed: Vec<String>) -> Self {
+        Self { text, removed, at: time::of_unix_ms(time::now_ms()) }
     }
 
     /// The same changes, made at a time in Unix milliseconds.
@@ -54,14 +58,14 @@ impl Changes {
         Some(self.at).filter(|at| Timestamp::from(*at) > other)
     }
 
-    /// Returns whether they set or remove a field.
+    /// Returns `true` if they set or remove a field.
     pub(crate) fn concern(&self, field: &str) -> bool {
         self.removed.iter().any(|removed| removed == field) || self.value(field).is_some()
     }
 
     /// The value to which they set a field.
     pub(crate) fn value(&self, field: &str) -> Option<Json<'_>> {
-        Json::of_valid(self.text.trim_start_matches([' ', '\t', '\r', '\n'])).get(field)
+        Json::of_valid(self.text.trim_start_matches(json::WHITE_SPACE)).get(field)
     }
 
     /// Merges them into an object, whose `fixed` members must stay what they are.
@@ -83,6 +87,18 @@ impl Changes {
             into.copy(member);
         }
         Ok(())
+    }
+}
+
+impl From<GroupPatch> for Changes {
+    fn from(patch: GroupPatch) -> Self {
+        Self::made_now(patch.to_json(), patch.removed())
+    }
+}
+
+impl From<SessionPatch> for Changes {
+    fn from(patch: SessionPatch) -> Self {
+        Self::made_now(patch.to_json(), patch.removed())
     }
 }
 
@@ -172,7 +188,7 @@ impl Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::validate::tests::GROUP;
+    use crate::model::tests::GROUP;
 
     fn stored() -> Document {
         Document::from_text(GROUP.to_owned()).unwrap()

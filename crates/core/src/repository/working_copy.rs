@@ -7,9 +7,8 @@ use std::ops::Range;
 
 use crate::error::{Error, FieldError, Result};
 use crate::json::{self, Json};
-use crate::model::GroupId;
 use crate::model::time;
-use crate::model::validate::{self, GROUP_SESSION};
+use crate::model::{GroupId, GroupSession, reading};
 use crate::repository::document::{Document, Draft, Fields};
 use crate::repository::merge::{Changes, Write};
 
@@ -326,8 +325,8 @@ impl Session {
 
 /// Checks a session as the check of the whole group would. Ids stay unique, since none can change.
 fn check_session(group_id: &GroupId, index: usize, text: &str, former: Json<'_>) -> Result<()> {
-    let checked = validate::check_update(Json::of_valid(text), GROUP_SESSION, former);
-    checked.map_err(|invalid| {
+    let checked = reading::update::<GroupSession>(text, former.text());
+    checked.map(drop).map_err(|invalid| {
         let FieldError { field, problem } = invalid.wrong;
         let dot = if field.is_empty() { "" } else { "." };
         let wrong = FieldError::new(format!("sessions[{index}]{dot}{field}"), problem);
@@ -362,7 +361,7 @@ fn set_updated_at(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::validate::tests::GROUP;
+    use crate::model::tests::GROUP;
     use crate::repository::merge::Condition;
 
     fn stored() -> Document {

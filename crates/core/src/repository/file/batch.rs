@@ -185,7 +185,7 @@ fn in_the_way(id: &GroupId, other: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::validate::tests::GROUP;
+    use crate::model::tests::GROUP;
     use crate::repository::merge::{Changes, Condition};
     use std::sync::{Arc, Mutex};
 

@@ -158,7 +158,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::validate::tests::GROUP;
+    use crate::model::tests::GROUP;
     use crate::repository::file::dir::Dir;
 
     fn group(id: &str) -> Document {

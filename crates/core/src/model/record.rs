@@ -1,0 +1,205 @@
+//! Declares the objects of the model once: their fields, which of them may be absent, and the patch that changes them.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, Visitor};
+
+/// A field of a [`record!`], as the comparison with the typings sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Name in Rust.
+    pub name: &'static str,
+    /// `true` if it may be absent.
+    pub is_optional: bool,
+    /// Type in Rust, without `Option`.
+    pub type_name: &'static str,
+}
+
+/// A field that was added when programs may already have used its name, and the check of its value.
+pub type Recent = (&'static str, fn(&str) -> bool);
+
+/// The recent fields of an object and of the objects in it.
+#[derive(Debug)]
+pub struct Shape {
+    /// The recent fields of the object itself.
+    pub recent: &'static [Recent],
+    /// Fields that are such objects or arrays of them.
+    pub parts: &'static [(&'static str, &'static Shape)],
+}
+
+/// Declares a struct that is stored as a JSON object with camel-case names, and optionally the struct of its patch.
+///
+/// Fields are listed in sections: `fixed` and `required` ones are always there, and no patch changes a `fixed` one;
+/// `optional` ones may be absent, as may `recent` ones, whose values are ignored on reading if they are invalid.
+macro_rules! record {
+    ($(#[$meta:meta])* $name:ident $(patched by $patch:ident)? { $($sections:tt)* }) => {
+        record!(@ { $(#[$meta])* $name $($patch)? } {} {} {} {} {} $($sections)*);
+    };
+    (@ $head:tt {$($all:tt)*} {$($needed:tt)*} $set:tt $optional:tt $recent:tt
+        fixed { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
+        record!(@ $head {$($all)* $($(#[$doc])* pub $field: $type,)*}
+            {$($needed)* $(($field, $type))*} $set $optional $recent $($rest)*);
+    };
+    (@ $head:tt {$($all:tt)*} {$($needed:tt)*} {$($set:tt)*} $optional:tt $recent:tt
+        required { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
+        record!(@ $head {$($all)* $($(#[$doc])* pub $field: $type,)*}
+            {$($needed)* $(($field, $type))*} {$($set)* $(($field, $type))*} $optional $recent $($rest)*);
+    };
+    (@ $head:tt {$($all:tt)*} $needed:tt $set:tt {$($optional:tt)*} $recent:tt
+        optional { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
+        record!(@ $head
+            {$($all)* $(
+                $(#[$doc])*
+                #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::model::record::some")]
+                pub $field: Option<$type>,
+            )*}
+            $needed $set {$($optional)* $(($field, $type))*} $recent $($rest)*);
+    };
+    (@ $head:tt $all:tt $needed:tt $set:tt $optional:tt {$($recent:tt)*}
+        recent { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
+        record!(@ $head $all $needed $set $optional {$($recent)* $(($field, $type))*}
+            optional { $($(#[$doc])* $field: $type,)* } $($rest)*);
+    };
+    (@ { $(#[$meta:meta])* $name:ident $($patch:ident)? } {$($all:tt)*} {$(($needed:ident, $needed_type:ty))*}
+        $set:tt {$(($optional:ident, $optional_type:ty))*} {$(($recent:ident, $recent_type:ty))*}) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(remote = "Self", rename_all = "camelCase", expecting = "an object")]
+        pub struct $name { $($all)* }
+
+        impl $name {
+            /// The fields that were added when programs may already have used their names.
+            pub const RECENT: &'static [crate::model::Recent] =
+                &[$((stringify!($recent), |text| crate::model::reading::is::<$recent_type>(text)),)*];
+            /// All fields.
+            pub const FIELDS: &'static [crate::model::Field] = &[
+                $(crate::model::Field {
+                    name: stringify!($needed), is_optional: false, type_name: stringify!($needed_type),
+                },)*
+                $(crate::model::Field {
+                    name: stringify!($optional), is_optional: true, type_name: stringify!($optional_type),
+                },)*
+            ];
+
+            /// One without optional fields.
+            #[allow(dead_code, clippy::too_many_arguments, reason = "for the constructors of some of the records")]
+            pub(super) fn of_required($($needed: $needed_type),*) -> Self {
+                Self { $($needed,)* $($optional: None,)* }
+            }
+        }
+
+        crate::model::record::object!($name);
+        crate::model::patch::patch!($($patch)? of $name $set {$(($optional, $optional_type))*});
+    };
+}
+pub(crate) use record;
+
+/// Implements serde's traits by the functions that `#[serde(remote = "Self")]` derives, for objects alone: serde itself
+/// would accept an array of the fields as well.
+macro_rules! object {
+    ($name:ident) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Visitor;
+                impl<'de> serde::de::Visitor<'de> for Visitor {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("an object")
+                    }
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<$name, A::Error> {
+                        $name::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+                    }
+                }
+                deserializer.deserialize_map(Visitor)
+            }
+        }
+    };
+}
+pub(crate) use object;
+
+/// Declares an enum whose variants have names that are stored and shown.
+macro_rules! names {
+    ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $type { $($(#[$variant_doc])* $variant,)* }
+
+        impl $type {
+            /// All names, in the order of their declaration.
+            pub const NAMES: &'static [&'static str] = &[$($name),*];
+
+            /// The name that is stored and shown.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The variant of that name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.name())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let expected = || format!("one of {}", Self::NAMES.join(", "));
+                crate::model::record::checked_text(deserializer, expected, Self::from_name)
+            }
+        }
+    };
+}
+pub(crate) use names;
+
+/// Reads an optional field that is there: `null` is not a value.
+pub fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Reads a string that has a meaning.
+pub fn checked_text<'de, T, D: Deserializer<'de>, E: Into<Cow<'static, str>>>(
+    deserializer: D,
+    expected: impl Fn() -> E,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, D::Error> {
+    struct Text<F, P, T>(F, P, PhantomData<T>);
+    impl<F: Fn() -> E, E: Into<Cow<'static, str>>, P: FnOnce(&str) -> Option<T>, T> Visitor<'_>
+        for Text<F, P, T>
+    {
+        type Value = T;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(&(self.0)().into())
+        }
+        fn visit_str<Er: serde::de::Error>(self, text: &str) -> Result<T, Er> {
+            let Self(expected, parse, _) = self;
+            let expected: Cow<'static, str> = match parse(text) {
+                Some(value) => return Ok(value),
+                None => expected().into(),
+            };
+            Err(Er::invalid_value(serde::de::Unexpected::Str(text), &expected.as_ref()))
+        }
+    }
+    deserializer.deserialize_str(Text(expected, parse, PhantomData))
+}
+
+/// The name of a field in JSON.
+pub fn camel_case(name: &str) -> String {
+    let mut parts = name.split('_');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |name, part| {
+        let (initial, rest) = part.split_at(part.len().min(1));
+        name + &initial.to_ascii_uppercase() + rest
+    })
+}
