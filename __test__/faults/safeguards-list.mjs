@@ -207,11 +207,11 @@ export const SAFEGUARDS = [
   {
     name: 'a group that cannot be read is not overwritten',
     file: 'file/store.rs',
-    code: `                reply.tell(Err(error.clone()));
+    code: `                finished.complete(completion, Err(error.clone()));
                 continue;`,
     instead: `                let stored = Stored { group: None, bytes: None, other: None };
-                waiting.push_front(Ready { task, durability, reply });
-                return self.write_together(id, &stored, waiting, held);`,
+                waiting.push_front(Ready { task, durability, completion });
+                return self.write_together(id, &stored, waiting, guard, finished);`,
     caughtBy: SUITE,
   },
   {
@@ -268,22 +268,22 @@ export const SAFEGUARDS = [
   },
   {
     name: 'updates that wait are written together',
-    file: 'file/waiting.rs',
-    code: 'batch.len() < LARGEST_BATCH',
-    instead: 'batch.len() < LARGEST_BATCH / LARGEST_BATCH',
+    file: 'file/queue.rs',
+    code: 'batch.len() < MAX_BATCH',
+    instead: 'batch.len() < MAX_BATCH / MAX_BATCH',
     caughtBy: ['faults', 'written together'],
   },
   {
     name: 'a lock held elsewhere holds no thread',
-    file: 'file/queue.rs',
-    code: 'Next::Again(jittered(pause), (pause * 2).min(LONGEST_PAUSE))',
+    file: 'file/serve.rs',
+    code: 'Next::Again(jittered(pause), (pause * 2).min(MAX_PAUSE))',
     instead: `std::thread::sleep(Duration::from_secs(2));
-                Next::Again(jittered(pause), (pause * 2).min(LONGEST_PAUSE))`,
+                Next::Again(jittered(pause), (pause * 2).min(MAX_PAUSE))`,
     caughtBy: ['faults', 'a lock is held elsewhere'],
   },
   {
     name: 'other writes of a group wait for the function whose turn it is',
-    file: 'file/waiting.rs',
+    file: 'file/queue.rs',
     code: 'queue.is_in_turn = true;',
     instead: 'queue.is_in_turn = false;',
     caughtBy: SUITE,
@@ -291,22 +291,22 @@ export const SAFEGUARDS = [
   {
     name: 'the lock is kept for a function that has lost its races',
     file: 'file/turn.rs',
-    code: 'self.losses >= MOST_LOSSES',
-    instead: 'self.losses >= 1_000 * MOST_LOSSES',
+    code: 'self.losses >= MAX_LOSSES',
+    instead: 'self.losses >= 1_000 * MAX_LOSSES',
     caughtBy: SUITE,
   },
   {
     name: 'a turn that does not begin in time is over',
-    file: 'file/queue.rs',
+    file: 'file/serve.rs',
     code: 'turn.lapse_later();',
     instead: '',
     caughtBy: SUITE,
   },
   {
     name: 'only time for which others hold the lock counts',
-    file: 'file/waiting.rs',
-    code: 'pending.patience = Patience::Until(self.held_by_others + patience);',
-    instead: 'pending.patience = Patience::Until(self.held_by_others + 0 * patience);',
+    file: 'file/queue.rs',
+    code: 'entry.patience = Patience::Until(self.held_by_others + patience);',
+    instead: 'entry.patience = Patience::Until(self.held_by_others + 0 * patience);',
     caughtBy: RUST,
   },
   {

@@ -1,19 +1,20 @@
 //! Tasks of one group that are written together: applied in memory one after the other, each with its own outcome.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::GroupId;
 use crate::repository::document::Document;
+use crate::repository::file::completion::{Completion, Finished};
 use crate::repository::file::paths::META;
-use crate::repository::file::task::{Ready, Reply, Task};
+use crate::repository::file::task::{Ready, Task};
 use crate::repository::file::write::Durability;
 use crate::repository::merge::{Write, Written};
 use crate::repository::working_copy::{Effect, WorkingCopy};
 
 /// Maximum length of all the states that the members of a batch are given, in bytes.
-const MOST_COPIED: usize = 64 << 20;
+const MAX_COPIED: usize = 64 << 20;
 
 /// A batch that is not written yet.
 pub struct Batch<'a> {
@@ -34,7 +35,7 @@ pub struct Batch<'a> {
 }
 
 struct Member {
-    reply: Reply<Written>,
+    completion: Completion<Written>,
     outcome: Result<Written>,
     has_effect: bool,
 }
@@ -60,17 +61,17 @@ impl<'a> Batch<'a> {
     /// Returns whether a task can be part of it. A precondition is judged by what is stored, not by what will be.
     pub fn takes(&self, task: &Task) -> bool {
         !self.is_over
-            && self.copied <= MOST_COPIED
+            && self.copied <= MAX_COPIED
             && (self.first_effect.is_none() || !task.needs_stored_state())
     }
 
     /// Applies a task.
     pub fn take(&mut self, ready: Ready) {
-        let Ready { task, durability, reply } = ready;
+        let Ready { task, durability, completion } = ready;
         self.durability = self.durability.max(durability);
         let (is_update, deletes) = match &task {
             Task::Write(write) => (matches!(write, Write::Update { .. }), write.deletes()),
-            Task::Save { .. } | Task::Look => (false, false),
+            Task::Reread => (false, false),
         };
         if self.needs_own_state || deletes {
             self.share_state();
@@ -88,7 +89,7 @@ impl<'a> Batch<'a> {
                 self.awaiting.push(index);
             }
         }
-        self.members.push(Member { reply, outcome, has_effect });
+        self.members.push(Member { completion, outcome, has_effect });
     }
 
     /// Gives the members that wait for it the state as it is now.
@@ -111,13 +112,8 @@ impl<'a> Batch<'a> {
 
     /// Applies a task and returns its outcome, preliminary when it changes the group, and whether it has an effect.
     fn apply(&mut self, task: Task) -> Result<(Written, bool)> {
-        let write = match task.checked(self.id)? {
-            // `checked` never returns one.
-            Task::Save { .. } => return Err(Error::internal("an unchecked save")),
-            Task::Look => {
-                return Ok((self.copy.snapshot().map_or(Written::Missing, Written::Stored), false));
-            }
-            Task::Write(write) => write,
+        let Task::Write(write) = task else {
+            return Ok((self.copy.snapshot().map_or(Written::Missing, Written::Stored), false));
         };
         if let Some(version) = self.copy.newer_schema().filter(|_| !write.deletes()) {
             return Err(Error::newer_schema(
@@ -164,15 +160,15 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Takes the deletion that ends it, if it does.
-    pub fn take_deletion(&mut self) -> Option<(Reply<Written>, Result<Written>)> {
-        self.members.pop_if(|_| self.is_over).map(|member| (member.reply, member.outcome))
-    }
-
-    /// Calls each callback.
-    pub fn tell(self) {
-        for Member { reply, outcome, .. } in self.members {
-            reply.tell(outcome);
+    /// Passes on the outcomes; that of a deletion once what it moved to the trash is removed.
+    pub fn complete(self, trash: Option<PathBuf>, finished: &mut Finished) {
+        let mut members = self.members;
+        let deletion = if trash.is_some() { members.pop() } else { None };
+        for Member { completion, outcome, .. } in members {
+            finished.complete(completion, outcome);
+        }
+        if let Some(Member { completion, outcome, .. }) = deletion {
+            finished.complete_removing(completion, outcome, trash);
         }
     }
 }
@@ -209,7 +205,13 @@ mod tests {
         Write::Save { group: group(), condition: Condition::IfAbsent }
     }
 
-    /// The outcomes of a batch whose write has failed.
+    fn complete(batch: Batch<'_>) {
+        let mut finished = Finished::default();
+        batch.complete(None, &mut finished);
+        finished.call();
+    }
+
+    /// Returns the outcomes of a batch whose write has failed.
     fn outcomes(writes: Vec<Write>, error: &Error) -> Vec<&'static str> {
         let (id, base) = (group().id().clone(), Path::new("/groups"));
         let mut batch = Batch::new(&id, base, Some(group()), None);
@@ -225,11 +227,12 @@ mod tests {
             };
             let task = Task::Write(write);
             assert!(batch.takes(&task));
-            batch.take(Ready { task, durability: Durability::Full, reply: Reply::new(tell) });
+            let completion = Completion::callback(tell);
+            batch.take(Ready { task, durability: Durability::Full, completion });
         }
         assert!(batch.result().unwrap().1.is_ok());
         batch.fail(error);
-        batch.tell();
+        complete(batch);
         std::mem::take(&mut *told.lock().unwrap())
     }
 
@@ -259,14 +262,14 @@ mod tests {
         let (id, base) = (group().id().clone(), Path::new("/groups"));
         let mut batch = Batch::new(&id, base, Some(group()), None);
         let take = |batch: &mut Batch<'_>, write| {
-            let reply = Reply::new(|_| {});
-            batch.take(Ready { task: Task::Write(write), durability: Durability::Full, reply });
+            let completion = Completion::callback(|_| {});
+            batch.take(Ready { task: Task::Write(write), durability: Durability::Full, completion });
         };
         take(&mut batch, save_if_absent());
         assert!(batch.takes(&Task::Write(save_if_absent())));
         take(&mut batch, update("{}"));
         assert!(!batch.takes(&Task::Write(save_if_absent())));
-        assert!(!batch.takes(&Task::Look));
+        assert!(!batch.takes(&Task::Reread));
         assert!(batch.takes(&Task::Write(update("{}"))));
     }
 
@@ -288,11 +291,11 @@ mod tests {
                 }
                 other => panic!("{other:?}"),
             };
-            let reply = Reply::new(tell);
-            batch.take(Ready { task: Task::Write(write), durability: Durability::Full, reply });
+            let completion = Completion::callback(tell);
+            batch.take(Ready { task: Task::Write(write), durability: Durability::Full, completion });
         }
         batch.result();
-        batch.tell();
+        complete(batch);
         let expected = [("A", 0.5), ("B", 2.0), ("B", 2.0)].map(|(name, cost)| (name.to_owned(), Some(cost)));
         assert_eq!(*names.lock().unwrap(), expected);
     }

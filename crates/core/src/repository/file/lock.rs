@@ -8,10 +8,10 @@ use crate::model::GroupId;
 use crate::repository::file::dir::{Dir, Stat, has_no_locks};
 use crate::repository::file::paths::LOCKS;
 
-/// How many locks all groups share.
-const STRIPES: u64 = 64;
+/// Number of locks that all groups share.
+pub const STRIPES: u64 = 64;
 
-/// Which lock a group uses: the same in every process and every version.
+/// The lock that a group uses: the same one in every process and every version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stripe(u64);
 
@@ -22,10 +22,33 @@ impl Stripe {
         Self(xxhash_rust::xxh3::xxh3_64(id.as_str().to_ascii_lowercase().as_bytes()) % STRIPES)
     }
 
+    /// Its number, from 0 to `STRIPES`.
+    pub fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or_default()
+    }
+
     /// The name of its file in `.locks`.
     pub fn file_name(self) -> String {
         format!("{:02x}", self.0)
     }
+}
+
+/// The lock of a stripe, and the store it is in.
+pub struct StoreGuard {
+    /// The base directory.
+    pub base: Dir,
+    /// The lock.
+    pub lock: Lock,
+}
+
+/// The result of trying a lock.
+pub enum TryLock {
+    /// Nobody else has it.
+    Acquired(StoreGuard),
+    /// Somebody else has it.
+    WouldBlock,
+    /// There is no store.
+    NoStore,
 }
 
 /// A lock that is held until this is dropped.
@@ -52,7 +75,7 @@ impl Drop for Lock {
 
 /// Number of times that a lock is taken whose file is not the one in the store afterwards. Files are removed by hand at
 /// most, and not so often.
-const MOST_ATTEMPTS: usize = 100;
+const MAX_ATTEMPTS: usize = 100;
 
 /// Takes a lock if nobody holds it; `None` if somebody does.
 pub fn try_lock(base: &Dir, stripe: Stripe) -> io::Result<Option<Lock>> {
@@ -82,7 +105,7 @@ enum Attempt {
 }
 
 fn take_stable(mut attempt: impl FnMut() -> io::Result<Attempt>) -> io::Result<Option<Lock>> {
-    for _ in 0..MOST_ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         match attempt()? {
             Attempt::Held(lock) => return Ok(Some(lock)),
             Attempt::Busy => return Ok(None),
@@ -116,7 +139,7 @@ fn explain(error: io::Error) -> io::Error {
     error
 }
 
-/// Who seems to hold a lock, for a message. Linux tells; elsewhere nobody does.
+/// Returns the process that seems to hold a lock, for a message. Only Linux reports it.
 pub fn holder(base: &Dir, stripe: Stripe) -> Option<String> {
     let inode = base.open_dir(LOCKS).ok()?.stat(&stripe.file_name()).ok()??.stamp().inode;
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
@@ -149,6 +172,6 @@ mod tests {
             Ok(Attempt::Again)
         });
         assert!(error.err().is_some_and(|error| error.to_string().contains("not stable")));
-        assert_eq!(attempts, MOST_ATTEMPTS);
+        assert_eq!(attempts, MAX_ATTEMPTS);
     }
 }

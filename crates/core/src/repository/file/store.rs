@@ -1,5 +1,5 @@
-//! What the repositories on one base directory share: reading its groups, and carrying out the writes that its queue
-//! hands over under a group's lock.
+//! The part that all repositories on one base directory share: reading its groups, and carrying out batches of writes
+//! under a group's lock.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -7,27 +7,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::error::{Error, Result};
-use crate::executor;
+use crate::error::{Error, ErrorKind, Result};
 use crate::json;
 use crate::model::GroupId;
 use crate::repository::document::Document;
 use crate::repository::file::batch::Batch;
 use crate::repository::file::cache::Cache;
 use crate::repository::file::case_collision::other_than;
+use crate::repository::file::completion::Finished;
 use crate::repository::file::dir::Dir;
-use crate::repository::file::lock::{self, Lock, Stripe};
-use crate::repository::file::queue::{Access, Worker};
+use crate::repository::file::lock::{self, StoreGuard, Stripe, TryLock};
+use crate::repository::file::queue::{First, Queue};
 use crate::repository::file::scan::{Listing, Suspect};
-use crate::repository::file::task::{Ready, Reply, Task};
-use crate::repository::file::waiting::First;
+use crate::repository::file::task::{Ready, Task};
 use crate::repository::file::write::{self, Commit, ConfirmedDirs, Durability};
 use crate::repository::file::{delete, paths, read};
 use crate::repository::merge::{Condition, Write, Written};
 use crate::repository::query::{GroupFilter, GroupSort};
 
-/// What all repositories on one base directory in this process share.
+/// A store, shared by all repositories on its base directory in this process.
 pub struct Store {
+    /// The entries that wait for a lock.
+    pub(super) queue: Queue,
     base: PathBuf,
     /// Whether the disk is known to have the base directory itself.
     base_is_confirmed: AtomicBool,
@@ -40,6 +41,7 @@ impl Store {
     /// The store under a base directory, which need not be there.
     pub fn new(base: PathBuf) -> Self {
         Self {
+            queue: Queue::new(),
             base,
             base_is_confirmed: AtomicBool::new(false),
             confirmed: ConfirmedDirs::default(),
@@ -86,11 +88,15 @@ impl Store {
         Ok((found, listing.into_suspects()))
     }
 
-    /// Remembers that a file was seen to be corrupt under its lock.
-    pub fn remember_corrupt(&self, suspect: &Suspect) {
-        if let Some(stamp) = suspect.stamp {
+    /// Returns whether a group that could not be parsed proved to be sound under its lock. Remembers a corrupt one.
+    pub fn is_sound(&self, suspect: &Suspect, reread: &Result<Written>) -> bool {
+        // A failure to take the lock does not make it any better.
+        if reread.as_ref().is_err_and(|error| error.is(ErrorKind::Corrupt))
+            && let Some(stamp) = suspect.stamp
+        {
             self.cache.put_corrupt(&suspect.id, stamp);
         }
+        reread.is_ok()
     }
 
     /// Makes the store if it is not there, and opens it.
@@ -111,70 +117,134 @@ impl Store {
     }
 }
 
-/// The lock of a stripe, and the store it is in.
-pub struct Held {
-    base: Dir,
-    lock: Lock,
-}
-
-impl Worker for Store {
-    type Lock = Held;
-
-    fn try_lock(&self, stripe: Stripe, first: &First) -> Result<Access<Held>> {
+impl Store {
+    /// Takes the lock of a stripe if nobody holds it.
+    pub fn lock(&self, stripe: Stripe, first: &First) -> Result<TryLock> {
         let base = read::open_base(&self.base)?;
         if base.is_none() && !first.makes_a_store {
-            return Ok(Access::NoStore);
+            return Ok(TryLock::NoStore);
         }
         let base = self.open_for_writing(base, &first.id, first.durability)?;
         let lock =
             lock::try_lock(&base, stripe).map_err(|source| read::cannot_lock(&base, &first.id, source))?;
-        Ok(lock.map_or(Access::Busy, |lock| Access::Held(Held { base, lock })))
+        Ok(lock.map_or(TryLock::WouldBlock, |lock| TryLock::Acquired(StoreGuard { base, lock })))
     }
 
-    fn carry_out(&self, id: &GroupId, batch: Vec<Ready>, held: &Held) {
-        if self.swept.is_due(id) {
-            let now = SystemTime::now();
-            delete::sweep_group(&held.base, id, now, &held.lock);
-            delete::sweep(&held.base, now);
-        }
-        let mut waiting = VecDeque::from(batch);
-        // Again for each batch: a lock is held over several.
-        if let Err(error) = read::check_base(&held.base) {
-            return waiting.into_iter().for_each(|ready| ready.reply.tell(Err(error.clone())));
-        }
-        while !waiting.is_empty() {
-            match Stored::read(&held.base, id) {
-                Ok(stored) => self.write_together(id, &stored, &mut waiting, held),
-                Err(error) => self.meet_unreadable(id, &error, &mut waiting, held),
-            }
-        }
-    }
-
-    fn carry_out_without_store(&self, id: &GroupId, ready: Ready) {
-        ready.reply.tell(match ready.task {
-            Task::Write(write) => write.apply(id, None),
-            Task::Save { .. } => Err(Error::internal("a save makes its store")),
-            Task::Look => Ok(Written::Missing),
-        });
-    }
-
-    fn read(&self, id: &GroupId) -> Result<Option<Document>> {
-        Self::read(self, id)
-    }
-
-    fn read_locked(&self, id: &GroupId, held: &Held) -> Result<Option<Document>> {
-        Stored::read(&held.base, id).map(|stored| stored.group)
-    }
-
-    fn timed_out(&self, stripe: Stripe, waited_for: &GroupId) -> Error {
+    /// Returns the error of an entry that has waited too long.
+    pub fn timed_out(&self, stripe: Stripe, waited_for: &GroupId) -> Error {
         let holder = read::open_base(&self.base).ok().flatten().and_then(|base| lock::holder(&base, stripe));
         let holder = holder.unwrap_or_else(|| "another process".to_owned());
         let path = self.base.join(paths::LOCKS).join(stripe.file_name());
         Error::lock_timeout(waited_for.as_str(), path, &holder)
     }
+
+    /// Reads a group under its lock.
+    pub fn read_locked(id: &GroupId, guard: &StoreGuard) -> Result<Option<Document>> {
+        Stored::read(&guard.base, id).map(|stored| stored.group)
+    }
+
+    /// Carries out tasks of one group under its lock.
+    pub fn write_batch(&self, id: &GroupId, batch: Vec<Ready>, guard: &StoreGuard, finished: &mut Finished) {
+        if self.swept.is_due(id) {
+            let now = SystemTime::now();
+            delete::sweep_group(&guard.base, id, now, &guard.lock);
+            delete::sweep(&guard.base, now);
+        }
+        let mut waiting = VecDeque::from(batch);
+        // Again for each batch: a lock is held over several.
+        if let Err(error) = read::check_base(&guard.base) {
+            for ready in waiting {
+                finished.complete(ready.completion, Err(error.clone()));
+            }
+            return;
+        }
+        while !waiting.is_empty() {
+            match Stored::read(&guard.base, id) {
+                Ok(stored) => self.write_together(id, &stored, &mut waiting, guard, finished),
+                Err(error) => self.handle_corrupt(id, &error, &mut waiting, guard, finished),
+            }
+        }
+    }
+
+    /// Applies the tasks at the front of a batch in memory, writes the result once, and then calls their callbacks. One
+    /// that cannot be applied fails alone.
+    fn write_together(
+        &self,
+        id: &GroupId,
+        stored: &Stored,
+        waiting: &mut VecDeque<Ready>,
+        guard: &StoreGuard,
+        finished: &mut Finished,
+    ) {
+        let mut batch = Batch::new(id, &self.base, stored.group.clone(), stored.other.as_deref());
+        while waiting.front().is_some_and(|ready| batch.takes(&ready.task))
+            && let Some(ready) = waiting.pop_front()
+        {
+            batch.take(ready);
+        }
+        let Some((durability, group)) = batch.result() else {
+            return batch.complete(None, finished);
+        };
+        let committed = group.and_then(|group| self.commit(id, stored, group.as_ref(), durability, guard));
+        let trash = committed.unwrap_or_else(|error| {
+            batch.fail(&error);
+            None
+        });
+        batch.complete(trash, finished);
+    }
+
+    /// Stores a group in place of what is stored. Returns what is left to remove when there is no group any more.
+    fn commit(
+        &self,
+        id: &GroupId,
+        stored: &Stored,
+        group: Option<&Document>,
+        durability: Durability,
+        guard: &StoreGuard,
+    ) -> Result<Option<PathBuf>> {
+        let commit = Commit { base: &guard.base, id, durability, confirmed: &self.confirmed };
+        let text = group.map(|group| json::pretty(group.text()));
+        match (text.as_deref().map(str::as_bytes), &stored.bytes) {
+            (None, None) => Ok(None),
+            (None, Some(_)) => self.move_to_trash(id, durability, guard).map(Some),
+            (Some(new), Some(old)) if new == old => commit.confirm(&guard.lock).map(|()| None),
+            (Some(new), _) => commit.put(new, &guard.lock).map(|()| None),
+        }
+    }
+
+    fn move_to_trash(&self, id: &GroupId, durability: Durability, guard: &StoreGuard) -> Result<PathBuf> {
+        self.confirmed.forget(id);
+        self.swept.forget(id);
+        delete::move_to_trash(&guard.base, id, durability, &guard.lock)
+    }
+
+    /// Carries out tasks where the stored group cannot be read, up to a deletion: nothing else is allowed, and only when
+    /// the group is this user's.
+    fn handle_corrupt(
+        &self,
+        id: &GroupId,
+        error: &Error,
+        waiting: &mut VecDeque<Ready>,
+        guard: &StoreGuard,
+        finished: &mut Finished,
+    ) {
+        while let Some(ready) = waiting.pop_front() {
+            let Ready { task, durability, completion } = ready;
+            if !matches!(task, Task::Write(Write::Delete { condition: Condition::None }))
+                || !read::may_be_deleted(error)
+            {
+                finished.complete(completion, Err(error.clone()));
+                continue;
+            }
+            return match self.move_to_trash(id, durability, guard) {
+                Ok(path) => finished.complete_removing(completion, Ok(Written::Removed), Some(path)),
+                Err(error) => finished.complete(completion, Err(error)),
+            };
+        }
+    }
 }
 
-/// What lies on the disk: the group, and the very bytes.
+/// The stored group, and its very bytes.
 #[derive(Default)]
 struct Stored {
     group: Option<Document>,
@@ -200,87 +270,6 @@ impl Stored {
         let group = bytes.clone().map(|bytes| read::understand(base, id, bytes)).transpose()?;
         Ok(Self { group, bytes, other: None })
     }
-}
-
-impl Store {
-    /// Applies the tasks at the front of a batch in memory, writes the result once, and then calls their callbacks. One
-    /// that cannot be applied fails alone.
-    fn write_together(&self, id: &GroupId, stored: &Stored, waiting: &mut VecDeque<Ready>, held: &Held) {
-        let mut batch = Batch::new(id, &self.base, stored.group.clone(), stored.other.as_deref());
-        while waiting.front().is_some_and(|ready| batch.takes(&ready.task))
-            && let Some(ready) = waiting.pop_front()
-        {
-            batch.take(ready);
-        }
-        let Some((durability, group)) = batch.result() else {
-            return batch.tell();
-        };
-        match group.and_then(|group| self.commit(id, stored, group.as_ref(), durability, held)) {
-            Ok(None) => batch.tell(),
-            Ok(Some(taken_out)) => {
-                let deletion = batch.take_deletion();
-                batch.tell();
-                if let Some((reply, outcome)) = deletion {
-                    remove_and_tell(taken_out, reply, outcome);
-                }
-            }
-            Err(error) => {
-                batch.fail(&error);
-                batch.tell();
-            }
-        }
-    }
-
-    /// Stores a group in place of what is stored. Returns what is left to remove when there is no group any more.
-    fn commit(
-        &self,
-        id: &GroupId,
-        stored: &Stored,
-        group: Option<&Document>,
-        durability: Durability,
-        held: &Held,
-    ) -> Result<Option<PathBuf>> {
-        let commit = Commit { base: &held.base, id, durability, confirmed: &self.confirmed };
-        let text = group.map(|group| json::pretty(group.text()));
-        match (text.as_deref().map(str::as_bytes), &stored.bytes) {
-            (None, None) => Ok(None),
-            (None, Some(_)) => self.take_out(id, durability, held).map(Some),
-            (Some(new), Some(old)) if new == old => commit.confirm(&held.lock).map(|()| None),
-            (Some(new), _) => commit.put(new, &held.lock).map(|()| None),
-        }
-    }
-
-    fn take_out(&self, id: &GroupId, durability: Durability, held: &Held) -> Result<PathBuf> {
-        self.confirmed.forget(id);
-        self.swept.forget(id);
-        delete::take_out(&held.base, id, durability, &held.lock)
-    }
-
-    /// Carries out tasks where the stored group cannot be read, up to a deletion: nothing else is allowed, and only when
-    /// the group is this user's.
-    fn meet_unreadable(&self, id: &GroupId, error: &Error, waiting: &mut VecDeque<Ready>, held: &Held) {
-        while let Some(ready) = waiting.pop_front() {
-            let Ready { task, durability, reply } = ready;
-            if !matches!(task, Task::Write(Write::Delete { condition: Condition::None }))
-                || !read::may_be_deleted(error)
-            {
-                reply.tell(Err(error.clone()));
-                continue;
-            }
-            return match self.take_out(id, durability, held) {
-                Ok(path) => remove_and_tell(path, reply, Ok(Written::Removed)),
-                Err(error) => reply.tell(Err(error)),
-            };
-        }
-    }
-}
-
-/// Removes what was taken out, which may take its time and needs no lock, and then acknowledges the deletion.
-fn remove_and_tell(taken_out: PathBuf, reply: Reply<Written>, outcome: Result<Written>) {
-    executor::run(move || {
-        delete::remove(&taken_out);
-        reply.tell(outcome);
-    });
 }
 
 /// Time of the last search for the leftovers of each group.
