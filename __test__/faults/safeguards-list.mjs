@@ -209,7 +209,7 @@ export const SAFEGUARDS = [
     file: 'file/store.rs',
     code: `                finished.complete(completion, Err(error.clone()));
                 continue;`,
-    instead: `                let stored = Stored { group: None, bytes: None, other: None };
+    instead: `                let stored = Stored::default();
                 waiting.push_front(Ready { task, durability, completion });
                 return self.write_together(id, &stored, waiting, guard, finished);`,
     caughtBy: SUITE,

@@ -426,3 +426,31 @@ fn several_writes_at_once_have_an_outcome_each() {
         assert_eq!(outcomes, [true, false, true]);
     });
 }
+
+#[test]
+fn a_save_replaces_only_what_is_still_valid() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 1_000);
+    let meta = base.path().join("g/meta.json");
+    let save = |name: &str| {
+        let text = group("g").text().replace(r#""name":"A""#, &format!(r#""name":"{name}""#));
+        repository.save(Document::from_text(text).unwrap(), Condition::None)
+    };
+    save("first").unwrap();
+    save("second").unwrap();
+    let stored = fs::read_to_string(&meta).unwrap();
+    assert!(stored.contains("second"));
+    for (changed, code) in [
+        (stored.replacen('{', "", 1), "CORRUPT"),
+        (stored.replacen(r#""id": "g""#, r#""id": "h""#, 1), "CORRUPT"),
+        (stored.replacen('{', r#"{"schemaVersion": 2,"#, 1), "NEWER_SCHEMA"),
+    ] {
+        fs::write(&meta, &changed).unwrap();
+        assert_eq!(save("third").unwrap_err().code(), code, "{changed}");
+        assert_eq!(fs::read_to_string(&meta).unwrap(), changed);
+    }
+    // Another program's valid state is replaced.
+    fs::write(&meta, stored.replace("second", "other")).unwrap();
+    save("fourth").unwrap();
+    assert!(fs::read_to_string(&meta).unwrap().contains("fourth"));
+}

@@ -31,6 +31,8 @@ pub struct Batch<'a> {
     copied: usize,
     durability: Durability,
     first_effect: Option<usize>,
+    /// Set when the stored group was not parsed, so that only a save can be the first member.
+    is_unparsed: bool,
     is_over: bool,
 }
 
@@ -54,13 +56,21 @@ impl<'a> Batch<'a> {
             copied: 0,
             durability: Durability::Process,
             first_effect: None,
+            is_unparsed: false,
             is_over: false,
         }
+    }
+
+    /// Lets it begin with a save that replaces a group that was not parsed.
+    pub fn begin_unparsed(&mut self) {
+        self.is_unparsed = true;
     }
 
     /// Returns whether a task can be part of it. A precondition is judged by what is stored, not by what will be.
     pub fn takes(&self, task: &Task) -> bool {
         !self.is_over
+            // After a first save that failed, the others need the stored group.
+            && (!self.is_unparsed || self.members.is_empty() || self.first_effect.is_some())
             && self.copied <= MAX_COPIED
             && (self.first_effect.is_none() || !task.needs_stored_state())
     }
@@ -271,6 +281,20 @@ mod tests {
         assert!(!batch.takes(&Task::Write(save_if_absent())));
         assert!(!batch.takes(&Task::Reread));
         assert!(batch.takes(&Task::Write(update("{}"))));
+    }
+
+    #[test]
+    fn only_a_save_that_succeeds_can_replace_what_was_not_parsed() {
+        let (id, other) = (group().id().clone(), GroupId::new("other").unwrap());
+        for (of, is_taken) in [(&id, true), (&other, false)] {
+            let mut batch = Batch::new(of, Path::new("/groups"), None, None);
+            batch.begin_unparsed();
+            let task = Task::Write(Write::Save { group: group(), condition: Condition::None });
+            assert!(task.replaces_all() && batch.takes(&task));
+            let completion = Completion::callback(|_| {});
+            batch.take(Ready { task, durability: Durability::Full, completion });
+            assert_eq!(batch.takes(&Task::Write(update("{}"))), is_taken);
+        }
     }
 
     #[test]

@@ -119,9 +119,9 @@ impl Cache {
     /// Remembers a file that was seen to be corrupt under its lock.
     pub fn put_corrupt(&self, id: &GroupId, stamp: Stamp) {
         /// To look again once too often costs little.
-        const MOST_CORRUPT: usize = 10_000;
+        const MAX_CORRUPT: usize = 10_000;
         let corrupt = &mut self.state().corrupt;
-        if corrupt.len() >= MOST_CORRUPT {
+        if corrupt.len() >= MAX_CORRUPT {
             corrupt.clear();
         }
         corrupt.insert(id.clone(), stamp);

@@ -13,13 +13,13 @@ use crate::repository::file::cache::{Cache, Known};
 use crate::repository::file::dir::Dir;
 use crate::repository::file::fingerprint::Stamp;
 use crate::repository::file::owner::if_foreign;
-use crate::repository::file::parallel::gather;
+use crate::repository::file::parallel::par_filter_map;
 use crate::repository::file::paths::META;
 use crate::repository::file::read::{is_of_this_group_alone, read_through};
 use crate::repository::query::{GroupFilter, GroupSort};
 
 /// Number of times that a page is looked for because groups of it changed before they were read.
-const MOST_ATTEMPTS: usize = 3;
+const MAX_ATTEMPTS: usize = 3;
 
 /// A query of a store.
 pub struct Listing<'a> {
@@ -67,7 +67,7 @@ impl<'a> Listing<'a> {
             attempts += 1;
             let found = self.look_at_all(hold, |group| matches(group.borrow()).then_some(group))?;
             let page = filter.page(found, sort);
-            let mut groups = gather(&page, |group| match group {
+            let mut groups = par_filter_map(&page, |group| match group {
                 Known::Whole(document) => Ok(Some(document.clone())),
                 Known::Fields(fields) => Ok(match self.read(&fields.id)? {
                     Read::Found(document) => Some(document),
@@ -75,7 +75,8 @@ impl<'a> Listing<'a> {
                 }),
             })?;
             groups.retain(|group| matches(group.borrow()));
-            if groups.len() == page.len() || filter.limit.is_none() || attempts == MOST_ATTEMPTS {
+            if groups.len() == page.len() || filter.limit.is_none() || attempts == MAX_ATTEMPTS {
+                // In order already, but for groups that have changed since: then this is one pass.
                 return Ok(GroupFilter::default().page(groups, sort));
             }
         }
@@ -99,7 +100,7 @@ impl<'a> Listing<'a> {
         let ids: Vec<GroupId> = names.iter().filter_map(|name| GroupId::new(name).ok()).collect();
         self.cache.keep_only(&ids);
         let (is_any_readable, denied) = (AtomicBool::new(false), Mutex::new(None));
-        let chosen = gather(&ids, |id| {
+        let chosen = par_filter_map(&ids, |id| {
             let known = match self.unchanged(id) {
                 Some(known) => known,
                 None => match self.read(id)? {

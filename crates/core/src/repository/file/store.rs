@@ -4,13 +4,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
 use crate::model::GroupId;
-use crate::repository::document::Document;
+use crate::repository::document::{Document, Revision};
 use crate::repository::file::batch::Batch;
 use crate::repository::file::cache::Cache;
 use crate::repository::file::case_collision::other_than;
@@ -35,6 +35,7 @@ pub struct Store {
     confirmed: ConfirmedDirs,
     cache: Cache,
     swept: Swept,
+    valid: ValidBytes,
 }
 
 impl Store {
@@ -47,6 +48,7 @@ impl Store {
             confirmed: ConfirmedDirs::default(),
             cache: Cache::default(),
             swept: Swept::default(),
+            valid: ValidBytes::default(),
         }
     }
 
@@ -140,7 +142,7 @@ impl Store {
 
     /// Reads a group under its lock.
     pub fn read_locked(id: &GroupId, guard: &StoreGuard) -> Result<Option<Document>> {
-        Stored::read(&guard.base, id).map(|stored| stored.group)
+        Stored::read(&guard.base, id, None).map(|stored| stored.group)
     }
 
     /// Carries out tasks of one group under its lock.
@@ -158,8 +160,8 @@ impl Store {
             }
             return;
         }
-        while !waiting.is_empty() {
-            match Stored::read(&guard.base, id) {
+        while let Some(first) = waiting.front() {
+            match Stored::read(&guard.base, id, first.task.replaces_all().then_some(&self.valid)) {
                 Ok(stored) => self.write_together(id, &stored, &mut waiting, guard, finished),
                 Err(error) => self.handle_corrupt(id, &error, &mut waiting, guard, finished),
             }
@@ -177,6 +179,9 @@ impl Store {
         finished: &mut Finished,
     ) {
         let mut batch = Batch::new(id, &self.base, stored.group.clone(), stored.other.as_deref());
+        if stored.is_unparsed {
+            batch.begin_unparsed();
+        }
         while waiting.front().is_some_and(|ready| batch.takes(&ready.task))
             && let Some(ready) = waiting.pop_front()
         {
@@ -208,13 +213,18 @@ impl Store {
             (None, None) => Ok(None),
             (None, Some(_)) => self.move_to_trash(id, durability, guard).map(Some),
             (Some(new), Some(old)) if new == old => commit.confirm(&guard.lock).map(|()| None),
-            (Some(new), _) => commit.put(new, &guard.lock).map(|()| None),
+            (Some(new), _) => {
+                commit.put(new, &guard.lock)?;
+                self.valid.insert(id, new);
+                Ok(None)
+            }
         }
     }
 
     fn move_to_trash(&self, id: &GroupId, durability: Durability, guard: &StoreGuard) -> Result<PathBuf> {
         self.confirmed.forget(id);
         self.swept.forget(id);
+        self.valid.forget(id);
         delete::move_to_trash(&guard.base, id, durability, &guard.lock)
     }
 
@@ -249,14 +259,17 @@ impl Store {
 struct Stored {
     group: Option<Document>,
     bytes: Option<Vec<u8>>,
+    /// Set when there is a group that was not parsed, because its bytes are known to be valid.
+    is_unparsed: bool,
     /// The directory that is in the way of a group with this id.
     other: Option<String>,
 }
 
 impl Stored {
-    fn read(base: &Dir, id: &GroupId) -> Result<Self> {
-        match Self::read_directory(base, id) {
-            Ok(stored) if stored.group.is_some() => Ok(stored),
+    /// Reads the group, and parses it unless its bytes are known to be valid.
+    fn read(base: &Dir, id: &GroupId, valid: Option<&ValidBytes>) -> Result<Self> {
+        match Self::read_directory(base, id, valid) {
+            Ok(stored) if stored.group.is_some() || stored.is_unparsed => Ok(stored),
             none_or_unreadable => match other_than(base, id) {
                 Ok(None) => none_or_unreadable,
                 Ok(other) => Ok(Self { other, ..Self::default() }),
@@ -265,10 +278,43 @@ impl Stored {
         }
     }
 
-    fn read_directory(base: &Dir, id: &GroupId) -> Result<Self> {
+    fn read_directory(base: &Dir, id: &GroupId, valid: Option<&ValidBytes>) -> Result<Self> {
         let bytes = read::read_bytes(base, id)?;
-        let group = bytes.clone().map(|bytes| read::understand(base, id, bytes)).transpose()?;
-        Ok(Self { group, bytes, other: None })
+        let is_unparsed =
+            bytes.as_ref().is_some_and(|bytes| valid.is_some_and(|valid| valid.contains(id, bytes)));
+        let parsed = if is_unparsed { None } else { bytes.clone() };
+        let group = parsed.map(|bytes| read::understand(base, id, bytes)).transpose()?;
+        Ok(Self { group, bytes, is_unparsed, other: None })
+    }
+}
+
+/// Hashes of the bytes that this process has last written for each group. A save may replace these without parsing them:
+/// they are that group, valid, and of no newer version.
+#[derive(Default)]
+struct ValidBytes(Mutex<HashMap<GroupId, Revision>>);
+
+impl ValidBytes {
+    fn contains(&self, id: &GroupId, bytes: &[u8]) -> bool {
+        self.revisions().get(id).is_some_and(|valid| *valid == Revision::of(bytes))
+    }
+
+    fn insert(&self, id: &GroupId, bytes: &[u8]) {
+        /// Parsing once too often costs little.
+        const MAX_GROUPS: usize = 10_000;
+        let revision = Revision::of(bytes);
+        let mut revisions = self.revisions();
+        if revisions.len() >= MAX_GROUPS {
+            revisions.clear();
+        }
+        revisions.insert(id.clone(), revision);
+    }
+
+    fn forget(&self, id: &GroupId) {
+        self.revisions().remove(id);
+    }
+
+    fn revisions(&self) -> MutexGuard<'_, HashMap<GroupId, Revision>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -281,13 +327,13 @@ impl Swept {
     fn is_due(&self, id: &GroupId) -> bool {
         const EVERY: Duration = Duration::from_secs(60 * 60);
         /// To look once too often costs little.
-        const MOST_GROUPS: usize = 10_000;
+        const MAX_GROUPS: usize = 10_000;
         let mut swept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if swept.get(id).is_some_and(|last| now.duration_since(*last) <= EVERY) {
             return false;
         }
-        if swept.len() >= MOST_GROUPS {
+        if swept.len() >= MAX_GROUPS {
             swept.clear();
         }
         swept.insert(id.clone(), now);

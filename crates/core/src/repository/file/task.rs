@@ -30,6 +30,11 @@ impl Task {
         matches!(self, Self::Write(write) if write.deletes())
     }
 
+    /// Returns whether it replaces the group, whatever is stored.
+    pub fn replaces_all(&self) -> bool {
+        matches!(self, Self::Write(Write::Save { condition: Condition::None, .. }))
+    }
+
     /// Returns whether its outcome depends on the exact state that is stored, not only on what it changes.
     pub fn needs_stored_state(&self) -> bool {
         match self {

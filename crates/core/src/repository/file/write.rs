@@ -38,9 +38,9 @@ impl ConfirmedDirs {
 
     fn insert(&self, id: &GroupId, directory: Identity) {
         /// One more fsync costs little.
-        const MOST_GROUPS: usize = 10_000;
+        const MAX_GROUPS: usize = 10_000;
         let mut confirmed = self.confirmed();
-        if confirmed.len() >= MOST_GROUPS {
+        if confirmed.len() >= MAX_GROUPS {
             confirmed.clear();
         }
         confirmed.insert(id.clone(), directory);
