@@ -39,7 +39,7 @@ export const SAFEGUARDS = [
   {
     name: 'fsync of the directories above the base',
     file: 'file/write.rs',
-    code: 'above.sync_if_ours()?;',
+    code: 'above.sync_best_effort()?;',
     instead: '',
     caughtBy: ORDER,
   },
@@ -74,8 +74,8 @@ export const SAFEGUARDS = [
   {
     name: 'the check that the locked file is the one in the store',
     file: 'file/lock.rs',
-    code: 'is_some_and(|there| there.stamp().inode == held)',
-    instead: 'is_none_or(|there| there.stamp().inode != 0 || held == 0)',
+    code: 'is_some_and(|there| there.fingerprint().inode == held)',
+    instead: 'is_none_or(|there| there.fingerprint().inode != 0 || held == 0)',
     caughtBy: ['faults', 'removed by hand'],
   },
   {
@@ -137,7 +137,7 @@ export const SAFEGUARDS = [
   {
     name: 'what is known of a file counts only while it is the same',
     file: 'file/cache.rs',
-    code: '.filter(|(of, _)| of == stamp)',
+    code: '.filter(|(of, _)| of == fingerprint)',
     instead: '',
     caughtBy: SUITE,
   },
@@ -151,7 +151,7 @@ export const SAFEGUARDS = [
   {
     name: 'what has just changed is read again',
     file: 'file/read.rs',
-    code: 'if is_unchanged && stamp.tells_changes_after(now) {',
+    code: 'if is_unchanged && fingerprint.is_reliable_at(now) {',
     instead: 'if is_unchanged {',
     caughtBy: SUITE,
   },
@@ -179,8 +179,8 @@ export const SAFEGUARDS = [
   {
     name: 'only files of this user are read',
     file: 'file/read.rs',
-    code: 'if !stat.is_ours() {',
-    instead: 'if stat.stamp().inode == 0 {',
+    code: 'if !stat.owned_by_us() {',
+    instead: 'if stat.fingerprint().inode == 0 {',
     caughtBy: SUITE,
   },
   {
@@ -333,8 +333,8 @@ export const SAFEGUARDS = [
   {
     name: 'a group of another user is not deleted',
     file: 'file/read.rs',
-    code: 'is_of_this_group_alone(error) && !error.is(ErrorKind::ForeignOwner)',
-    instead: 'is_of_this_group_alone(error)',
+    code: 'is_group_local(error) && !error.is(ErrorKind::ForeignOwner)',
+    instead: 'is_group_local(error)',
     caughtBy: SUITE,
   },
 ]

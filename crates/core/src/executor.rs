@@ -59,7 +59,7 @@ thread_local! {
     static DEFERRAL: Cell<Deferral> = const { Cell::new(Deferral::None) };
 }
 
-/// Whether jobs wait until this thread has done something else.
+/// Tells whether jobs wait until this thread has done something else.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Deferral {
     None,

@@ -1,10 +1,10 @@
-//! What a write does to a stored group: decided once, for every kind of repository.
+//! The effect of a write on a stored group: decided once, for every kind of repository.
 
 use crate::error::{Error, Result};
 use crate::json::{self, Json};
 use crate::model::GroupId;
 use crate::repository::document::{Document, Draft, Revision};
-use crate::repository::working_copy::{Effect, WorkingCopy};
+use crate::repository::working_copy::{Mutation, WorkingCopy};
 
 /// A precondition of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,14 +77,14 @@ pub enum Write {
     Save {
         /// The group.
         group: Document,
-        /// When it may be stored.
+        /// The precondition.
         condition: Condition,
     },
     /// Merges fields into the group.
     Update {
         /// The fields.
         changes: Changes,
-        /// When they may be merged.
+        /// The precondition.
         condition: Condition,
     },
     /// Merges fields into one session.
@@ -96,20 +96,20 @@ pub enum Write {
     },
     /// Removes the group and all under it.
     Delete {
-        /// When it may be removed.
+        /// The precondition.
         condition: Condition,
     },
 }
 
-/// What a write has come to.
+/// The outcome of a write.
 #[derive(Debug, Clone)]
-pub enum Written {
+pub enum WriteOutcome {
     /// There is no such group, or no such session in it.
-    Missing,
+    NotFound,
     /// The group is stored like this.
     Stored(Document),
     /// The group is gone.
-    Removed,
+    Deleted,
 }
 
 impl Write {
@@ -129,12 +129,12 @@ impl Write {
     }
 
     /// Returns what this write makes of a stored group. Nothing is changed here.
-    pub(crate) fn apply(self, id: &GroupId, stored: Option<Document>) -> Result<Written> {
+    pub(crate) fn apply(self, id: &GroupId, stored: Option<Document>) -> Result<WriteOutcome> {
         let mut copy = WorkingCopy::new(stored);
         Ok(match copy.apply(id, self)? {
-            Effect::Missing => Written::Missing,
-            Effect::Removed => Written::Removed,
-            Effect::Changed => copy.checked()?.map_or(Written::Removed, Written::Stored),
+            Mutation::None => WriteOutcome::NotFound,
+            Mutation::Delete => WriteOutcome::Deleted,
+            Mutation::Put => copy.checked()?.map_or(WriteOutcome::Deleted, WriteOutcome::Stored),
         })
     }
 }
@@ -167,7 +167,7 @@ mod tests {
         let write =
             Write::Update { changes: Changes::new(changes.to_owned(), removed)?, condition: Condition::None };
         match write.apply(stored().id(), Some(stored()))? {
-            Written::Stored(group) => Ok(group),
+            WriteOutcome::Stored(group) => Ok(group),
             other => panic!("{other:?}"),
         }
     }
@@ -199,7 +199,7 @@ mod tests {
             changes: Changes::new("{}".to_owned(), vec![]).unwrap(),
             condition: Condition::None,
         };
-        let Written::Stored(after) = write.apply(stored.id(), Some(stored.clone())).unwrap() else {
+        let WriteOutcome::Stored(after) = write.apply(stored.id(), Some(stored.clone())).unwrap() else {
             panic!()
         };
         assert_eq!(after.updated_at(), stored.updated_at());

@@ -10,7 +10,7 @@ use std::path::Path;
 use session_groups::model::GroupId;
 use session_groups::repository::file::FileOptions;
 use session_groups::repository::{
-    Changes, Condition, Document, FileGroupRepository, GroupFilter, GroupRepository, Write, Written,
+    Changes, Condition, Document, FileGroupRepository, GroupFilter, GroupRepository, Write, WriteOutcome,
 };
 
 const ID: &str = "20260115-103000-faults";
@@ -46,11 +46,11 @@ fn mixed_tasks() -> [(&'static str, Write, bool); 7] {
     ]
 }
 
-fn outcome_of(written: session_groups::Result<Written>) -> String {
+fn outcome_of(written: session_groups::Result<WriteOutcome>) -> String {
     match written {
-        Ok(Written::Stored(_)) => "stored".to_owned(),
-        Ok(Written::Missing) => "missing".to_owned(),
-        Ok(Written::Removed) => "removed".to_owned(),
+        Ok(WriteOutcome::Stored(_)) => "stored".to_owned(),
+        Ok(WriteOutcome::NotFound) => "missing".to_owned(),
+        Ok(WriteOutcome::Deleted) => "removed".to_owned(),
         Err(error) => error.code().to_owned(),
     }
 }

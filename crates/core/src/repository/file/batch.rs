@@ -10,8 +10,8 @@ use crate::repository::file::completion::{Completion, Finished};
 use crate::repository::file::paths::META;
 use crate::repository::file::task::{Ready, Task};
 use crate::repository::file::write::Durability;
-use crate::repository::merge::{Write, Written};
-use crate::repository::working_copy::{Effect, WorkingCopy};
+use crate::repository::merge::{Write, WriteOutcome};
+use crate::repository::working_copy::{Mutation, WorkingCopy};
 
 /// Maximum length of all the states that the members of a batch are given, in bytes.
 const MAX_COPIED: usize = 64 << 20;
@@ -37,8 +37,8 @@ pub struct Batch<'a> {
 }
 
 struct Member {
-    completion: Completion<Written>,
-    outcome: Result<Written>,
+    completion: Completion<WriteOutcome>,
+    outcome: Result<WriteOutcome>,
     has_effect: bool,
 }
 
@@ -116,14 +116,14 @@ impl<'a> Batch<'a> {
 
     fn give(&mut self, group: &Document) {
         for index in self.awaiting.drain(..) {
-            self.members[index].outcome = Ok(Written::Stored(group.clone()));
+            self.members[index].outcome = Ok(WriteOutcome::Stored(group.clone()));
         }
     }
 
     /// Applies a task and returns its outcome, preliminary when it changes the group, and whether it has an effect.
-    fn apply(&mut self, task: Task) -> Result<(Written, bool)> {
+    fn apply(&mut self, task: Task) -> Result<(WriteOutcome, bool)> {
         let Task::Write(write) = task else {
-            return Ok((self.copy.snapshot().map_or(Written::Missing, Written::Stored), false));
+            return Ok((self.copy.snapshot().map_or(WriteOutcome::NotFound, WriteOutcome::Stored), false));
         };
         if let Some(version) = self.copy.newer_schema().filter(|_| !write.deletes()) {
             return Err(Error::newer_schema(
@@ -135,13 +135,13 @@ impl<'a> Batch<'a> {
         }
         let applied = catch_unwind(AssertUnwindSafe(|| self.copy.apply(self.id, write)));
         match applied.unwrap_or_else(|_| Err(Error::internal("applying a change panicked")))? {
-            Effect::Missing => Ok((Written::Missing, false)),
-            Effect::Removed => Ok((Written::Removed, true)),
-            Effect::Changed => match self.other {
-                None => Ok((Written::Missing, true)),
+            Mutation::None => Ok((WriteOutcome::NotFound, false)),
+            Mutation::Delete => Ok((WriteOutcome::Deleted, true)),
+            Mutation::Put => match self.other {
+                None => Ok((WriteOutcome::NotFound, true)),
                 Some(other) => {
                     self.copy = WorkingCopy::new(None);
-                    Err(in_the_way(self.id, other))
+                    Err(case_collision(self.id, other))
                 }
             },
         }
@@ -183,7 +183,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-fn in_the_way(id: &GroupId, other: &str) -> Error {
+fn case_collision(id: &GroupId, other: &str) -> Error {
     let reason = format!("names the directory {other:?}, since names have no case on this file system");
     Error::invalid_id(id.as_str(), &reason)
 }
@@ -228,9 +228,9 @@ mod tests {
         let told = Arc::new(Mutex::new(Vec::new()));
         for write in writes {
             let told = Arc::clone(&told);
-            let tell = move |written: Result<Written>| {
+            let tell = move |written: Result<WriteOutcome>| {
                 told.lock().unwrap().push(match written {
-                    Ok(Written::Missing) => "missing",
+                    Ok(WriteOutcome::NotFound) => "missing",
                     Ok(_) => "changed",
                     Err(error) => error.code(),
                 });
@@ -305,8 +305,8 @@ mod tests {
         for write in [update(r#"{"name":"A"}"#), session("002-b", r#"{"cost":2}"#), update(r#"{"name":"B"}"#)]
         {
             let names = Arc::clone(&names);
-            let tell = move |written: Result<Written>| match written.unwrap() {
-                Written::Stored(group) => {
+            let tell = move |written: Result<WriteOutcome>| match written.unwrap() {
+                WriteOutcome::Stored(group) => {
                     let text = serde_json::from_str::<serde_json::Value>(group.text()).unwrap();
                     names
                         .lock()

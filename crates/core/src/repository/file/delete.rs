@@ -74,7 +74,7 @@ fn is_old(dir: &Dir, name: &str, now: SystemTime) -> bool {
     let Ok(Some(stat)) = dir.stat(name) else {
         return false;
     };
-    let (changed, _) = stat.stamp().changed;
+    let (changed, _) = stat.fingerprint().changed;
     let changed = u64::try_from(changed).unwrap_or(0);
     let age = now.duration_since(SystemTime::UNIX_EPOCH + Duration::from_secs(changed));
     age.is_ok_and(|age| age > OLD)

@@ -18,7 +18,7 @@ pub struct Stripe(u64);
 impl Stripe {
     /// The group's stripe.
     pub fn of(id: &GroupId) -> Self {
-        // Where file names have no case, two ids can name one directory.
+        // Two ids can name one directory if file names have no case.
         Self(xxhash_rust::xxh3::xxh3_64(id.as_str().to_ascii_lowercase().as_bytes()) % STRIPES)
     }
 
@@ -92,8 +92,9 @@ pub fn try_lock(base: &Dir, stripe: Stripe) -> io::Result<Option<Lock>> {
             Err(TryLockError::Error(error)) => return Err(explain(error)),
         }
         // A lock on a file that is no longer the one in the store excludes nobody.
-        let held = Stat::of(&file)?.stamp().inode;
-        let is_same = base.stat(&format!("{LOCKS}/{name}"))?.is_some_and(|there| there.stamp().inode == held);
+        let held = Stat::of(&file)?.fingerprint().inode;
+        let is_same =
+            base.stat(&format!("{LOCKS}/{name}"))?.is_some_and(|there| there.fingerprint().inode == held);
         Ok(if is_same { Attempt::Held(Lock { file }) } else { Attempt::Again })
     })
 }
@@ -141,7 +142,7 @@ fn explain(error: io::Error) -> io::Error {
 
 /// Returns the process that seems to hold a lock, for a message. Only Linux reports it.
 pub fn holder(base: &Dir, stripe: Stripe) -> Option<String> {
-    let inode = base.open_dir(LOCKS).ok()?.stat(&stripe.file_name()).ok()??.stamp().inode;
+    let inode = base.open_dir(LOCKS).ok()?.stat(&stripe.file_name()).ok()??.fingerprint().inode;
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     let pid = locks.lines().find_map(|line| {
         let mut words = line.split_whitespace().skip(1);

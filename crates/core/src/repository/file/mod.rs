@@ -35,7 +35,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::executor;
 use crate::model::GroupId;
 use crate::repository::document::Document;
-use crate::repository::merge::{Condition, Write, Written};
+use crate::repository::merge::{Condition, Write, WriteOutcome};
 use crate::repository::query::{GroupFilter, GroupSort};
 use crate::repository::{GroupRepository, RepositoryProblem};
 use completion::{Completion, Slot};
@@ -44,12 +44,12 @@ use store::Store;
 use task::{Arrival, Entry, Patience, Task, Work};
 use turn::Function;
 
-/// How a file repository writes.
+/// Options of a file repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileOptions {
-    /// What must survive when a write is acknowledged.
+    /// Required durability of each write.
     pub durability: Durability,
-    /// How long a write waits for others.
+    /// Time for which a write waits while others hold its lock.
     pub lock_timeout: Duration,
 }
 
@@ -83,13 +83,18 @@ impl FileGroupRepository {
     }
 
     /// Carries out several writes of a group, which are written together where they can be. Returns the outcome of each.
-    pub fn write_all(&self, id: &GroupId, writes: Vec<Write>) -> Vec<Result<Written>> {
+    pub fn write_all(&self, id: &GroupId, writes: Vec<Write>) -> Vec<Result<WriteOutcome>> {
         let outcomes = self.wait_for(id, writes.into_iter().map(Task::Write));
         outcomes.into_iter().map(|written| written.map_err(refused)).collect()
     }
 
     /// Carries out a write without waiting: `done` is called on another thread.
-    pub fn submit(&self, id: &GroupId, write: Write, done: impl FnOnce(Result<Written>) + Send + 'static) {
+    pub fn submit(
+        &self,
+        id: &GroupId,
+        write: Write,
+        done: impl FnOnce(Result<WriteOutcome>) + Send + 'static,
+    ) {
         self.add(id, Task::Write(write), |written| done(written.map_err(refused)));
     }
 
@@ -100,7 +105,7 @@ impl FileGroupRepository {
         id: &GroupId,
         text: String,
         condition: Condition,
-        done: impl FnOnce(Result<Written>) + Send + 'static,
+        done: impl FnOnce(Result<WriteOutcome>) + Send + 'static,
     ) {
         let completion = Completion::callback(|saved: Result<_>| done(saved.map_err(refused)));
         self.store.submit(self.entry(id, Arrival::Save(text, condition, completion)));
@@ -188,13 +193,13 @@ impl FileGroupRepository {
         self.store.submit(self.entry(id, Arrival::Checked(Work::Function(Function::new(start)))));
     }
 
-    fn add(&self, id: &GroupId, task: Task, done: impl FnOnce(Result<Written>) + Send + 'static) {
+    fn add(&self, id: &GroupId, task: Task, done: impl FnOnce(Result<WriteOutcome>) + Send + 'static) {
         let work = Work::Task(task, Completion::callback(done));
         self.store.submit(self.entry(id, Arrival::Checked(work)));
     }
 
     /// Carries out tasks of one group and waits for their outcomes, on this thread.
-    fn wait_for(&self, id: &GroupId, tasks: impl IntoIterator<Item = Task>) -> Vec<Result<Written>> {
+    fn wait_for(&self, id: &GroupId, tasks: impl IntoIterator<Item = Task>) -> Vec<Result<WriteOutcome>> {
         let mut slots = Vec::new();
         let entries = tasks.into_iter().map(|task| {
             let slot = Slot::new();
@@ -213,7 +218,7 @@ impl FileGroupRepository {
 }
 
 /// Returns the result of reading a group that could not be parsed, and then was read again under its lock.
-fn found_again(error: Error, reread: Result<Written>) -> Result<Option<Document>> {
+fn found_again(error: Error, reread: Result<WriteOutcome>) -> Result<Option<Document>> {
     match reread {
         Ok(written) => Ok(written.into_group()),
         Err(second) => Err(match second.kind() {
@@ -246,11 +251,11 @@ fn refused(error: Error) -> Error {
     error.converted(ErrorKind::Io, ErrorKind::NotCommitted)
 }
 
-impl Written {
+impl WriteOutcome {
     fn into_group(self) -> Option<Document> {
         match self {
             Self::Stored(group) => Some(group),
-            Self::Missing | Self::Removed => None,
+            Self::NotFound | Self::Deleted => None,
         }
     }
 }
@@ -274,7 +279,7 @@ impl GroupRepository for FileGroupRepository {
         self.query(|store| store.count(filter))
     }
 
-    fn write(&self, id: &GroupId, write: Write) -> Result<Written> {
+    fn write(&self, id: &GroupId, write: Write) -> Result<WriteOutcome> {
         let written = self.wait_for(id, [Task::Write(write)]).pop();
         written.unwrap_or_else(|| Err(Error::internal("a write had no outcome"))).map_err(refused)
     }

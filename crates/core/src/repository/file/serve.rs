@@ -17,7 +17,7 @@ use crate::repository::file::queue::{FIRST_PAUSE, FunctionEntry, Groups, Hold, I
 use crate::repository::file::store::Store;
 use crate::repository::file::task::{Arrival, Entry, Task, Work};
 use crate::repository::file::turn::{Again, Function, Turn};
-use crate::repository::merge::Written;
+use crate::repository::merge::WriteOutcome;
 
 /// Maximum pause between two tries of a lock.
 const MAX_PAUSE: Duration = Duration::from_millis(2);
@@ -252,7 +252,7 @@ impl Store {
             Work::Task(Task::Write(write), completion) => {
                 finished.complete(completion, write.apply(&id, None));
             }
-            Work::Task(Task::Reread, completion) => finished.complete(completion, Ok(Written::Missing)),
+            Work::Task(Task::Reread, completion) => finished.complete(completion, Ok(WriteOutcome::NotFound)),
             Work::Function(function) => finished.complete(function.start, Ok(Turn::without_group())),
         }
     }

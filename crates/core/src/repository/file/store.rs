@@ -13,16 +13,16 @@ use crate::model::GroupId;
 use crate::repository::document::{Document, Revision};
 use crate::repository::file::batch::Batch;
 use crate::repository::file::cache::Cache;
-use crate::repository::file::case_collision::other_than;
+use crate::repository::file::case_collision::find_case_collision;
 use crate::repository::file::completion::Finished;
 use crate::repository::file::dir::Dir;
 use crate::repository::file::lock::{self, StoreGuard, Stripe, TryLock};
 use crate::repository::file::queue::{First, Queue};
 use crate::repository::file::scan::{Listing, Suspect};
 use crate::repository::file::task::{Ready, Task};
-use crate::repository::file::write::{self, Commit, ConfirmedDirs, Durability};
+use crate::repository::file::write::{self, Commit, Durability, SyncedDirs};
 use crate::repository::file::{delete, paths, read};
-use crate::repository::merge::{Condition, Write, Written};
+use crate::repository::merge::{Condition, Write, WriteOutcome};
 use crate::repository::query::{GroupFilter, GroupSort};
 
 /// A store, shared by all repositories on its base directory in this process.
@@ -30,9 +30,9 @@ pub struct Store {
     /// The entries that wait for a lock.
     pub(super) queue: Queue,
     base: PathBuf,
-    /// Whether the disk is known to have the base directory itself.
-    base_is_confirmed: AtomicBool,
-    confirmed: ConfirmedDirs,
+    /// Set when the base directory itself is on the disk.
+    base_is_synced: AtomicBool,
+    synced: SyncedDirs,
     cache: Cache,
     swept: Swept,
     valid: ValidBytes,
@@ -44,15 +44,15 @@ impl Store {
         Self {
             queue: Queue::new(),
             base,
-            base_is_confirmed: AtomicBool::new(false),
-            confirmed: ConfirmedDirs::default(),
+            base_is_synced: AtomicBool::new(false),
+            synced: SyncedDirs::default(),
             cache: Cache::default(),
             swept: Swept::default(),
             valid: ValidBytes::default(),
         }
     }
 
-    /// Where it lies.
+    /// Returns the base directory.
     pub fn base(&self) -> &Path {
         &self.base
     }
@@ -91,12 +91,12 @@ impl Store {
     }
 
     /// Returns whether a group that could not be parsed proved to be sound under its lock. Remembers a corrupt one.
-    pub fn is_sound(&self, suspect: &Suspect, reread: &Result<Written>) -> bool {
+    pub fn is_sound(&self, suspect: &Suspect, reread: &Result<WriteOutcome>) -> bool {
         // A failure to take the lock does not make it any better.
         if reread.as_ref().is_err_and(|error| error.is(ErrorKind::Corrupt))
-            && let Some(stamp) = suspect.stamp
+            && let Some(fingerprint) = suspect.fingerprint
         {
-            self.cache.put_corrupt(&suspect.id, stamp);
+            self.cache.put_corrupt(&suspect.id, fingerprint);
         }
         reread.is_ok()
     }
@@ -107,13 +107,13 @@ impl Store {
         let refused =
             |source: std::io::Error| Error::not_committed(id.as_str(), &self.base.clone(), "making", source);
         if base.is_none() {
-            self.base_is_confirmed.store(false, Ordering::Relaxed);
+            self.base_is_synced.store(false, Ordering::Relaxed);
             write::make_base(&self.base).map_err(refused)?;
             base = read::open_base(&self.base)?;
         }
-        if durability == Durability::Full && !self.base_is_confirmed.load(Ordering::Relaxed) {
-            write::confirm_base(&self.base).map_err(refused)?;
-            self.base_is_confirmed.store(true, Ordering::Relaxed);
+        if durability == Durability::Full && !self.base_is_synced.load(Ordering::Relaxed) {
+            write::sync_above_base(&self.base).map_err(refused)?;
+            self.base_is_synced.store(true, Ordering::Relaxed);
         }
         base.ok_or_else(|| refused(std::io::ErrorKind::NotFound.into()))
     }
@@ -207,12 +207,12 @@ impl Store {
         durability: Durability,
         guard: &StoreGuard,
     ) -> Result<Option<PathBuf>> {
-        let commit = Commit { base: &guard.base, id, durability, confirmed: &self.confirmed };
+        let commit = Commit { base: &guard.base, id, durability, synced: &self.synced };
         let text = group.map(|group| json::pretty(group.text()));
         match (text.as_deref().map(str::as_bytes), &stored.bytes) {
             (None, None) => Ok(None),
             (None, Some(_)) => self.move_to_trash(id, durability, guard).map(Some),
-            (Some(new), Some(old)) if new == old => commit.confirm(&guard.lock).map(|()| None),
+            (Some(new), Some(old)) if new == old => commit.ensure_durable(&guard.lock).map(|()| None),
             (Some(new), _) => {
                 commit.put(new, &guard.lock)?;
                 self.valid.insert(id, new);
@@ -222,7 +222,7 @@ impl Store {
     }
 
     fn move_to_trash(&self, id: &GroupId, durability: Durability, guard: &StoreGuard) -> Result<PathBuf> {
-        self.confirmed.forget(id);
+        self.synced.forget(id);
         self.swept.forget(id);
         self.valid.forget(id);
         delete::move_to_trash(&guard.base, id, durability, &guard.lock)
@@ -247,7 +247,7 @@ impl Store {
                 continue;
             }
             return match self.move_to_trash(id, durability, guard) {
-                Ok(path) => finished.complete_removing(completion, Ok(Written::Removed), Some(path)),
+                Ok(path) => finished.complete_removing(completion, Ok(WriteOutcome::Deleted), Some(path)),
                 Err(error) => finished.complete(completion, Err(error)),
             };
         }
@@ -270,10 +270,10 @@ impl Stored {
     fn read(base: &Dir, id: &GroupId, valid: Option<&ValidBytes>) -> Result<Self> {
         match Self::read_directory(base, id, valid) {
             Ok(stored) if stored.group.is_some() || stored.is_unparsed => Ok(stored),
-            none_or_unreadable => match other_than(base, id) {
+            none_or_unreadable => match find_case_collision(base, id) {
                 Ok(None) => none_or_unreadable,
                 Ok(other) => Ok(Self { other, ..Self::default() }),
-                Err(error) => none_or_unreadable.and(Err(read::cannot_read(base, id, error))),
+                Err(error) => none_or_unreadable.and(Err(read::read_error(base, id, error))),
             },
         }
     }
@@ -283,7 +283,7 @@ impl Stored {
         let is_unparsed =
             bytes.as_ref().is_some_and(|bytes| valid.is_some_and(|valid| valid.contains(id, bytes)));
         let parsed = if is_unparsed { None } else { bytes.clone() };
-        let group = parsed.map(|bytes| read::understand(base, id, bytes)).transpose()?;
+        let group = parsed.map(|bytes| read::parse_group(base, id, bytes)).transpose()?;
         Ok(Self { group, bytes, is_unparsed, other: None })
     }
 }

@@ -9,7 +9,7 @@ use crate::repository::document::Document;
 use crate::repository::file::completion::{Completion, Finished};
 use crate::repository::file::turn::Function;
 use crate::repository::file::write::Durability;
-use crate::repository::merge::{Condition, Write, Written};
+use crate::repository::merge::{Condition, Write, WriteOutcome};
 
 /// Something to do under a group's lock.
 pub enum Task {
@@ -59,7 +59,7 @@ pub struct Entry<W = Work> {
 /// The work of an entry.
 pub enum Work {
     /// A task.
-    Task(Task, Completion<Written>),
+    Task(Task, Completion<WriteOutcome>),
     /// A function that computes an update.
     Function(Function),
 }
@@ -69,7 +69,7 @@ pub enum Arrival {
     /// Work that can wait for its group's lock.
     Checked(Work),
     /// A save of text. It takes its place at once and is checked before it waits for the lock, off the caller's thread.
-    Save(String, Condition, Completion<Written>),
+    Save(String, Condition, Completion<WriteOutcome>),
 }
 
 impl Entry {
@@ -126,5 +126,5 @@ pub struct Ready {
     /// Required durability of the write.
     pub durability: Durability,
     /// The receiver of its outcome.
-    pub completion: Completion<Written>,
+    pub completion: Completion<WriteOutcome>,
 }

@@ -11,7 +11,7 @@ use crate::repository::document::Document;
 use crate::repository::file::completion::Completion;
 use crate::repository::file::task::{Entry, Patience, Task, Work};
 use crate::repository::file::write::Durability;
-use crate::repository::merge::{Changes, Condition, Write, Written};
+use crate::repository::merge::{Changes, Condition, Write, WriteOutcome};
 
 /// Number of races that a function loses against other processes before the group's lock is kept while it runs.
 const MAX_LOSSES: u32 = 3;
@@ -124,7 +124,7 @@ impl Turn {
     pub fn write(mut self, changes: Changes, done: impl FnOnce(Attempt) + Send + 'static) {
         let (Some(group), Some(again), Some(end)) = (&self.group, self.again.take(), self.claim.take(false))
         else {
-            return done(Attempt::Done(Ok(Written::Missing)));
+            return done(Attempt::Done(Ok(WriteOutcome::NotFound)));
         };
         let write = Write::Update { changes, condition: Condition::IfRevision(group.revision()) };
         let (id, durability, patience) = (again.id.clone(), again.durability, again.patience);
@@ -151,7 +151,7 @@ impl Drop for Turn {
 /// The result of writing what a function has computed.
 pub enum Attempt {
     /// It is written, or has failed.
-    Done(Result<Written>),
+    Done(Result<WriteOutcome>),
     /// Another process has written the group since it was read.
     Lost(Again),
 }

@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, Dir as Entries, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::repository::file::dir::{Identity, Kind};
-use crate::repository::file::fingerprint::Stamp;
+use crate::repository::file::fingerprint::FileFingerprint;
 
 const PRIVATE_DIR: Mode = Mode::RWXU;
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
@@ -101,7 +101,7 @@ impl Dir {
     }
 
     /// The same for a directory that may belong to somebody else.
-    pub fn sync_if_ours(&self) -> io::Result<()> {
+    pub fn sync_best_effort(&self) -> io::Result<()> {
         self.sync()
     }
 
@@ -110,7 +110,7 @@ impl Dir {
         self.open_file(name)?.sync_all()
     }
 
-    /// What an entry is, links not followed; `None` when there is none.
+    /// Returns the metadata of an entry, links not followed; `None` when there is none.
     pub fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
         match rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(Stat(stat))),
@@ -138,7 +138,7 @@ impl Dir {
         Ok(names)
     }
 
-    /// What this directory is.
+    /// Returns the metadata of this directory.
     pub fn own_stat(&self) -> io::Result<Stat> {
         Stat::of(&self.file)
     }
@@ -177,23 +177,23 @@ impl Dir {
         Ok(names)
     }
 
-    /// Where it lies.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// What an entry is.
+/// The metadata of an entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Stat(rustix::fs::Stat);
 
 impl Stat {
-    /// What an open file is.
+    /// Returns the metadata of an open file.
     pub fn of(file: &File) -> io::Result<Self> {
         Ok(Self(rustix::fs::fstat(file)?))
     }
 
-    /// What kind of entry it is.
+    /// Returns the kind of entry.
     pub fn kind(&self) -> Kind {
         match FileType::from_raw_mode(self.0.st_mode) {
             FileType::RegularFile => Kind::File,
@@ -202,19 +202,19 @@ impl Stat {
         }
     }
 
-    /// Whether it belongs to the user of this process.
-    pub fn is_ours(&self) -> bool {
+    /// Returns whether it belongs to the user of this process.
+    pub fn owned_by_us(&self) -> bool {
         self.0.st_uid == rustix::process::geteuid().as_raw()
     }
 
     /// Its permissions when they allow everyone to write.
     #[allow(clippy::useless_conversion, reason = "macOS has 16 bits of it")]
-    pub fn open_to_everyone(&self) -> Option<u32> {
+    pub fn world_writable_mode(&self) -> Option<u32> {
         let mode = u32::from(self.0.st_mode) & 0o7777;
         (mode & 0o002 != 0).then_some(mode)
     }
 
-    /// Which file it is, and when it was last changed.
+    /// Returns the fingerprint of the file.
     #[allow(
         clippy::useless_conversion,
         clippy::unnecessary_cast,
@@ -222,9 +222,9 @@ impl Stat {
         clippy::cast_sign_loss,
         reason = "the types of these fields differ between systems; only equality counts"
     )]
-    pub fn stamp(&self) -> Stamp {
+    pub fn fingerprint(&self) -> FileFingerprint {
         let stat = &self.0;
-        Stamp {
+        FileFingerprint {
             device: stat.st_dev as u64,
             inode: stat.st_ino as u64,
             size: stat.st_size as u64,
@@ -234,12 +234,12 @@ impl Stat {
     }
 }
 
-/// Whether an error is what opening a link with `O_NOFOLLOW` gives.
+/// Returns whether an error is that of opening a link with `O_NOFOLLOW`.
 pub fn is_link(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::LOOP)
 }
 
-/// Whether an error says that this file system has no locks.
+/// Returns whether an error says that this file system has no locks.
 pub fn has_no_locks(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP))
 }
