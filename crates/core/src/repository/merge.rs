@@ -144,7 +144,9 @@ impl Condition {
     pub(crate) fn check(&self, id: &GroupId, stored: Option<&Document>) -> Result<()> {
         let expected = match (self, stored) {
             (Self::None, _) | (Self::IfAbsent, None) => return Ok(()),
+            // safeguard: the precondition ifAbsent
             (Self::IfAbsent, Some(_)) => "it was to be new".to_owned(),
+            // safeguard: the precondition ifRevision
             (Self::IfRevision(revision), Some(stored)) if stored.revision() == *revision => return Ok(()),
             (Self::IfRevision(revision), _) => format!("its revision was to be {}", revision.as_str()),
         };

@@ -16,6 +16,7 @@ use crate::repository::document::{Document, Draft, Fields};
 use crate::repository::merge::{Changes, Write};
 
 /// The largest group that is stored or read, in bytes.
+// safeguard: no file over 64 MiB is read
 pub(crate) const LARGEST_GROUP: usize = 64 * 1024 * 1024;
 
 /// The effect of a write on the working copy.

@@ -72,6 +72,7 @@ impl<'a> Batch<'a> {
             // After a first save that failed, the others need the stored group.
             && (!self.is_unparsed || self.members.is_empty() || self.first_effect.is_some())
             && self.copied <= MAX_COPIED
+            // safeguard: a precondition is judged by what is stored
             && (self.first_effect.is_none() || !task.needs_stored_state())
     }
 
@@ -89,6 +90,7 @@ impl<'a> Batch<'a> {
         let index = self.members.len();
         let (outcome, has_effect) = match self.apply(task) {
             Ok((written, has_effect)) => (Ok(written), has_effect),
+            // safeguard: one bad update of several fails alone
             Err(error) => (Err(error), false),
         };
         if has_effect {
@@ -125,6 +127,7 @@ impl<'a> Batch<'a> {
         let Task::Write(write) = task else {
             return Ok((self.copy.snapshot().map_or(WriteOutcome::NotFound, WriteOutcome::Stored), false));
         };
+        // safeguard: a group of a newer version is not written
         if let Some(version) = self.copy.newer_schema().filter(|_| !write.deletes()) {
             return Err(Error::newer_schema(
                 self.id.as_str(),
@@ -164,6 +167,7 @@ impl<'a> Batch<'a> {
         let is_visible = error.is(ErrorKind::NotDurable);
         let first_effect = self.first_effect.unwrap_or(self.members.len());
         for member in self.members.iter_mut().skip(first_effect) {
+            // safeguard: only what has changed something is not durable
             if member.has_effect || !is_visible {
                 member.outcome = Err(error.clone());
             }

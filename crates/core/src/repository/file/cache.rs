@@ -87,6 +87,7 @@ impl Cache {
     /// Returns the entry of a group whose file has this fingerprint now.
     pub fn get(&self, id: &GroupId, fingerprint: &FileFingerprint) -> Option<CacheEntry> {
         let state = self.state();
+        // safeguard: what is known of a file counts only while it is the same
         state.groups.get(id).filter(|(of, _)| of == fingerprint).map(|(_, known)| known.clone())
     }
 

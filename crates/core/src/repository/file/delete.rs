@@ -28,6 +28,7 @@ pub fn move_to_trash(base: &Dir, id: &GroupId, durability: Durability, held: &Lo
     let name = format!("{id}.{}", uuid::Uuid::new_v4().simple());
     base.rename(id.as_str(), &trash, &name).map_err(refused("deleting", &base.path().join(id.as_str())))?;
     if durability == Durability::Full {
+        // safeguard: fsync of both directories after a deletion
         for dir in [base, &trash] {
             dir.sync()
                 .and_then(|()| held.check_file_system())
@@ -77,6 +78,7 @@ fn is_old(dir: &Dir, name: &str, now: SystemTime) -> bool {
     let (changed, _) = stat.fingerprint().changed;
     let changed = u64::try_from(changed).unwrap_or(0);
     let age = now.duration_since(SystemTime::UNIX_EPOCH + Duration::from_secs(changed));
+    // safeguard: what may still be under way is not swept
     age.is_ok_and(|age| age > OLD)
 }
 

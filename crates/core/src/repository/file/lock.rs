@@ -61,6 +61,7 @@ impl Lock {
     /// Fails when the file system has given up. On XFS (seen with Linux 6.18) an fsync of a directory succeeds even then,
     /// though nothing of it was written; reading a file does not.
     pub fn check_file_system(&self) -> io::Result<()> {
+        // safeguard: the question whether the file system still works after an fsync
         (&self.file).read(&mut [0; 1]).map(drop)
     }
 }
@@ -86,6 +87,7 @@ pub fn try_lock(base: &Dir, stripe: Stripe) -> io::Result<Option<Lock>> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Attempt::Again),
             file => file?,
         };
+        // safeguard: the lock
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(Attempt::Busy),
@@ -94,6 +96,7 @@ pub fn try_lock(base: &Dir, stripe: Stripe) -> io::Result<Option<Lock>> {
         // A lock on a file that is no longer the one in the store excludes nobody.
         let held = Stat::of(&file)?.fingerprint().inode;
         let is_same =
+            // safeguard: the check that the locked file is the one in the store
             base.stat(&format!("{LOCKS}/{name}"))?.is_some_and(|there| there.fingerprint().inode == held);
         Ok(if is_same { Attempt::Held(Lock { file }) } else { Attempt::Again })
     })
@@ -123,6 +126,7 @@ fn take_stable(mut attempt: impl FnMut() -> io::Result<Attempt>) -> io::Result<O
 fn lock_dir(base: &Dir) -> io::Result<Dir> {
     let (locks, made) = base.open_or_make_dir(LOCKS)?;
     if made {
+        // safeguard: all locks made at once
         for stripe in 0..STRIPES {
             locks.open_lock(&Stripe(stripe).file_name())?;
         }

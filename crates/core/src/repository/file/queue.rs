@@ -277,6 +277,7 @@ impl Groups {
     /// Puts an entry into the queue of its group.
     pub fn add(&mut self, mut entry: Entry, is_first: bool) {
         if let Patience::For(patience) = entry.patience {
+            // safeguard: only time for which others hold the lock counts
             entry.patience = Patience::Until(self.held_by_others + patience);
         }
         let id = entry.id.clone();
@@ -396,6 +397,7 @@ impl Groups {
         queue.is_in_order = false;
         let Entry { id, durability, patience, work } = queue.waiting.pop_front()?;
         let Work::Function(function) = work else { return None };
+        // safeguard: other writes of a group wait for the function whose turn it is
         queue.is_in_turn = true;
         Some(FunctionEntry { id, durability, patience, function })
     }
@@ -419,6 +421,7 @@ impl Groups {
         queue.is_in_order = false;
         let mut batch: Vec<Ready> = Vec::new();
         let mut is_open = true;
+        // safeguard: updates that wait are written together
         while is_open && batch.len() < MAX_BATCH {
             match queue.waiting.pop_front() {
                 Some(Entry { durability, work: Work::Task(task, completion), .. }) => {

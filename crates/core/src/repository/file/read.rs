@@ -77,6 +77,7 @@ pub fn parse_group(base: &Dir, id: &GroupId, bytes: Vec<u8>) -> Result<Document>
         ),
         None => Error::corrupt(id.as_str(), &path(), unreadable.field, &unreadable.problem),
     })?;
+    // safeguard: the id is that of the directory
     if document.id() == id {
         return Ok(document);
     }
@@ -118,6 +119,7 @@ fn read_and_remember(base: &Dir, id: &GroupId, cache: &Cache) -> Result<Option<D
     let document = parse_group(base, id, group.bytes()?)?;
     // Someone who writes into the file itself may have done so while it was read.
     let is_unchanged = Stat::of(&group.file).is_ok_and(|stat| stat.fingerprint() == fingerprint);
+    // safeguard: what has just changed is read again
     if is_unchanged && fingerprint.is_reliable_at(now) {
         cache.put(id, fingerprint, &document);
     }
@@ -163,9 +165,11 @@ fn open_group<'a>(base: &'a Dir, id: &'a GroupId) -> Result<Option<OpenGroup<'a>
         },
     };
     let stat = Stat::of(&file).map_err(failed)?;
+    // safeguard: only regular files are read
     if stat.kind() != Kind::File {
         return Err(corrupt("it is not a regular file"));
     }
+    // safeguard: only files of this user are read
     if !stat.owned_by_us() {
         // Gone or changed since it was opened: whoever reads it again sees what it is.
         let changed = || failed(io::ErrorKind::PermissionDenied.into());
@@ -249,6 +253,7 @@ pub fn is_denied(error: &Error) -> bool {
 
 /// Returns whether a group that cannot be read may be deleted: not one of another user.
 pub fn may_be_deleted(error: &Error) -> bool {
+    // safeguard: a group of another user is not deleted
     is_group_local(error) && !error.is(ErrorKind::ForeignOwner)
 }
 

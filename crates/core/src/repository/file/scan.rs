@@ -154,6 +154,7 @@ impl<'a> Listing<'a> {
                 let fingerprint =
                     self.fingerprint(id).filter(|fingerprint| fingerprint.is_reliable_at(before));
                 let suspect = Suspect { id: id.clone(), fingerprint };
+                // safeguard: a query looks again at what it cannot understand
                 self.suspects.lock().unwrap_or_else(PoisonError::into_inner).push(suspect);
                 Ok(Read::Nothing)
             }

@@ -133,6 +133,7 @@ impl Store {
                     let error = self.timed_out(stripe, &entry.id);
                     entry.fail(error, finished);
                 }
+                // safeguard: a lock held elsewhere holds no thread
                 Next::Again(jittered(pause), (pause * 2).min(MAX_PAUSE))
             }
             Err(error) => {
@@ -217,6 +218,7 @@ impl Store {
                     is_first: true,
                 };
                 let turn = Turn::new(group, is_locked, again, Box::new(move |next| ending.end(next)));
+                // safeguard: a turn that does not begin in time is over
                 turn.lapse_later();
                 finished.complete(start, Ok(turn));
             }

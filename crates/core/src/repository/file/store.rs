@@ -243,6 +243,7 @@ impl Store {
             if !matches!(task, Task::Write(Write::Delete { condition: Condition::None }))
                 || !read::may_be_deleted(error)
             {
+                // safeguard: a group that cannot be read is not overwritten
                 finished.complete(completion, Err(error.clone()));
                 continue;
             }
@@ -295,6 +296,7 @@ struct ValidBytes(Mutex<HashMap<GroupId, Revision>>);
 
 impl ValidBytes {
     fn contains(&self, id: &GroupId, bytes: &[u8]) -> bool {
+        // safeguard: a save replaces unparsed only what this process has written
         self.revisions().get(id).is_some_and(|valid| *valid == Revision::of(bytes))
     }
 

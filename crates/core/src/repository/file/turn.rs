@@ -37,6 +37,7 @@ impl Function {
 
     /// Returns whether the lock is kept while it runs.
     pub fn needs_lock(&self) -> bool {
+        // safeguard: the lock is kept for a function that has lost its races
         self.losses >= MAX_LOSSES
     }
 

@@ -75,6 +75,7 @@ impl Commit<'_> {
             // Nothing changed: a directory without a group in it would be a leftover.
             let _ = group.remove_dir(SESSIONS);
             drop(group);
+            // safeguard: the directory made for a group is removed when its write fails
             let _ = self.base.remove_dir(self.id.as_str());
         }
         stored
@@ -96,6 +97,7 @@ impl Commit<'_> {
                 group.rename(&name, group, META).map_err(self.refused("renaming", &group.path().join(META)))
             });
         if renamed.is_err() {
+            // safeguard: the temporary file is removed when a write fails
             let _ = group.remove_file(&name);
         }
         renamed?;
@@ -109,6 +111,7 @@ impl Commit<'_> {
         }
         let not_durable = |source| self.not_durable(&self.base.path().join(self.id.as_str()), source);
         let group = self.base.open_dir(self.id.as_str()).map_err(not_durable)?;
+        // safeguard: fsync of a file that was stored without one
         group.sync_file(META).map_err(not_durable)?;
         let entry = self.ensure_entry_durable(&group);
         entry.map_err(|error| error.converted(ErrorKind::NotCommitted, ErrorKind::NotDurable))?;
@@ -124,6 +127,7 @@ impl Commit<'_> {
         if identity.is_some_and(|identity| self.synced.contains(self.id, &identity)) {
             return Ok(());
         }
+        // safeguard: fsync of the base directory for a group’s own entry
         self.base.sync().map_err(self.refused("syncing", self.base.path()))?;
         if let Some(identity) = identity {
             self.synced.insert(self.id, identity);
@@ -135,10 +139,12 @@ impl Commit<'_> {
         let mut file = group.create_file(name)?;
         file.write_all(bytes)?;
         let length = file.metadata()?.len();
+        // safeguard: the comparison of the written size
         if length != bytes.len() as u64 {
             return Err(io::Error::other(format!("{length} of {} bytes were written", bytes.len())));
         }
         // Never tried again on this descriptor: after an error a second call can report success for lost data.
+        // safeguard: fsync of the file before it is renamed
         if self.durability == Durability::Full { file.sync_all() } else { Ok(()) }
     }
 
@@ -146,6 +152,7 @@ impl Commit<'_> {
         if self.durability == Durability::Process {
             return Ok(());
         }
+        // safeguard: fsync of the group’s directory after the rename
         group
             .sync()
             .and_then(|()| held.check_file_system())
@@ -187,6 +194,7 @@ pub fn sync_above_base(path: &Path) -> io::Result<()> {
             // Another file system, which may not even know how to do this; nothing was made in it.
             break;
         }
+        // safeguard: fsync of the directories above the base
         above.sync_best_effort()?;
     }
     Ok(())

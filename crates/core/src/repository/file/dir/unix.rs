@@ -31,6 +31,7 @@ impl Dir {
 
     /// Opens a directory in this one; a link is an error.
     pub fn open_dir(&self, name: &str) -> io::Result<Self> {
+        // safeguard: no link followed to a directory
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::openat(&self.file, name, flags, Mode::empty())?);
         Ok(Self { file, path: self.path.join(name) })
@@ -47,6 +48,7 @@ impl Dir {
 
     /// Opens a file for reading; a link is an error, and a pipe does not wait for its writer.
     pub fn open_file(&self, name: &str) -> io::Result<File> {
+        // safeguard: no link followed to a file that is read
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::openat(&self.file, name, flags, Mode::empty())?))
     }
@@ -56,8 +58,10 @@ impl Dir {
     #[cfg(target_os = "linux")]
     pub fn open_beneath(&self, directory: &str, name: &str) -> io::Result<File> {
         use rustix::fs::{ResolveFlags, openat2};
+        // safeguard: no waiting for the writer of a pipe
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let path = format!("{directory}/{name}");
+        // safeguard: no link followed on the way to a file that is read
         Ok(File::from(openat2(&self.file, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)?))
     }
 
@@ -69,12 +73,15 @@ impl Dir {
 
     /// Makes a private file that was not there.
     pub fn create_file(&self, name: &str) -> io::Result<File> {
+        // safeguard: the exclusive creation of the temporary file
+        // safeguard: no link followed when the temporary file is made
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::openat(&self.file, name, flags, PRIVATE_FILE)?))
     }
 
     /// Opens a private file for locking, made when it is not there.
     pub fn open_lock(&self, name: &str) -> io::Result<File> {
+        // safeguard: no link followed to a lock
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::openat(&self.file, name, flags, PRIVATE_FILE)?))
     }
@@ -126,6 +133,7 @@ impl Dir {
             let entry = entry?;
             let Ok(name) = entry.file_name().to_str() else { continue };
             let is_dir = match entry.file_type() {
+                // safeguard: no link followed to a group that is known
                 FileType::Directory => true,
                 // Not every file system tells.
                 FileType::Unknown => self.stat(name)?.is_some_and(|stat| stat.kind() == Kind::Directory),
@@ -150,6 +158,7 @@ impl Dir {
         let wanted = StatxFlags::INO | StatxFlags::BTIME;
         let stat = statx(&self.file, "", AtFlags::EMPTY_PATH, wanted).ok()?;
         let given = StatxFlags::from_bits_retain(stat.stx_mask);
+        // safeguard: a directory is known by its time of creation, too
         let born = (stat.stx_btime.tv_sec, i64::from(stat.stx_btime.tv_nsec));
         given.contains(wanted).then_some(Identity { inode: stat.stx_ino, born })
     }
@@ -211,6 +220,7 @@ impl Stat {
     #[allow(clippy::useless_conversion, reason = "macOS has 16 bits of it")]
     pub fn world_writable_mode(&self) -> Option<u32> {
         let mode = u32::from(self.0.st_mode) & 0o7777;
+        // safeguard: refusal of a base directory that everyone may write to
         (mode & 0o002 != 0).then_some(mode)
     }
 
@@ -229,6 +239,7 @@ impl Stat {
             inode: stat.st_ino as u64,
             size: stat.st_size as u64,
             modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            // safeguard: a file is the same only while nothing of it has changed
             changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
         }
     }
