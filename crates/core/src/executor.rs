@@ -46,12 +46,7 @@ pub fn block<T>(wait: impl FnOnce() -> T) -> T {
 
 /// Runs no job on this thread during a piece of work, not even when no thread can be started.
 pub fn defer_jobs<T>(work: impl FnOnce() -> T) -> T {
-    let outer = DEFERRAL.replace(Deferral::Active);
-    let result = catch_unwind(AssertUnwindSafe(work));
-    if DEFERRAL.replace(outer) == Deferral::HasJobs {
-        POOL.work_without_threads(POOL.state());
-    }
-    result.unwrap_or_else(|panic| resume_unwind(panic))
+    POOL.defer_jobs(work)
 }
 
 thread_local! {
@@ -117,6 +112,15 @@ impl Pool {
             let started = thread::Builder::new().name("session-groups".to_owned()).spawn(|| self.work());
             state.threads += usize::from(started.is_ok());
         }
+    }
+
+    fn defer_jobs<T>(&self, work: impl FnOnce() -> T) -> T {
+        let outer = DEFERRAL.replace(Deferral::Active);
+        let result = catch_unwind(AssertUnwindSafe(work));
+        if DEFERRAL.replace(outer) == Deferral::HasJobs {
+            self.work_without_threads(self.state());
+        }
+        result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     fn limit(&self, state: &State) -> usize {
@@ -301,9 +305,12 @@ mod tests {
             second();
             NONE.add(|state| state.ready.push_back(Box::new(third)));
         });
-        NONE.add(|state| {
-            state.ready.push_back(Box::new(first));
-            state.later.push(Later { at: Instant::now() + Duration::from_millis(5), job: later });
+        NONE.defer_jobs(|| {
+            NONE.add(|state| {
+                state.ready.push_back(Box::new(first));
+                state.later.push(Later { at: Instant::now() + Duration::from_millis(5), job: later });
+            });
+            assert!(done.lock().unwrap().is_empty());
         });
         assert_eq!(*done.lock().unwrap(), ["first", "second", "third"]);
     }

@@ -454,3 +454,28 @@ fn a_save_replaces_only_what_is_still_valid() {
     save("fourth").unwrap();
     assert!(fs::read_to_string(&meta).unwrap().contains("fourth"));
 }
+
+#[test]
+fn writers_on_several_threads_yield_the_lock_to_other_processes() {
+    within_10_seconds(|repository| {
+        let base = repository.base().to_owned();
+        let file = File::options().write(true).open(lock_of(&base, &id("g"))).unwrap();
+        let is_done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                        repository.write(&id("g"), rename("a")).unwrap();
+                    }
+                });
+            }
+            for _ in 0..10 {
+                while file.try_lock().is_err() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                file.unlock().unwrap();
+            }
+            is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    });
+}
