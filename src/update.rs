@@ -12,7 +12,7 @@ use super::{args, error};
 use session_groups::error::Error;
 use session_groups::model::GroupId;
 use session_groups::repository::file::{Again, Attempt, Turn};
-use session_groups::repository::{Changes, Document, FileGroupRepository, GroupRepository, Written};
+use session_groups::repository::{Changes, Document, FileGroupRepository, GroupRepository, WriteOutcome};
 
 /// The function, kept until the promise is settled.
 pub type Update = FunctionRef<Unknown<'static>, Unknown<'static>>;
@@ -93,10 +93,10 @@ impl FileUpdate {
 }
 
 /// What `update` is fulfilled with.
-pub fn answer(written: Written) -> Answer {
+pub fn answer(written: WriteOutcome) -> Answer {
     match written {
-        Written::Stored(group) => Answer::group(Some(group)),
-        Written::Missing | Written::Removed => Answer::Null,
+        WriteOutcome::Stored(group) => Answer::group(Some(group)),
+        WriteOutcome::NotFound | WriteOutcome::Deleted => Answer::Null,
     }
 }
 

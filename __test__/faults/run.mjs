@@ -53,9 +53,8 @@ console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} sk
 if (total.failed > 0) process.exitCode = 1
 
 async function buildPrograms() {
-  const options = ['--package', 'session-groups', '--features', 'test-one-thread']
-  await must('Building the programs', 'cargo', ['build', '--release', '--examples', ...options])
-  const program = (name) => path.join(root, 'target', 'release', 'examples', name)
+  await must('Building the drivers', 'cargo', ['build', '--release', '--package', 'fault-drivers'])
+  const program = (name) => path.join(root, 'target', 'release', name)
   return { oneOperation: program('one-operation'), powerOff: program('power-off') }
 }
 

@@ -5,6 +5,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -18,18 +19,33 @@ import { setUp } from '../../scripts/setup.mjs'
 import { SAFEGUARDS } from './safeguards-list.mjs'
 
 const copy = path.join(root, 'target', 'safeguards')
-const store = (name) => path.join(copy, 'crates', 'core', 'src', 'repository', name)
+const repositoryIn = (directory) => path.join(directory, 'crates', 'core', 'src', 'repository')
 const only = process.argv.includes('--only') ? process.argv.at(-1) : ''
 
-/** Checks that the code of each safeguard occurs exactly once. */
+/** Returns all marks of safeguards in a copy of the sources: the name of each, its file and the number of its line. */
+function marksIn(directory) {
+  const sources = repositoryIn(directory)
+  const files = readdirSync(sources, { recursive: true }).filter((file) => file.endsWith('.rs'))
+  return files.flatMap((file) =>
+    readFileSync(path.join(sources, file), 'utf8')
+      .split('\n')
+      .flatMap((text, line) => {
+        const name = text.match(/^ *\/\/ safeguard: (.*)$/)?.[1]
+        return name === undefined ? [] : [{ name, file, line }]
+      }),
+  )
+}
+
+/** Checks that each safeguard has exactly one mark, and each mark a safeguard. */
 export async function checkList() {
-  const failures = SAFEGUARDS.flatMap(({ name, file, code }) => {
-    const times =
-      readFileSync(path.join(root, 'crates', 'core', 'src', 'repository', file), 'utf8').split(code).length -
-      1
-    return times === 1 ? [] : [`${name}: its code is ${times} times in ${file}`]
+  const marks = marksIn(root).map(({ name }) => name)
+  const names = new Set([...SAFEGUARDS.map(({ name }) => name), ...marks])
+  const failures = [...names].flatMap((name) => {
+    const count = marks.filter((mark) => mark === name).length
+    const isListed = SAFEGUARDS.some((safeguard) => safeguard.name === name)
+    return count === 1 && isListed ? [] : [`${name}: ${count} marks, ${isListed ? '' : 'not '}in the list`]
   })
-  return { passed: SAFEGUARDS.length - failures.length, failures }
+  return { passed: names.size - failures.length, failures }
 }
 
 /**
@@ -86,18 +102,23 @@ async function mustPass(safeguards) {
 }
 
 /** Removes one safeguard and checks that its test fails. */
-async function remove({ file, code, instead, caughtBy: [test, ...args] }) {
-  const text = readFileSync(store(file), 'utf8')
-  writeFileSync(
-    store(file),
-    text.replace(code, () => instead),
-  )
+async function remove({ name, lines: count = 1, instead, caughtBy: [test, ...args] }) {
+  const { file, line } = marksIn(copy).find((mark) => mark.name === name)
+  const source = path.join(repositoryIn(copy), file)
+  const text = readFileSync(source, 'utf8')
+  const lines = text.split('\n')
+  // Two safeguards can be in one line, with a mark each.
+  const isMark = (at) => /^ *\/\/ safeguard: /.test(lines[at])
+  let at = line
+  while (isMark(at)) at += 1
+  lines.splice(at, count, instead)
+  writeFileSync(source, lines.join('\n'))
   try {
     const { ok, output } = await TESTS[test](...args)
     if (/^error(\[|: could not compile)/m.test(output)) throw new Stop(`it does not compile:\n${output}`)
-    return { caught: !ok, output }
+    return { file, caught: !ok, output }
   } finally {
-    writeFileSync(store(file), text)
+    writeFileSync(source, text)
   }
 }
 
@@ -116,10 +137,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url))
     const rows = []
     let missed = 0
     for (const safeguard of chosen) {
-      const { caught, output } = await remove(safeguard)
+      const { file, caught, output } = await remove(safeguard)
       if (!caught) missed += 1
       if (!caught) console.log(output.slice(-2000))
-      const row = `| ${safeguard.name} | \`${safeguard.file}\` | ${caught ? nameOf(safeguard.caughtBy) : '**nothing**'} |`
+      const row = `| ${safeguard.name} | \`${file}\` | ${caught ? nameOf(safeguard.caughtBy) : '**nothing**'} |`
       console.log(row)
       rows.push(row)
     }
@@ -131,7 +152,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url))
 function page(rows) {
   return `# Tests of the safeguards
 
-Each safeguard of the file store was removed from a copy of the repository, one at a time, and a test had to fail. \`npm run test:safeguards\` repeats this (Linux, as root) and writes this page. The removed code is listed in [faults/safeguards-list.mjs](../faults/safeguards-list.mjs).
+Each safeguard of the file store was removed from a copy of the repository, one at a time, and a test had to fail. \`npm run test:safeguards\` repeats this (Linux, as root) and writes this page. Comments \`// safeguard: …\` mark them in the code; [safeguards-list.mjs](../__test__/faults/safeguards-list.mjs) lists what replaces them.
 
 | removed | in \`crates/core/src/repository/\` | caught by |
 |---|---|---|

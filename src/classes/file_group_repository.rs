@@ -9,7 +9,7 @@ use crate::error::throwing;
 use crate::promise::{Answer, Deferred, on_thread, promise};
 use crate::update::{FileUpdate, answer, keep};
 use session_groups::repository::file::FileGroupRepository as Core;
-use session_groups::repository::{Condition, GroupFilter, GroupRepository, GroupSort, Write, Written};
+use session_groups::repository::{Condition, GroupFilter, GroupRepository, GroupSort, Write, WriteOutcome};
 
 /// Keeps groups in files, `{baseDir}/{id}/meta.json`, that several processes share. What was acknowledged is on the
 /// disk; what was not is there whole or not at all; nobody's write is undone by another's.
@@ -136,7 +136,8 @@ impl FileGroupRepository {
         promise(env, prepare, |(id, write), deferred| {
             let Some(id) = id else { return deferred.settle(Ok(Answer::Bool(false))) };
             self.core.submit(&id, write, move |written| {
-                deferred.settle(written.map(|written| Answer::Bool(matches!(written, Written::Stored(_)))));
+                deferred
+                    .settle(written.map(|written| Answer::Bool(matches!(written, WriteOutcome::Stored(_)))));
             });
         })
     }
@@ -155,7 +156,8 @@ impl FileGroupRepository {
         promise(env, prepare, |(id, text, condition), deferred| {
             let Some(id) = id else { return deferred.settle(nothing_deleted(&text, condition)) };
             self.core.submit(&id, Write::Delete { condition }, move |written| {
-                deferred.settle(written.map(|written| Answer::Bool(matches!(written, Written::Removed))));
+                deferred
+                    .settle(written.map(|written| Answer::Bool(matches!(written, WriteOutcome::Deleted))));
             });
         })
     }

@@ -1,42 +1,70 @@
-//! The threads on which file work runs: few, started when needed, shared by all stores of the process. Work that has
-//! to wait is put off to a later time and holds no thread.
+//! The one thread pool of the process: few native threads, started when needed. Work that has to wait is put off to a
+//! later time and holds no thread.
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 type Job = Box<dyn FnOnce() + Send>;
 
+/// Maximum number of threads that take the place of blocked ones.
+const MAX_SUBSTITUTES: usize = 64;
+
 static POOL: LazyLock<Pool> = LazyLock::new(|| Pool {
     // More than cores, since most of the time is spent waiting for the disk.
-    most_threads: thread::available_parallelism().map_or(4, |cores| cores.get().clamp(4, 16)),
+    max_threads: thread::available_parallelism().map_or(4, |cores| cores.get().clamp(4, 16)),
     state: Mutex::default(),
     wake: Condvar::new(),
 });
 
 /// Runs a job on one of the threads, as soon as one is free.
 pub fn run(job: impl FnOnce() + Send + 'static) {
-    if cfg!(feature = "test-one-thread") {
-        return job();
-    }
     POOL.add(|state| state.ready.push_back(Box::new(job)));
 }
 
 /// Runs a job on one of the threads, not before a time has passed.
 pub fn run_later(delay: Duration, job: impl FnOnce() + Send + 'static) {
-    if cfg!(feature = "test-one-thread") {
-        thread::sleep(delay);
-        return job();
-    }
     let later = Later { at: Instant::now() + delay, job: Box::new(job) };
     POOL.add(|state| state.later.push(later));
 }
 
+/// Waits for something that is not a job of the pool. When this is one of its threads, another one may take its place
+/// meanwhile.
+pub fn block<T>(wait: impl FnOnce() -> T) -> T {
+    if !IS_POOL_THREAD.get() {
+        return wait();
+    }
+    POOL.begin_to_block();
+    let result = catch_unwind(AssertUnwindSafe(wait));
+    POOL.state().blocked -= 1;
+    result.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Runs no job on this thread during a piece of work, not even when no thread can be started.
+pub fn defer_jobs<T>(work: impl FnOnce() -> T) -> T {
+    POOL.defer_jobs(work)
+}
+
+thread_local! {
+    static IS_POOL_THREAD: Cell<bool> = const { Cell::new(false) };
+    static DEFERRAL: Cell<Deferral> = const { Cell::new(Deferral::None) };
+}
+
+/// Tells whether jobs wait until this thread has done something else.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Deferral {
+    None,
+    Active,
+    /// They do, and some are waiting.
+    HasJobs,
+}
+
 struct Pool {
-    most_threads: usize,
+    max_threads: usize,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -47,9 +75,11 @@ struct State {
     later: BinaryHeap<Later>,
     threads: usize,
     idle: usize,
+    /// Number of threads that wait for something outside of the pool.
+    blocked: usize,
     /// Number of idle threads that wake up by themselves when what is put off is due.
     timekeepers: usize,
-    /// Whether somebody is at work in place of the threads, of which none could be started.
+    /// Set while a caller runs the jobs because no thread could be started.
     has_stand_in: bool,
 }
 
@@ -63,21 +93,61 @@ impl Pool {
         let mut state = self.state();
         add(&mut state);
         // One thread for each job that is ready, and one to keep the time.
-        if state.idle <= state.ready.len() && state.threads < self.most_threads {
-            let started = thread::Builder::new().name("session-groups".to_owned()).spawn(|| self.work());
-            // Without a new thread the ones there are do the work.
-            state.threads += usize::from(started.is_ok());
+        if state.idle <= state.ready.len() {
+            self.start_thread(&mut state);
         }
         if state.threads == 0 {
-            return self.work_without_threads(state);
+            if DEFERRAL.get() == Deferral::None {
+                return self.work_without_threads(state);
+            }
+            return DEFERRAL.set(Deferral::HasJobs);
         }
         drop(state);
         self.wake.notify_one();
     }
 
+    /// Starts a thread, unless there are enough. Without it the existing ones do the work.
+    fn start_thread(&'static self, state: &mut State) {
+        if state.threads < self.limit(state) {
+            let started = thread::Builder::new().name("session-groups".to_owned()).spawn(|| self.work());
+            state.threads += usize::from(started.is_ok());
+        }
+    }
+
+    fn defer_jobs<T>(&self, work: impl FnOnce() -> T) -> T {
+        let outer = DEFERRAL.replace(Deferral::Active);
+        let result = catch_unwind(AssertUnwindSafe(work));
+        if DEFERRAL.replace(outer) == Deferral::HasJobs {
+            self.work_without_threads(self.state());
+        }
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    fn limit(&self, state: &State) -> usize {
+        self.max_threads + state.blocked.min(MAX_SUBSTITUTES)
+    }
+
+    fn begin_to_block(&'static self) {
+        let mut state = self.state();
+        state.blocked += 1;
+        if state.needs_another_thread() {
+            if state.idle == 0 {
+                self.start_thread(&mut state);
+            }
+            drop(state);
+            self.wake.notify_one();
+        }
+    }
+
     fn work(&self) {
+        IS_POOL_THREAD.set(true);
         let mut state = self.state();
         loop {
+            if state.threads > self.limit(&state) {
+                // It took the place of a thread that is back.
+                state.threads -= 1;
+                return self.wake.notify_one();
+            }
             state = match state.next() {
                 Next::Now(job) => {
                     if state.needs_another_thread() {
@@ -104,8 +174,8 @@ impl Pool {
         }
     }
 
-    /// Where no thread can be started at all, whoever brings a job does it, and what comes of it, also what is put off:
-    /// nobody else would.
+    /// Runs all jobs on the calling thread, because no thread could be started: also those that they add, now or for
+    /// later.
     fn work_without_threads<'a>(&'a self, mut state: MutexGuard<'a, State>) {
         if std::mem::replace(&mut state.has_stand_in, true) {
             return;
@@ -129,7 +199,7 @@ impl Pool {
     /// Runs a job without holding the state.
     fn run<'a>(&'a self, state: MutexGuard<'a, State>, job: Job) -> MutexGuard<'a, State> {
         drop(state);
-        // Whoever waits for the job learns of a panic by its reply being dropped.
+        // A panic drops the job's completion, which then reports it.
         let _ = catch_unwind(AssertUnwindSafe(job));
         self.state()
     }
@@ -139,7 +209,7 @@ impl Pool {
     }
 }
 
-/// What there is to do.
+/// The next thing to do.
 enum Next {
     Now(Job),
     In(Duration),
@@ -167,7 +237,7 @@ impl State {
     }
 }
 
-/// The earliest is the greatest, as a `BinaryHeap` gives the greatest first.
+/// The earliest is the greatest, because a `BinaryHeap` returns the greatest first.
 impl Ord for Later {
     fn cmp(&self, other: &Self) -> Ordering {
         other.at.cmp(&self.at)
@@ -204,9 +274,27 @@ mod tests {
     }
 
     #[test]
-    fn without_any_thread_whoever_brings_a_job_does_it_and_what_is_put_off() {
+    fn blocked_threads_are_replaced() {
+        let (sender, receiver) = mpsc::channel::<()>();
+        let receiver = Arc::new(Mutex::new(receiver));
+        let (done, outcomes) = mpsc::channel();
+        for _ in 0..40 {
+            let (receiver, done) = (Arc::clone(&receiver), done.clone());
+            run(move || {
+                block(|| receiver.lock().unwrap().recv().unwrap());
+                done.send(()).unwrap();
+            });
+        }
+        run_later(Duration::from_millis(5), move || (0..40).for_each(|_| sender.send(()).unwrap()));
+        for _ in 0..40 {
+            outcomes.recv_timeout(Duration::from_secs(10)).unwrap();
+        }
+    }
+
+    #[test]
+    fn without_any_thread_the_caller_runs_its_job_and_those_put_off() {
         static NONE: LazyLock<Pool> =
-            LazyLock::new(|| Pool { most_threads: 0, state: Mutex::default(), wake: Condvar::new() });
+            LazyLock::new(|| Pool { max_threads: 0, state: Mutex::default(), wake: Condvar::new() });
         let done = Arc::new(Mutex::new(Vec::new()));
         let tell = |what| {
             let done = Arc::clone(&done);
@@ -217,9 +305,12 @@ mod tests {
             second();
             NONE.add(|state| state.ready.push_back(Box::new(third)));
         });
-        NONE.add(|state| {
-            state.ready.push_back(Box::new(first));
-            state.later.push(Later { at: Instant::now() + Duration::from_millis(5), job: later });
+        NONE.defer_jobs(|| {
+            NONE.add(|state| {
+                state.ready.push_back(Box::new(first));
+                state.later.push(Later { at: Instant::now() + Duration::from_millis(5), job: later });
+            });
+            assert!(done.lock().unwrap().is_empty());
         });
         assert_eq!(*done.lock().unwrap(), ["first", "second", "third"]);
     }

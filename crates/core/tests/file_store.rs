@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use session_groups::model::number::Usd;
 use session_groups::model::time::IsoTime;
-use session_groups::model::{GroupId, GroupSession, SessionGroup};
+use session_groups::model::{GroupId, GroupSession, SessionGroup, Usd};
 use session_groups::repository::file::{Attempt, Durability, FileOptions, Turn};
 use session_groups::repository::{
     Changes, Condition, Document, FileGroupRepository, GroupFilter, GroupRepository, InMemoryGroupRepository,
@@ -224,27 +224,21 @@ fn waiting_behind_the_own_queue_does_not_count_towards_the_timeout() {
     repository.save(group("g"), Condition::None).unwrap();
     let lock = lock_of(base.path(), &id("g"));
     let update = || Write::Update { changes: changes("{}"), condition: Condition::None };
-    // The first callback keeps the queue from going on for twice the timeout; another process waits for the lock meanwhile,
-    // and then keeps it for a moment.
-    let (waits, is_waited_for) = std::sync::mpsc::channel();
-    let other = std::thread::spawn(move || {
-        is_waited_for.recv().unwrap();
-        let file = File::options().write(true).open(lock).unwrap();
-        file.lock().unwrap();
-        std::thread::sleep(Duration::from_millis(30));
-    });
+    // A turn keeps the queue from going on for twice the timeout; then another process keeps the lock for a moment.
+    let turn = turn(&repository);
     let (sender, outcomes) = std::sync::mpsc::channel();
-    repository.submit(&id("g"), update(), move |_| {
-        waits.send(()).unwrap();
-        std::thread::sleep(Duration::from_millis(600));
-    });
     for _ in 0..400 {
         let sender = sender.clone();
         repository.submit(&id("g"), update(), move |outcome| sender.send(outcome.is_ok()).unwrap());
     }
     drop(sender);
+    std::thread::sleep(Duration::from_millis(600));
+    let file = File::options().write(true).open(lock).unwrap();
+    file.lock().unwrap();
+    drop(turn);
+    std::thread::sleep(Duration::from_millis(30));
+    drop(file);
     assert_eq!(outcomes.iter().filter(|is_ok| *is_ok).count(), 400);
-    other.join().unwrap();
 }
 
 /// Takes a turn and begins it on this thread.
@@ -286,4 +280,206 @@ fn a_turn_of_one_group_keeps_no_other_group_waiting() {
     for number in 0..200 {
         repository.save(group(&format!("other-{number}")), Condition::None).unwrap();
     }
+}
+
+/// Runs a test that would hang if callbacks and blocking calls waited for each other.
+fn within_10_seconds(test: impl FnOnce(&FileGroupRepository) + Send + 'static) {
+    let (sender, done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let base = tempfile::tempdir().unwrap();
+        let repository = store(base.path(), 60_000);
+        repository.save(group("g"), Condition::None).unwrap();
+        test(&repository);
+        sender.send(()).unwrap();
+    });
+    done.recv_timeout(Duration::from_secs(10)).unwrap();
+}
+
+fn rename(name: &str) -> Write {
+    Write::Update { changes: changes(&format!(r#"{{"name":"{name}"}}"#)), condition: Condition::None }
+}
+
+#[test]
+fn a_callback_of_submit_can_write_the_same_group() {
+    within_10_seconds(|repository| {
+        let (sender, names) = std::sync::mpsc::channel();
+        let inner = repository.clone();
+        repository.submit(&id("g"), rename("first"), move |written| {
+            written.unwrap();
+            let group = inner.update(&id("g"), changes(r#"{"name":"second"}"#)).unwrap().unwrap();
+            sender.send(group.name().to_owned()).unwrap();
+        });
+        assert_eq!(names.recv().unwrap(), "second");
+    });
+}
+
+#[test]
+fn callbacks_of_find_can_find() {
+    within_10_seconds(|repository| {
+        let (sender, found) = std::sync::mpsc::channel();
+        for _ in 0..40 {
+            let (inner, sender) = (repository.clone(), sender.clone());
+            repository.find(&id("g"), move |_| {
+                sender.send(inner.find_by_id(&id("g")).unwrap().is_some()).unwrap();
+            });
+        }
+        drop(sender);
+        assert_eq!(found.iter().filter(|is_found| *is_found).count(), 40);
+    });
+}
+
+#[test]
+fn more_callbacks_than_threads_can_write_one_group() {
+    within_10_seconds(|repository| {
+        let (sender, written) = std::sync::mpsc::channel();
+        for number in 0..200 {
+            let (inner, sender) = (repository.clone(), sender.clone());
+            repository.submit(&id("g"), rename("outer"), move |_| {
+                let written = inner.write(&id("g"), rename(&format!("inner {number}")));
+                sender.send(written.is_ok()).unwrap();
+            });
+        }
+        drop(sender);
+        assert_eq!(written.iter().filter(|is_ok| *is_ok).count(), 200);
+    });
+}
+
+#[test]
+fn callbacks_can_use_the_repository_at_any_depth() {
+    fn descend(repository: &FileGroupRepository, depth: usize, done: std::sync::mpsc::Sender<usize>) {
+        let inner = repository.clone();
+        repository.submit(&id("g"), rename("deep"), move |written| {
+            written.unwrap();
+            assert_eq!(inner.list(&GroupFilter::default(), None).unwrap().len(), 1);
+            assert!(inner.update_session(&id("g"), "001-a", changes(r#"{"cost":1}"#)).unwrap());
+            if depth == 0 { done.send(depth).unwrap() } else { descend(&inner, depth - 1, done) }
+        });
+    }
+    within_10_seconds(|repository| {
+        let (sender, done) = std::sync::mpsc::channel();
+        descend(repository, 50, sender);
+        done.recv().unwrap();
+    });
+}
+
+#[test]
+fn a_panicking_callback_does_no_harm_to_others() {
+    within_10_seconds(|repository| {
+        let (sender, outcomes) = std::sync::mpsc::channel();
+        for number in 0..40 {
+            let sender = sender.clone();
+            repository.submit(&id("g"), rename("a"), move |written| {
+                assert!(number % 2 == 0, "on purpose");
+                sender.send(written.is_ok()).unwrap();
+            });
+        }
+        drop(sender);
+        assert_eq!(outcomes.iter().filter(|is_ok| *is_ok).count(), 20);
+        assert!(repository.update(&id("g"), changes("{}")).unwrap().is_some());
+    });
+}
+
+#[test]
+fn a_blocking_write_waits_for_a_turn_that_began_before() {
+    within_10_seconds(|repository| {
+        let turn = turn(repository);
+        let (sender, written) = std::sync::mpsc::channel();
+        // More of them than threads of the executor.
+        for _ in 0..20 {
+            let (inner, sender) = (repository.clone(), sender.clone());
+            repository.find(&id("g"), move |_| {
+                sender.send(inner.write(&id("g"), rename("after")).is_ok()).unwrap();
+            });
+        }
+        assert!(written.recv_timeout(Duration::from_millis(50)).is_err());
+        turn.write(changes(r#"{"name":"turn"}"#), |_| {});
+        drop(sender);
+        assert_eq!(written.iter().filter(|is_ok| *is_ok).count(), 20);
+        assert_eq!(repository.find_by_id(&id("g")).unwrap().unwrap().name(), "after");
+    });
+}
+
+#[test]
+fn blocking_and_submitted_writes_of_one_group_are_all_carried_out() {
+    within_10_seconds(|repository| {
+        let (sender, outcomes) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..100).for_each(|_| add_one(repository, &id("g"))));
+                let sender = sender.clone();
+                scope.spawn(move || {
+                    for _ in 0..100 {
+                        let sender = sender.clone();
+                        repository.submit(&id("g"), rename("b"), move |it| sender.send(it.is_ok()).unwrap());
+                    }
+                });
+            }
+        });
+        drop(sender);
+        assert_eq!(outcomes.iter().filter(|is_ok| *is_ok).count(), 400);
+        let cost = repository.find_by_id(&id("g")).unwrap().unwrap().group().unwrap().sessions[0].cost;
+        assert_eq!(cost.map(Usd::get), Some(400.0));
+    });
+}
+
+#[test]
+fn several_writes_at_once_have_an_outcome_each() {
+    within_10_seconds(|repository| {
+        let writes = vec![rename("a"), Write::Delete { condition: Condition::IfAbsent }, rename("b")];
+        let outcomes: Vec<bool> = repository.write_all(&id("g"), writes).iter().map(Result::is_ok).collect();
+        assert_eq!(outcomes, [true, false, true]);
+    });
+}
+
+#[test]
+fn a_save_replaces_only_what_is_still_valid() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 1_000);
+    let meta = base.path().join("g/meta.json");
+    let save = |name: &str| {
+        let text = group("g").text().replace(r#""name":"A""#, &format!(r#""name":"{name}""#));
+        repository.save(Document::from_text(text).unwrap(), Condition::None)
+    };
+    save("first").unwrap();
+    save("second").unwrap();
+    let stored = fs::read_to_string(&meta).unwrap();
+    assert!(stored.contains("second"));
+    for (changed, code) in [
+        (stored.replacen('{', "", 1), "CORRUPT"),
+        (stored.replacen(r#""id": "g""#, r#""id": "h""#, 1), "CORRUPT"),
+        (stored.replacen('{', r#"{"schemaVersion": 2,"#, 1), "NEWER_SCHEMA"),
+    ] {
+        fs::write(&meta, &changed).unwrap();
+        assert_eq!(save("third").unwrap_err().code(), code, "{changed}");
+        assert_eq!(fs::read_to_string(&meta).unwrap(), changed);
+    }
+    // Another program's valid state is replaced.
+    fs::write(&meta, stored.replace("second", "other")).unwrap();
+    save("fourth").unwrap();
+    assert!(fs::read_to_string(&meta).unwrap().contains("fourth"));
+}
+
+#[test]
+fn writers_on_several_threads_yield_the_lock_to_other_processes() {
+    within_10_seconds(|repository| {
+        let base = repository.base().to_owned();
+        let file = File::options().write(true).open(lock_of(&base, &id("g"))).unwrap();
+        let is_done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                        repository.write(&id("g"), rename("a")).unwrap();
+                    }
+                });
+            }
+            for _ in 0..10 {
+                while file.try_lock().is_err() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                file.unlock().unwrap();
+            }
+            is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    });
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::error::Result;
 use crate::model::GroupId;
 use crate::repository::document::Document;
-use crate::repository::merge::{Write, Written};
+use crate::repository::merge::{Write, WriteOutcome};
 use crate::repository::query::{GroupFilter, GroupSort};
 use crate::repository::{GroupRepository, RepositoryProblem};
 
@@ -50,13 +50,13 @@ impl GroupRepository for InMemoryGroupRepository {
         Ok(self.groups().values().filter(|group| matches((*group).borrow())).count())
     }
 
-    fn write(&self, id: &GroupId, write: Write) -> Result<Written> {
+    fn write(&self, id: &GroupId, write: Write) -> Result<WriteOutcome> {
         let mut groups = self.groups();
         let written = write.apply(id, groups.get(id).cloned())?;
         match &written {
-            Written::Missing => {}
-            Written::Stored(group) => drop(groups.insert(id.clone(), group.clone())),
-            Written::Removed => drop(groups.remove(id)),
+            WriteOutcome::NotFound => {}
+            WriteOutcome::Stored(group) => drop(groups.insert(id.clone(), group.clone())),
+            WriteOutcome::Deleted => drop(groups.remove(id)),
         }
         Ok(written)
     }

@@ -1,4 +1,4 @@
-//! What a write does to a stored group: decided once, for every kind of repository.
+//! The effect of a write on a stored group: decided once, for every kind of repository.
 
 use chrono::{DateTime, Utc};
 
@@ -7,7 +7,7 @@ use crate::json::{self, Json};
 use crate::model::time::{self, Timestamp};
 use crate::model::{GroupId, GroupPatch, SessionPatch};
 use crate::repository::document::{Document, Draft, Revision};
-use crate::repository::working_copy::{Effect, WorkingCopy};
+use crate::repository::working_copy::{Mutation, WorkingCopy};
 
 /// A precondition of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,14 +109,14 @@ pub enum Write {
     Save {
         /// The group.
         group: Document,
-        /// When it may be stored.
+        /// The precondition.
         condition: Condition,
     },
     /// Merges fields into the group.
     Update {
         /// The fields.
         changes: Changes,
-        /// When they may be merged.
+        /// The precondition.
         condition: Condition,
     },
     /// Merges fields into one session.
@@ -128,20 +128,20 @@ pub enum Write {
     },
     /// Removes the group and all under it.
     Delete {
-        /// When it may be removed.
+        /// The precondition.
         condition: Condition,
     },
 }
 
-/// What a write has come to.
+/// The outcome of a write.
 #[derive(Debug, Clone)]
-pub enum Written {
+pub enum WriteOutcome {
     /// There is no such group, or no such session in it.
-    Missing,
+    NotFound,
     /// The group is stored like this.
     Stored(Document),
     /// The group is gone.
-    Removed,
+    Deleted,
 }
 
 impl Write {
@@ -161,12 +161,12 @@ impl Write {
     }
 
     /// Returns what this write makes of a stored group. Nothing is changed here.
-    pub(crate) fn apply(self, id: &GroupId, stored: Option<Document>) -> Result<Written> {
+    pub(crate) fn apply(self, id: &GroupId, stored: Option<Document>) -> Result<WriteOutcome> {
         let mut copy = WorkingCopy::new(stored);
         Ok(match copy.apply(id, self)? {
-            Effect::Missing => Written::Missing,
-            Effect::Removed => Written::Removed,
-            Effect::Changed => copy.checked()?.map_or(Written::Removed, Written::Stored),
+            Mutation::None => WriteOutcome::NotFound,
+            Mutation::Delete => WriteOutcome::Deleted,
+            Mutation::Put => copy.checked()?.map_or(WriteOutcome::Deleted, WriteOutcome::Stored),
         })
     }
 }
@@ -176,7 +176,9 @@ impl Condition {
     pub(crate) fn check(&self, id: &GroupId, stored: Option<&Document>) -> Result<()> {
         let expected = match (self, stored) {
             (Self::None, _) | (Self::IfAbsent, None) => return Ok(()),
+            // safeguard: the precondition ifAbsent
             (Self::IfAbsent, Some(_)) => "it was to be new".to_owned(),
+            // safeguard: the precondition ifRevision
             (Self::IfRevision(revision), Some(stored)) if stored.revision() == *revision => return Ok(()),
             (Self::IfRevision(revision), _) => format!("its revision was to be {}", revision.as_str()),
         };
@@ -199,7 +201,7 @@ mod tests {
         let write =
             Write::Update { changes: Changes::new(changes.to_owned(), removed)?, condition: Condition::None };
         match write.apply(stored().id(), Some(stored()))? {
-            Written::Stored(group) => Ok(group),
+            WriteOutcome::Stored(group) => Ok(group),
             other => panic!("{other:?}"),
         }
     }
@@ -229,7 +231,7 @@ mod tests {
             let changes = Changes::new("{}".to_owned(), vec![]).unwrap().made_at(at);
             let id = stored.id().clone();
             let write = Write::Update { changes, condition: Condition::None };
-            let Written::Stored(group) = write.apply(&id, Some(stored)).unwrap() else { panic!() };
+            let WriteOutcome::Stored(group) = write.apply(&id, Some(stored)).unwrap() else { panic!() };
             group
         };
         let later = update(stored(), 4_102_444_800_000.0);
@@ -245,7 +247,7 @@ mod tests {
             changes: Changes::new("{}".to_owned(), vec![]).unwrap(),
             condition: Condition::None,
         };
-        let Written::Stored(after) = write.apply(stored.id(), Some(stored.clone())).unwrap() else {
+        let WriteOutcome::Stored(after) = write.apply(stored.id(), Some(stored.clone())).unwrap() else {
             panic!()
         };
         assert_eq!(after.updated_at(), stored.updated_at());

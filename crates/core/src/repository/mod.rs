@@ -1,5 +1,5 @@
-//! Where groups are kept: the contract, and who fulfils it. Groups are text here; what is looked into is only what
-//! a check, a query or a change needs.
+//! Repositories of groups: the contract and its implementations. Groups are text here, parsed only as far as a check, a
+//! query or a change needs.
 
 mod collation;
 mod document;
@@ -13,7 +13,7 @@ mod working_copy;
 pub use document::{Document, Revision};
 pub use file::FileGroupRepository;
 pub use memory::InMemoryGroupRepository;
-pub use merge::{Changes, Condition, Write, Written};
+pub use merge::{Changes, Condition, Write, WriteOutcome};
 pub use query::{Direction, GroupFilter, GroupSort, SortField};
 
 use std::path::PathBuf;
@@ -21,25 +21,25 @@ use std::path::PathBuf;
 use crate::error::Result;
 use crate::model::{GroupId, GroupStatus};
 
-/// Where groups are kept. Every call waits until it is done; what it returns is as durable as the repository
-/// promises.
+/// A repository of groups. Every call returns when it is done, and as durable as the repository promises. It does its
+/// work on the calling thread, which may be any one, also that of a callback.
 pub trait GroupRepository: Send + Sync {
-    /// The group of that id; `None` only when there is no such group.
+    /// Returns the group of that id; `None` only when there is no such group.
     fn find_by_id(&self, id: &GroupId) -> Result<Option<Document>>;
 
-    /// The groups that match: filtered, then sorted (by id without a sort), then paged.
+    /// Returns the groups that match: filtered, then sorted (by id without a sort), then paged.
     fn list(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Document>>;
 
-    /// How many groups match; `limit` and `offset` play no part.
+    /// Returns the number of groups that match; `limit` and `offset` are ignored.
     fn count(&self, filter: &GroupFilter) -> Result<usize>;
 
     /// Carries out a write.
-    fn write(&self, id: &GroupId, write: Write) -> Result<Written>;
+    fn write(&self, id: &GroupId, write: Write) -> Result<WriteOutcome>;
 
-    /// What is wrong with the store.
+    /// Returns the problems of the store.
     fn verify(&self) -> Result<Vec<RepositoryProblem>>;
 
-    /// The groups of that status, by id.
+    /// Returns the groups of that status, by id.
     fn find_by_status(&self, status: GroupStatus) -> Result<Vec<Document>> {
         self.list(&GroupFilter { status: Some(status), ..GroupFilter::default() }, None)
     }
@@ -53,38 +53,38 @@ pub trait GroupRepository: Send + Sync {
     /// Merges fields into the stored group; `None` when there is none.
     fn update(&self, id: &GroupId, changes: Changes) -> Result<Option<Document>> {
         match self.write(id, Write::Update { changes, condition: Condition::None })? {
-            Written::Stored(group) => Ok(Some(group)),
-            Written::Missing | Written::Removed => Ok(None),
+            WriteOutcome::Stored(group) => Ok(Some(group)),
+            WriteOutcome::NotFound | WriteOutcome::Deleted => Ok(None),
         }
     }
 
     /// Merges fields into one session; `false` when group or session is missing.
     fn update_session(&self, id: &GroupId, session_id: &str, changes: Changes) -> Result<bool> {
         let written = self.write(id, Write::UpdateSession { session_id: session_id.to_owned(), changes })?;
-        Ok(matches!(written, Written::Stored(_)))
+        Ok(matches!(written, WriteOutcome::Stored(_)))
     }
 
     /// Removes the group and all under it; `false` when there was none.
     fn delete(&self, id: &GroupId, condition: Condition) -> Result<bool> {
-        Ok(matches!(self.write(id, Write::Delete { condition })?, Written::Removed))
+        Ok(matches!(self.write(id, Write::Delete { condition })?, WriteOutcome::Deleted))
     }
 
-    /// A name for the stored state of a group; `None` when there is none.
+    /// Returns a name for the stored state of a group; `None` when there is none.
     fn revision(&self, id: &GroupId) -> Result<Option<Revision>> {
         Ok(self.find_by_id(id)?.map(|group| group.revision()))
     }
 }
 
-/// Something that `verify` found wrong.
+/// A problem found by `verify`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryProblem {
     /// The group's id, or the name of the entry.
     pub id: String,
     /// The file or directory.
     pub path: PathBuf,
-    /// What kind of problem.
+    /// The kind of problem.
     pub kind: ProblemKind,
-    /// What is wrong, for people.
+    /// Description for people.
     pub message: String,
 }
 

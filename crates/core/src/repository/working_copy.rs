@@ -13,17 +13,18 @@ use crate::repository::document::{Document, Draft, Fields};
 use crate::repository::merge::{Changes, Write};
 
 /// The largest group that is stored or read, in bytes.
+// safeguard: no file over 64 MiB is read
 pub(crate) const LARGEST_GROUP: usize = 64 * 1024 * 1024;
 
 /// The effect of a write on the working copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Effect {
+pub(crate) enum Mutation {
     /// Nothing: there is no such group, or no such session in it.
-    Missing,
+    None,
     /// The group is another one now.
-    Changed,
+    Put,
     /// The group is gone.
-    Removed,
+    Delete,
 }
 
 /// A stored group, or its absence, and the changes that are not stored yet.
@@ -38,7 +39,7 @@ impl WorkingCopy {
     }
 
     /// Applies a write. On an error nothing has changed.
-    pub fn apply(&mut self, id: &GroupId, write: Write) -> Result<Effect> {
+    pub fn apply(&mut self, id: &GroupId, write: Write) -> Result<Mutation> {
         if write.is_conditional() {
             self.check(id, &write)?;
         }
@@ -46,18 +47,18 @@ impl WorkingCopy {
             Write::Save { group, .. } => {
                 check_saved(id, &group)?;
                 self.group = Some(Group::new(group));
-                Ok(Effect::Changed)
+                Ok(Mutation::Put)
             }
             Write::Delete { .. } => {
-                Ok(if self.group.take().is_some() { Effect::Removed } else { Effect::Missing })
+                Ok(if self.group.take().is_some() { Mutation::Delete } else { Mutation::None })
             }
             Write::Update { changes, .. } => match &mut self.group {
-                Some(group) => group.update(&changes).map(|()| Effect::Changed),
-                None => Ok(Effect::Missing),
+                Some(group) => group.update(&changes).map(|()| Mutation::Put),
+                None => Ok(Mutation::None),
             },
             Write::UpdateSession { session_id, changes } => match &mut self.group {
                 Some(group) => group.update_session(&session_id, &changes),
-                None => Ok(Effect::Missing),
+                None => Ok(Mutation::None),
             },
         }
     }
@@ -194,10 +195,10 @@ impl Group {
         Ok(())
     }
 
-    fn update_session(&mut self, session_id: &str, changes: &Changes) -> Result<Effect> {
+    fn update_session(&mut self, session_id: &str, changes: &Changes) -> Result<Mutation> {
         let parts = self.parts.get_or_insert_with(|| Parts::of(&self.base));
         let Some(index) = parts.find(session_id, &self.base) else {
-            return Ok(Effect::Missing);
+            return Ok(Mutation::None);
         };
         let former = Json::of_valid(parts.sessions[index].text(&self.base));
         let mut session = Draft::of(former);
@@ -215,7 +216,7 @@ impl Group {
             parts.fields.updated_at = now.into();
             parts.skeleton.set("updatedAt", json::quote(&time::iso(now)));
         }
-        Ok(Effect::Changed)
+        Ok(Mutation::Put)
     }
 
     fn fields(&self) -> &Fields {
@@ -396,7 +397,7 @@ mod tests {
             };
             match copy.apply(&id, write) {
                 Ok(effect) => {
-                    assert_eq!(effect, Effect::Changed);
+                    assert_eq!(effect, Mutation::Put);
                     lengths.push(json::pretty(copy.snapshot().unwrap().text()).len());
                 }
                 Err(error) => {

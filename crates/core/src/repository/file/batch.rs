@@ -1,19 +1,20 @@
 //! Tasks of one group that are written together: applied in memory one after the other, each with its own outcome.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::GroupId;
 use crate::repository::document::Document;
+use crate::repository::file::completion::{Completion, Finished};
 use crate::repository::file::paths::META;
-use crate::repository::file::task::{Ready, Reply, Task};
+use crate::repository::file::task::{Ready, Task};
 use crate::repository::file::write::Durability;
-use crate::repository::merge::{Write, Written};
-use crate::repository::working_copy::{Effect, WorkingCopy};
+use crate::repository::merge::{Write, WriteOutcome};
+use crate::repository::working_copy::{Mutation, WorkingCopy};
 
 /// Maximum length of all the states that the members of a batch are given, in bytes.
-const MOST_COPIED: usize = 64 << 20;
+const MAX_COPIED: usize = 64 << 20;
 
 /// A batch that is not written yet.
 pub struct Batch<'a> {
@@ -30,12 +31,14 @@ pub struct Batch<'a> {
     copied: usize,
     durability: Durability,
     first_effect: Option<usize>,
+    /// Set when the stored group was not parsed, so that only a save can be the first member.
+    is_unparsed: bool,
     is_over: bool,
 }
 
 struct Member {
-    reply: Reply<Written>,
-    outcome: Result<Written>,
+    completion: Completion<WriteOutcome>,
+    outcome: Result<WriteOutcome>,
     has_effect: bool,
 }
 
@@ -53,24 +56,33 @@ impl<'a> Batch<'a> {
             copied: 0,
             durability: Durability::Process,
             first_effect: None,
+            is_unparsed: false,
             is_over: false,
         }
+    }
+
+    /// Lets it begin with a save that replaces a group that was not parsed.
+    pub fn begin_unparsed(&mut self) {
+        self.is_unparsed = true;
     }
 
     /// Returns whether a task can be part of it. A precondition is judged by what is stored, not by what will be.
     pub fn takes(&self, task: &Task) -> bool {
         !self.is_over
-            && self.copied <= MOST_COPIED
+            // After a first save that failed, the others need the stored group.
+            && (!self.is_unparsed || self.members.is_empty() || self.first_effect.is_some())
+            && self.copied <= MAX_COPIED
+            // safeguard: a precondition is judged by what is stored
             && (self.first_effect.is_none() || !task.needs_stored_state())
     }
 
     /// Applies a task.
     pub fn take(&mut self, ready: Ready) {
-        let Ready { task, durability, reply } = ready;
+        let Ready { task, durability, completion } = ready;
         self.durability = self.durability.max(durability);
         let (is_update, deletes) = match &task {
             Task::Write(write) => (matches!(write, Write::Update { .. }), write.deletes()),
-            Task::Save { .. } | Task::Look => (false, false),
+            Task::Reread => (false, false),
         };
         if self.needs_own_state || deletes {
             self.share_state();
@@ -78,6 +90,7 @@ impl<'a> Batch<'a> {
         let index = self.members.len();
         let (outcome, has_effect) = match self.apply(task) {
             Ok((written, has_effect)) => (Ok(written), has_effect),
+            // safeguard: one bad update of several fails alone
             Err(error) => (Err(error), false),
         };
         if has_effect {
@@ -88,7 +101,7 @@ impl<'a> Batch<'a> {
                 self.awaiting.push(index);
             }
         }
-        self.members.push(Member { reply, outcome, has_effect });
+        self.members.push(Member { completion, outcome, has_effect });
     }
 
     /// Gives the members that wait for it the state as it is now.
@@ -105,20 +118,16 @@ impl<'a> Batch<'a> {
 
     fn give(&mut self, group: &Document) {
         for index in self.awaiting.drain(..) {
-            self.members[index].outcome = Ok(Written::Stored(group.clone()));
+            self.members[index].outcome = Ok(WriteOutcome::Stored(group.clone()));
         }
     }
 
     /// Applies a task and returns its outcome, preliminary when it changes the group, and whether it has an effect.
-    fn apply(&mut self, task: Task) -> Result<(Written, bool)> {
-        let write = match task.checked(self.id)? {
-            // `checked` never returns one.
-            Task::Save { .. } => return Err(Error::internal("an unchecked save")),
-            Task::Look => {
-                return Ok((self.copy.snapshot().map_or(Written::Missing, Written::Stored), false));
-            }
-            Task::Write(write) => write,
+    fn apply(&mut self, task: Task) -> Result<(WriteOutcome, bool)> {
+        let Task::Write(write) = task else {
+            return Ok((self.copy.snapshot().map_or(WriteOutcome::NotFound, WriteOutcome::Stored), false));
         };
+        // safeguard: a group of a newer version is not written
         if let Some(version) = self.copy.newer_schema().filter(|_| !write.deletes()) {
             return Err(Error::newer_schema(
                 self.id.as_str(),
@@ -129,13 +138,13 @@ impl<'a> Batch<'a> {
         }
         let applied = catch_unwind(AssertUnwindSafe(|| self.copy.apply(self.id, write)));
         match applied.unwrap_or_else(|_| Err(Error::internal("applying a change panicked")))? {
-            Effect::Missing => Ok((Written::Missing, false)),
-            Effect::Removed => Ok((Written::Removed, true)),
-            Effect::Changed => match self.other {
-                None => Ok((Written::Missing, true)),
+            Mutation::None => Ok((WriteOutcome::NotFound, false)),
+            Mutation::Delete => Ok((WriteOutcome::Deleted, true)),
+            Mutation::Put => match self.other {
+                None => Ok((WriteOutcome::NotFound, true)),
                 Some(other) => {
                     self.copy = WorkingCopy::new(None);
-                    Err(in_the_way(self.id, other))
+                    Err(case_collision(self.id, other))
                 }
             },
         }
@@ -158,26 +167,27 @@ impl<'a> Batch<'a> {
         let is_visible = error.is(ErrorKind::NotDurable);
         let first_effect = self.first_effect.unwrap_or(self.members.len());
         for member in self.members.iter_mut().skip(first_effect) {
+            // safeguard: only what has changed something is not durable
             if member.has_effect || !is_visible {
                 member.outcome = Err(error.clone());
             }
         }
     }
 
-    /// Takes the deletion that ends it, if it does.
-    pub fn take_deletion(&mut self) -> Option<(Reply<Written>, Result<Written>)> {
-        self.members.pop_if(|_| self.is_over).map(|member| (member.reply, member.outcome))
-    }
-
-    /// Calls each callback.
-    pub fn tell(self) {
-        for Member { reply, outcome, .. } in self.members {
-            reply.tell(outcome);
+    /// Passes on the outcomes; that of a deletion once what it moved to the trash is removed.
+    pub fn complete(self, trash: Option<PathBuf>, finished: &mut Finished) {
+        let mut members = self.members;
+        let deletion = if trash.is_some() { members.pop() } else { None };
+        for Member { completion, outcome, .. } in members {
+            finished.complete(completion, outcome);
+        }
+        if let Some(Member { completion, outcome, .. }) = deletion {
+            finished.complete_removing(completion, outcome, trash);
         }
     }
 }
 
-fn in_the_way(id: &GroupId, other: &str) -> Error {
+fn case_collision(id: &GroupId, other: &str) -> Error {
     let reason = format!("names the directory {other:?}, since names have no case on this file system");
     Error::invalid_id(id.as_str(), &reason)
 }
@@ -209,27 +219,34 @@ mod tests {
         Write::Save { group: group(), condition: Condition::IfAbsent }
     }
 
-    /// The outcomes of a batch whose write has failed.
+    fn complete(batch: Batch<'_>) {
+        let mut finished = Finished::default();
+        batch.complete(None, &mut finished);
+        finished.call();
+    }
+
+    /// Returns the outcomes of a batch whose write has failed.
     fn outcomes(writes: Vec<Write>, error: &Error) -> Vec<&'static str> {
         let (id, base) = (group().id().clone(), Path::new("/groups"));
         let mut batch = Batch::new(&id, base, Some(group()), None);
         let told = Arc::new(Mutex::new(Vec::new()));
         for write in writes {
             let told = Arc::clone(&told);
-            let tell = move |written: Result<Written>| {
+            let tell = move |written: Result<WriteOutcome>| {
                 told.lock().unwrap().push(match written {
-                    Ok(Written::Missing) => "missing",
+                    Ok(WriteOutcome::NotFound) => "missing",
                     Ok(_) => "changed",
                     Err(error) => error.code(),
                 });
             };
             let task = Task::Write(write);
             assert!(batch.takes(&task));
-            batch.take(Ready { task, durability: Durability::Full, reply: Reply::new(tell) });
+            let completion = Completion::callback(tell);
+            batch.take(Ready { task, durability: Durability::Full, completion });
         }
         assert!(batch.result().unwrap().1.is_ok());
         batch.fail(error);
-        batch.tell();
+        complete(batch);
         std::mem::take(&mut *told.lock().unwrap())
     }
 
@@ -259,15 +276,29 @@ mod tests {
         let (id, base) = (group().id().clone(), Path::new("/groups"));
         let mut batch = Batch::new(&id, base, Some(group()), None);
         let take = |batch: &mut Batch<'_>, write| {
-            let reply = Reply::new(|_| {});
-            batch.take(Ready { task: Task::Write(write), durability: Durability::Full, reply });
+            let completion = Completion::callback(|_| {});
+            batch.take(Ready { task: Task::Write(write), durability: Durability::Full, completion });
         };
         take(&mut batch, save_if_absent());
         assert!(batch.takes(&Task::Write(save_if_absent())));
         take(&mut batch, update("{}"));
         assert!(!batch.takes(&Task::Write(save_if_absent())));
-        assert!(!batch.takes(&Task::Look));
+        assert!(!batch.takes(&Task::Reread));
         assert!(batch.takes(&Task::Write(update("{}"))));
+    }
+
+    #[test]
+    fn only_a_save_that_succeeds_can_replace_what_was_not_parsed() {
+        let (id, other) = (group().id().clone(), GroupId::new("other").unwrap());
+        for (of, is_taken) in [(&id, true), (&other, false)] {
+            let mut batch = Batch::new(of, Path::new("/groups"), None, None);
+            batch.begin_unparsed();
+            let task = Task::Write(Write::Save { group: group(), condition: Condition::None });
+            assert!(task.replaces_all() && batch.takes(&task));
+            let completion = Completion::callback(|_| {});
+            batch.take(Ready { task, durability: Durability::Full, completion });
+            assert_eq!(batch.takes(&Task::Write(update("{}"))), is_taken);
+        }
     }
 
     #[test]
@@ -278,8 +309,8 @@ mod tests {
         for write in [update(r#"{"name":"A"}"#), session("002-b", r#"{"cost":2}"#), update(r#"{"name":"B"}"#)]
         {
             let names = Arc::clone(&names);
-            let tell = move |written: Result<Written>| match written.unwrap() {
-                Written::Stored(group) => {
+            let tell = move |written: Result<WriteOutcome>| match written.unwrap() {
+                WriteOutcome::Stored(group) => {
                     let text = serde_json::from_str::<serde_json::Value>(group.text()).unwrap();
                     names
                         .lock()
@@ -288,11 +319,11 @@ mod tests {
                 }
                 other => panic!("{other:?}"),
             };
-            let reply = Reply::new(tell);
-            batch.take(Ready { task: Task::Write(write), durability: Durability::Full, reply });
+            let completion = Completion::callback(tell);
+            batch.take(Ready { task: Task::Write(write), durability: Durability::Full, completion });
         }
         batch.result();
-        batch.tell();
+        complete(batch);
         let expected = [("A", 0.5), ("B", 2.0), ("B", 2.0)].map(|(name, cost)| (name.to_owned(), Some(cost)));
         assert_eq!(*names.lock().unwrap(), expected);
     }

@@ -1,5 +1,4 @@
-//! Detects ids that differ only in case. Where file names have no case, as usual on macOS and Windows, they name one
-//! directory. Such an id names
+//! Two ids can name one directory if file names have no case, as usual on macOS and Windows. Such an id names
 //! no group, and none is stored under it: it would take the other's place.
 
 use std::io;
@@ -8,7 +7,7 @@ use crate::model::GroupId;
 use crate::repository::file::dir::Dir;
 
 /// The name of the directory that an id leads to when it is not the id's own; `None` when it is, or there is none.
-pub fn other_than(base: &Dir, id: &GroupId) -> io::Result<Option<String>> {
+pub fn find_case_collision(base: &Dir, id: &GroupId) -> io::Result<Option<String>> {
     if base.stat(id.as_str())?.is_none() {
         return Ok(None);
     }

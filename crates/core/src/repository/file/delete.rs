@@ -13,11 +13,11 @@ use crate::repository::file::lock::Lock;
 use crate::repository::file::paths::{TRASH, is_temporary};
 use crate::repository::file::write::Durability;
 
-/// How old a leftover is before it is swept: no living writer takes so long.
+/// Age at which a leftover is swept. No living writer takes so long.
 const OLD: Duration = Duration::from_secs(60 * 60);
 
-/// Takes the group out of the store. Gives what is left to remove.
-pub fn take_out(base: &Dir, id: &GroupId, durability: Durability, held: &Lock) -> Result<PathBuf> {
+/// Moves a group to the trash. Returns the path of its contents, which are left to remove.
+pub fn move_to_trash(base: &Dir, id: &GroupId, durability: Durability, held: &Lock) -> Result<PathBuf> {
     let refused = |action, path: &Path| {
         let (group_id, path) = (id.to_string(), path.to_owned());
         move |source: io::Error| Error::not_committed(&group_id, &path, action, source)
@@ -28,6 +28,7 @@ pub fn take_out(base: &Dir, id: &GroupId, durability: Durability, held: &Lock) -
     let name = format!("{id}.{}", uuid::Uuid::new_v4().simple());
     base.rename(id.as_str(), &trash, &name).map_err(refused("deleting", &base.path().join(id.as_str())))?;
     if durability == Durability::Full {
+        // safeguard: fsync of both directories after a deletion
         for dir in [base, &trash] {
             dir.sync()
                 .and_then(|()| held.check_file_system())
@@ -37,13 +38,13 @@ pub fn take_out(base: &Dir, id: &GroupId, durability: Durability, held: &Lock) -
     Ok(trash_path.join(name))
 }
 
-/// Removes what was taken out. What cannot be removed now is swept later.
-pub fn remove(taken_out: &Path) {
+/// Removes the contents of a deleted group. Leftovers are swept later.
+pub fn remove(trash: &Path) {
     // Follows no link. The group is gone already, so whatever happens here fails nothing, not even the standard
     // library's panic over a directory that cannot be closed.
-    let removed = catch_unwind(|| std::fs::remove_dir_all(taken_out));
+    let removed = catch_unwind(|| std::fs::remove_dir_all(trash));
     if !matches!(removed, Ok(Ok(()))) {
-        let _ = std::fs::remove_file(taken_out);
+        let _ = std::fs::remove_file(trash);
     }
 }
 
@@ -74,9 +75,10 @@ fn is_old(dir: &Dir, name: &str, now: SystemTime) -> bool {
     let Ok(Some(stat)) = dir.stat(name) else {
         return false;
     };
-    let (changed, _) = stat.stamp().changed;
+    let (changed, _) = stat.fingerprint().changed;
     let changed = u64::try_from(changed).unwrap_or(0);
     let age = now.duration_since(SystemTime::UNIX_EPOCH + Duration::from_secs(changed));
+    // safeguard: what may still be under way is not swept
     age.is_ok_and(|age| age > OLD)
 }
 

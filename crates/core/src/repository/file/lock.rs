@@ -8,24 +8,47 @@ use crate::model::GroupId;
 use crate::repository::file::dir::{Dir, Stat, has_no_locks};
 use crate::repository::file::paths::LOCKS;
 
-/// How many locks all groups share.
-const STRIPES: u64 = 64;
+/// Number of locks that all groups share.
+pub const STRIPES: u64 = 64;
 
-/// Which lock a group uses: the same in every process and every version.
+/// The lock that a group uses: the same one in every process and every version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stripe(u64);
 
 impl Stripe {
     /// The group's stripe.
     pub fn of(id: &GroupId) -> Self {
-        // Where file names have no case, two ids can name one directory.
+        // Two ids can name one directory if file names have no case.
         Self(xxhash_rust::xxh3::xxh3_64(id.as_str().to_ascii_lowercase().as_bytes()) % STRIPES)
+    }
+
+    /// Its number, from 0 to `STRIPES`.
+    pub fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or_default()
     }
 
     /// The name of its file in `.locks`.
     pub fn file_name(self) -> String {
         format!("{:02x}", self.0)
     }
+}
+
+/// The lock of a stripe, and the store it is in.
+pub struct StoreGuard {
+    /// The base directory.
+    pub base: Dir,
+    /// The lock.
+    pub lock: Lock,
+}
+
+/// The result of trying a lock.
+pub enum TryLock {
+    /// Nobody else has it.
+    Acquired(StoreGuard),
+    /// Somebody else has it.
+    WouldBlock,
+    /// There is no store.
+    NoStore,
 }
 
 /// A lock that is held until this is dropped.
@@ -38,6 +61,7 @@ impl Lock {
     /// Fails when the file system has given up. On XFS (seen with Linux 6.18) an fsync of a directory succeeds even then,
     /// though nothing of it was written; reading a file does not.
     pub fn check_file_system(&self) -> io::Result<()> {
+        // safeguard: the question whether the file system still works after an fsync
         (&self.file).read(&mut [0; 1]).map(drop)
     }
 }
@@ -52,7 +76,7 @@ impl Drop for Lock {
 
 /// Number of times that a lock is taken whose file is not the one in the store afterwards. Files are removed by hand at
 /// most, and not so often.
-const MOST_ATTEMPTS: usize = 100;
+const MAX_ATTEMPTS: usize = 100;
 
 /// Takes a lock if nobody holds it; `None` if somebody does.
 pub fn try_lock(base: &Dir, stripe: Stripe) -> io::Result<Option<Lock>> {
@@ -63,14 +87,17 @@ pub fn try_lock(base: &Dir, stripe: Stripe) -> io::Result<Option<Lock>> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Attempt::Again),
             file => file?,
         };
+        // safeguard: the lock
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(Attempt::Busy),
             Err(TryLockError::Error(error)) => return Err(explain(error)),
         }
         // A lock on a file that is no longer the one in the store excludes nobody.
-        let held = Stat::of(&file)?.stamp().inode;
-        let is_same = base.stat(&format!("{LOCKS}/{name}"))?.is_some_and(|there| there.stamp().inode == held);
+        let held = Stat::of(&file)?.fingerprint().inode;
+        let is_same =
+            // safeguard: the check that the locked file is the one in the store
+            base.stat(&format!("{LOCKS}/{name}"))?.is_some_and(|there| there.fingerprint().inode == held);
         Ok(if is_same { Attempt::Held(Lock { file }) } else { Attempt::Again })
     })
 }
@@ -82,7 +109,7 @@ enum Attempt {
 }
 
 fn take_stable(mut attempt: impl FnMut() -> io::Result<Attempt>) -> io::Result<Option<Lock>> {
-    for _ in 0..MOST_ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         match attempt()? {
             Attempt::Held(lock) => return Ok(Some(lock)),
             Attempt::Busy => return Ok(None),
@@ -99,6 +126,7 @@ fn take_stable(mut attempt: impl FnMut() -> io::Result<Attempt>) -> io::Result<O
 fn lock_dir(base: &Dir) -> io::Result<Dir> {
     let (locks, made) = base.open_or_make_dir(LOCKS)?;
     if made {
+        // safeguard: all locks made at once
         for stripe in 0..STRIPES {
             locks.open_lock(&Stripe(stripe).file_name())?;
         }
@@ -116,9 +144,9 @@ fn explain(error: io::Error) -> io::Error {
     error
 }
 
-/// Who seems to hold a lock, for a message. Linux tells; elsewhere nobody does.
+/// Returns the process that seems to hold a lock, for a message. Only Linux reports it.
 pub fn holder(base: &Dir, stripe: Stripe) -> Option<String> {
-    let inode = base.open_dir(LOCKS).ok()?.stat(&stripe.file_name()).ok()??.stamp().inode;
+    let inode = base.open_dir(LOCKS).ok()?.stat(&stripe.file_name()).ok()??.fingerprint().inode;
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     let pid = locks.lines().find_map(|line| {
         let mut words = line.split_whitespace().skip(1);
@@ -149,6 +177,6 @@ mod tests {
             Ok(Attempt::Again)
         });
         assert!(error.err().is_some_and(|error| error.to_string().contains("not stable")));
-        assert_eq!(attempts, MOST_ATTEMPTS);
+        assert_eq!(attempts, MAX_ATTEMPTS);
     }
 }

@@ -3,6 +3,7 @@
 mod batch;
 mod cache;
 mod case_collision;
+mod completion;
 mod delete;
 mod dir;
 mod fingerprint;
@@ -13,17 +14,17 @@ mod paths;
 mod queue;
 mod read;
 mod scan;
+mod serve;
 mod store;
 mod task;
 mod turn;
 mod verify;
-mod waiting;
 mod write;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 pub use paths::default_base_in;
@@ -34,21 +35,21 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::executor;
 use crate::model::GroupId;
 use crate::repository::document::Document;
-use crate::repository::merge::{Condition, Write, Written};
+use crate::repository::merge::{Condition, Write, WriteOutcome};
 use crate::repository::query::{GroupFilter, GroupSort};
 use crate::repository::{GroupRepository, RepositoryProblem};
-use queue::Queue;
+use completion::{Completion, Slot};
 use scan::Suspect;
 use store::Store;
-use task::{Patience, Pending, Reply, Task, Work};
+use task::{Arrival, Entry, Patience, Task, Work};
 use turn::Function;
 
-/// How a file repository writes.
+/// Options of a file repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileOptions {
-    /// What must survive when a write is acknowledged.
+    /// Required durability of each write.
     pub durability: Durability,
-    /// How long a write waits for others.
+    /// Time for which a write waits while others hold its lock.
     pub lock_timeout: Duration,
 }
 
@@ -61,7 +62,7 @@ impl Default for FileOptions {
 /// Keeps groups in files under a base directory.
 #[derive(Clone)]
 pub struct FileGroupRepository {
-    queue: Arc<Queue<Store>>,
+    store: Arc<Store>,
     options: FileOptions,
 }
 
@@ -73,126 +74,170 @@ impl FileGroupRepository {
             Some(base) => paths::absolute(base)?,
             None => paths::default_base()?,
         };
-        Ok(Self { queue: shared_queue(base), options })
+        Ok(Self { store: shared_store(base), options })
     }
 
-    /// Where the groups lie.
+    /// The base directory.
     pub fn base(&self) -> &Path {
-        self.queue.worker().base()
+        self.store.base()
     }
 
-    /// Carries out a write without waiting: `tell` is called on another thread when it is done.
-    pub fn submit(&self, id: &GroupId, write: Write, tell: impl FnOnce(Result<Written>) + Send + 'static) {
-        self.add(id, Task::Write(write), |written| tell(written.map_err(refused)));
+    /// Carries out several writes of a group, which are written together where they can be. Returns the outcome of each.
+    pub fn write_all(&self, id: &GroupId, writes: Vec<Write>) -> Vec<Result<WriteOutcome>> {
+        let outcomes = self.wait_for(id, writes.into_iter().map(Task::Write));
+        outcomes.into_iter().map(|written| written.map_err(refused)).collect()
     }
 
-    /// Creates or replaces a group given as text without waiting; the text is checked before it is stored.
+    /// Carries out a write without waiting: `done` is called on another thread.
+    pub fn submit(
+        &self,
+        id: &GroupId,
+        write: Write,
+        done: impl FnOnce(Result<WriteOutcome>) + Send + 'static,
+    ) {
+        self.add(id, Task::Write(write), |written| done(written.map_err(refused)));
+    }
+
+    /// Creates or replaces a group given as text without waiting: the text is checked and `done` is called on other
+    /// threads.
     pub fn submit_save(
         &self,
         id: &GroupId,
         text: String,
         condition: Condition,
-        tell: impl FnOnce(Result<Written>) + Send + 'static,
+        done: impl FnOnce(Result<WriteOutcome>) + Send + 'static,
     ) {
-        self.add(id, Task::Save { text, condition }, |saved| tell(saved.map_err(refused)));
+        let completion = Completion::callback(|saved: Result<_>| done(saved.map_err(refused)));
+        self.store.submit(self.entry(id, Arrival::Save(text, condition, completion)));
     }
 
-    /// Finds a group without waiting for other writers: `tell` is called on another thread.
-    pub fn find(&self, id: &GroupId, tell: impl FnOnce(Result<Option<Document>>) + Send + 'static) {
+    /// Finds a group without waiting for other writers: `done` is called on another thread.
+    pub fn find(&self, id: &GroupId, done: impl FnOnce(Result<Option<Document>>) + Send + 'static) {
         let (repository, id) = (self.clone(), id.clone());
-        executor::run(move || match repository.queue.worker().read(&id) {
+        executor::run(move || match repository.store.read(&id) {
             // Perhaps something that does not rename its files into place is just writing: look again under the
             // lock before calling it corrupt.
             Err(error) if error.is(ErrorKind::Corrupt) => {
-                repository.add(&id, Task::Look, move |looked| {
-                    // A look that was not possible does not make it any better.
-                    tell(looked.map(Written::into_group).map_err(|second| match second.kind() {
-                        ErrorKind::Corrupt | ErrorKind::NewerSchema | ErrorKind::Io => second,
-                        _ => error,
-                    }));
-                });
+                repository.add(&id, Task::Reread, |reread| done(found_again(error, reread)));
             }
-            found => tell(found),
+            found => done(found),
         });
     }
 
-    /// Lists groups without waiting: `tell` is called on another thread.
+    /// Lists groups without waiting: `done` is called on another thread.
     pub fn submit_list(
         &self,
         filter: GroupFilter,
         sort: Option<GroupSort>,
-        tell: impl FnOnce(Result<Vec<Document>>) + Send + 'static,
+        done: impl FnOnce(Result<Vec<Document>>) + Send + 'static,
     ) {
-        self.query(move |store| store.list(&filter, sort), tell);
+        self.submit_query(move |store| store.list(&filter, sort), done);
     }
 
-    /// Counts groups without waiting: `tell` is called on another thread.
-    pub fn submit_count(&self, filter: GroupFilter, tell: impl FnOnce(Result<usize>) + Send + 'static) {
-        self.query(move |store| store.count(&filter), tell);
+    /// Counts groups without waiting: `done` is called on another thread.
+    pub fn submit_count(&self, filter: GroupFilter, done: impl FnOnce(Result<usize>) + Send + 'static) {
+        self.submit_query(move |store| store.count(&filter), done);
     }
 
-    /// Queries the store; again when a group that could not be understood proves to be sound under its lock.
-    fn query<T: Send + 'static>(
+    /// Queries the store; again when a group that could not be parsed proves to be sound under its lock.
+    fn submit_query<T: Send + 'static>(
         &self,
         ask: impl Fn(&Store) -> Result<(T, Vec<Suspect>)> + Send + 'static,
-        tell: impl FnOnce(Result<T>) + Send + 'static,
+        done: impl FnOnce(Result<T>) + Send + 'static,
     ) {
         let repository = self.clone();
-        executor::run(move || match ask(repository.queue.worker()) {
-            Ok((found, suspects)) if suspects.is_empty() => tell(Ok(found)),
+        executor::run(move || match ask(&repository.store) {
+            Ok((found, suspects)) if suspects.is_empty() => done(Ok(found)),
             Ok((found, suspects)) => {
-                let queue = Arc::clone(&repository.queue);
-                repository.look_at(suspects, move |is_any_sound| {
-                    let again = is_any_sound.then(|| ask(queue.worker()).map(|(found, _)| found));
-                    tell(again.unwrap_or(Ok(found)));
+                let store = Arc::clone(&repository.store);
+                repository.reread_all(suspects, move |is_any_sound| {
+                    let again = is_any_sound.then(|| ask(&store).map(|(found, _)| found));
+                    done(again.unwrap_or(Ok(found)));
                 });
             }
-            Err(error) => tell(Err(error)),
+            Err(error) => done(Err(error)),
         });
     }
 
-    /// Looks at groups under their locks; `done` learns whether one of them is sound. No thread waits meanwhile.
-    fn look_at(&self, suspects: Vec<Suspect>, done: impl FnOnce(bool) + Send + 'static) {
+    /// Reads groups again under their locks; `done` learns whether one of them is sound. No thread waits meanwhile.
+    fn reread_all(&self, suspects: Vec<Suspect>, done: impl FnOnce(bool) + Send + 'static) {
         let (is_any_sound, done) = (AtomicBool::new(false), Mutex::new(Some(Box::new(done) as Done)));
-        let looks = Arc::new(Looks { is_any_sound, done });
+        let rereads = Arc::new(Rereads { is_any_sound, done });
         for suspect in suspects {
-            let (queue, looks) = (Arc::clone(&self.queue), Arc::clone(&looks));
+            let (store, rereads) = (Arc::clone(&self.store), Arc::clone(&rereads));
             let id = suspect.id.clone();
-            self.add(&id, Task::Look, move |looked| match looked {
-                Ok(_) => looks.is_any_sound.store(true, Ordering::Relaxed),
-                Err(error) if error.is(ErrorKind::Corrupt) => queue.worker().remember_corrupt(&suspect),
-                // A look that was not possible does not make it any better.
-                Err(_) => {}
+            self.add(&id, Task::Reread, move |reread| {
+                if store.is_sound(&suspect, &reread) {
+                    rereads.is_any_sound.store(true, Ordering::Relaxed);
+                }
             });
         }
+    }
+
+    /// Queries the store on this thread.
+    fn query<T>(&self, ask: impl Fn(&Store) -> Result<(T, Vec<Suspect>)>) -> Result<T> {
+        let (found, suspects) = ask(&self.store)?;
+        let mut is_any_sound = false;
+        for suspect in suspects {
+            for reread in self.wait_for(&suspect.id, [Task::Reread]) {
+                is_any_sound |= self.store.is_sound(&suspect, &reread);
+            }
+        }
+        if is_any_sound { ask(&self.store).map(|(found, _)| found) } else { Ok(found) }
     }
 
     /// Updates a group with what a function makes of it: `start` is called on another thread once it is this update's
     /// turn, and the other writes of this process to the group wait until the turn ends.
     pub fn take_turn(&self, id: &GroupId, start: impl FnOnce(Result<Turn>) + Send + 'static) {
-        let start = Reply::new(|turn: Result<Turn>| start(turn.map_err(refused)));
-        self.enqueue(id, Work::Function(Function::new(start)));
+        let start = Completion::callback(|turn: Result<Turn>| start(turn.map_err(refused)));
+        self.store.submit(self.entry(id, Arrival::Checked(Work::Function(Function::new(start)))));
     }
 
-    fn add(&self, id: &GroupId, task: Task, tell: impl FnOnce(Result<Written>) + Send + 'static) {
-        self.enqueue(id, Work::Task(task, Reply::new(tell)));
+    fn add(&self, id: &GroupId, task: Task, done: impl FnOnce(Result<WriteOutcome>) + Send + 'static) {
+        let work = Work::Task(task, Completion::callback(done));
+        self.store.submit(self.entry(id, Arrival::Checked(work)));
     }
 
-    fn enqueue(&self, id: &GroupId, work: Work) {
+    /// Carries out tasks of one group and waits for their outcomes, on this thread.
+    fn wait_for(&self, id: &GroupId, tasks: impl IntoIterator<Item = Task>) -> Vec<Result<WriteOutcome>> {
+        let mut slots = Vec::new();
+        let entries = tasks.into_iter().map(|task| {
+            let slot = Slot::new();
+            let work = Work::Task(task, Completion::waiter(&slot));
+            slots.push(slot);
+            self.entry(id, Arrival::Checked(work))
+        });
+        self.store.submit_waiting(id, entries);
+        slots.iter().map(|slot| self.store.wait(id, slot)).collect()
+    }
+
+    fn entry(&self, id: &GroupId, work: Arrival) -> Entry<Arrival> {
         let FileOptions { durability, lock_timeout } = self.options;
-        self.queue.add(Pending { id: id.clone(), durability, patience: Patience::For(lock_timeout), work });
+        Entry { id: id.clone(), durability, patience: Patience::For(lock_timeout), work }
+    }
+}
+
+/// Returns the result of reading a group that could not be parsed, and then was read again under its lock.
+fn found_again(error: Error, reread: Result<WriteOutcome>) -> Result<Option<Document>> {
+    match reread {
+        Ok(written) => Ok(written.into_group()),
+        Err(second) => Err(match second.kind() {
+            ErrorKind::Corrupt | ErrorKind::NewerSchema | ErrorKind::Io => second,
+            // The lock could not be taken, which does not make it any better.
+            _ => error,
+        }),
     }
 }
 
 type Done = Box<dyn FnOnce(bool) + Send>;
 
-/// Looks under several locks; the last one to end goes on.
-struct Looks {
+/// Readings under several locks; the last one to end calls back.
+struct Rereads {
     is_any_sound: AtomicBool,
     done: Mutex<Option<Done>>,
 }
 
-impl Drop for Looks {
+impl Drop for Rereads {
     fn drop(&mut self) {
         let is_any_sound = *self.is_any_sound.get_mut();
         if let Some(done) = self.done.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
@@ -201,35 +246,42 @@ impl Drop for Looks {
     }
 }
 
-/// A write that fails because something cannot be read has changed nothing, and says so.
+/// Converts the error of a write: one that fails because something cannot be read has changed nothing.
 fn refused(error: Error) -> Error {
     error.converted(ErrorKind::Io, ErrorKind::NotCommitted)
 }
 
-impl Written {
+impl WriteOutcome {
     fn into_group(self) -> Option<Document> {
         match self {
             Self::Stored(group) => Some(group),
-            Self::Missing | Self::Removed => None,
+            Self::NotFound | Self::Deleted => None,
         }
     }
 }
 
 impl GroupRepository for FileGroupRepository {
     fn find_by_id(&self, id: &GroupId) -> Result<Option<Document>> {
-        wait(|tell| self.find(id, tell))
+        match self.store.read(id) {
+            Err(error) if error.is(ErrorKind::Corrupt) => {
+                let reread = self.wait_for(id, [Task::Reread]).pop();
+                reread.map_or_else(|| Err(error.clone()), |reread| found_again(error.clone(), reread))
+            }
+            found => found,
+        }
     }
 
     fn list(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Document>> {
-        wait(|tell| self.submit_list(filter.clone(), sort, tell))
+        self.query(|store| store.list(filter, sort))
     }
 
     fn count(&self, filter: &GroupFilter) -> Result<usize> {
-        wait(|tell| self.submit_count(filter.clone(), tell))
+        self.query(|store| store.count(filter))
     }
 
-    fn write(&self, id: &GroupId, write: Write) -> Result<Written> {
-        wait(|tell| self.submit(id, write, tell))
+    fn write(&self, id: &GroupId, write: Write) -> Result<WriteOutcome> {
+        let written = self.wait_for(id, [Task::Write(write)]).pop();
+        written.unwrap_or_else(|| Err(Error::internal("a write had no outcome"))).map_err(refused)
     }
 
     fn verify(&self) -> Result<Vec<RepositoryProblem>> {
@@ -240,23 +292,16 @@ impl GroupRepository for FileGroupRepository {
     }
 }
 
-/// For callers that wait: the result of something that tells it from another thread.
-fn wait<T: Send + 'static>(start: impl FnOnce(Box<dyn FnOnce(Result<T>) + Send>)) -> Result<T> {
-    let (sender, receiver) = mpsc::channel();
-    start(Box::new(move |result| drop(sender.send(result))));
-    receiver.recv().unwrap_or_else(|_| Err(Error::internal("a call was given up")))
-}
-
-/// Repositories on the same base directory share one queue, so that their writes are fair to each other and can be
-/// written together.
-fn shared_queue(base: PathBuf) -> Arc<Queue<Store>> {
-    static QUEUES: LazyLock<Mutex<HashMap<PathBuf, Weak<Queue<Store>>>>> = LazyLock::new(Mutex::default);
-    let mut queues = QUEUES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(queue) = queues.get(&base).and_then(Weak::upgrade) {
-        return queue;
+/// Returns the store that all repositories on a base directory share, so that their writes are fair to each other and can
+/// be written together.
+fn shared_store(base: PathBuf) -> Arc<Store> {
+    static STORES: LazyLock<Mutex<HashMap<PathBuf, Weak<Store>>>> = LazyLock::new(Mutex::default);
+    let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(store) = stores.get(&base).and_then(Weak::upgrade) {
+        return store;
     }
-    queues.retain(|_, queue| queue.strong_count() > 0);
-    let queue = Arc::new(Queue::new(Store::new(base.clone())));
-    queues.insert(base, Arc::downgrade(&queue));
-    queue
+    stores.retain(|_, store| store.strong_count() > 0);
+    let store = Arc::new(Store::new(base.clone()));
+    stores.insert(base, Arc::downgrade(&store));
+    store
 }

@@ -1,4 +1,4 @@
-//! Work on many items, shared out to several threads.
+//! Work on many items on several threads.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,58 +6,58 @@ use std::thread;
 
 use crate::error::Result;
 
-/// So many items are taken at once; fewer are not worth a thread.
+/// Number of items that a thread takes at once; fewer are not worth a thread.
 const CHUNK: usize = 32;
 
-/// More would only stand in each other's way.
-const MOST_THREADS: usize = 8;
+/// Maximum number of threads; more only compete.
+const MAX_THREADS: usize = 8;
 
-/// What the work makes of the items, in no particular order. The first error ends it.
-pub fn gather<I: Sync, T: Send>(
+/// Returns the results of the work on the items, in their order. The first error ends it.
+pub fn par_filter_map<I: Sync, T: Send>(
     items: &[I],
     work: impl Fn(&I) -> Result<Option<T>> + Sync,
 ) -> Result<Vec<T>> {
     let next = AtomicUsize::new(0);
-    let take = || -> Result<Vec<T>> {
-        let mut made = Vec::new();
+    let take = || -> Result<Vec<(usize, Vec<T>)>> {
+        let mut chunks = Vec::new();
         loop {
             let start = next.fetch_add(CHUNK, Ordering::Relaxed);
             if start >= items.len() {
-                return Ok(made);
+                return Ok(chunks);
             }
-            for item in &items[start..items.len().min(start + CHUNK)] {
-                match work(item) {
-                    Ok(result) => made.extend(result),
-                    Err(error) => {
-                        // Nothing is left for the others.
-                        next.store(items.len(), Ordering::Relaxed);
-                        return Err(error);
-                    }
+            let chunk = items[start..items.len().min(start + CHUNK)].iter();
+            match chunk.filter_map(|item| work(item).transpose()).collect() {
+                Ok(results) => chunks.push((start, results)),
+                Err(error) => {
+                    // Nothing is left for the others.
+                    next.store(items.len(), Ordering::Relaxed);
+                    return Err(error);
                 }
             }
         }
     };
-    let helpers = threads().min(items.len().div_ceil(CHUNK)).saturating_sub(1);
-    thread::scope(|scope| {
+    let chunks = items.len().div_ceil(CHUNK);
+    // One thread does not ask for the number of cores: the kernel's answer is in several files.
+    let helpers = if chunks > 1 { threads().min(chunks) - 1 } else { 0 };
+    let mut chunks = thread::scope(|scope| -> Result<_> {
         // Without a thread the others do its part.
         let helpers: Vec<_> =
             (0..helpers).filter_map(|_| thread::Builder::new().spawn_scoped(scope, take).ok()).collect();
-        let mut made = take()?;
+        let mut chunks = take()?;
         for helper in helpers {
             match helper.join() {
-                Ok(more) => made.extend(more?),
+                Ok(more) => chunks.extend(more?),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        Ok(made)
-    })
+        Ok(chunks)
+    })?;
+    chunks.sort_unstable_by_key(|(start, _)| *start);
+    Ok(chunks.into_iter().flat_map(|(_, results)| results).collect())
 }
 
 fn threads() -> usize {
-    if cfg!(feature = "test-one-thread") {
-        return 1;
-    }
-    thread::available_parallelism().map_or(2, NonZero::get).min(MOST_THREADS)
+    thread::available_parallelism().map_or(2, NonZero::get).min(MAX_THREADS)
 }
 
 #[cfg(test)]
@@ -66,11 +66,10 @@ mod tests {
     use crate::error::Error;
 
     #[test]
-    fn each_item_is_taken_once() {
+    fn the_results_are_in_the_order_of_the_items() {
         for length in [0, 1, CHUNK, 10 * CHUNK + 1] {
             let items: Vec<usize> = (0..length).collect();
-            let mut made = gather(&items, |item| Ok((item % 3 == 0).then_some(*item))).unwrap();
-            made.sort_unstable();
+            let made = par_filter_map(&items, |item| Ok((item % 3 == 0).then_some(*item))).unwrap();
             assert_eq!(made, items.iter().copied().filter(|item| item % 3 == 0).collect::<Vec<_>>());
         }
     }
@@ -78,7 +77,7 @@ mod tests {
     #[test]
     fn an_error_is_the_result_of_all() {
         let items: Vec<usize> = (0..1_000).collect();
-        let made = gather(&items, |item| match item {
+        let made = par_filter_map(&items, |item| match item {
             500 => Err(Error::internal("on purpose")),
             _ => Ok(Some(())),
         });

@@ -1,4 +1,4 @@
-//! Where things lie in a store: `{base}/{id}/meta.json`, and what begins with a dot, where no id can be.
+//! The names in a store: `{base}/{id}/meta.json`, and the store's own, which begin with a dot, as no id can.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -7,7 +7,7 @@ use crate::repository::working_copy::LARGEST_GROUP;
 
 /// The group itself.
 pub const META: &str = "meta.json";
-/// What a runner keeps of the group's sessions.
+/// The directory of a runner's files about the group's sessions.
 pub const SESSIONS: &str = "sessions";
 /// The locks of all groups.
 pub const LOCKS: &str = ".locks";
@@ -15,19 +15,19 @@ pub const LOCKS: &str = ".locks";
 pub const TRASH: &str = ".trash";
 
 /// The largest group that is stored or read, in bytes.
-pub const LARGEST_FILE: u64 = LARGEST_GROUP as u64;
+pub const MAX_FILE_BYTES: u64 = LARGEST_GROUP as u64;
 
 /// A name for a temporary file beside `meta.json`, never used before.
 pub fn temporary_name() -> String {
     format!(".{META}.{}.tmp", uuid::Uuid::new_v4().simple())
 }
 
-/// Whether a name in a group's directory is that of a temporary file.
+/// Returns whether a name in a group's directory is that of a temporary file.
 pub fn is_temporary(name: &str) -> bool {
     name.strip_prefix(".meta.json.").is_some_and(|rest| rest.strip_suffix(".tmp").is_some())
 }
 
-/// Where groups are kept when nothing else is said: `~/.local/claude-code-agent/session-groups`.
+/// Returns the default base directory: `~/.local/claude-code-agent/session-groups`.
 pub fn default_base() -> Result<PathBuf> {
     let home = std::env::home_dir().filter(|home| home.is_absolute()).ok_or_else(|| {
         Error::argument(
@@ -38,7 +38,7 @@ pub fn default_base() -> Result<PathBuf> {
     Ok(default_base_in(&home))
 }
 
-/// Where groups are kept by default in a home directory.
+/// Returns the default base directory in a home directory.
 pub fn default_base_in(home: &Path) -> PathBuf {
     home.join(".local").join("claude-code-agent").join("session-groups")
 }

@@ -1,327 +1,461 @@
-//! The waiting writes of a store. Each group has a queue of its own, first come first served; what waits there is
-//! written together. A queue whose lock another process holds is tried again later and holds no thread meanwhile.
+//! The queues of a store: its groups' entries in the order in which they are served, and the duty to serve them. Nothing
+//! is served here.
+//!
+//! Groups that share a lock share a [`Stripe`], which one thread serves at a time: one of the executor's, or one that
+//! waits for the outcome of an entry.
 
 use std::collections::{HashMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, ErrorKind, Result};
 use crate::executor;
 use crate::model::GroupId;
-use crate::repository::document::Document;
-use crate::repository::file::lock::Stripe;
-use crate::repository::file::task::{Pending, Ready, Work};
-use crate::repository::file::turn::{Again, Function, Turn};
-use crate::repository::file::waiting::{First, FunctionEntry, Groups, Item};
+use crate::repository::file::completion::Slot;
+use crate::repository::file::lock::{STRIPES, StoreGuard, Stripe};
+use crate::repository::file::task::{Arrival, Entry, Patience, Ready, Work};
+use crate::repository::file::turn::Function;
+use crate::repository::file::write::Durability;
 
-/// Pause between two tries of a lock: the first one and the longest.
-const FIRST_PAUSE: Duration = Duration::from_micros(200);
-const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+/// Maximum time that one pause adds to the time for which others held the lock. A process that was stopped for longer
+/// does not know who held it meanwhile.
+const MAX_COUNTED_PAUSE: Duration = Duration::from_millis(100);
 
-/// Time for which a lock is kept while others may wait, and the pause in which it is left to them.
-const LONGEST_HOLD: Duration = Duration::from_millis(20);
-const LET_IN: Duration = Duration::from_millis(3);
+/// Maximum number of writes that are written together.
+const MAX_BATCH: usize = 4096;
 
-/// Number of rounds that a thread serves one stripe before it serves other stores.
-const MOST_ROUNDS: usize = 32;
-
-/// The store as its queue sees it.
-pub trait Worker: Send + Sync + 'static {
-    /// The lock of a stripe.
-    type Lock: Send + 'static;
-
-    /// Takes the lock of a stripe if nobody holds it.
-    fn try_lock(&self, stripe: Stripe, first: &First) -> Result<Access<Self::Lock>>;
-
-    /// Carries out tasks of one group under its lock and calls their callbacks.
-    fn carry_out(&self, id: &GroupId, batch: Vec<Ready>, lock: &Self::Lock);
-
-    /// Carries out a task where there is no store, and therefore no lock.
-    fn carry_out_without_store(&self, id: &GroupId, ready: Ready);
-
-    /// Reads a group without its lock.
-    fn read(&self, id: &GroupId) -> Result<Option<Document>>;
-
-    /// Reads a group under its lock.
-    fn read_locked(&self, id: &GroupId, lock: &Self::Lock) -> Result<Option<Document>>;
-
-    /// The error of an entry that has waited too long.
-    fn timed_out(&self, stripe: Stripe, waited_for: &GroupId) -> Error;
+/// The entry for which a lock is taken.
+pub struct First {
+    /// The group.
+    pub id: GroupId,
+    /// Required durability of the write.
+    pub durability: Durability,
+    /// Set when a missing store is created.
+    pub makes_a_store: bool,
 }
 
-/// The result of trying a lock.
-pub enum Access<L> {
-    /// Nobody else has it.
-    Held(L),
-    /// Somebody else has it.
-    Busy,
-    /// There is no store.
-    NoStore,
+/// The next thing to serve.
+pub enum Item {
+    /// Tasks of one group.
+    Batch(GroupId, Vec<Ready>),
+    /// A function.
+    Function(FunctionEntry),
 }
 
-/// The queues of a store's groups.
-pub struct Queue<W: Worker> {
-    worker: W,
-    stripes: Mutex<HashMap<Stripe, Groups>>,
+/// A function that is taken from its group's queue, which now waits for it.
+pub struct FunctionEntry {
+    pub id: GroupId,
+    pub durability: Durability,
+    pub patience: Patience,
+    pub function: Function,
 }
 
-/// A lock, and since when it is held.
-pub struct Hold<L> {
-    lock: L,
-    since: Instant,
+/// A lock that is kept over several batches.
+pub struct Hold {
+    /// The lock.
+    pub guard: StoreGuard,
+    /// The time since which it is held.
+    pub since: Instant,
+}
+
+/// The duty to serve a stripe.
+#[derive(Default)]
+enum Duty {
+    /// Nothing waits.
+    #[default]
+    None,
+    /// A thread is to serve it from that time on; a lock is then waited for with this pause.
+    Due(Instant, Duration),
+    /// A thread serves it.
+    Taken,
+    /// It is served again when the function that has its lock is done.
+    Parked,
 }
 
 /// The result of serving a stripe.
-enum Next {
+pub enum Next {
     /// Nothing waits any more.
     Rest,
     /// It is served again after a delay; a lock is then waited for with this pause.
     Again(Duration, Duration),
-    /// It goes on when the function that has its lock is done.
+    /// It is served again when the function that has its lock is done.
     Parked,
 }
 
-const AT_ONCE: Next = Next::Again(Duration::ZERO, FIRST_PAUSE);
+/// Pause after the first try of a lock.
+pub const FIRST_PAUSE: Duration = Duration::from_micros(200);
 
-impl<W: Worker> Queue<W> {
-    /// An empty queue.
-    pub fn new(worker: W) -> Self {
-        Self { worker, stripes: Mutex::default() }
+/// The queues of all stripes.
+pub struct Queue(Vec<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    groups: Mutex<Groups>,
+    /// Notified when threads that wait for an outcome have to look.
+    changed: Condvar,
+}
+
+/// The end of a wait.
+pub enum Waited {
+    /// The waiting thread has the duty to serve the stripe, and waits for its lock with this pause.
+    Serve(Duration),
+    /// The outcome has come; a job has to serve the stripe after this delay.
+    Complete(Option<Duration>),
+}
+
+impl Queue {
+    /// Creates empty queues.
+    pub fn new() -> Self {
+        Self((0..STRIPES).map(|_| Shared::default()).collect())
     }
 
-    /// Adds an entry at the end of its group's queue.
-    pub fn add(self: &Arc<Self>, pending: Pending) {
-        self.add_at(pending, false);
+    /// Calls a function with the groups of a stripe.
+    pub fn with<T>(&self, stripe: Stripe, change: impl FnOnce(&mut Groups) -> T) -> T {
+        change(&mut self.0[stripe.index()].groups())
     }
 
-    fn add_at(self: &Arc<Self>, pending: Pending, is_first: bool) {
-        let stripe = Stripe::of(&pending.id);
-        let idle = self.with(stripe, |groups| groups.add(pending, is_first));
-        self.start_if(idle, stripe);
+    /// Takes the duty to serve a stripe, if it is due: the pause with which its lock is waited for.
+    pub fn take_duty(&self, stripe: Stripe) -> Option<Duration> {
+        self.with(stripe, |groups| groups.take_duty(Instant::now()))
     }
 
-    /// The store.
-    pub fn worker(&self) -> &W {
-        &self.worker
-    }
-
-    fn start_if(self: &Arc<Self>, idle: bool, stripe: Stripe) {
-        if idle {
-            let queue = Arc::clone(self);
-            executor::run(move || queue.serve(stripe, FIRST_PAUSE));
-        }
-    }
-
-    /// Serves a stripe until nothing waits, others are to be let in, or the lock cannot be had.
-    fn serve(self: &Arc<Self>, stripe: Stripe, mut pause: Duration) {
-        // New entries are served at once, but not forever: other stores wait for this thread, too.
-        for _ in 0..MOST_ROUNDS {
-            match Self::guarded(|| self.serve_once(stripe, pause)) {
-                Next::Again(delay, next_pause) if delay.is_zero() => pause = next_pause,
-                next => return self.go_on(stripe, &next),
+    /// Waits until an outcome has come, or until this thread has to serve the stripe itself.
+    pub fn wait<T>(&self, stripe: Stripe, slot: &Slot<T>) -> Waited {
+        let shared = &self.0[stripe.index()];
+        let mut groups = shared.groups();
+        loop {
+            let now = Instant::now();
+            if slot.is_complete() {
+                return Waited::Complete(shared.pass_on(&groups, now));
             }
+            if let Some(pause) = groups.take_duty(now) {
+                return Waited::Serve(pause);
+            }
+            groups.waiters += 1;
+            let wake = &shared.changed;
+            groups = match groups.duty {
+                Duty::Due(at, _) if !groups.has_timekeeper => {
+                    groups.has_timekeeper = true;
+                    let woken = executor::block(|| wake.wait_timeout(groups, at.duration_since(now)));
+                    let mut groups = woken.unwrap_or_else(PoisonError::into_inner).0;
+                    groups.has_timekeeper = false;
+                    groups
+                }
+                _ => executor::block(|| wake.wait(groups)).unwrap_or_else(PoisonError::into_inner),
+            };
+            groups.waiters -= 1;
         }
-        self.go_on(stripe, &Next::Again(Duration::ZERO, pause));
     }
 
-    /// Whatever panics in here, the stripe must be served again as long as something waits.
-    fn guarded(serve: impl FnOnce() -> Next) -> Next {
-        catch_unwind(AssertUnwindSafe(serve)).unwrap_or(Next::Again(LET_IN, FIRST_PAUSE))
-    }
-
-    fn go_on(self: &Arc<Self>, stripe: Stripe, next: &Next) {
-        if let Next::Again(delay, pause) = *next {
-            let queue = Arc::clone(self);
-            executor::run_later(delay, move || queue.serve(stripe, pause));
+    /// Wakes the threads that wait for an outcome.
+    pub fn wake_waiters(&self, stripe: Stripe) {
+        let shared = &self.0[stripe.index()];
+        // With the lock, so that none is between its look and its wait.
+        if shared.groups().waiters > 0 {
+            shared.changed.notify_all();
         }
     }
 
-    fn serve_once(self: &Arc<Self>, stripe: Stripe, pause: Duration) -> Next {
-        self.check(stripe);
-        while let Some(entry) = self.with(stripe, Groups::take_unlocked_function) {
-            self.start_turn(entry, None);
-        }
-        let Some(first) = self.with(stripe, Groups::first) else {
-            return self.rest(stripe);
+    /// Lets another thread that waits take the duty to serve a stripe; without one it returns the delay after which a job
+    /// has to.
+    pub fn pass_on(&self, stripe: Stripe) -> Option<Duration> {
+        let shared = &self.0[stripe.index()];
+        shared.pass_on(&shared.groups(), Instant::now())
+    }
+
+    /// Gives the duty to serve a stripe back. Returns the delay after which a job has to serve it; none when a thread that
+    /// waits does, or this one, which stays.
+    pub fn release(&self, stripe: Stripe, next: &Next, stays: bool) -> Option<Duration> {
+        let shared = &self.0[stripe.index()];
+        let mut groups = shared.groups();
+        let now = Instant::now();
+        groups.duty = match *next {
+            Next::Again(delay, pause) => Duty::Due(now + delay, pause),
+            Next::Parked if groups.resumed.is_none() => Duty::Parked,
+            Next::Rest if groups.order.is_empty() && groups.arrivals.is_empty() => Duty::None,
+            // Something came just now.
+            Next::Parked | Next::Rest => Duty::Due(now, FIRST_PAUSE),
         };
-        match self.worker.try_lock(stripe, &first) {
-            Ok(Access::Held(lock)) => {
-                self.with(stripe, Groups::is_held);
-                self.work(stripe, Hold { lock, since: Instant::now() })
-            }
-            Ok(Access::NoStore) => {
-                self.without_store(stripe);
-                AT_ONCE
-            }
-            Ok(Access::Busy) => {
-                self.expire(stripe);
-                Next::Again(jittered(pause), (pause * 2).min(LONGEST_PAUSE))
-            }
-            Err(error) => {
-                if let Some(pending) = self.with(stripe, Groups::take_first) {
-                    pending.fail(error);
-                }
-                AT_ONCE
-            }
+        if !matches!(next, Next::Again(..)) {
+            groups.busy_since = None;
         }
-    }
-
-    /// Works on a stripe while its lock is held.
-    fn work(self: &Arc<Self>, stripe: Stripe, hold: Hold<W::Lock>) -> Next {
-        while hold.since.elapsed() < LONGEST_HOLD {
-            match self.with(stripe, Groups::take_next) {
-                None => {
-                    drop(hold);
-                    return self.rest(stripe);
-                }
-                Some(Item::Batch(id, batch)) => self.worker.carry_out(&id, batch, &hold.lock),
-                Some(Item::Function(entry)) if entry.function.needs_lock() => {
-                    self.start_turn(entry, Some(hold));
-                    return Next::Parked;
-                }
-                Some(Item::Function(entry)) => self.start_turn(entry, None),
-            }
+        if !matches!(groups.duty, Duty::Due(at, _) if at == now) {
+            groups.held_since = None;
         }
-        drop(hold);
-        Next::Again(LET_IN, FIRST_PAUSE)
+        if stays { None } else { shared.pass_on(&groups, now) }
+    }
+}
+
+impl Shared {
+    fn groups(&self) -> MutexGuard<'_, Groups> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the group and lets the function compute its update, while the rest of the group's queue waits. A hold is
-    /// kept until it has.
-    fn start_turn(self: &Arc<Self>, entry: FunctionEntry, hold: Option<Hold<W::Lock>>) {
-        let FunctionEntry { id, durability, patience, function } = entry;
-        let is_locked = hold.is_some();
-        let ending = Ending { queue: Arc::clone(self), id: id.clone(), hold, has_ended: false };
-        let read = match ending.lock() {
-            Some(lock) => self.worker.read_locked(&id, lock),
-            None => self.worker.read(&id),
-        };
-        match read {
-            // Perhaps another program is writing into the file: only what is read under the lock counts.
-            Err(error) if error.is(ErrorKind::Corrupt) && !is_locked => {
-                let work = Work::Function(function.under_the_lock());
-                ending.end(Some(Pending { id, durability, patience, work }));
-            }
-            Err(error) => {
-                drop(ending);
-                function.start.tell(Err(error));
-            }
-            Ok(group) => {
-                let Function { start, losses, grace } = function;
-                let queue = Arc::clone(self);
-                let again = Again {
-                    add: Box::new(move |pending, is_first| queue.add_at(pending, is_first)),
-                    id,
-                    durability,
-                    patience,
-                    losses,
-                    grace,
-                    is_first: true,
-                };
-                let turn = Turn::new(group, is_locked, again, Box::new(move |next| ending.end(next)));
-                turn.lapse_later();
-                start.tell(Ok(turn));
-            }
+    /// Lets another thread that waits take the duty; without one it returns the delay after which a job has to.
+    fn pass_on(&self, groups: &Groups, now: Instant) -> Option<Duration> {
+        let Duty::Due(at, _) = groups.duty else { return None };
+        if groups.waiters == 0 {
+            return Some(at.saturating_duration_since(now));
         }
-    }
-
-    /// Ends the turn of a function; `next` is what comes of it and is served before all else of its group.
-    fn end_turn(self: &Arc<Self>, id: &GroupId, hold: Option<Hold<W::Lock>>, next: Option<Pending>) {
-        let stripe = Stripe::of(id);
-        let has_write = next.is_some();
-        let idle = self.with(stripe, |groups| groups.end_turn(id, next, hold.is_some()));
-        match hold {
-            None => self.start_if(idle, stripe),
-            Some(hold) => {
-                let next = Self::guarded(|| self.finish_turn(stripe, hold, has_write));
-                self.go_on(stripe, &next);
-            }
+        if !groups.has_timekeeper {
+            self.changed.notify_one();
         }
+        None
+    }
+}
+
+/// The queues of the groups that share a lock.
+#[derive(Default)]
+pub struct Groups {
+    /// Entries in the order in which they came, not yet in the queue of their group.
+    arrivals: VecDeque<Entry<Arrival>>,
+    queues: HashMap<GroupId, GroupQueue>,
+    /// Groups with entries that can be served, in the order in which they are.
+    order: VecDeque<GroupId>,
+    duty: Duty,
+    /// The hold that a function has left, and whether its update has to be written.
+    resumed: Option<(Hold, bool)>,
+    /// Number of threads that wait for outcomes.
+    waiters: usize,
+    /// Set while one of them wakes up by itself when the duty is due.
+    has_timekeeper: bool,
+    /// Time since which this process holds the lock, but for moments, while entries wait.
+    held_since: Option<Instant>,
+    /// Time for which others have held the lock in all.
+    held_by_others: Duration,
+    /// Time at which others were last seen to hold it, while they do.
+    busy_since: Option<Instant>,
+}
+
+/// The queue of one group.
+#[derive(Default)]
+struct GroupQueue {
+    waiting: VecDeque<Entry>,
+    /// Set while a function computes an update; the rest of the queue waits for it.
+    is_in_turn: bool,
+    /// Set while the group is in the order of its stripe.
+    is_in_order: bool,
+}
+
+impl GroupQueue {
+    fn next_function(&mut self) -> Option<&mut Function> {
+        self.waiting.iter_mut().find_map(|entry| match &mut entry.work {
+            Work::Function(function) => Some(function),
+            Work::Task(..) => None,
+        })
+    }
+}
+
+impl Groups {
+    /// Adds an entry behind all others; `true` when a thread has to begin to serve them.
+    pub fn arrive(&mut self, entry: Entry<Arrival>) -> bool {
+        self.arrivals.push_back(entry);
+        self.make_due()
     }
 
-    /// Writes what a function has computed under the lock, however long it has been held, and works on.
-    fn finish_turn(self: &Arc<Self>, stripe: Stripe, hold: Hold<W::Lock>, has_write: bool) -> Next {
-        if has_write && let Some(Item::Batch(id, batch)) = self.with(stripe, Groups::take_batch) {
-            self.worker.carry_out(&id, batch, &hold.lock);
+    fn make_due(&mut self) -> bool {
+        let is_idle = matches!(self.duty, Duty::None);
+        if is_idle {
+            self.duty = Duty::Due(Instant::now(), FIRST_PAUSE);
         }
-        self.work(stripe, hold)
+        is_idle
     }
 
-    /// Leaves the stripe alone, unless something came just now.
-    fn rest(&self, stripe: Stripe) -> Next {
-        if self.with(stripe, Groups::rest) { Next::Rest } else { AT_ONCE }
+    fn take_duty(&mut self, now: Instant) -> Option<Duration> {
+        let Duty::Due(at, pause) = self.duty else { return None };
+        if at > now {
+            return None;
+        }
+        self.duty = Duty::Taken;
+        Some(pause)
     }
 
-    fn without_store(&self, stripe: Stripe) {
-        let Some(Pending { id, durability, work, .. }) = self.with(stripe, Groups::take_first) else {
+    /// Takes the entry that came first.
+    pub fn take_arrival(&mut self) -> Option<Entry<Arrival>> {
+        self.arrivals.pop_front()
+    }
+
+    /// Puts an entry into the queue of its group.
+    pub fn add(&mut self, mut entry: Entry, is_first: bool) {
+        if let Patience::For(patience) = entry.patience {
+            // safeguard: only time for which others hold the lock counts
+            entry.patience = Patience::Until(self.held_by_others + patience);
+        }
+        let id = entry.id.clone();
+        let queue = self.queues.entry(id.clone()).or_default();
+        if is_first {
+            queue.waiting.push_front(entry);
+        } else {
+            queue.waiting.push_back(entry);
+        }
+        self.put_in_order(&id, is_first);
+    }
+
+    /// Puts an entry before all others; `true` when a thread has to begin to serve them.
+    pub fn add_first(&mut self, entry: Entry) -> bool {
+        self.add(entry, true);
+        self.make_due()
+    }
+
+    /// Lets the queue of a group be served.
+    fn put_in_order(&mut self, id: &GroupId, is_first: bool) {
+        let Some(queue) = self.queues.get_mut(id) else { return };
+        if queue.is_in_turn || queue.waiting.is_empty() || std::mem::replace(&mut queue.is_in_order, true) {
             return;
+        }
+        if is_first { self.order.push_front(id.clone()) } else { self.order.push_back(id.clone()) }
+    }
+
+    /// Ends the turn of a group's function, which may have held the lock. `true` when a thread has to begin to serve the
+    /// stripe.
+    pub fn end_turn(&mut self, id: &GroupId, hold: Option<Hold>, next: Option<Entry>) -> bool {
+        let queue = self.queues.entry(id.clone()).or_default();
+        queue.is_in_turn = false;
+        if hold.is_some()
+            && let Some(function) = queue.next_function()
+        {
+            function.keep_lock();
+        }
+        let has_write = next.is_some();
+        if let Some(next) = next {
+            queue.waiting.push_front(next);
+        }
+        self.put_in_order(id, true);
+        self.forget_if_idle(id);
+        if let Some(hold) = hold {
+            self.resumed = Some((hold, has_write));
+            if matches!(self.duty, Duty::Parked) {
+                self.duty = Duty::None;
+            }
+        } else if self.order.is_empty() {
+            return false;
+        }
+        self.make_due()
+    }
+
+    /// Takes the hold that a function has left, and whether its update has to be written.
+    pub fn take_resumed(&mut self) -> Option<(Hold, bool)> {
+        self.resumed.take()
+    }
+
+    fn forget_if_idle(&mut self, id: &GroupId) {
+        if let Some(queue) = self.queues.get(id)
+            && queue.waiting.is_empty()
+            && !queue.is_in_turn
+            && !queue.is_in_order
+        {
+            self.queues.remove(id);
+        }
+    }
+
+    /// Notes that this process holds the lock. Returns the time since when, but for moments, it does.
+    pub fn set_held(&mut self) -> Instant {
+        self.busy_since = None;
+        *self.held_since.get_or_insert_with(Instant::now)
+    }
+
+    /// Removes the group at the front of the order, when nothing of it waits.
+    fn skip_empty(&mut self) {
+        while let Some(id) = self.order.front().cloned()
+            && self.queues.get(&id).is_none_or(|queue| queue.waiting.is_empty())
+        {
+            self.order.pop_front();
+            if let Some(queue) = self.queues.get_mut(&id) {
+                queue.is_in_order = false;
+            }
+            self.forget_if_idle(&id);
+        }
+    }
+
+    /// Returns the entry for which the lock is to be taken.
+    pub fn first(&mut self) -> Option<First> {
+        self.skip_empty();
+        let entry = self.queues.get(self.order.front()?)?.waiting.front()?;
+        let makes_a_store = matches!(&entry.work, Work::Task(task, _) if task.makes_a_store());
+        Some(First { id: entry.id.clone(), durability: entry.durability, makes_a_store })
+    }
+
+    /// Takes the first entry alone.
+    pub fn take_first(&mut self) -> Option<Entry> {
+        self.skip_empty();
+        self.queues.get_mut(self.order.front()?)?.waiting.pop_front()
+    }
+
+    /// Takes the first function of a group that may be called without the lock.
+    pub fn take_unlocked_function(&mut self) -> Option<FunctionEntry> {
+        let is_unlocked = |id: &GroupId| {
+            let first = self.queues.get(id).and_then(|queue| queue.waiting.front());
+            first.is_some_and(|first| matches!(&first.work, Work::Function(it) if !it.needs_lock()))
         };
-        match work {
-            Work::Task(task, reply) => {
-                self.worker.carry_out_without_store(&id, Ready { task, durability, reply });
+        let place = self.order.iter().position(is_unlocked)?;
+        let id = self.order.remove(place)?;
+        self.take_function(&id)
+    }
+
+    /// Takes the function at the front of a queue that has left the order; the rest of the queue waits for it.
+    fn take_function(&mut self, id: &GroupId) -> Option<FunctionEntry> {
+        let queue = self.queues.get_mut(id)?;
+        queue.is_in_order = false;
+        let Entry { id, durability, patience, work } = queue.waiting.pop_front()?;
+        let Work::Function(function) = work else { return None };
+        // safeguard: other writes of a group wait for the function whose turn it is
+        queue.is_in_turn = true;
+        Some(FunctionEntry { id, durability, patience, function })
+    }
+
+    /// Takes what is served next.
+    pub fn take_next(&mut self) -> Option<Item> {
+        self.skip_empty();
+        let first = self.queues.get(self.order.front()?)?.waiting.front()?;
+        if matches!(first.work, Work::Task(..)) {
+            return self.take_batch();
+        }
+        let id = self.order.pop_front()?;
+        self.take_function(&id).map(Item::Function)
+    }
+
+    /// Takes the first tasks of the first group that can be written together. A deletion ends its batch: what comes
+    /// after it starts from nothing.
+    pub fn take_batch(&mut self) -> Option<Item> {
+        let id = self.order.pop_front()?;
+        let queue = self.queues.get_mut(&id)?;
+        queue.is_in_order = false;
+        let mut batch: Vec<Ready> = Vec::new();
+        let mut is_open = true;
+        // safeguard: updates that wait are written together
+        while is_open && batch.len() < MAX_BATCH {
+            match queue.waiting.pop_front() {
+                Some(Entry { durability, work: Work::Task(task, completion), .. }) => {
+                    is_open = !task.deletes();
+                    batch.push(Ready { task, durability, completion });
+                }
+                Some(function) => {
+                    queue.waiting.push_front(function);
+                    break;
+                }
+                None => break,
             }
-            Work::Function(function) => function.start.tell(Ok(Turn::without_group())),
         }
+        self.put_in_order(&id, false);
+        self.forget_if_idle(&id);
+        Some(Item::Batch(id, batch))
     }
 
-    /// Checks what is to be saved before the lock is taken; what is wrong goes no further.
-    fn check(&self, stripe: Stripe) {
-        for (id, waiting) in self.with(stripe, Groups::take_unchecked) {
-            let mut checked = VecDeque::with_capacity(waiting.len());
-            for pending in waiting {
-                checked.extend(pending.checked());
+    /// Takes the entries whose lock others have held too long, now that they hold it again.
+    pub fn take_expired(&mut self) -> Vec<Entry> {
+        let now = Instant::now();
+        if let Some(since) = self.busy_since.replace(now) {
+            self.held_by_others += now.duration_since(since).min(MAX_COUNTED_PAUSE);
+        }
+        let mut expired = Vec::new();
+        for queue in self.queues.values_mut() {
+            if !queue.waiting.iter().any(|entry| entry.is_expired(self.held_by_others)) {
+                continue;
             }
-            self.with(stripe, |groups| groups.put_back(&id, checked));
+            for entry in std::mem::take(&mut queue.waiting) {
+                let is_expired = entry.is_expired(self.held_by_others);
+                if is_expired { expired.push(entry) } else { queue.waiting.push_back(entry) }
+            }
         }
+        expired
     }
-
-    /// Fails the entries for which others have held the lock too long.
-    fn expire(&self, stripe: Stripe) {
-        for pending in self.with(stripe, Groups::take_expired) {
-            let error = self.worker.timed_out(stripe, &pending.id);
-            pending.fail(error);
-        }
-    }
-
-    fn with<T>(&self, stripe: Stripe, change: impl FnOnce(&mut Groups) -> T) -> T {
-        let mut stripes: MutexGuard<'_, _> = self.stripes.lock().unwrap_or_else(PoisonError::into_inner);
-        change(stripes.entry(stripe).or_default())
-    }
-}
-
-/// The duty to end the turn of a function, whatever happens to the function.
-struct Ending<W: Worker> {
-    queue: Arc<Queue<W>>,
-    id: GroupId,
-    /// The hold that is kept meanwhile, if one is.
-    hold: Option<Hold<W::Lock>>,
-    has_ended: bool,
-}
-
-impl<W: Worker> Ending<W> {
-    fn lock(&self) -> Option<&W::Lock> {
-        self.hold.as_ref().map(|hold| &hold.lock)
-    }
-
-    fn end(mut self, next: Option<Pending>) {
-        self.has_ended = true;
-        self.queue.end_turn(&self.id, self.hold.take(), next);
-    }
-}
-
-impl<W: Worker> Drop for Ending<W> {
-    fn drop(&mut self) {
-        if !self.has_ended {
-            // Not here: it may be JavaScript's thread.
-            let (queue, id, hold) = (Arc::clone(&self.queue), self.id.clone(), self.hold.take());
-            executor::run(move || queue.end_turn(&id, hold, None));
-        }
-    }
-}
-
-/// A pause of half to one and a half of the given one, so that waiting processes do not march in step.
-fn jittered(pause: Duration) -> Duration {
-    let random = uuid::Uuid::new_v4().as_bytes()[0];
-    pause / 2 + pause * u32::from(random) / 255
 }

@@ -8,12 +8,12 @@ use std::time::SystemTime;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::GroupId;
 use crate::repository::document::Document;
-use crate::repository::file::cache::{Cache, Known};
-use crate::repository::file::case_collision::other_than;
+use crate::repository::file::cache::{Cache, CacheEntry};
+use crate::repository::file::case_collision::find_case_collision;
 use crate::repository::file::dir::{Dir, Kind, Stat, is_link};
-use crate::repository::file::fingerprint::Stamp;
+use crate::repository::file::fingerprint::FileFingerprint;
 use crate::repository::file::owner::if_foreign;
-use crate::repository::file::paths::{LARGEST_FILE, LOCKS, META};
+use crate::repository::file::paths::{LOCKS, MAX_FILE_BYTES, META};
 
 /// Opens the base directory for reading; `None` when it is not there, as before the first write.
 pub fn open_base(path: &Path) -> Result<Option<Dir>> {
@@ -27,7 +27,7 @@ pub fn open_base(path: &Path) -> Result<Option<Dir>> {
 /// Refuses to write to a base directory that everyone may write to.
 pub fn check_base(base: &Dir) -> Result<()> {
     let path = base.path();
-    match base.own_stat().map_err(|error| cannot_open(path, error))?.open_to_everyone() {
+    match base.own_stat().map_err(|error| cannot_open(path, error))?.world_writable_mode() {
         None => Ok(()),
         Some(mode) => Err(Error::insecure_store(path, mode)),
     }
@@ -45,20 +45,28 @@ fn cannot_open(path: &Path, source: io::Error) -> Error {
 /// The stored group; `None` when there is none. Fails with `CORRUPT`, `NEWER_SCHEMA`, `FOREIGN_OWNER` or `IO`.
 pub fn read_group(base: &Dir, id: &GroupId) -> Result<Option<Document>> {
     let read =
-        read_bytes(base, id).and_then(|bytes| bytes.map(|bytes| understand(base, id, bytes)).transpose());
-    or_another(base, id, read)
+        read_bytes(base, id).and_then(|bytes| bytes.map(|bytes| parse_group(base, id, bytes)).transpose());
+    ignore_if_case_collision(base, id, read)
 }
 
-/// What is wrong with another group, whose directory the id leads to, too, is not wrong with this one.
-fn or_another(base: &Dir, id: &GroupId, read: Result<Option<Document>>) -> Result<Option<Document>> {
+/// Ignores an error about another group whose directory the id leads to, too.
+fn ignore_if_case_collision(
+    base: &Dir,
+    id: &GroupId,
+    read: Result<Option<Document>>,
+) -> Result<Option<Document>> {
     match read {
-        Err(error) if error.is(ErrorKind::Corrupt) && matches!(other_than(base, id), Ok(Some(_))) => Ok(None),
+        Err(error)
+            if error.is(ErrorKind::Corrupt) && matches!(find_case_collision(base, id), Ok(Some(_))) =>
+        {
+            Ok(None)
+        }
         read => read,
     }
 }
 
 /// The group that stored bytes are. Fails with `CORRUPT` or `NEWER_SCHEMA`.
-pub fn understand(base: &Dir, id: &GroupId, bytes: Vec<u8>) -> Result<Document> {
+pub fn parse_group(base: &Dir, id: &GroupId, bytes: Vec<u8>) -> Result<Document> {
     let path = || base.path().join(id.as_str()).join(META);
     let document = Document::from_stored(bytes).map_err(|unreadable| match unreadable.newer_schema {
         Some(version) => Error::newer_schema(
@@ -69,6 +77,7 @@ pub fn understand(base: &Dir, id: &GroupId, bytes: Vec<u8>) -> Result<Document> 
         ),
         None => Error::corrupt(id.as_str(), &path(), unreadable.field, &unreadable.problem),
     })?;
+    // safeguard: the id is that of the directory
     if document.id() == id {
         return Ok(document);
     }
@@ -80,7 +89,7 @@ pub fn understand(base: &Dir, id: &GroupId, bytes: Vec<u8>) -> Result<Document> 
     ))
 }
 
-/// Whether what is stored in the place of a group is a group, but another one.
+/// Returns whether a valid group with another id is stored in the place of a group.
 pub fn is_another_group(base: &Dir, id: &GroupId) -> bool {
     let group = read_bytes(base, id).ok().flatten().and_then(|bytes| Document::from_stored(bytes).ok());
     group.is_some_and(|group| group.id() != id)
@@ -94,24 +103,25 @@ pub fn read_bytes(base: &Dir, id: &GroupId) -> Result<Option<Vec<u8>>> {
 /// The stored group, read only when nothing is known of it or it has changed since; `None` when there is none. Fails
 /// with `CORRUPT`, `NEWER_SCHEMA` or `IO`.
 pub fn read_through(base: &Dir, id: &GroupId, cache: &Cache) -> Result<Option<Document>> {
-    or_another(base, id, read_and_remember(base, id, cache))
+    ignore_if_case_collision(base, id, read_and_remember(base, id, cache))
 }
 
 fn read_and_remember(base: &Dir, id: &GroupId, cache: &Cache) -> Result<Option<Document>> {
-    // Before the file is looked at: only what it tells of changes after this time counts.
+    // Before the file is opened: the fingerprint has to show changes after this time.
     let now = SystemTime::now();
     let Some(group) = open_group(base, id)? else {
         return Ok(None);
     };
-    let stamp = group.stamp;
-    if let Some(Known::Whole(document)) = cache.get(id, &stamp) {
+    let fingerprint = group.fingerprint;
+    if let Some(CacheEntry::Full(document)) = cache.get(id, &fingerprint) {
         return Ok(Some(document));
     }
-    let document = understand(base, id, group.bytes()?)?;
+    let document = parse_group(base, id, group.bytes()?)?;
     // Someone who writes into the file itself may have done so while it was read.
-    let is_unchanged = Stat::of(&group.file).is_ok_and(|stat| stat.stamp() == stamp);
-    if is_unchanged && stamp.tells_changes_after(now) {
-        cache.put(id, stamp, &document);
+    let is_unchanged = Stat::of(&group.file).is_ok_and(|stat| stat.fingerprint() == fingerprint);
+    // safeguard: what has just changed is read again
+    if is_unchanged && fingerprint.is_reliable_at(now) {
+        cache.put(id, fingerprint, &document);
     }
     Ok(Some(document))
 }
@@ -121,12 +131,12 @@ struct OpenGroup<'a> {
     base: &'a Dir,
     id: &'a GroupId,
     file: File,
-    stamp: Stamp,
+    fingerprint: FileFingerprint,
 }
 
 /// Opens the file of a group and sees whether it may be read; `None` when there is none.
 fn open_group<'a>(base: &'a Dir, id: &'a GroupId) -> Result<Option<OpenGroup<'a>>> {
-    let failed = |source: io::Error| cannot_read(base, id, source);
+    let failed = |source: io::Error| read_error(base, id, source);
     let corrupt = |problem: &str| corrupt(base, id, problem);
     let file = match base.open_beneath(id.as_str(), META) {
         Ok(file) => file,
@@ -155,34 +165,36 @@ fn open_group<'a>(base: &'a Dir, id: &'a GroupId) -> Result<Option<OpenGroup<'a>
         },
     };
     let stat = Stat::of(&file).map_err(failed)?;
+    // safeguard: only regular files are read
     if stat.kind() != Kind::File {
         return Err(corrupt("it is not a regular file"));
     }
-    if !stat.is_ours() {
+    // safeguard: only files of this user are read
+    if !stat.owned_by_us() {
         // Gone or changed since it was opened: whoever reads it again sees what it is.
         let changed = || failed(io::ErrorKind::PermissionDenied.into());
         return Err(foreign_owner(base, id).unwrap_or_else(changed));
     }
-    Ok(Some(OpenGroup { base, id, file, stamp: stat.stamp() }))
+    Ok(Some(OpenGroup { base, id, file, fingerprint: stat.fingerprint() }))
 }
 
 impl OpenGroup<'_> {
     fn bytes(&self) -> Result<Vec<u8>> {
         let too_large = || corrupt(self.base, self.id, "it is larger than 64 MiB");
-        if self.stamp.size > LARGEST_FILE {
+        if self.fingerprint.size > MAX_FILE_BYTES {
             return Err(too_large());
         }
         // Room for all of it and one more, so that the end shows without a second look at the length.
-        let mut bytes = vec![0; usize::try_from(self.stamp.size).unwrap_or(0) + 1];
+        let mut bytes = vec![0; usize::try_from(self.fingerprint.size).unwrap_or(0) + 1];
         let mut length = 0;
         loop {
             match (&self.file).read(&mut bytes[length..]) {
                 Ok(0) => break,
                 Ok(read) => length += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(cannot_read(self.base, self.id, error)),
+                Err(error) => return Err(read_error(self.base, self.id, error)),
             }
-            if length as u64 > LARGEST_FILE {
+            if length as u64 > MAX_FILE_BYTES {
                 return Err(too_large());
             }
             if length == bytes.len() {
@@ -215,7 +227,7 @@ pub fn cannot_lock(base: &Dir, id: &GroupId, source: io::Error) -> Error {
 }
 
 /// An error of reading a group.
-pub fn cannot_read(base: &Dir, id: &GroupId, source: io::Error) -> Error {
+pub fn read_error(base: &Dir, id: &GroupId, source: io::Error) -> Error {
     Error::io(Some(id.as_str()), &base.path().join(id.as_str()).join(META), "reading", source)
 }
 
@@ -229,7 +241,7 @@ fn is_no_file(base: &Dir, id: &GroupId) -> bool {
 }
 
 /// Returns whether an error says something of one group and nothing of the store.
-pub fn is_of_this_group_alone(error: &Error) -> bool {
+pub fn is_group_local(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NewerSchema) || is_denied(error)
 }
 
@@ -241,7 +253,8 @@ pub fn is_denied(error: &Error) -> bool {
 
 /// Returns whether a group that cannot be read may be deleted: not one of another user.
 pub fn may_be_deleted(error: &Error) -> bool {
-    is_of_this_group_alone(error) && !error.is(ErrorKind::ForeignOwner)
+    // safeguard: a group of another user is not deleted
+    is_group_local(error) && !error.is(ErrorKind::ForeignOwner)
 }
 
 fn is_no_directory(error: &io::Error) -> bool {

@@ -1,54 +1,58 @@
-//! What the repositories on one base directory share: reading its groups, and carrying out the writes that its queue
-//! hands over under a group's lock.
+//! The part that all repositories on one base directory share: reading its groups, and carrying out batches of writes
+//! under a group's lock.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::error::{Error, Result};
-use crate::executor;
+use crate::error::{Error, ErrorKind, Result};
 use crate::json;
 use crate::model::GroupId;
-use crate::repository::document::Document;
+use crate::repository::document::{Document, Revision};
 use crate::repository::file::batch::Batch;
 use crate::repository::file::cache::Cache;
-use crate::repository::file::case_collision::other_than;
+use crate::repository::file::case_collision::find_case_collision;
+use crate::repository::file::completion::Finished;
 use crate::repository::file::dir::Dir;
-use crate::repository::file::lock::{self, Lock, Stripe};
-use crate::repository::file::queue::{Access, Worker};
+use crate::repository::file::lock::{self, StoreGuard, Stripe, TryLock};
+use crate::repository::file::queue::{First, Queue};
 use crate::repository::file::scan::{Listing, Suspect};
-use crate::repository::file::task::{Ready, Reply, Task};
-use crate::repository::file::waiting::First;
-use crate::repository::file::write::{self, Commit, ConfirmedDirs, Durability};
+use crate::repository::file::task::{Ready, Task};
+use crate::repository::file::write::{self, Commit, Durability, SyncedDirs};
 use crate::repository::file::{delete, paths, read};
-use crate::repository::merge::{Condition, Write, Written};
+use crate::repository::merge::{Condition, Write, WriteOutcome};
 use crate::repository::query::{GroupFilter, GroupSort};
 
-/// What all repositories on one base directory in this process share.
+/// A store, shared by all repositories on its base directory in this process.
 pub struct Store {
+    /// The entries that wait for a lock.
+    pub(super) queue: Queue,
     base: PathBuf,
-    /// Whether the disk is known to have the base directory itself.
-    base_is_confirmed: AtomicBool,
-    confirmed: ConfirmedDirs,
+    /// Set when the base directory itself is on the disk.
+    base_is_synced: AtomicBool,
+    synced: SyncedDirs,
     cache: Cache,
     swept: Swept,
+    valid: ValidBytes,
 }
 
 impl Store {
     /// The store under a base directory, which need not be there.
     pub fn new(base: PathBuf) -> Self {
         Self {
+            queue: Queue::new(),
             base,
-            base_is_confirmed: AtomicBool::new(false),
-            confirmed: ConfirmedDirs::default(),
+            base_is_synced: AtomicBool::new(false),
+            synced: SyncedDirs::default(),
             cache: Cache::default(),
             swept: Swept::default(),
+            valid: ValidBytes::default(),
         }
     }
 
-    /// Where it lies.
+    /// Returns the base directory.
     pub fn base(&self) -> &Path {
         &self.base
     }
@@ -84,11 +88,15 @@ impl Store {
         Ok((found, listing.into_suspects()))
     }
 
-    /// Remembers that a file was seen to be corrupt under its lock.
-    pub fn remember_corrupt(&self, suspect: &Suspect) {
-        if let Some(stamp) = suspect.stamp {
-            self.cache.put_corrupt(&suspect.id, stamp);
+    /// Returns whether a group that could not be parsed proved to be sound under its lock. Remembers a corrupt one.
+    pub fn is_sound(&self, suspect: &Suspect, reread: &Result<WriteOutcome>) -> bool {
+        // A failure to take the lock does not make it any better.
+        if reread.as_ref().is_err_and(|error| error.is(ErrorKind::Corrupt))
+            && let Some(fingerprint) = suspect.fingerprint
+        {
+            self.cache.put_corrupt(&suspect.id, fingerprint);
         }
+        reread.is_ok()
     }
 
     /// Makes the store if it is not there, and opens it.
@@ -97,136 +105,95 @@ impl Store {
         let refused =
             |source: std::io::Error| Error::not_committed(id.as_str(), &self.base.clone(), "making", source);
         if base.is_none() {
-            self.base_is_confirmed.store(false, Ordering::Relaxed);
+            self.base_is_synced.store(false, Ordering::Relaxed);
             write::make_base(&self.base).map_err(refused)?;
             base = read::open_base(&self.base)?;
         }
-        if durability == Durability::Full && !self.base_is_confirmed.load(Ordering::Relaxed) {
-            write::confirm_base(&self.base).map_err(refused)?;
-            self.base_is_confirmed.store(true, Ordering::Relaxed);
+        if durability == Durability::Full && !self.base_is_synced.load(Ordering::Relaxed) {
+            write::sync_above_base(&self.base).map_err(refused)?;
+            self.base_is_synced.store(true, Ordering::Relaxed);
         }
         base.ok_or_else(|| refused(std::io::ErrorKind::NotFound.into()))
     }
 }
 
-/// The lock of a stripe, and the store it is in.
-pub struct Held {
-    base: Dir,
-    lock: Lock,
-}
-
-impl Worker for Store {
-    type Lock = Held;
-
-    fn try_lock(&self, stripe: Stripe, first: &First) -> Result<Access<Held>> {
+impl Store {
+    /// Takes the lock of a stripe if nobody holds it.
+    pub fn lock(&self, stripe: Stripe, first: &First) -> Result<TryLock> {
         let base = read::open_base(&self.base)?;
         if base.is_none() && !first.makes_a_store {
-            return Ok(Access::NoStore);
+            return Ok(TryLock::NoStore);
         }
         let base = self.open_for_writing(base, &first.id, first.durability)?;
         let lock =
             lock::try_lock(&base, stripe).map_err(|source| read::cannot_lock(&base, &first.id, source))?;
-        Ok(lock.map_or(Access::Busy, |lock| Access::Held(Held { base, lock })))
+        Ok(lock.map_or(TryLock::WouldBlock, |lock| TryLock::Acquired(StoreGuard { base, lock })))
     }
 
-    fn carry_out(&self, id: &GroupId, batch: Vec<Ready>, held: &Held) {
-        if self.swept.is_due(id) {
-            let now = SystemTime::now();
-            delete::sweep_group(&held.base, id, now, &held.lock);
-            delete::sweep(&held.base, now);
-        }
-        let mut waiting = VecDeque::from(batch);
-        // Again for each batch: a lock is held over several.
-        if let Err(error) = read::check_base(&held.base) {
-            return waiting.into_iter().for_each(|ready| ready.reply.tell(Err(error.clone())));
-        }
-        while !waiting.is_empty() {
-            match Stored::read(&held.base, id) {
-                Ok(stored) => self.write_together(id, &stored, &mut waiting, held),
-                Err(error) => self.meet_unreadable(id, &error, &mut waiting, held),
-            }
-        }
-    }
-
-    fn carry_out_without_store(&self, id: &GroupId, ready: Ready) {
-        ready.reply.tell(match ready.task {
-            Task::Write(write) => write.apply(id, None),
-            Task::Save { .. } => Err(Error::internal("a save makes its store")),
-            Task::Look => Ok(Written::Missing),
-        });
-    }
-
-    fn read(&self, id: &GroupId) -> Result<Option<Document>> {
-        Self::read(self, id)
-    }
-
-    fn read_locked(&self, id: &GroupId, held: &Held) -> Result<Option<Document>> {
-        Stored::read(&held.base, id).map(|stored| stored.group)
-    }
-
-    fn timed_out(&self, stripe: Stripe, waited_for: &GroupId) -> Error {
+    /// Returns the error of an entry that has waited too long.
+    pub fn timed_out(&self, stripe: Stripe, waited_for: &GroupId) -> Error {
         let holder = read::open_base(&self.base).ok().flatten().and_then(|base| lock::holder(&base, stripe));
         let holder = holder.unwrap_or_else(|| "another process".to_owned());
         let path = self.base.join(paths::LOCKS).join(stripe.file_name());
         Error::lock_timeout(waited_for.as_str(), path, &holder)
     }
-}
 
-/// What lies on the disk: the group, and the very bytes.
-#[derive(Default)]
-struct Stored {
-    group: Option<Document>,
-    bytes: Option<Vec<u8>>,
-    /// The directory that is in the way of a group with this id.
-    other: Option<String>,
-}
+    /// Reads a group under its lock.
+    pub fn read_locked(id: &GroupId, guard: &StoreGuard) -> Result<Option<Document>> {
+        Stored::read(&guard.base, id, None).map(|stored| stored.group)
+    }
 
-impl Stored {
-    fn read(base: &Dir, id: &GroupId) -> Result<Self> {
-        match Self::read_directory(base, id) {
-            Ok(stored) if stored.group.is_some() => Ok(stored),
-            none_or_unreadable => match other_than(base, id) {
-                Ok(None) => none_or_unreadable,
-                Ok(other) => Ok(Self { other, ..Self::default() }),
-                Err(error) => none_or_unreadable.and(Err(read::cannot_read(base, id, error))),
-            },
+    /// Carries out tasks of one group under its lock.
+    pub fn write_batch(&self, id: &GroupId, batch: Vec<Ready>, guard: &StoreGuard, finished: &mut Finished) {
+        if self.swept.is_due(id) {
+            let now = SystemTime::now();
+            delete::sweep_group(&guard.base, id, now, &guard.lock);
+            delete::sweep(&guard.base, now);
+        }
+        let mut waiting = VecDeque::from(batch);
+        // Again for each batch: a lock is held over several.
+        if let Err(error) = read::check_base(&guard.base) {
+            for ready in waiting {
+                finished.complete(ready.completion, Err(error.clone()));
+            }
+            return;
+        }
+        while let Some(first) = waiting.front() {
+            match Stored::read(&guard.base, id, first.task.replaces_all().then_some(&self.valid)) {
+                Ok(stored) => self.write_together(id, &stored, &mut waiting, guard, finished),
+                Err(error) => self.handle_corrupt(id, &error, &mut waiting, guard, finished),
+            }
         }
     }
 
-    fn read_directory(base: &Dir, id: &GroupId) -> Result<Self> {
-        let bytes = read::read_bytes(base, id)?;
-        let group = bytes.clone().map(|bytes| read::understand(base, id, bytes)).transpose()?;
-        Ok(Self { group, bytes, other: None })
-    }
-}
-
-impl Store {
     /// Applies the tasks at the front of a batch in memory, writes the result once, and then calls their callbacks. One
     /// that cannot be applied fails alone.
-    fn write_together(&self, id: &GroupId, stored: &Stored, waiting: &mut VecDeque<Ready>, held: &Held) {
+    fn write_together(
+        &self,
+        id: &GroupId,
+        stored: &Stored,
+        waiting: &mut VecDeque<Ready>,
+        guard: &StoreGuard,
+        finished: &mut Finished,
+    ) {
         let mut batch = Batch::new(id, &self.base, stored.group.clone(), stored.other.as_deref());
+        if stored.is_unparsed {
+            batch.begin_unparsed();
+        }
         while waiting.front().is_some_and(|ready| batch.takes(&ready.task))
             && let Some(ready) = waiting.pop_front()
         {
             batch.take(ready);
         }
         let Some((durability, group)) = batch.result() else {
-            return batch.tell();
+            return batch.complete(None, finished);
         };
-        match group.and_then(|group| self.commit(id, stored, group.as_ref(), durability, held)) {
-            Ok(None) => batch.tell(),
-            Ok(Some(taken_out)) => {
-                let deletion = batch.take_deletion();
-                batch.tell();
-                if let Some((reply, outcome)) = deletion {
-                    remove_and_tell(taken_out, reply, outcome);
-                }
-            }
-            Err(error) => {
-                batch.fail(&error);
-                batch.tell();
-            }
-        }
+        let committed = group.and_then(|group| self.commit(id, stored, group.as_ref(), durability, guard));
+        let trash = committed.unwrap_or_else(|error| {
+            batch.fail(&error);
+            None
+        });
+        batch.complete(trash, finished);
     }
 
     /// Stores a group in place of what is stored. Returns what is left to remove when there is no group any more.
@@ -236,49 +203,119 @@ impl Store {
         stored: &Stored,
         group: Option<&Document>,
         durability: Durability,
-        held: &Held,
+        guard: &StoreGuard,
     ) -> Result<Option<PathBuf>> {
-        let commit = Commit { base: &held.base, id, durability, confirmed: &self.confirmed };
+        let commit = Commit { base: &guard.base, id, durability, synced: &self.synced };
         let text = group.map(|group| json::pretty(group.text()));
         match (text.as_deref().map(str::as_bytes), &stored.bytes) {
             (None, None) => Ok(None),
-            (None, Some(_)) => self.take_out(id, durability, held).map(Some),
-            (Some(new), Some(old)) if new == old => commit.confirm(&held.lock).map(|()| None),
-            (Some(new), _) => commit.put(new, &held.lock).map(|()| None),
+            (None, Some(_)) => self.move_to_trash(id, durability, guard).map(Some),
+            (Some(new), Some(old)) if new == old => commit.ensure_durable(&guard.lock).map(|()| None),
+            (Some(new), _) => {
+                commit.put(new, &guard.lock)?;
+                self.valid.insert(id, new);
+                Ok(None)
+            }
         }
     }
 
-    fn take_out(&self, id: &GroupId, durability: Durability, held: &Held) -> Result<PathBuf> {
-        self.confirmed.forget(id);
+    fn move_to_trash(&self, id: &GroupId, durability: Durability, guard: &StoreGuard) -> Result<PathBuf> {
+        self.synced.forget(id);
         self.swept.forget(id);
-        delete::take_out(&held.base, id, durability, &held.lock)
+        self.valid.forget(id);
+        delete::move_to_trash(&guard.base, id, durability, &guard.lock)
     }
 
     /// Carries out tasks where the stored group cannot be read, up to a deletion: nothing else is allowed, and only when
     /// the group is this user's.
-    fn meet_unreadable(&self, id: &GroupId, error: &Error, waiting: &mut VecDeque<Ready>, held: &Held) {
+    fn handle_corrupt(
+        &self,
+        id: &GroupId,
+        error: &Error,
+        waiting: &mut VecDeque<Ready>,
+        guard: &StoreGuard,
+        finished: &mut Finished,
+    ) {
         while let Some(ready) = waiting.pop_front() {
-            let Ready { task, durability, reply } = ready;
+            let Ready { task, durability, completion } = ready;
             if !matches!(task, Task::Write(Write::Delete { condition: Condition::None }))
                 || !read::may_be_deleted(error)
             {
-                reply.tell(Err(error.clone()));
+                // safeguard: a group that cannot be read is not overwritten
+                finished.complete(completion, Err(error.clone()));
                 continue;
             }
-            return match self.take_out(id, durability, held) {
-                Ok(path) => remove_and_tell(path, reply, Ok(Written::Removed)),
-                Err(error) => reply.tell(Err(error)),
+            return match self.move_to_trash(id, durability, guard) {
+                Ok(path) => finished.complete_removing(completion, Ok(WriteOutcome::Deleted), Some(path)),
+                Err(error) => finished.complete(completion, Err(error)),
             };
         }
     }
 }
 
-/// Removes what was taken out, which may take its time and needs no lock, and then acknowledges the deletion.
-fn remove_and_tell(taken_out: PathBuf, reply: Reply<Written>, outcome: Result<Written>) {
-    executor::run(move || {
-        delete::remove(&taken_out);
-        reply.tell(outcome);
-    });
+/// The stored group, and its very bytes.
+#[derive(Default)]
+struct Stored {
+    group: Option<Document>,
+    bytes: Option<Vec<u8>>,
+    /// Set when there is a group that was not parsed, because its bytes are known to be valid.
+    is_unparsed: bool,
+    /// The directory that is in the way of a group with this id.
+    other: Option<String>,
+}
+
+impl Stored {
+    /// Reads the group, and parses it unless its bytes are known to be valid.
+    fn read(base: &Dir, id: &GroupId, valid: Option<&ValidBytes>) -> Result<Self> {
+        match Self::read_directory(base, id, valid) {
+            Ok(stored) if stored.group.is_some() || stored.is_unparsed => Ok(stored),
+            none_or_unreadable => match find_case_collision(base, id) {
+                Ok(None) => none_or_unreadable,
+                Ok(other) => Ok(Self { other, ..Self::default() }),
+                Err(error) => none_or_unreadable.and(Err(read::read_error(base, id, error))),
+            },
+        }
+    }
+
+    fn read_directory(base: &Dir, id: &GroupId, valid: Option<&ValidBytes>) -> Result<Self> {
+        let bytes = read::read_bytes(base, id)?;
+        let is_unparsed =
+            bytes.as_ref().is_some_and(|bytes| valid.is_some_and(|valid| valid.contains(id, bytes)));
+        let parsed = if is_unparsed { None } else { bytes.clone() };
+        let group = parsed.map(|bytes| read::parse_group(base, id, bytes)).transpose()?;
+        Ok(Self { group, bytes, is_unparsed, other: None })
+    }
+}
+
+/// Hashes of the bytes that this process has last written for each group. A save may replace these without parsing them:
+/// they are that group, valid, and of no newer version.
+#[derive(Default)]
+struct ValidBytes(Mutex<HashMap<GroupId, Revision>>);
+
+impl ValidBytes {
+    fn contains(&self, id: &GroupId, bytes: &[u8]) -> bool {
+        // safeguard: a save replaces unparsed only what this process has written
+        self.revisions().get(id).is_some_and(|valid| *valid == Revision::of(bytes))
+    }
+
+    fn insert(&self, id: &GroupId, bytes: &[u8]) {
+        /// Parsing once too often costs little.
+        const MAX_GROUPS: usize = 10_000;
+        let revision = Revision::of(bytes);
+        let mut revisions = self.revisions();
+        if revisions.len() >= MAX_GROUPS {
+            revisions.clear();
+        }
+        revisions.insert(id.clone(), revision);
+    }
+
+    fn forget(&self, id: &GroupId) {
+        self.revisions().remove(id);
+    }
+
+    fn revisions(&self) -> MutexGuard<'_, HashMap<GroupId, Revision>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Time of the last search for the leftovers of each group.
@@ -290,13 +327,13 @@ impl Swept {
     fn is_due(&self, id: &GroupId) -> bool {
         const EVERY: Duration = Duration::from_secs(60 * 60);
         /// To look once too often costs little.
-        const MOST_GROUPS: usize = 10_000;
+        const MAX_GROUPS: usize = 10_000;
         let mut swept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if swept.get(id).is_some_and(|last| now.duration_since(*last) <= EVERY) {
             return false;
         }
-        if swept.len() >= MOST_GROUPS {
+        if swept.len() >= MAX_GROUPS {
             swept.clear();
         }
         swept.insert(id.clone(), now);

@@ -8,12 +8,13 @@ use crate::error::{ErrorKind, Result};
 use crate::executor;
 use crate::model::GroupId;
 use crate::repository::document::Document;
-use crate::repository::file::task::{Patience, Pending, Reply, Task, Work};
+use crate::repository::file::completion::Completion;
+use crate::repository::file::task::{Entry, Patience, Task, Work};
 use crate::repository::file::write::Durability;
-use crate::repository::merge::{Changes, Condition, Write, Written};
+use crate::repository::merge::{Changes, Condition, Write, WriteOutcome};
 
 /// Number of races that a function loses against other processes before the group's lock is kept while it runs.
-const MOST_LOSSES: u32 = 3;
+const MAX_LOSSES: u32 = 3;
 
 /// Time within which a function must begin before others go first. Its thread may be busy, or gone.
 const FIRST_GRACE: Duration = Duration::from_secs(1);
@@ -21,7 +22,7 @@ const FIRST_GRACE: Duration = Duration::from_secs(1);
 /// A function that waits for its turn.
 pub struct Function {
     /// Called when its turn has come, or will not come.
-    pub start: Reply<Turn>,
+    pub start: Completion<Turn>,
     /// Number of races that it has lost.
     pub losses: u32,
     /// Time within which it must begin.
@@ -30,23 +31,24 @@ pub struct Function {
 
 impl Function {
     /// A function that has not been called yet.
-    pub fn new(start: Reply<Turn>) -> Self {
+    pub fn new(start: Completion<Turn>) -> Self {
         Self { start, losses: 0, grace: FIRST_GRACE }
     }
 
     /// Returns whether the lock is kept while it runs.
     pub fn needs_lock(&self) -> bool {
-        self.losses >= MOST_LOSSES
+        // safeguard: the lock is kept for a function that has lost its races
+        self.losses >= MAX_LOSSES
     }
 
     /// The same function, to be called while the lock is kept.
     pub fn under_the_lock(self) -> Self {
-        Self { losses: MOST_LOSSES, ..self }
+        Self { losses: MAX_LOSSES, ..self }
     }
 
     /// Keeps the lock while it runs, because one before it in the same queue has lost its races.
     pub fn keep_lock(&mut self) {
-        self.losses = MOST_LOSSES;
+        self.losses = MAX_LOSSES;
     }
 }
 
@@ -59,7 +61,7 @@ pub struct Turn {
     claim: Arc<Claim>,
 }
 
-type End = Box<dyn FnOnce(Option<Pending>) + Send>;
+type End = Box<dyn FnOnce(Option<Entry>) + Send>;
 
 /// The state that a turn shares with the timer that ends it.
 struct Claim(Mutex<State>);
@@ -91,9 +93,6 @@ impl Turn {
     /// Lets others go first when the turn does not begin in time: its thread may wait for one of them, or have ended.
     pub(super) fn lapse_later(&self) {
         let (claim, grace) = (Arc::clone(&self.claim), self.grace());
-        if cfg!(feature = "test-one-thread") {
-            return;
-        }
         executor::run_later(grace, move || {
             if let Some(end) = claim.take(true) {
                 end(None);
@@ -122,30 +121,30 @@ impl Turn {
         }
     }
 
-    /// Writes what was computed and ends the turn. `tell` is called on another thread.
-    pub fn write(mut self, changes: Changes, tell: impl FnOnce(Attempt) + Send + 'static) {
+    /// Writes what was computed and ends the turn. `done` is called on another thread.
+    pub fn write(mut self, changes: Changes, done: impl FnOnce(Attempt) + Send + 'static) {
         let (Some(group), Some(again), Some(end)) = (&self.group, self.again.take(), self.claim.take(false))
         else {
-            return tell(Attempt::Done(Ok(Written::Missing)));
+            return done(Attempt::Done(Ok(WriteOutcome::NotFound)));
         };
         let write = Write::Update { changes, condition: Condition::IfRevision(group.revision()) };
         let (id, durability, patience) = (again.id.clone(), again.durability, again.patience);
         let is_locked = self.is_locked;
-        let reply = Reply::new(move |written| match written {
+        let completion = Completion::callback(move |written| match written {
             Err(error) if error.is(ErrorKind::Conflict) && !is_locked => {
-                tell(Attempt::Lost(Again { losses: again.losses + 1, is_first: true, ..again }));
+                done(Attempt::Lost(Again { losses: again.losses + 1, is_first: true, ..again }));
             }
-            written => tell(Attempt::Done(written)),
+            written => done(Attempt::Done(written)),
         });
-        let next = Pending { id, durability, patience, work: Work::Task(Task::Write(write), reply) };
-        executor::run(move || end(Some(next)));
+        let next = Entry { id, durability, patience, work: Work::Task(Task::Write(write), completion) };
+        end(Some(next));
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         if let Some(end) = self.claim.take(false) {
-            executor::run(move || end(None));
+            end(None);
         }
     }
 }
@@ -153,14 +152,14 @@ impl Drop for Turn {
 /// The result of writing what a function has computed.
 pub enum Attempt {
     /// It is written, or has failed.
-    Done(Result<Written>),
+    Done(Result<WriteOutcome>),
     /// Another process has written the group since it was read.
     Lost(Again),
 }
 
 /// Another turn for an update that had one.
 pub struct Again {
-    pub(super) add: Box<dyn FnOnce(Pending, bool) + Send>,
+    pub(super) add: Box<dyn FnOnce(Entry, bool) + Send>,
     pub(super) id: GroupId,
     pub(super) durability: Durability,
     pub(super) patience: Patience,
@@ -174,7 +173,7 @@ impl Again {
     /// did not begin in time.
     pub fn wait(self, start: impl FnOnce(Result<Turn>) + Send + 'static) {
         let Self { add, id, durability, patience, losses, grace, is_first } = self;
-        let function = Function { start: Reply::new(start), losses, grace };
-        add(Pending { id, durability, patience, work: Work::Function(function) }, is_first);
+        let function = Function { start: Completion::callback(start), losses, grace };
+        add(Entry { id, durability, patience, work: Work::Function(function) }, is_first);
     }
 }

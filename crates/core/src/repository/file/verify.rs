@@ -1,4 +1,4 @@
-//! What is wrong with a store: every entry is looked at, nothing is changed.
+//! Finds the problems of a store: every entry is looked at, nothing is changed.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::repository::file::paths::{META, TRASH, is_temporary};
 use crate::repository::file::read;
 use crate::repository::{ProblemKind, RepositoryProblem};
 
-/// All problems of the store, by the names of its entries.
+/// Returns all problems of the store, by the names of its entries.
 pub fn verify(base: &Dir) -> Result<Vec<RepositoryProblem>> {
     let failed = |source: std::io::Error| Error::io(None, base.path(), "listing", source);
     let mut names = base.names().map_err(failed)?;

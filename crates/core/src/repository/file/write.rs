@@ -12,7 +12,7 @@ use crate::repository::file::dir::{Dir, Identity};
 use crate::repository::file::lock::Lock;
 use crate::repository::file::paths::{META, SESSIONS, temporary_name};
 
-/// How much an acknowledged write survives.
+/// The durability of an acknowledged write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Durability {
     /// The end of any process, not a power failure.
@@ -24,29 +24,29 @@ pub enum Durability {
 /// Group directories whose own entry in the base directory is known to be on the disk. Another process may have made
 /// one and died before it could see to that.
 #[derive(Debug, Default)]
-pub struct ConfirmedDirs(Mutex<HashMap<GroupId, Identity>>);
+pub struct SyncedDirs(Mutex<HashMap<GroupId, Identity>>);
 
-impl ConfirmedDirs {
+impl SyncedDirs {
     fn contains(&self, id: &GroupId, directory: &Identity) -> bool {
-        self.confirmed().get(id) == Some(directory)
+        self.synced().get(id) == Some(directory)
     }
 
     /// Forgets a group that is gone.
     pub fn forget(&self, id: &GroupId) {
-        self.confirmed().remove(id);
+        self.synced().remove(id);
     }
 
     fn insert(&self, id: &GroupId, directory: Identity) {
         /// One more fsync costs little.
-        const MOST_GROUPS: usize = 10_000;
-        let mut confirmed = self.confirmed();
-        if confirmed.len() >= MOST_GROUPS {
+        const MAX_GROUPS: usize = 10_000;
+        let mut confirmed = self.synced();
+        if confirmed.len() >= MAX_GROUPS {
             confirmed.clear();
         }
         confirmed.insert(id.clone(), directory);
     }
 
-    fn confirmed(&self) -> MutexGuard<'_, HashMap<GroupId, Identity>> {
+    fn synced(&self) -> MutexGuard<'_, HashMap<GroupId, Identity>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -57,10 +57,10 @@ pub struct Commit<'a> {
     pub base: &'a Dir,
     /// The group.
     pub id: &'a GroupId,
-    /// What must survive.
+    /// Required durability.
     pub durability: Durability,
-    /// What is known to have survived.
-    pub confirmed: &'a ConfirmedDirs,
+    /// Directories that are on the disk.
+    pub synced: &'a SyncedDirs,
 }
 
 impl Commit<'_> {
@@ -75,13 +75,14 @@ impl Commit<'_> {
             // Nothing changed: a directory without a group in it would be a leftover.
             let _ = group.remove_dir(SESSIONS);
             drop(group);
+            // safeguard: the directory made for a group is removed when its write fails
             let _ = self.base.remove_dir(self.id.as_str());
         }
         stored
     }
 
     fn put_in(&self, group: &Dir, bytes: &[u8], held: &Lock) -> Result<()> {
-        self.confirm_entry(group)?;
+        self.ensure_entry_durable(group)?;
         // Whatever has its name is the runner's business.
         let sessions = group.stat(SESSIONS).and_then(|there| match there {
             Some(_) => Ok(false),
@@ -96,6 +97,7 @@ impl Commit<'_> {
                 group.rename(&name, group, META).map_err(self.refused("renaming", &group.path().join(META)))
             });
         if renamed.is_err() {
+            // safeguard: the temporary file is removed when a write fails
             let _ = group.remove_file(&name);
         }
         renamed?;
@@ -103,30 +105,32 @@ impl Commit<'_> {
     }
 
     /// The bytes are stored already, perhaps by someone who did not wait for the disk: waits for it.
-    pub fn confirm(&self, held: &Lock) -> Result<()> {
+    pub fn ensure_durable(&self, held: &Lock) -> Result<()> {
         if self.durability == Durability::Process {
             return Ok(());
         }
-        let unconfirmed = |source| self.not_durable(&self.base.path().join(self.id.as_str()), source);
-        let group = self.base.open_dir(self.id.as_str()).map_err(unconfirmed)?;
-        group.sync_file(META).map_err(unconfirmed)?;
-        let entry = self.confirm_entry(&group);
+        let not_durable = |source| self.not_durable(&self.base.path().join(self.id.as_str()), source);
+        let group = self.base.open_dir(self.id.as_str()).map_err(not_durable)?;
+        // safeguard: fsync of a file that was stored without one
+        group.sync_file(META).map_err(not_durable)?;
+        let entry = self.ensure_entry_durable(&group);
         entry.map_err(|error| error.converted(ErrorKind::NotCommitted, ErrorKind::NotDurable))?;
         self.sync_after(&group, held)
     }
 
     /// Sees to it that the group's directory is on the disk before something in it is acknowledged.
-    fn confirm_entry(&self, group: &Dir) -> Result<()> {
+    fn ensure_entry_durable(&self, group: &Dir) -> Result<()> {
         if self.durability == Durability::Process {
             return Ok(());
         }
         let identity = group.identity();
-        if identity.is_some_and(|identity| self.confirmed.contains(self.id, &identity)) {
+        if identity.is_some_and(|identity| self.synced.contains(self.id, &identity)) {
             return Ok(());
         }
+        // safeguard: fsync of the base directory for a group’s own entry
         self.base.sync().map_err(self.refused("syncing", self.base.path()))?;
         if let Some(identity) = identity {
-            self.confirmed.insert(self.id, identity);
+            self.synced.insert(self.id, identity);
         }
         Ok(())
     }
@@ -135,10 +139,12 @@ impl Commit<'_> {
         let mut file = group.create_file(name)?;
         file.write_all(bytes)?;
         let length = file.metadata()?.len();
+        // safeguard: the comparison of the written size
         if length != bytes.len() as u64 {
             return Err(io::Error::other(format!("{length} of {} bytes were written", bytes.len())));
         }
         // Never tried again on this descriptor: after an error a second call can report success for lost data.
+        // safeguard: fsync of the file before it is renamed
         if self.durability == Durability::Full { file.sync_all() } else { Ok(()) }
     }
 
@@ -146,6 +152,7 @@ impl Commit<'_> {
         if self.durability == Durability::Process {
             return Ok(());
         }
+        // safeguard: fsync of the group’s directory after the rename
         group
             .sync()
             .and_then(|()| held.check_file_system())
@@ -175,19 +182,20 @@ pub fn make_base(path: &Path) -> io::Result<()> {
 
 /// Waits until the disk has the base directory and those above it, whoever made them: a process that made one may have
 /// died before it could see to that.
-pub fn confirm_base(path: &Path) -> io::Result<()> {
-    let device = Dir::open(path)?.own_stat()?.stamp().device;
+pub fn sync_above_base(path: &Path) -> io::Result<()> {
+    let device = Dir::open(path)?.own_stat()?.fingerprint().device;
     for above in path.ancestors().skip(1) {
         let above = match Dir::open(above) {
             // Not ours, so we have not made anything in it.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
             above => above?,
         };
-        if above.own_stat()?.stamp().device != device {
+        if above.own_stat()?.fingerprint().device != device {
             // Another file system, which may not even know how to do this; nothing was made in it.
             break;
         }
-        above.sync_if_ours()?;
+        // safeguard: fsync of the directories above the base
+        above.sync_best_effort()?;
     }
     Ok(())
 }
@@ -200,12 +208,12 @@ mod tests {
     fn the_list_of_confirmed_directories_stays_short() {
         let here = Dir::open(env!("CARGO_MANIFEST_DIR").as_ref()).unwrap();
         let Some(identity) = here.identity() else { return };
-        let confirmed = ConfirmedDirs::default();
+        let confirmed = SyncedDirs::default();
         for number in 0..25_000 {
             let id = GroupId::new(&format!("g{number}")).unwrap();
             confirmed.insert(&id, identity);
             assert!(confirmed.contains(&id, &identity));
         }
-        assert!(confirmed.confirmed().len() <= 10_000);
+        assert!(confirmed.synced().len() <= 10_000);
     }
 }

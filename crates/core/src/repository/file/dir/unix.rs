@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, Dir as Entries, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::repository::file::dir::{Identity, Kind};
-use crate::repository::file::fingerprint::Stamp;
+use crate::repository::file::fingerprint::FileFingerprint;
 
 const PRIVATE_DIR: Mode = Mode::RWXU;
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
@@ -31,6 +31,7 @@ impl Dir {
 
     /// Opens a directory in this one; a link is an error.
     pub fn open_dir(&self, name: &str) -> io::Result<Self> {
+        // safeguard: no link followed to a directory
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::openat(&self.file, name, flags, Mode::empty())?);
         Ok(Self { file, path: self.path.join(name) })
@@ -47,6 +48,7 @@ impl Dir {
 
     /// Opens a file for reading; a link is an error, and a pipe does not wait for its writer.
     pub fn open_file(&self, name: &str) -> io::Result<File> {
+        // safeguard: no link followed to a file that is read
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::openat(&self.file, name, flags, Mode::empty())?))
     }
@@ -56,8 +58,10 @@ impl Dir {
     #[cfg(target_os = "linux")]
     pub fn open_beneath(&self, directory: &str, name: &str) -> io::Result<File> {
         use rustix::fs::{ResolveFlags, openat2};
+        // safeguard: no waiting for the writer of a pipe
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let path = format!("{directory}/{name}");
+        // safeguard: no link followed on the way to a file that is read
         Ok(File::from(openat2(&self.file, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)?))
     }
 
@@ -69,12 +73,15 @@ impl Dir {
 
     /// Makes a private file that was not there.
     pub fn create_file(&self, name: &str) -> io::Result<File> {
+        // safeguard: the exclusive creation of the temporary file
+        // safeguard: no link followed when the temporary file is made
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::openat(&self.file, name, flags, PRIVATE_FILE)?))
     }
 
     /// Opens a private file for locking, made when it is not there.
     pub fn open_lock(&self, name: &str) -> io::Result<File> {
+        // safeguard: no link followed to a lock
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::openat(&self.file, name, flags, PRIVATE_FILE)?))
     }
@@ -101,7 +108,7 @@ impl Dir {
     }
 
     /// The same for a directory that may belong to somebody else.
-    pub fn sync_if_ours(&self) -> io::Result<()> {
+    pub fn sync_best_effort(&self) -> io::Result<()> {
         self.sync()
     }
 
@@ -110,7 +117,7 @@ impl Dir {
         self.open_file(name)?.sync_all()
     }
 
-    /// Returns metadata of an entry without following a link, or `None` if it does not exist.
+    /// Returns the metadata of an entry, links not followed; `None` when there is none.
     pub fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
         match rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(Stat(stat))),
@@ -126,6 +133,7 @@ impl Dir {
             let entry = entry?;
             let Ok(name) = entry.file_name().to_str() else { continue };
             let is_dir = match entry.file_type() {
+                // safeguard: no link followed to a group that is known
                 FileType::Directory => true,
                 // Not every file system tells.
                 FileType::Unknown => self.stat(name)?.is_some_and(|stat| stat.kind() == Kind::Directory),
@@ -138,7 +146,7 @@ impl Dir {
         Ok(names)
     }
 
-    /// Returns metadata of this directory.
+    /// Returns the metadata of this directory.
     pub fn own_stat(&self) -> io::Result<Stat> {
         Stat::of(&self.file)
     }
@@ -150,6 +158,7 @@ impl Dir {
         let wanted = StatxFlags::INO | StatxFlags::BTIME;
         let stat = statx(&self.file, "", AtFlags::EMPTY_PATH, wanted).ok()?;
         let given = StatxFlags::from_bits_retain(stat.stx_mask);
+        // safeguard: a directory is known by its time of creation, too
         let born = (stat.stx_btime.tv_sec, i64::from(stat.stx_btime.tv_nsec));
         given.contains(wanted).then_some(Identity { inode: stat.stx_ino, born })
     }
@@ -177,23 +186,23 @@ impl Dir {
         Ok(names)
     }
 
-    /// Path of the directory.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Metadata of an entry.
+/// The metadata of an entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Stat(rustix::fs::Stat);
 
 impl Stat {
-    /// Returns metadata of an open file.
+    /// Returns the metadata of an open file.
     pub fn of(file: &File) -> io::Result<Self> {
         Ok(Self(rustix::fs::fstat(file)?))
     }
 
-    /// The kind of the entry.
+    /// Returns the kind of entry.
     pub fn kind(&self) -> Kind {
         match FileType::from_raw_mode(self.0.st_mode) {
             FileType::RegularFile => Kind::File,
@@ -202,19 +211,20 @@ impl Stat {
         }
     }
 
-    /// Returns `true` if the entry belongs to the user of this process.
-    pub fn is_ours(&self) -> bool {
+    /// Returns whether it belongs to the user of this process.
+    pub fn owned_by_us(&self) -> bool {
         self.0.st_uid == rustix::process::geteuid().as_raw()
     }
 
     /// Its permissions when they allow everyone to write.
     #[allow(clippy::useless_conversion, reason = "macOS has 16 bits of it")]
-    pub fn open_to_everyone(&self) -> Option<u32> {
+    pub fn world_writable_mode(&self) -> Option<u32> {
         let mode = u32::from(self.0.st_mode) & 0o7777;
+        // safeguard: refusal of a base directory that everyone may write to
         (mode & 0o002 != 0).then_some(mode)
     }
 
-    /// The identity of the file and the time of its last change.
+    /// Returns the fingerprint of the file.
     #[allow(
         clippy::useless_conversion,
         clippy::unnecessary_cast,
@@ -222,24 +232,25 @@ impl Stat {
         clippy::cast_sign_loss,
         reason = "the types of these fields differ between systems; only equality counts"
     )]
-    pub fn stamp(&self) -> Stamp {
+    pub fn fingerprint(&self) -> FileFingerprint {
         let stat = &self.0;
-        Stamp {
+        FileFingerprint {
             device: stat.st_dev as u64,
             inode: stat.st_ino as u64,
             size: stat.st_size as u64,
             modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            // safeguard: a file is the same only while nothing of it has changed
             changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
         }
     }
 }
 
-/// Returns `true` for the error of opening a link with `O_NOFOLLOW`.
+/// Returns whether an error is that of opening a link with `O_NOFOLLOW`.
 pub fn is_link(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::LOOP)
 }
 
-/// Returns `true` for the error of a file system without locks.
+/// Returns whether an error says that this file system has no locks.
 pub fn has_no_locks(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP))
 }

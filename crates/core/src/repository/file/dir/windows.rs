@@ -21,7 +21,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 
 use crate::repository::file::dir::{Identity, Kind};
-use crate::repository::file::fingerprint::{Stamp, Time};
+use crate::repository::file::fingerprint::{FileFingerprint, Time};
 
 /// Opens links themselves, and directories at all.
 const NO_FOLLOW: u32 = FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS;
@@ -96,7 +96,7 @@ impl Dir {
     /// Moves an entry of this directory over one of another.
     pub fn rename(&self, from: &str, to: &Self, name: &str) -> io::Result<()> {
         let (from, to) = (self.at(from), to.at(name));
-        patiently(|| std::fs::rename(&from, &to))
+        retry_on_sharing_violation(|| std::fs::rename(&from, &to))
     }
 
     /// Removes a file or a link.
@@ -119,7 +119,7 @@ impl Dir {
 
     /// The same for a directory that may belong to somebody else. Whoever may not write to it may not flush it, and has made
     /// nothing in it.
-    pub fn sync_if_ours(&self) -> io::Result<()> {
+    pub fn sync_best_effort(&self) -> io::Result<()> {
         match self.sync() {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
             synced => synced,
@@ -131,7 +131,7 @@ impl Dir {
         self.open_entry(OpenOptions::new().write(true), name)?.sync_all()
     }
 
-    /// Returns metadata of an entry without following a link, or `None` if it does not exist.
+    /// Returns the metadata of an entry, links not followed; `None` when there is none.
     pub fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
         match self.open_any(name) {
             Ok(file) => Stat::of(&file).map(Some),
@@ -159,14 +159,14 @@ impl Dir {
         Ok(names)
     }
 
-    /// Returns metadata of this directory.
+    /// Returns the metadata of this directory.
     pub fn own_stat(&self) -> io::Result<Stat> {
         Stat::of(&self.file)
     }
 
     /// Returns its identity; `None` where the file system does not keep the time of creation.
     pub fn identity(&self) -> Option<Identity> {
-        let inode = self.own_stat().ok()?.stamp().inode;
+        let inode = self.own_stat().ok()?.fingerprint().inode;
         let created = self.file.metadata().ok()?.creation_time();
         let born = since_1970(i64::try_from(created).ok()?);
         (created != 0).then_some(Identity { inode, born })
@@ -178,21 +178,21 @@ impl Dir {
         entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
     }
 
-    /// Path of the directory.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Metadata of an entry.
+/// The metadata of an entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Stat {
     kind: Kind,
-    stamp: Stamp,
+    fingerprint: FileFingerprint,
 }
 
 impl Stat {
-    /// Returns metadata of an open file.
+    /// Returns the metadata of an open file.
     pub fn of(file: &File) -> io::Result<Self> {
         let file_type = file.metadata()?.file_type();
         let kind = match file_type {
@@ -201,34 +201,34 @@ impl Stat {
             it if it.is_file() => Kind::File,
             _ => Kind::Other,
         };
-        Ok(Self { kind, stamp: stamp(file)? })
+        Ok(Self { kind, fingerprint: stamp(file)? })
     }
 
-    /// The kind of the entry.
+    /// Returns the kind of entry.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Returns `true`: permissions decide who may write here, not the owner.
+    /// Returns whether it belongs to the user of this process: here permissions say who may write, not the owner.
     #[allow(clippy::unused_self, reason = "the other systems' function looks")]
-    pub fn is_ours(&self) -> bool {
+    pub fn owned_by_us(&self) -> bool {
         true
     }
 
     /// Its permissions when they allow everyone to write: not looked at here, they are those of the directory above.
     #[allow(clippy::unused_self, reason = "the other systems' function looks")]
-    pub fn open_to_everyone(&self) -> Option<u32> {
+    pub fn world_writable_mode(&self) -> Option<u32> {
         None
     }
 
-    /// The identity of the file and the time of its last change.
-    pub fn stamp(&self) -> Stamp {
-        self.stamp
+    /// Returns the fingerprint of the file.
+    pub fn fingerprint(&self) -> FileFingerprint {
+        self.fingerprint
     }
 }
 
 /// `std` gives neither which file it is nor when it was changed (features `windows_by_handle`, `windows_change_time`).
-fn stamp(file: &File) -> io::Result<Stamp> {
+fn fingerprint(file: &File) -> io::Result<FileFingerprint> {
     let handle = file.as_raw_handle();
     // SAFETY: both are plain integers, for which zeros are a value.
     let (mut identity, mut basic): (BY_HANDLE_FILE_INFORMATION, FILE_BASIC_INFO) = unsafe { mem::zeroed() };
@@ -242,7 +242,7 @@ fn stamp(file: &File) -> io::Result<Stamp> {
     if unsafe { GetFileInformationByHandleEx(handle, FileBasicInfo, into, size) } == 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(Stamp {
+    Ok(FileFingerprint {
         device: u64::from(identity.dwVolumeSerialNumber),
         inode: join(identity.nFileIndexHigh, identity.nFileIndexLow),
         size: join(identity.nFileSizeHigh, identity.nFileSizeLow),
@@ -267,7 +267,7 @@ fn since_1970(ticks: i64) -> Time {
 
 /// Whoever has the file open without sharing it, as a virus scanner or a backup, is done in a moment. Also a directory
 /// cannot be renamed while something in it is open, be it only for reading.
-fn patiently<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+fn retry_on_sharing_violation<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     // Two seconds in all.
     for round in 0..11 {
         match attempt() {
@@ -284,12 +284,12 @@ fn refuse_link(file: &File) -> io::Result<()> {
     if file.metadata()?.file_type().is_symlink() { Err(raw(ERROR_STOPPED_ON_SYMLINK)) } else { Ok(()) }
 }
 
-/// Returns `true` for the error of meeting a link.
+/// Returns whether an error says that a link was met.
 pub fn is_link(error: &io::Error) -> bool {
     is_raw(error, &[ERROR_STOPPED_ON_SYMLINK])
 }
 
-/// Returns `true` for the error of a file system without locks.
+/// Returns whether an error says that this file system has no locks.
 pub fn has_no_locks(error: &io::Error) -> bool {
     is_raw(error, &[ERROR_NOT_SUPPORTED, ERROR_INVALID_FUNCTION])
 }
