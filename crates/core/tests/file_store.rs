@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use session_groups::model::number::Usd;
 use session_groups::model::time::IsoTime;
-use session_groups::model::{GroupId, GroupSession, SessionGroup, Usd};
+use session_groups::model::{GroupId, GroupSession, SessionGroup};
 use session_groups::repository::file::{Attempt, Durability, FileOptions, Turn};
 use session_groups::repository::{
     Changes, Condition, Document, FileGroupRepository, GroupFilter, GroupRepository, InMemoryGroupRepository,
