@@ -980,26 +980,28 @@ export declare class ClaudeStream {
 }
 
 /**
- * Keeps groups in files, `{baseDir}/{id}/meta.json`, that several processes share. What was acknowledged is on the
- * disk; what was not is there whole or not at all; nobody's write is undone by another's.
+ * Stores groups in files, `{baseDir}/{id}/meta.json`, which several processes may share. An acknowledged write is durable,
+ * any other write is either complete or absent, and no write undoes another.
  */
 export declare class FileGroupRepository {
   /**
-   * A repository under a base directory. Nothing is created before the first write. Throws `INVALID_ARGUMENT`.
+   * Creates a repository in a base directory. Creates no file before the first write. Throws `INVALID_ARGUMENT`.
    *
-   * @param baseDir The directory of the groups, by default `.local/claude-code-agent/session-groups` in the home
-   *   directory (`process.env.HOME`, on Windows `USERPROFILE`). A relative path is resolved now.
-   * @param options How it writes.
+   * @param baseDir Base directory, by default `.local/claude-code-agent/session-groups` in the home directory
+   *   (`process.env.HOME`, on Windows `USERPROFILE`). A relative path is resolved at once.
+   * @param options Durability and the timeout of locks.
    */
   constructor(baseDir?: string, options?: FileGroupRepositoryOptions)
+
 }
 
-/** Keeps groups in memory, for tests: the same behaviour as in files, and nothing that lasts. */
+/** Stores groups in memory, for tests. It behaves like the repository of files, but nothing is durable. */
 export declare class InMemoryGroupRepository {
-  /** An empty repository. */
+  /** Creates an empty repository. */
   constructor()
-  /** Forgets all groups. */
+  /** Deletes all groups. */
   clear(): void
+
 }
 
 /** Keeps the progress of the sessions of a group and sums it up. Money is summed exactly: ten sessions at 0.1 are 1. */

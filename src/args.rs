@@ -10,7 +10,6 @@ use napi::{Env, JsValue, ValueType};
 
 use super::host;
 use super::js::{self, Fault, number_of};
-use super::promise::Answer;
 use session_groups::error::{Error, Wrong};
 use session_groups::json::{self, Json};
 use session_groups::model::time::{self, Timestamp};
@@ -239,18 +238,6 @@ pub fn save_condition(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
 pub fn delete_condition(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
     let members = options(env, "options", &["ifRevision"], value)?;
     members.into_iter().next().map_or(Ok(Condition::None), |(_, value)| revision(env, value))
-}
-
-/// The outcome of `delete` for an id that cannot name a group.
-pub fn nothing_deleted(id: &str, condition: Condition) -> session_groups::Result<Answer> {
-    match condition {
-        Condition::IfRevision(revision) => Err(Error::Conflict {
-            group_id: id.to_owned(),
-            expected: format!("its revision was to be {}", revision.as_str()),
-            actual: None,
-        }),
-        Condition::None | Condition::IfAbsent => Ok(Answer::Bool(false)),
-    }
 }
 
 fn revision(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {

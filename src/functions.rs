@@ -18,24 +18,24 @@ use session_groups::progress::SessionProgress;
 ///
 /// @param status The group's status.
 #[napi(ts_args_type = "status: GroupStatus")]
-pub fn is_terminal_group_status(status: Unknown<'_>) -> bool {
-    group_status(status).is_some_and(GroupStatus::is_terminal)
+pub fn is_terminal_group_status(env: Env, status: Unknown<'_>) -> napi::Result<bool> {
+    throwing(&env, || Ok(group_status(status).is_some_and(GroupStatus::is_terminal)))
 }
 
 /// Returns whether the group can be resumed: `paused`; `false` for an unknown status.
 ///
 /// @param status The group's status.
 #[napi(ts_args_type = "status: GroupStatus")]
-pub fn can_resume_group(status: Unknown<'_>) -> bool {
-    group_status(status) == Some(GroupStatus::Paused)
+pub fn can_resume_group(env: Env, status: Unknown<'_>) -> napi::Result<bool> {
+    throwing(&env, || Ok(group_status(status) == Some(GroupStatus::Paused)))
 }
 
 /// Returns whether the group is running: `running`; `false` for an unknown status.
 ///
 /// @param status The group's status.
 #[napi(ts_args_type = "status: GroupStatus")]
-pub fn is_active_group(status: Unknown<'_>) -> bool {
-    group_status(status) == Some(GroupStatus::Running)
+pub fn is_active_group(env: Env, status: Unknown<'_>) -> napi::Result<bool> {
+    throwing(&env, || Ok(group_status(status) == Some(GroupStatus::Running)))
 }
 
 fn group_status(status: Unknown<'_>) -> Option<GroupStatus> {

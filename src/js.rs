@@ -336,3 +336,9 @@ pub fn null(env: &Env) -> napi::Result<Value> {
     }
     .map(Value)
 }
+
+/// `true` or `false`.
+pub fn boolean(env: &Env, value: bool) -> napi::Result<Value> {
+    // SAFETY: we are on the environment's thread.
+    unsafe { bool::to_napi_value(env.raw(), value) }.map(Value)
+}

@@ -28,6 +28,7 @@ test('a panic in a function is thrown as an error', async () => {
 
 test.each([
   ['panicInArguments', 'on purpose, in arguments'],
+  ['panicInStart', 'a call was given up'],
   ['panicOnThread', 'on purpose, on a thread'],
   ['panicInAnswer', 'on purpose, in an answer'],
   ['panicInRead', 'a call was given up'],
