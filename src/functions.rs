@@ -1,13 +1,13 @@
 //! Functions that need no object.
 
 use napi::Env;
-use napi::bindgen_prelude::{Object, Unknown};
+use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 
+use super::args;
 use super::error::throwing;
 use super::host;
 use super::js::{self, Value};
-use super::{args, progress};
 use session_groups::json;
 use session_groups::model::validate::GROUP_SESSION;
 use session_groups::model::{GroupStatus, event, money};
@@ -86,11 +86,11 @@ pub fn is_budget_exceeded(env: Env, cost: Unknown<'_>, max: Unknown<'_>) -> napi
 ///
 /// @param session The session.
 #[napi(ts_args_type = "session: GroupSession", ts_return_type = "SessionProgress")]
-pub fn create_session_progress<'env>(env: &'env Env, session: Unknown<'_>) -> napi::Result<Object<'env>> {
+pub fn create_session_progress<'env>(env: &'env Env, session: Unknown<'_>) -> napi::Result<Unknown<'env>> {
     throwing(env, || {
         let session = json::typed(&args::checked(env, "session", session, GROUP_SESSION)?)?;
         let progress = SessionProgress::of(&session, host::now_ms(env)?);
-        Ok(progress::session_to_js(env, &progress)?)
+        js::from_serde(env, &progress)
     })
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use napi::bindgen_prelude::{FromNapiValue, ToNapiValue, Unknown};
 use napi::{Env, JsValue, ValueType, sys};
+use serde::Serialize;
 
 use crate::host;
 use session_groups::error::Error;
@@ -108,6 +109,12 @@ pub fn parse<'env>(env: &'env Env, text: &str) -> napi::Result<Unknown<'env>> {
 /// `JSON.parse` of a string that JavaScript has.
 pub fn parse_string<'env>(env: &'env Env, text: Unknown<'_>) -> napi::Result<Unknown<'env>> {
     host::parse(env, text)
+}
+
+/// A value of Rust, as its JSON text for the engine: faster than setting each property.
+pub fn from_serde<'env>(env: &'env Env, value: &impl Serialize) -> Result<Unknown<'env>, Fault> {
+    let text = serde_json::to_string(value).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(parse(env, &text)?)
 }
 
 /// `JSON.parse` of several arrays, as one. Each text is freed before the next is read.

@@ -2,14 +2,14 @@
 
 use std::cell::RefCell;
 
-use napi::bindgen_prelude::{Either, Object, This, Undefined, Unknown};
+use napi::bindgen_prelude::{Either, This, Undefined, Unknown};
 use napi::{Env, ValueType};
 use napi_derive::napi;
 
+use crate::args;
 use crate::error::throwing;
 use crate::host::now_ms;
 use crate::js::{self, Fault};
-use crate::{args, progress};
 use session_groups::claude::{ClaudeStream as Core, Exit};
 use session_groups::error::Error;
 use session_groups::json;
@@ -92,11 +92,11 @@ impl ClaudeStream {
 
     /// The session's progress.
     #[napi(getter, enumerable = false, ts_return_type = "SessionProgress")]
-    pub fn progress<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+    pub fn progress<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
         throwing(env, || {
             let now_ms = now_ms(env)?;
             let progress = self.core.borrow().progress_at(now_ms);
-            Ok(progress::session_to_js(env, &progress)?)
+            js::from_serde(env, &progress)
         })
     }
 

@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 
 use napi::Env;
-use napi::bindgen_prelude::{Either, Object, This, Undefined, Unknown};
+use napi::bindgen_prelude::{Either, This, Undefined, Unknown};
 use napi_derive::napi;
 
 use crate::error::throwing;
 use crate::host::now_ms;
-use crate::{args, progress};
+use crate::{args, js, progress};
 use session_groups::progress::ProgressAggregator as Core;
 
 /// Keeps the progress of the sessions of a group and sums it up. Money is summed exactly: ten sessions at 0.1 are 1.
@@ -74,13 +74,13 @@ impl ProgressAggregator {
         &self,
         env: &'env Env,
         id: Unknown<'_>,
-    ) -> napi::Result<Either<Object<'env>, Undefined>> {
+    ) -> napi::Result<Either<Unknown<'env>, Undefined>> {
         throwing(env, || {
             let id = args::text(env, "id", id)?;
             // Copied: the engine may call this class again while it makes the object.
             let session = self.core.borrow().session_progress(&id).cloned();
             match session {
-                Some(session) => Ok(Either::A(progress::session_to_js(env, &session)?)),
+                Some(session) => Ok(Either::A(js::from_serde(env, &session)?)),
                 None => Ok(Either::B(())),
             }
         })
@@ -89,8 +89,7 @@ impl ProgressAggregator {
     /// All tracked sessions, in the order in which they were first tracked.
     #[napi(enumerable = false, ts_return_type = "readonly SessionProgress[]")]
     pub fn get_all_sessions<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
-        // The engine calls nobody else while it reads JSON.
-        throwing(env, || Ok(progress::sessions_to_js(env, self.core.borrow().all_sessions())?))
+        throwing(env, || js::from_serde(env, &self.core.borrow().all_sessions().collect::<Vec<_>>()))
     }
 
     /// How far a group is. What is tracked of a session wins over what the group has stored of it; money and tokens
@@ -103,14 +102,14 @@ impl ProgressAggregator {
     ///
     /// @param group The group.
     #[napi(enumerable = false, ts_args_type = "group: SessionGroup", ts_return_type = "GroupProgress")]
-    pub fn compute_progress<'env>(&self, env: &'env Env, group: Unknown<'_>) -> napi::Result<Object<'env>> {
+    pub fn compute_progress<'env>(&self, env: &'env Env, group: Unknown<'_>) -> napi::Result<Unknown<'env>> {
         throwing(env, || {
             // A getter of the group may update a session while the group is read.
             let is_tracked = |id: &str| self.core.borrow().session_progress(id).is_some();
             let group = progress::outline_from_js(env, group, is_tracked)?;
             let now_ms = now_ms(env)?;
             let progress = self.core.borrow().compute_progress(&group, now_ms);
-            Ok(progress::group_to_js(env, &progress)?)
+            js::from_serde(env, &progress)
         })
     }
 
@@ -122,11 +121,11 @@ impl ProgressAggregator {
     /// // From now on: aggregator.updateSession(stream.progress)
     /// if (isBudgetExceeded(aggregator.summary().totalCost, group.config.maxBudgetUsd)) return
     #[napi(enumerable = false, ts_return_type = "ProgressSummary")]
-    pub fn summary<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+    pub fn summary<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
         throwing(env, || {
             let now_ms = now_ms(env)?;
             let summary = self.core.borrow().summary(now_ms);
-            Ok(progress::summary_to_js(env, &summary)?)
+            js::from_serde(env, &summary)
         })
     }
 }
