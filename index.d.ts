@@ -914,12 +914,12 @@ export interface SessionGroupsErrorConstructor {
 export declare const SessionGroupsError: SessionGroupsErrorConstructor
 
 /**
- * Reads what `claude -p PROMPT --output-format stream-json --verbose` prints and keeps the session's progress. A stream
- * is for one run. A session that is resumed gets a new one, made from the session as it is stored.
+ * Reads the output of `claude -p PROMPT --output-format stream-json --verbose` and tracks the session's progress. A stream
+ * is for one run. To resume a session, create a new stream from the session as it is stored.
  *
  * Cost and tokens are those of all runs of the session, and never decrease. The counter that Claude Code prints is not
  * the session's total: depending on version, kills, `/clear` and forks it starts from zero or from an earlier
- * counter. `changes.usageCounters` keeps what the next run's stream needs to tell these apart, so store all of
+ * counter. The next run's stream needs `changes.usageCounters` to distinguish these cases, so store all of
  * `changes`.
  *
  * @example
@@ -934,8 +934,7 @@ export declare class ClaudeStream {
   /**
    * Creates a reader for one run. Throws `INVALID_ARGUMENT`, whose `field` is the path of the invalid value.
    *
-   * @param session The session as it is stored: what it has cost and used so far, and the `claudeSessionId` it is
-   *   resumed from.
+   * @param session Session as it is stored, with its cost and tokens so far and the `claudeSessionId` to resume.
    * @param options Sessions that the run may have been forked from.
    */
   constructor(session: GroupSession, options?: ClaudeStreamOptions)
@@ -966,8 +965,8 @@ export declare class ClaudeStream {
   /** Reason why the session failed. `undefined` unless it has. */
   get error(): string | undefined
   /**
-   * What a person should know of a completed session: a signal or a non-zero exit code after its successful result,
-   * tools whose use was refused. `undefined` if there is nothing.
+   * Warning about a completed session: a signal or a non-zero exit code after its successful result, or tools whose use
+   * was refused. `undefined` if there is none.
    */
   get warning(): string | undefined
   /**
@@ -1004,52 +1003,52 @@ export declare class InMemoryGroupRepository {
 
 }
 
-/** Keeps the progress of the sessions of a group and sums it up. Money is summed exactly: ten sessions at 0.1 are 1. */
+/** Tracks the progress of the sessions of a group and sums it up. Money is summed exactly: ten sessions at 0.1 are 1. */
 export declare class ProgressAggregator {
   /**
-   * An aggregator that tracks no session yet. Throws `INVALID_ARGUMENT`.
+   * Creates an aggregator without sessions. Throws `INVALID_ARGUMENT`.
    *
-   * @param groupStartTime When the group started, in Unix milliseconds; what `elapsedTime` counts from.
+   * @param groupStartTime Start of the group in Unix milliseconds, for `elapsedTime`.
    */
   constructor(groupStartTime?: number)
   /**
-   * Tracks a session, or replaces what was known of it. Throws `INVALID_ARGUMENT`, whose `field` is the path of
-   * what is wrong.
+   * Tracks a session, or replaces its progress. Throws `INVALID_ARGUMENT`, whose `field` is the path of the invalid
+   * value.
    *
-   * @param progress How far the session is.
+   * @param progress Progress of the session.
    */
   updateSession(progress: SessionProgress): void
   /**
-   * Stops tracking a session. Does nothing if it was not tracked.
+   * Stops tracking a session. Does nothing if it is not tracked.
    *
-   * @param id The session's id.
+   * @param id Id of the session.
    */
   removeSession(id: string): void
   /** Stops tracking all sessions. */
   clear(): void
   /**
-   * What is known of a session; `undefined` if it is not tracked.
+   * Returns the progress of a session, or `undefined` if it is not tracked.
    *
-   * @param id The session's id.
+   * @param id Id of the session.
    */
   getSessionProgress(id: string): SessionProgress | undefined
-  /** All tracked sessions, in the order in which they were first tracked. */
+  /** Returns all tracked sessions, in the order in which they were first tracked. */
   getAllSessions(): readonly SessionProgress[]
   /**
-   * How far a group is. What is tracked of a session wins over what the group has stored of it; money and tokens
-   * are those of all tracked sessions and of the group's others. Throws `INVALID_ARGUMENT`, whose `field` is the
-   * path of what is wrong.
+   * Returns the progress of a group. The tracked progress of a session takes precedence over its stored one. Money and
+   * tokens are those of all tracked sessions and of the group's other sessions. Throws `INVALID_ARGUMENT`, whose `field`
+   * is the path of the invalid value.
    *
-   * `estimatedTimeRemaining` follows the plan: each session that has not ended takes the mean duration of those
-   * that completed, starts when those it depends on have completed (unless `config.concurrency.respectDependencies` is
-   * false), and at most `config.concurrency.maxConcurrent ?? config.maxConcurrentSessions` run at a time.
+   * `estimatedTimeRemaining` simulates the plan. Each session that has not ended takes the mean duration of the completed
+   * ones and starts once its dependencies have completed (unless `config.concurrency.respectDependencies` is false). At
+   * most `config.concurrency.maxConcurrent ?? config.maxConcurrentSessions` sessions run at a time.
    *
-   * @param group The group.
+   * @param group Group as it is stored.
    */
   computeProgress(group: SessionGroup): GroupProgress
   /**
-   * The sums over the tracked sessions alone, at a cost that does not grow with their number: for a budget check or an
-   * event after each message. For it to be that of the group, track all sessions of the group first.
+   * Returns the totals of the tracked sessions in constant time, for a budget check or an event after each message. Track
+   * all sessions of the group first to get the totals of the group.
    *
    * @example
    * for (const session of group.sessions) aggregator.updateSession(createSessionProgress(session))
@@ -1060,77 +1059,78 @@ export declare class ProgressAggregator {
 }
 
 /**
- * How much of a budget is used, in percent: 0 to 100 and above; 0 when `max` is 0 or less. Throws
- * `INVALID_ARGUMENT` for what is no finite number.
+ * Returns the used percentage of a budget, 0 to 100 and above, or 0 if `max` is 0 or less. Throws `INVALID_ARGUMENT` for a
+ * value that is not a finite number.
  *
- * @param cost US dollars spent.
- * @param max US dollars allowed.
+ * @param cost Amount spent, in US dollars.
+ * @param max Budget in US dollars.
  */
 export declare function calculateBudgetUsage(cost: number, max: number): number
 
 /**
- * Returns whether the group can be resumed: `paused`; `false` for an unknown status.
+ * Returns `true` if the group can be resumed: `paused`. Returns `false` for an unknown status.
  *
- * @param status The group's status.
+ * @param status Status of the group.
  */
 export declare function canResumeGroup(status: GroupStatus): boolean
 
 /**
- * The progress that a stored session shows. Throws `INVALID_ARGUMENT`, whose `field` is the path of what is wrong.
+ * Returns the progress of a stored session. Throws `INVALID_ARGUMENT`, whose `field` is the path of the invalid value.
  *
- * @param session The session.
+ * @param session Session as it is stored.
  */
 export declare function createSessionProgress(session: GroupSession): SessionProgress
 
-/** The limits a group has unless it says otherwise. */
+/** Default budget. */
 export declare const DEFAULT_BUDGET_CONFIG: BudgetConfig
 
-/** The concurrency a group has unless it says otherwise. */
+/** Default limits of concurrency. */
 export declare const DEFAULT_CONCURRENCY_CONFIG: ConcurrencyConfig
 
-/** How a group runs unless it says otherwise. */
+/** Default configuration of a group. */
 export declare const DEFAULT_GROUP_CONFIG: GroupConfig
 
-/** What is generated for a session unless it says otherwise. */
+/** Default configuration of a session. */
 export declare const DEFAULT_SESSION_CONFIG: SessionConfig
 
 /**
- * Returns whether the group is running: `running`; `false` for an unknown status.
+ * Returns `true` if the group is running: `running`. Returns `false` for an unknown status.
  *
- * @param status The group's status.
+ * @param status Status of the group.
  */
 export declare function isActiveGroup(status: GroupStatus): boolean
 
 /**
- * Whether a cost has reached the budget: `cost >= max`. Throws `INVALID_ARGUMENT` for what is no finite number.
+ * Returns `true` if a cost has reached the budget: `cost >= max`. Throws `INVALID_ARGUMENT` for a value that is not a
+ * finite number.
  *
- * @param cost US dollars spent.
- * @param max US dollars allowed.
+ * @param cost Amount spent, in US dollars.
+ * @param max Budget in US dollars.
  */
 export declare function isBudgetExceeded(cost: number, max: number): boolean
 
 /**
- * Whether a cost has reached the part of the budget from which on to warn: `cost >= max * threshold`. Throws
- * `INVALID_ARGUMENT` for what is no finite number.
+ * Returns `true` if a cost has reached the warning threshold of a budget: `cost >= max * threshold`. Throws
+ * `INVALID_ARGUMENT` for a value that is not a finite number.
  *
- * @param cost US dollars spent.
- * @param max US dollars allowed.
- * @param threshold The part of the budget, 0 to 1.
+ * @param cost Amount spent, in US dollars.
+ * @param max Budget in US dollars.
+ * @param threshold Warning threshold as a fraction of the budget, 0 to 1.
  */
 export declare function isBudgetWarning(cost: number, max: number, threshold: number): boolean
 
 /**
- * Returns whether the status is one that ends a group: `completed`, `failed` or `deleted`, not `archived`; `false` for an
+ * Returns `true` if the status ends a group: `completed`, `failed` or `deleted`, but not `archived`. Returns `false` for an
  * unknown status.
  *
- * @param status The group's status.
+ * @param status Status of the group.
  */
 export declare function isTerminalGroupStatus(status: GroupStatus): boolean
 
 /**
- * One event from one line of JSON, checked: an unknown type, a missing field or a wrong type throws
- * `INVALID_EVENT`, whose `field` is its path. Fields that are not known are kept.
+ * Parses an event from one line of JSON. Throws `INVALID_EVENT` for an unknown type, a missing field or a field of the wrong
+ * type, whose path is `field`. Keeps unknown fields.
  *
- * @param text A JSON object.
+ * @param text JSON object.
  */
 export declare function parseGroupEvent(text: string): GroupEvent

@@ -27,11 +27,11 @@ await main(async () => {
   console.log(`${name} ${version} and its ${filesIn('npm').length} platforms are published`)
 })
 
-/** What the package consists of, but for the addons. */
+/** Copies the files of the package, except the addons. */
 function layOut() {
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true })
-  // What a checkout is worked on with is of no use to who installs the package.
+  // Those who install the package need neither the scripts nor the development dependencies.
   const { scripts, devDependencies, overrides, jest, ...manifest } = JSON.parse(
     readFileSync(path.join(root, 'package.json'), 'utf8'),
   )

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { build } from './build.mjs'
 import { must, root, Stop } from './process.mjs'
 
-/** What the addon is made from. */
+/** Sources of the addon. */
 const SOURCES = [
   'src',
   'crates/core/src',
@@ -50,7 +50,7 @@ async function buildAddon() {
   await build()
 }
 
-/** When a file, or the newest under a directory, was changed; 0 when there is none. */
+/** Returns the time at which a file, or the newest file under a directory, was changed; 0 if there is none. */
 function changedAt(name) {
   const file = path.join(root, name)
   const stat = statSync(file, { throwIfNoEntry: false })

@@ -188,7 +188,7 @@ pub fn property<'env>(env: &'env Env, object: Unknown<'_>, name: &CStr) -> napi:
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
 }
 
-/// How many elements an array has.
+/// Length of an array.
 pub fn array_length(env: &Env, array: Unknown<'_>) -> napi::Result<u32> {
     let mut length = 0;
     // SAFETY: the array belongs to this environment.
@@ -295,7 +295,7 @@ pub fn bytes_of<'a>(env: &'a Env, value: Unknown<'_>) -> napi::Result<Option<Byt
             buffer_at,
             &raw mut offset,
         ))?;
-        // Of the two kinds of buffers only shared ones have it.
+        // Only shared buffers have it.
         let name = c"growable".as_ptr();
         caught(env, sys::napi_has_named_property(env.raw(), buffer, name, &raw mut is_shared))?;
     }

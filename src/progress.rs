@@ -50,7 +50,7 @@ pub fn outline_from_js(
     })
 }
 
-/// When a group ended; `None` while it has not.
+/// End of a group; `None` while it has not ended.
 fn ended_at(group: &At<'_>) -> Result<Option<f64>, Fault> {
     let status = group.optional(c"status", reader::text)?;
     if !status.and_then(|name| GroupStatus::from_name(&name)).is_some_and(GroupStatus::has_ended) {
@@ -59,7 +59,7 @@ fn ended_at(group: &At<'_>) -> Result<Option<f64>, Fault> {
     group.optional(c"completedAt", reader::time)
 }
 
-/// Of a group's configuration: how many sessions may run at once, and whether they wait for others.
+/// Maximum number of concurrent sessions, and `true` if they wait for others.
 fn concurrency(config: At<'_>) -> Result<(u64, bool), Fault> {
     let most = config.object()?.required(c"maxConcurrentSessions", reader::positive)?;
     let rules = config.optional(c"concurrency", |rules| {
