@@ -1,60 +1,60 @@
 export {}
 
-/** Where a session stands. */
+/** Status of a session. */
 export type SessionStatus = 'pending' | 'active' | 'paused' | 'completed' | 'failed'
 
 /**
- * Where a group stands: `created` → `running` → `completed`, `failed` or `paused`; `paused` → `running`;
- * `completed` → `archived`; any → `deleted`. What follows what is up to your program, and is not checked.
+ * Status of a group: `created` → `running` → `completed`, `failed` or `paused`; `paused` → `running`;
+ * `completed` → `archived`; any → `deleted`. Your program decides on transitions; they are not checked.
  */
 export type GroupStatus = 'created' | 'running' | 'paused' | 'completed' | 'failed' | 'archived' | 'deleted'
 
-/** Tokens, counted in whole ones. */
+/** Numbers of tokens, all integers. */
 export interface TokenUsage {
-  /** Tokens the model read. */
+  /** Number of input tokens. */
   readonly input: number
-  /** Tokens the model wrote. */
+  /** Number of output tokens. */
   readonly output: number
-  /** Tokens read from the prompt cache; absent when none were. */
+  /** Number of tokens read from the prompt cache; absent when zero. */
   readonly cacheRead?: number | undefined
-  /** Tokens written to the prompt cache; absent when none were. */
+  /** Number of tokens written to the prompt cache; absent when zero. */
   readonly cacheWrite?: number | undefined
 }
 
-/** Limits on the money of a group. */
+/** Budget of a group. */
 export interface BudgetConfig {
-  /** US dollars, 0 or more; of 0 nothing may be spent. @default 10 */
+  /** Budget in US dollars, 0 or more; 0 allows no spending. @default 10 */
   readonly maxBudgetUsd: number
   /**
-   * What to do when they are spent. `stop`: end the running sessions. `pause`: start no more. `warn`: go on.
+   * Action when the budget is spent. `stop` ends the running sessions, `pause` starts no more, `warn` continues.
    * @default 'pause'
    */
   readonly onBudgetExceeded: 'stop' | 'warn' | 'pause'
-  /** The part of the budget, 0 to 1, from which on to warn. @default 0.8 */
+  /** Warning threshold as a fraction of the budget, 0 to 1. @default 0.8 */
   readonly warningThreshold: number
 }
 
-/** How many sessions are to run at once, and what is to stop them. */
+/** Limits of concurrency, and the number of failures that pause a group. */
 export interface ConcurrencyConfig {
-  /** Sessions at the same time, 1 or more. @default 3 */
+  /** Maximum number of concurrent sessions, 1 or more. @default 3 */
   readonly maxConcurrent: number
-  /** Whether a session waits for those it depends on. @default true */
+  /** `true` if a session waits for the sessions it depends on. @default true */
   readonly respectDependencies: boolean
-  /** Whether failures pause the group. @default true */
+  /** `true` if failures pause the group. @default true */
   readonly pauseOnError: boolean
-  /** How many failures do, 1 or more. @default 2 */
+  /** Number of failures that pause the group, 1 or more. @default 2 */
   readonly errorThreshold: number
 }
 
-/** What your program is to generate for a session before it starts; the package only stores it. */
+/** Configuration that your program generates for a session before it starts. The package only stores it. */
 export interface SessionConfig {
-  /** Whether to write a CLAUDE.md. @default true */
+  /** `true` to write a CLAUDE.md. @default true */
   readonly generateClaudeMd: boolean
-  /** Whether to write a settings.json. @default false */
+  /** `true` to write a settings.json. @default false */
   readonly generateSettings: boolean
-  /** A template's name or path. */
+  /** Name or path of a template. */
   readonly claudeMdTemplate?: string | undefined
-  /** A part of settings.json. */
+  /** Partial settings.json. */
   readonly settingsOverride?: { readonly [key: string]: unknown } | undefined
   /** Values for the variables of the template, for the runner. */
   readonly variables?: { readonly [name: string]: string } | undefined
@@ -81,17 +81,17 @@ export interface EnvSource {
   readonly from: string
 }
 
-/** How a group runs. */
+/** Configuration of a group. */
 export interface GroupConfig extends BudgetConfig {
-  /** The model's name or alias. @default 'sonnet' */
+  /** Name or alias of the model. @default 'sonnet' */
   readonly model: string
-  /** Sessions at the same time, 1 or more. @default 3 */
+  /** Maximum number of concurrent sessions, 1 or more. @default 3 */
   readonly maxConcurrentSessions: number
-  /** Further arguments for the command-line program. */
+  /** Additional arguments for the command-line program. */
   readonly additionalArgs?: readonly string[] | undefined
-  /** Finer rules; its `maxConcurrent` wins over `maxConcurrentSessions`. */
+  /** Finer rules, whose `maxConcurrent` takes precedence over `maxConcurrentSessions`. */
   readonly concurrency?: ConcurrencyConfig | undefined
-  /** For sessions without a `config` of their own. */
+  /** Configuration of sessions without a `config` of their own. */
   readonly sessionDefaults?: SessionConfig | undefined
   /** `true` to never run two sessions of this group in one working directory at the same time, for the runner. @default false */
   readonly exclusiveDirectories?: boolean | undefined
@@ -99,43 +99,43 @@ export interface GroupConfig extends BudgetConfig {
 
 /** One session of a group: a run of Claude Code in a directory. */
 export interface GroupSession {
-  /** Unique in its group, e.g. `001-auth-service`. */
+  /** Identifier, unique in the group, e.g. `001-auth-service`. */
   readonly id: string
-  /** The directory the session works in. */
+  /** Working directory of the session. */
   readonly projectPath: string
-  /** What it is asked to do. */
+  /** Prompt of the session. */
   readonly prompt: string
-  /** Where it stands. */
+  /** Current status. */
   readonly status: SessionStatus
-  /** Ids of the sessions of the same group that must complete first. A session with an id that is not there never starts. */
+  /** Ids of the sessions of the group that must complete first. A session that depends on a missing one never starts. */
   readonly dependsOn: readonly string[]
-  /** ISO 8601. */
+  /** Creation time, in ISO 8601. */
   readonly createdAt: string
-  /** The template it was made from. */
+  /** Template that the session was created from. */
   readonly template?: string | undefined
-  /** The id Claude Code gave it. */
+  /** Claude Code's id of the conversation. */
   readonly claudeSessionId?: string | undefined
-  /** When its newest run started, in ISO 8601. */
+  /** Start of the newest run, in ISO 8601. */
   readonly startedAt?: string | undefined
-  /** When its newest run ended, in ISO 8601. */
+  /** End of the newest run, in ISO 8601. */
   readonly completedAt?: string | undefined
-  /** US dollars, 0 or more, over all runs of the session. */
+  /** Cost of all runs in US dollars, 0 or more. */
   readonly cost?: number | undefined
-  /** What it has used, over all its runs. */
+  /** Tokens used by all runs. */
   readonly tokens?: TokenUsage | undefined
-  /** Overrides the group's `sessionDefaults`. */
+  /** Configuration that overrides the group's `sessionDefaults`. */
   readonly config?: SessionConfig | undefined
-  /** Milliseconds spent running, over all runs that ended. */
+  /** Duration in milliseconds of all runs that have ended. */
   readonly runMs?: number | undefined
   /** Reason why the session failed; removed when it runs again. */
   readonly error?: string | undefined
   /** Names of the tools whose use was refused in the newest run. */
   readonly deniedTools?: readonly string[] | undefined
-  /** Usage counters of earlier runs, which {@link ClaudeStream} needs to account for later ones. Opaque: store it as it is. */
+  /** Usage counters of earlier runs, which {@link ClaudeStream} needs for later ones. Opaque: store them unchanged. */
   readonly usageCounters?: { readonly [key: string]: unknown } | undefined
-  /** Overrides the group's `model`, for the runner. */
+  /** Model that overrides the group's, for the runner. */
   readonly model?: string | undefined
-  /** US dollars this session may cost over all runs, 0 or more, for the runner. */
+  /** Budget of all runs in US dollars, 0 or more, for the runner. */
   readonly maxBudgetUsd?: number | undefined
   /** Maximum number of turns of a run, 1 or more, for the runner. */
   readonly maxTurns?: number | undefined
@@ -157,21 +157,21 @@ export interface GroupSession {
 
 /** One process for a session, recorded by the runner. */
 export interface Attempt {
-  /** Number of the attempt, from 1. */
+  /** Number of the attempt, starting at 1. */
   readonly n: number
-  /** The mark of the attempt's processes. */
+  /** Identifier of the attempt's processes. */
   readonly uuid: string
-  /** `fresh`: a new conversation. `resume`: an earlier one continues. */
+  /** `fresh` for a new conversation, `resume` to continue an earlier one. */
   readonly how: 'fresh' | 'resume'
   /** Start, in ISO 8601. */
   readonly startedAt: string
-  /** US dollars reserved for it. */
+  /** Reserved budget in US dollars. */
   readonly reservedUsd: number
-  /** The conversation's id. */
+  /** Id of the conversation. */
   readonly claudeSessionId: string
   /** End, in ISO 8601. */
   readonly endedAt?: string | undefined
-  /** US dollars spent. */
+  /** Cost in US dollars. */
   readonly costUsd?: number | undefined
   /** `true` if the cost is an estimate, because a turn ended without a result. */
   readonly estimated?: boolean | undefined
@@ -198,11 +198,11 @@ export interface Attempt {
 export interface ProcessIdentity {
   /** Process id. */
   readonly pid: number
-  /** Start of the process as the system states it. */
+  /** Start time of the process as reported by the system. */
   readonly startTime: string
-  /** The boot of the machine. */
+  /** Identifier of the boot of the machine. */
   readonly bootId: string
-  /** The machine's name. */
+  /** Name of the machine. */
   readonly host: string
 }
 
@@ -210,7 +210,7 @@ export interface ProcessIdentity {
 export interface Control {
   /** The requested action. */
   readonly request: 'pause' | 'resume' | 'stop' | 'retry'
-  /** Ids of the sessions it concerns; all when absent. */
+  /** Ids of the sessions concerned; all sessions when absent. */
   readonly sessions?: readonly string[] | undefined
   /** `true` to let running sessions finish. */
   readonly drain?: boolean | undefined
@@ -218,7 +218,7 @@ export interface Control {
   readonly now?: boolean | undefined
   /** `true` to begin a new conversation for retried sessions. */
   readonly fresh?: boolean | undefined
-  /** The reason, for people. */
+  /** Reason, as text. */
   readonly reason?: string | undefined
   /** Time of the request, in ISO 8601. */
   readonly at: string
@@ -234,9 +234,9 @@ export interface RunnerRecord extends ProcessIdentity {
   readonly at: string
 }
 
-/** The plan file that a group was made from. */
+/** Plan file that a group was created from. */
 export interface PlanSource {
-  /** The file. */
+  /** Path of the file. */
   readonly path: string
   /** The plan's name. */
   readonly name: string
@@ -258,32 +258,32 @@ export type GroupCause =
   | 'mass_failure'
   | 'unreachable'
 
-/** Sessions that belong to one goal. */
+/** Group of sessions with a common goal. */
 export interface SessionGroup {
   /**
-   * `YYYYMMDD-HHMMSS-{slug}`; in general 1 to 128 of `A-Z a-z 0-9 . _ -`, starting with a letter or a digit, not
-   * ending with a dot, without `..`, and no device name of Windows.
+   * Identifier, usually `YYYYMMDD-HHMMSS-{slug}`: 1 to 128 of `A-Z a-z 0-9 . _ -`. It starts with a letter or a digit,
+   * does not end with a dot, does not contain `..`, and is not a device name of Windows.
    */
   readonly id: string
-  /** For people. */
+  /** Display name. */
   readonly name: string
-  /** The name as it stands in the id. */
+  /** Form of the name used in the id. */
   readonly slug: string
-  /** Where it stands. */
+  /** Current status. */
   readonly status: GroupStatus
-  /** In the order in which they are to start. */
+  /** Sessions, in the order in which they start. */
   readonly sessions: readonly GroupSession[]
-  /** How it runs. */
+  /** Configuration of the group. */
   readonly config: GroupConfig
-  /** When it was made, in ISO 8601. */
+  /** Creation time, in ISO 8601. */
   readonly createdAt: string
-  /** When it was last changed, in ISO 8601. Repositories set it with each update, never to an earlier time. */
+  /** Time of the last change, in ISO 8601. Repositories set it with each update, never to an earlier time. */
   readonly updatedAt: string
-  /** For people. */
+  /** Description. */
   readonly description?: string | undefined
-  /** When it began to run, in ISO 8601. */
+  /** Start, in ISO 8601. */
   readonly startedAt?: string | undefined
-  /** When it ended, in ISO 8601. */
+  /** End, in ISO 8601. */
   readonly completedAt?: string | undefined
   /** The newest request to the runner. */
   readonly control?: Control | undefined
@@ -297,223 +297,223 @@ export interface SessionGroup {
   readonly budgetWarned?: boolean | undefined
   /** The process that runs the group, where the repository has no kernel locks. */
   readonly runner?: RunnerRecord | undefined
-  /** The plan file that the group was made from. */
+  /** Plan file that the group was created from. */
   readonly plan?: PlanSource | undefined
 }
 
-/** The field that every event has. Events of your own can extend it. */
+/** Field of every event. Your own events can extend it. */
 export interface BaseEvent {
   /** Time of the event, in ISO 8601. */
   readonly timestamp: string
 }
 
-/** A group was made. */
+/** A group was created. */
 export interface GroupCreatedEvent extends BaseEvent {
-  /** Which event it is. */
+  /** Type of the event. */
   readonly type: 'group_created'
-  /** The group it happened in. */
+  /** Id of the group. */
   readonly groupId: string
-  /** The group's name. */
+  /** Name of the group. */
   readonly name: string
-  /** The group's slug. */
+  /** Slug of the group. */
   readonly slug: string
-  /** Sessions in the group. */
+  /** Number of sessions in the group. */
   readonly totalSessions: number
 }
 
-/** A group began to run. */
+/** A group started. */
 export interface GroupStartedEvent extends BaseEvent {
-  /** Which event it is. */
+  /** Type of the event. */
   readonly type: 'group_started'
-  /** The group it happened in. */
+  /** Id of the group. */
   readonly groupId: string
-  /** Sessions in the group. */
+  /** Number of sessions in the group. */
   readonly totalSessions: number
-  /** Sessions that may run at the same time. */
+  /** Maximum number of concurrent sessions. */
   readonly maxConcurrent: number
 }
 
 /** All sessions of a group have ended. */
 export interface GroupCompletedEvent extends BaseEvent {
-  /** Which event it is. */
+  /** Type of the event. */
   readonly type: 'group_completed'
-  /** The group it happened in. */
+  /** Id of the group. */
   readonly groupId: string
-  /** Sessions that ended well. */
+  /** Number of completed sessions. */
   readonly completedSessions: number
-  /** Sessions that ended badly. */
+  /** Number of failed sessions. */
   readonly failedSessions: number
-  /** US dollars. */
+  /** Total cost in US dollars. */
   readonly totalCostUsd: number
-  /** Milliseconds since the group's start. */
+  /** Time since the group's start, in milliseconds. */
   readonly elapsedMs: number
 }
 
 /** A group was paused. */
 export interface GroupPausedEvent extends BaseEvent {
-  /** Which event it is. */
+  /** Type of the event. */
   readonly type: 'group_paused'
-  /** The group it happened in. */
+  /** Id of the group. */
   readonly groupId: string
-  /** Sessions that were running. */
+  /** Number of sessions that were running. */
   readonly runningSessions: number
-  /** Who or what paused it. */
+  /** General reason. */
   readonly reason: 'manual' | 'budget_exceeded' | 'error_threshold'
   /** The exact reason, from the runner. */
   readonly cause?: GroupCause | undefined
 }
 
-/** A paused group runs again. */
+/** A paused group was resumed. */
 export interface GroupResumedEvent extends BaseEvent {
-  /** Which event it is. */
+  /** Type of the event. */
   readonly type: 'group_resumed'
-  /** The group it happened in. */
+  /** Id of the group. */
   readonly groupId: string
-  /** Sessions still to run. */
+  /** Number of sessions that have not started. */
   readonly pendingSessions: number
 }
 
-/** A group was given up. */
+/** A group failed. */
 export interface GroupFailedEvent extends BaseEvent {
-  /** Which event it is. */
+  /** Type of the event. */
   readonly type: 'group_failed'
-  /** The group it happened in. */
+  /** Id of the group. */
   readonly groupId: string
-  /** Sessions that ended badly. */
+  /** Number of failed sessions. */
   readonly failedSessions: number
-  /** Why, for people. */
+  /** Reason, as text. */
   readonly reason: string
 }
 
-/** A session began to run. */
+/** A session started. */
 export interface GroupSessionStartedEvent extends BaseEvent {
-  /** Which event it is. */
+  /** Type of the event. */
   readonly type: 'group_session_started'
-  /** The group it happened in. */
+  /** Id of the group. */
   readonly groupId: string
-  /** The session. */
+  /** Id of the session. */
   readonly sessionId: string
-  /** The directory it works in. */
+  /** Working directory of the session. */
   readonly projectPath: string
-  /** What it is asked to do. */
+  /** Prompt of the session. */
   readonly prompt: string
 }
 
 /** A session ended. */
 export interface GroupSessionCompletedEvent extends BaseEvent {
-  /** Which event it is. */
+  /** Type of the event. */
   readonly type: 'group_session_completed'
-  /** The group it happened in. */
+  /** Id of the group. */
   readonly groupId: string
-  /** The session. */
+  /** Id of the session. */
   readonly sessionId: string
-  /** How it ended. */
+  /** Outcome of the session. */
   readonly status: 'completed' | 'failed'
-  /** Milliseconds it ran. */
+  /** Duration in milliseconds. */
   readonly durationMs: number
-  /** US dollars. */
+  /** Cost in US dollars. */
   readonly costUsd?: number | undefined
 }
 
 /** A session failed. */
 export interface GroupSessionFailedEvent extends BaseEvent {
-  /** Which event it is. */
+  /** Type of the event. */
   readonly type: 'group_session_failed'
-  /** The group it happened in. */
+  /** Id of the group. */
   readonly groupId: string
-  /** The session. */
+  /** Id of the session. */
   readonly sessionId: string
-  /** Why, for people. */
+  /** Reason, as text. */
   readonly error: string
-  /** US dollars. */
+  /** Cost in US dollars. */
   readonly costUsd?: number | undefined
 }
 
 /** The group's cost has reached `warningThreshold`. */
 export interface BudgetWarningEvent extends BaseEvent {
-  /** Which event it is. */
+  /** Type of the event. */
   readonly type: 'budget_warning'
-  /** The group it happened in. */
+  /** Id of the group. */
   readonly groupId: string
-  /** US dollars spent. */
+  /** Amount spent, in US dollars. */
   readonly currentUsage: number
-  /** US dollars allowed. */
+  /** Budget in US dollars. */
   readonly limit: number
-  /** 0 to 100 and above, as {@link calculateBudgetUsage} gives it. */
+  /** Percentage of the budget, as {@link calculateBudgetUsage} returns it. */
   readonly percentUsed: number
 }
 
 /** The group's cost has reached its budget. */
 export interface BudgetExceededEvent extends BaseEvent {
-  /** Which event it is. */
+  /** Type of the event. */
   readonly type: 'budget_exceeded'
-  /** The group it happened in. */
+  /** Id of the group. */
   readonly groupId: string
-  /** US dollars spent. */
+  /** Amount spent, in US dollars. */
   readonly usage: number
-  /** US dollars allowed. */
+  /** Budget in US dollars. */
   readonly limit: number
-  /** What happens now. */
+  /** Action that follows. */
   readonly action: 'stop' | 'warn' | 'pause'
 }
 
 /** A session waits for others. */
 export interface DependencyWaitingEvent extends BaseEvent {
-  /** Which event it is. */
+  /** Type of the event. */
   readonly type: 'dependency_waiting'
-  /** The group it happened in. */
+  /** Id of the group. */
   readonly groupId: string
-  /** The session. */
+  /** Id of the session. */
   readonly sessionId: string
-  /** All sessions it depends on. */
+  /** Ids of all sessions it depends on. */
   readonly dependsOn: readonly string[]
-  /** Those that have not completed yet. */
+  /** Ids of those that have not completed yet. */
   readonly pendingDependencies: readonly string[]
 }
 
-/** What a session waited for has completed. */
+/** The dependencies of a session have completed. */
 export interface DependencyResolvedEvent extends BaseEvent {
-  /** Which event it is. */
+  /** Type of the event. */
   readonly type: 'dependency_resolved'
-  /** The group it happened in. */
+  /** Id of the group. */
   readonly groupId: string
-  /** The session. */
+  /** Id of the session. */
   readonly sessionId: string
-  /** The sessions it waited for. */
+  /** Ids of the dependencies. */
   readonly resolvedDependencies: readonly string[]
 }
 
-/** A session got on. */
+/** The progress of a session changed. */
 export interface SessionProgressEvent extends BaseEvent {
-  /** Which event it is. */
+  /** Type of the event. */
   readonly type: 'session_progress'
-  /** The group it happened in. */
+  /** Id of the group. */
   readonly groupId: string
-  /** The session. */
+  /** Id of the session. */
   readonly sessionId: string
-  /** Distinct messages so far. */
+  /** Number of distinct messages. */
   readonly messageCount: number
-  /** The tool that is running now. */
+  /** Name of the tool that is running. */
   readonly currentTool?: string | undefined
-  /** US dollars. */
+  /** Cost in US dollars. */
   readonly costUsd?: number | undefined
 }
 
-/** A group got on. */
+/** The progress of a group changed. */
 export interface GroupProgressEvent extends BaseEvent {
-  /** Which event it is. */
+  /** Type of the event. */
   readonly type: 'group_progress'
-  /** The group it happened in. */
+  /** Id of the group. */
   readonly groupId: string
-  /** Sessions that ended well. */
+  /** Number of completed sessions. */
   readonly completed: number
-  /** Sessions that are running. */
+  /** Number of running sessions. */
   readonly running: number
-  /** Sessions still to run. */
+  /** Number of sessions that have not started. */
   readonly pending: number
-  /** Sessions that ended badly. */
+  /** Number of failed sessions. */
   readonly failed: number
-  /** US dollars. */
+  /** Total cost in US dollars. */
   readonly totalCostUsd: number
 }
 
@@ -530,19 +530,19 @@ export type SessionFailedEvent = GroupSessionFailedEvent
 
 /** The event of each type. */
 export interface GroupEventMap {
-  /** A group was made. */
+  /** A group was created. */
   readonly group_created: GroupCreatedEvent
-  /** A group began to run. */
+  /** A group started. */
   readonly group_started: GroupStartedEvent
   /** All sessions of a group have ended. */
   readonly group_completed: GroupCompletedEvent
   /** A group was paused. */
   readonly group_paused: GroupPausedEvent
-  /** A paused group runs again. */
+  /** A paused group was resumed. */
   readonly group_resumed: GroupResumedEvent
-  /** A group was given up. */
+  /** A group failed. */
   readonly group_failed: GroupFailedEvent
-  /** A session began to run. */
+  /** A session started. */
   readonly group_session_started: GroupSessionStartedEvent
   /** A session ended. */
   readonly group_session_completed: GroupSessionCompletedEvent
@@ -554,74 +554,74 @@ export interface GroupEventMap {
   readonly budget_exceeded: BudgetExceededEvent
   /** A session waits for others. */
   readonly dependency_waiting: DependencyWaitingEvent
-  /** What a session waited for has completed. */
+  /** The dependencies of a session have completed. */
   readonly dependency_resolved: DependencyResolvedEvent
-  /** A session got on. */
+  /** The progress of a session changed. */
   readonly session_progress: SessionProgressEvent
-  /** A group got on. */
+  /** The progress of a group changed. */
   readonly group_progress: GroupProgressEvent
 }
 
 /** The types of events. */
 export type GroupEventType = keyof GroupEventMap
 
-/** Any event, told apart by `type`. */
+/** Any event, discriminated by `type`. */
 export type GroupEvent = GroupEventMap[GroupEventType]
 
-/** How far one session is. */
+/** Progress of a session. */
 export interface SessionProgress {
-  /** The session's id. */
+  /** Id of the session. */
   readonly id: string
-  /** The directory it works in. */
+  /** Working directory of the session. */
   readonly projectPath: string
-  /** Where it stands. */
+  /** Current status. */
   readonly status: SessionStatus
   /**
-   * US dollars, over all runs of the session. Claude Code reports what a turn cost when it ends: the current turn, and a
-   * turn that was killed, are not in it.
+   * Cost of all runs in US dollars. Claude Code reports the cost of a turn at its end, so the current turn and killed turns
+   * are not included.
    */
   readonly cost: number
-  /** What it has used, over all its runs; provisional until a turn ends. */
+  /** Tokens used by all runs; provisional until a turn ends. */
   readonly tokens: TokenUsage
-  /** Distinct messages, the model's and the tools' results. */
+  /** Number of distinct messages: the model's, and results of tools. */
   readonly messageCount: number
-  /** The tool that is running now. */
+  /** Name of the tool that is running. */
   readonly currentTool?: string | undefined
-  /** When its newest run started, in ISO 8601. */
+  /** Start of the newest run, in ISO 8601. */
   readonly startedAt?: string | undefined
-  /** Milliseconds spent running, over all runs; of an active session, up to now. */
+  /** Duration of all runs in milliseconds; for an active session, until now. */
   readonly durationMs?: number | undefined
 }
 
-/** How many sessions are where, and what they have cost and used. */
+/** Numbers of sessions by status, and totals of cost and tokens. */
 export interface ProgressSummary {
-  /** Sessions that ended well. */
+  /** Number of completed sessions. */
   readonly completed: number
-  /** Sessions that are active. */
+  /** Number of active sessions. */
   readonly running: number
-  /** Sessions that are pending or paused. */
+  /** Number of pending and paused sessions. */
   readonly pending: number
-  /** Sessions that ended badly. */
+  /** Number of failed sessions. */
   readonly failed: number
-  /** US dollars, summed exactly. */
+  /** Total cost in US dollars, summed exactly. */
   readonly totalCost: number
-  /** What all sessions have used. */
+  /** Tokens used by all sessions. */
   readonly totalTokens: TokenUsage
-  /** Milliseconds since the group's start, when that is known; of a group that has ended, until its end. */
+  /** Time since the group's start in milliseconds, if it is known; for a group that has ended, until its end. */
   readonly elapsedTime?: number | undefined
 }
 
-/** How far a group is. */
+/** Progress of a group. */
 export interface GroupProgress extends ProgressSummary {
-  /** The group's id. */
+  /** Id of the group. */
   readonly groupId: string
-  /** Sessions of the group: the sum of the four counts. */
+  /** Number of sessions of the group: the sum of the four counts. */
   readonly totalSessions: number
-  /** The tracked sessions, in the order in which they were first tracked. */
+  /** Tracked sessions, in the order in which they were first tracked. */
   readonly sessions: readonly SessionProgress[]
   /**
-   * Milliseconds, perhaps with a fraction; absent before the first session has completed. Sessions that can never start
-   * take no time.
+   * Estimated remaining time in milliseconds, not always an integer; absent before the first session has completed.
+   * Sessions that can never start take no time.
    */
   readonly estimatedTimeRemaining?: number | undefined
 }
@@ -629,30 +629,30 @@ export interface GroupProgress extends ProgressSummary {
 /** Options of a {@link ClaudeStream}. */
 export interface ClaudeStreamOptions {
   /**
-   * Sessions that the run may have been forked from (`--fork-session`). What they had cost before the fork is not part
-   * of the forked session's cost.
+   * Sessions that the run may have been forked from (`--fork-session`). Their cost before the fork is not part of the
+   * forked session's cost.
    */
   readonly relatives?: readonly GroupSession[] | undefined
 }
 
-/** How a process ended, as `child_process` gives it. */
+/** End of a process, as `child_process` reports it. */
 export interface ProcessExit {
-  /** The exit code; `null` when a signal ended it. */
+  /** Exit code; `null` if a signal ended the process. */
   readonly code: number | null
-  /** The signal that ended it, e.g. `SIGTERM`. */
+  /** Signal that ended the process, e.g. `SIGTERM`. */
   readonly signal?: string | null | undefined
 }
 
 /**
- * Which groups to return. They are filtered, then sorted, then paged. Keys that are not listed here, and those whose value is
+ * Selection of groups. They are filtered, then sorted, then paged. Keys that are not listed here, and keys whose value is
  * `null`, are ignored.
  */
 export interface GroupFilter {
-  /** Only groups of this status. */
+  /** Status of the groups. */
   readonly status?: GroupStatus | undefined
-  /** Only groups whose name contains this text; letter case and Unicode normal form are ignored. */
+  /** Text that the groups' names contain; letter case and Unicode normal form are ignored. */
   readonly nameContains?: string | undefined
-  /** Only groups created at this time or later. */
+  /** Earliest creation time. */
   readonly since?: Date | string | undefined
   /** Maximum number of groups to return, 0 or more; `Infinity` for all. */
   readonly limit?: number | undefined
@@ -660,71 +660,71 @@ export interface GroupFilter {
   readonly offset?: number | undefined
 }
 
-/** In which order. Groups that are equal in it are ordered by id. */
+/** Order of groups. Ties are ordered by id. */
 export interface GroupSort {
-  /** What to compare: names as `Intl.Collator('en')` does, times as instants. */
+  /** Field to compare: names as `Intl.Collator('en')` does, times as instants. */
   readonly field: 'name' | 'createdAt' | 'updatedAt'
-  /** Smallest or earliest first, or last. */
+  /** Direction: `asc` returns the smallest or earliest first. */
   readonly direction: 'asc' | 'desc'
 }
 
-/** When a group may be saved. At most one of them. */
+/** Preconditions of a save, at most one of them. */
 export interface SaveOptions {
-  /** Only if this revision is stored. */
+  /** Revision that must be stored. */
   readonly ifRevision?: string | undefined
-  /** Only if there is no such group. */
+  /** `true` if the group must not exist. */
   readonly ifAbsent?: boolean | undefined
 }
 
-/** When a group may be deleted. */
+/** Preconditions of a deletion. */
 export interface DeleteOptions {
-  /** Only if this revision is stored. */
+  /** Revision that must be stored. */
   readonly ifRevision?: string | undefined
 }
 
-/** How a {@link FileGroupRepository} writes. */
+/** Options of a {@link FileGroupRepository}. */
 export interface FileGroupRepositoryOptions {
   /**
-   * What an acknowledged write survives. `full`: a power failure, for it waits until the disk has confirmed it.
-   * `process`: the end of any process. @default 'full'
+   * Durability of an acknowledged write. With `full` it survives a power failure, because it waits for fsync. With
+   * `process` it survives the end of any process. @default 'full'
    */
   readonly durability?: 'full' | 'process' | undefined
   /**
-   * Milliseconds for which a write waits while other processes hold the group's lock, 0 to 2,147,483,647. Waiting behind
-   * writes of the same process does not count. @default 10_000
+   * Maximum time in milliseconds that a write waits while other processes hold the group's lock, 0 to 2,147,483,647.
+   * Waiting behind writes of the same process does not count. @default 10_000
    */
   readonly lockTimeoutMs?: number | undefined
 }
 
-/** Something that `verify` found wrong. */
+/** Problem that `verify` reports. */
 export interface RepositoryProblem {
-  /** The group's id, or the name of the entry. */
+  /** Id of the group, or name of the entry. */
   readonly id: string
-  /** The file or directory. */
+  /** File or directory. */
   readonly path: string
   /**
-   * `corrupt`: a file that is no group. `id_mismatch`: the group's id is not its directory's name.
-   * `newer_schema`: written by a newer version. `foreign_owner`: this user may not read it. `leftover`: something that
-   * belongs to no group.
+   * Kind of problem. `corrupt`: a file is not a group. `id_mismatch`: the group's id is not its directory's name.
+   * `newer_schema`: a newer version wrote the group. `foreign_owner`: this user may not read it. `leftover`: an entry does
+   * not belong to any group.
    */
   readonly kind: 'corrupt' | 'id_mismatch' | 'newer_schema' | 'foreign_owner' | 'leftover'
-  /** What is wrong, for people. */
+  /** Description of the problem. */
   readonly message: string
 }
 
-/** Fields of a group to merge; an optional field given as `undefined` is removed. */
+/** Fields to merge into a group; an optional field given as `undefined` is removed. */
 export type GroupChanges = Partial<Omit<SessionGroup, 'id' | 'slug' | 'createdAt'>>
 
-/** Fields of a session to merge; an optional field given as `undefined` is removed. */
+/** Fields to merge into a session; an optional field given as `undefined` is removed. */
 export type SessionChanges = Partial<Omit<GroupSession, 'id'>>
 
 /**
- * A place where groups are kept: the interface of `claude-code-agent`, for classes and mocks of your own.
+ * Storage of groups: the interface of `claude-code-agent`, for your own classes and mocks.
  * {@link FileGroupRepository} and {@link InMemoryGroupRepository} implement {@link GroupStore}, which has more methods. The
  * README lists every difference from the original.
  *
  * In both, every method rejects with a {@link SessionGroupsError} and never throws; a call that rejects has changed nothing,
- * except with the code `NOT_DURABLE`. Besides what each method names, an argument of the wrong type is `INVALID_ARGUMENT`. In
+ * except with the code `NOT_DURABLE`. Any method can reject with `INVALID_ARGUMENT` for an argument of the wrong type. In
  * files, reading can fail with `CORRUPT`, `NEWER_SCHEMA`, `FOREIGN_OWNER` or `IO`, and writing with those and
  * `INSECURE_STORE`, `LOCK_TIMEOUT`, `NOT_COMMITTED` or `NOT_DURABLE`.
  *
@@ -732,30 +732,30 @@ export type SessionChanges = Partial<Omit<GroupSession, 'id'>>
  */
 export interface GroupRepository {
   /**
-   * Returns the group of that id; `null` only when there is none.
+   * Returns a group, or `null` if it does not exist.
    *
    * @param id The group's id.
    */
   findById(id: string): Promise<SessionGroup | null>
   /**
-   * Returns the groups of that status, by id: the same as `list({ status })`. Rejects with `INVALID_FILTER`.
+   * Returns the groups of a status, ordered by id: the same as `list({ status })`. Rejects with `INVALID_FILTER`.
    *
    * @param status The status.
    */
   findByStatus(status: GroupStatus): Promise<readonly SessionGroup[]>
   /**
-   * Returns the groups that match, without a `sort` by id. Groups that cannot be read or understood are left out;
-   * `verify` lists them. Rejects with `INVALID_FILTER`, and when this user may read none of the groups.
+   * Returns the groups that match, by default ordered by id. Groups that cannot be read or parsed are skipped; `verify`
+   * lists them. Rejects with `INVALID_FILTER`, and if this user may not read any of the groups.
    *
-   * @param filter Which groups.
-   * @param sort In which order.
+   * @param filter Selection of groups.
+   * @param sort Order of groups.
    */
   list(filter?: GroupFilter, sort?: GroupSort): Promise<readonly SessionGroup[]>
   /**
-   * Returns the number of groups that match; `limit` and `offset` are ignored. Rejects with `INVALID_FILTER`, and when
-   * this user may read none of the groups.
+   * Returns the number of groups that match; `limit` and `offset` are ignored. Rejects with `INVALID_FILTER`, and if
+   * this user may not read any of the groups.
    *
-   * @param filter Which groups.
+   * @param filter Selection of groups.
    */
   count(filter?: GroupFilter): Promise<number>
   /**
@@ -766,61 +766,61 @@ export interface GroupRepository {
    */
   save(group: SessionGroup): Promise<void>
   /**
-   * Merges fields into one session and sets the group's `updatedAt`; `false` when group or session is missing.
-   * Rejects with `INVALID_ARGUMENT` for a change of the session's `id`, with `INVALID_GROUP` when the result would not be a
-   * group.
+   * Merges fields into one session and sets the group's `updatedAt`. Returns `false` if the group or the session does not
+   * exist. Rejects with `INVALID_ARGUMENT` for a change of the session's `id`, with `INVALID_GROUP` if the result would not
+   * be a group.
    *
    * @param groupId The group's id.
    * @param sessionId The session's id.
-   * @param changes The fields.
+   * @param changes Fields to merge.
    */
   updateSession(groupId: string, sessionId: string, changes: SessionChanges): Promise<boolean>
   /**
-   * Removes the group and everything in its directory; `false` when there was none.
+   * Deletes a group and everything in its directory. Returns `false` if it does not exist.
    *
    * @param id The group's id.
    */
   delete(id: string): Promise<boolean>
 }
 
-/** A {@link GroupRepository} with preconditions, updates of whole groups, and a check of all that is stored. */
+/** A {@link GroupRepository} with preconditions, updates of whole groups, and a check of the whole store. */
 export interface GroupStore extends GroupRepository {
   /**
    * Creates or replaces a whole group. Rejects with `INVALID_ID`, with `INVALID_GROUP`, whose `field` is the path of the wrong
    * field, or with `CONFLICT`, whose `actualRevision` is the revision found.
    *
    * @param group The group.
-   * @param options When it may be saved.
+   * @param options Preconditions.
    */
   save(group: SessionGroup, options?: SaveOptions): Promise<void>
   /**
-   * Removes the group and everything in its directory; `false` when there was none. Rejects with `CONFLICT`, whose
+   * Deletes a group and everything in its directory. Returns `false` if it does not exist. Rejects with `CONFLICT`, whose
    * `actualRevision` is the revision found.
    *
    * @param id The group's id.
-   * @param options When it may be deleted.
+   * @param options Preconditions.
    */
   delete(id: string, options?: DeleteOptions): Promise<boolean>
   /**
-   * Merges fields into the stored group, sets `updatedAt` and returns the result; `null` when there is no such group.
-   * Unknown fields are stored as they are. Rejects with `INVALID_ARGUMENT` for a change of `id`, `slug` or `createdAt`, with
-   * `INVALID_GROUP` when the result would not be a group.
+   * Merges fields into the stored group, sets `updatedAt` and returns the result, or `null` if the group does not exist.
+   * Unknown fields are stored unchanged. Rejects with `INVALID_ARGUMENT` for a change of `id`, `slug` or `createdAt`, with
+   * `INVALID_GROUP` if the result would not be a group.
    *
    * @param id The group's id.
-   * @param changes The fields, or a synchronous function that returns them for the stored group. Calls in one process take
-   *   turns. The function is called again with the newer group when another process came first; for the fourth call the
-   *   group is locked for other processes. An error it throws rejects the promise unchanged.
+   * @param changes Fields to merge, or a synchronous function that returns them for the stored group. Calls in one process
+   *   take turns. The function is called again with the newer group if another process wrote first; for the fourth call
+   *   the group is locked for other processes. An error it throws rejects the promise unchanged.
    */
   update(
     id: string,
     changes: GroupChanges | ((group: SessionGroup) => GroupChanges),
   ): Promise<SessionGroup | null>
   /**
-   * Returns a name for the stored state of a group, to be given as `ifRevision`: another state has another name. `null`
-   * when there is no such group.
+   * Returns the revision of a group, for `ifRevision`, or `null` if the group does not exist. Each stored state has its own
+   * revision.
    *
-   * Ask for it before you read the group, so that a change between the two is a `CONFLICT`. `update` with a function does
-   * all this by itself.
+   * Get the revision before you read the group, so that a change between the two is a `CONFLICT`. `update` with a function
+   * does this by itself.
    *
    * @example
    * const revision = await repository.revision(id)
@@ -841,40 +841,40 @@ export interface FileGroupRepository extends GroupStore {}
 export interface InMemoryGroupRepository extends GroupStore {}
 
 /**
- * Every failure of this package. `code` says which one it is:
+ * Error of this package, with a `code`:
  *
  * | code | when |
  * |---|---|
  * | `INVALID_ARGUMENT` | an argument of the wrong type or range |
- * | `INVALID_ID` | a group with an id that cannot name one was to be saved |
- * | `INVALID_GROUP` | something that is no `SessionGroup` was to be stored |
- * | `INVALID_FILTER` | a filter or sort that makes no sense |
- * | `INVALID_EVENT` | a text that is no event |
- * | `CORRUPT` | a stored file is no `SessionGroup`; it is left as it is |
+ * | `INVALID_ID` | `save` of a group with an id that is not allowed |
+ * | `INVALID_GROUP` | `save` or `update` of something that is not a `SessionGroup` |
+ * | `INVALID_FILTER` | a filter or sort of a wrong type or range |
+ * | `INVALID_EVENT` | a text that is not an event |
+ * | `CORRUPT` | a stored file is not a `SessionGroup`; it is not changed |
  * | `FOREIGN_OWNER` | a stored file or the store belongs to another user: who, and how to change it |
  * | `CONFLICT` | a precondition did not hold |
  * | `LOCK_TIMEOUT` | other processes held the group's lock for longer than `lockTimeoutMs` |
  * | `NEWER_SCHEMA` | a newer version wrote the stored group: it can be read, not written |
  * | `INSECURE_STORE` | everyone may write to the base directory: writes are refused, reads work |
- * | `NOT_COMMITTED` | the disk refused: nothing changed |
- * | `NOT_DURABLE` | the change is visible, but the disk did not confirm it |
+ * | `NOT_COMMITTED` | the write failed: nothing changed |
+ * | `NOT_DURABLE` | the change is visible, but fsync failed |
  * | `IO` | reading failed |
  * | `INTERNAL` | a bug of this package, caught before it could end the process |
  */
 export interface SessionGroupsError extends Error {
-  /** Which failure it is. */
+  /** Code of the error. */
   readonly code: SessionGroupsErrorCode
-  /** The group it is about. */
+  /** Id of the group concerned. */
   readonly groupId?: string
-  /** The file or directory it is about. */
+  /** File or directory concerned. */
   readonly path?: string
-  /** The path of the field it is about, e.g. `sessions[2].status`. */
+  /** Path of the invalid field, e.g. `sessions[2].status`. */
   readonly field?: string
-  /** For `CONFLICT`: the revision found, `null` when there was no such group. */
+  /** Stored revision, for `CONFLICT`; `null` if the group does not exist. */
   readonly actualRevision?: string | null
 }
 
-/** Which failure it is: the table at {@link SessionGroupsError} says when each comes. */
+/** Code of an error; the table at {@link SessionGroupsError} describes each. */
 export type SessionGroupsErrorCode =
   | 'INVALID_ARGUMENT'
   | 'INVALID_ID'
@@ -894,7 +894,7 @@ export type SessionGroupsErrorCode =
 
 /** The class {@link SessionGroupsError}. */
 export interface SessionGroupsErrorConstructor {
-  /** An error of a repository of your own, with a code and what it is about. */
+  /** Creates an error of your own repository. */
   new (
     message: string,
     about: {
@@ -906,20 +906,20 @@ export interface SessionGroupsErrorConstructor {
       readonly cause?: unknown
     },
   ): SessionGroupsError
-  /** The prototype of all instances. */
+  /** Prototype of all instances. */
   readonly prototype: SessionGroupsError
 }
 
-/** Every failure of this package, with its `code`. */
+/** Class of the errors of this package. */
 export declare const SessionGroupsError: SessionGroupsErrorConstructor
 
 /**
- * Reads what `claude -p PROMPT --output-format stream-json --verbose` prints and keeps the session's progress. A stream
- * is for one run. A session that is resumed gets a new one, made from the session as it is stored.
+ * Reads the output of `claude -p PROMPT --output-format stream-json --verbose` and tracks the session's progress. A stream
+ * is for one run. To resume a session, create a new stream from the session as it is stored.
  *
  * Cost and tokens are those of all runs of the session, and never decrease. The counter that Claude Code prints is not
  * the session's total: depending on version, kills, `/clear` and forks it starts from zero or from an earlier
- * counter. `changes.usageCounters` keeps what the next run's stream needs to tell these apart, so store all of
+ * counter. The next run's stream needs `changes.usageCounters` to distinguish these cases, so store all of
  * `changes`.
  *
  * @example
@@ -934,8 +934,7 @@ export declare class ClaudeStream {
   /**
    * Creates a reader for one run. Throws `INVALID_ARGUMENT`, whose `field` is the path of the invalid value.
    *
-   * @param session The session as it is stored: what it has cost and used so far, and the `claudeSessionId` it is
-   *   resumed from.
+   * @param session Session as it is stored, with its cost and tokens so far and the `claudeSessionId` to resume.
    * @param options Sessions that the run may have been forked from.
    */
   constructor(session: GroupSession, options?: ClaudeStreamOptions)
@@ -966,8 +965,8 @@ export declare class ClaudeStream {
   /** Reason why the session failed. `undefined` unless it has. */
   get error(): string | undefined
   /**
-   * What a person should know of a completed session: a signal or a non-zero exit code after its successful result,
-   * tools whose use was refused. `undefined` if there is nothing.
+   * Warning about a completed session: a signal or a non-zero exit code after its successful result, or tools whose use
+   * was refused. `undefined` if there is none.
    */
   get warning(): string | undefined
   /**
@@ -980,74 +979,76 @@ export declare class ClaudeStream {
 }
 
 /**
- * Keeps groups in files, `{baseDir}/{id}/meta.json`, that several processes share. What was acknowledged is on the
- * disk; what was not is there whole or not at all; nobody's write is undone by another's.
+ * Stores groups in files, `{baseDir}/{id}/meta.json`, which several processes may share. An acknowledged write is durable,
+ * any other write is either complete or absent, and no write undoes another.
  */
 export declare class FileGroupRepository {
   /**
-   * A repository under a base directory. Nothing is created before the first write. Throws `INVALID_ARGUMENT`.
+   * Creates a repository in a base directory. Creates no file before the first write. Throws `INVALID_ARGUMENT`.
    *
-   * @param baseDir The directory of the groups, by default `.local/claude-code-agent/session-groups` in the home
-   *   directory (`process.env.HOME`, on Windows `USERPROFILE`). A relative path is resolved now.
-   * @param options How it writes.
+   * @param baseDir Base directory, by default `.local/claude-code-agent/session-groups` in the home directory
+   *   (`process.env.HOME`, on Windows `USERPROFILE`). A relative path is resolved at once.
+   * @param options Durability and the timeout of locks.
    */
   constructor(baseDir?: string, options?: FileGroupRepositoryOptions)
+
 }
 
-/** Keeps groups in memory, for tests: the same behaviour as in files, and nothing that lasts. */
+/** Stores groups in memory, for tests. It behaves like the repository of files, but nothing is durable. */
 export declare class InMemoryGroupRepository {
-  /** An empty repository. */
+  /** Creates an empty repository. */
   constructor()
-  /** Forgets all groups. */
+  /** Deletes all groups. */
   clear(): void
+
 }
 
-/** Keeps the progress of the sessions of a group and sums it up. Money is summed exactly: ten sessions at 0.1 are 1. */
+/** Tracks the progress of the sessions of a group and sums it up. Money is summed exactly: ten sessions at 0.1 are 1. */
 export declare class ProgressAggregator {
   /**
-   * An aggregator that tracks no session yet. Throws `INVALID_ARGUMENT`.
+   * Creates an aggregator without sessions. Throws `INVALID_ARGUMENT`.
    *
-   * @param groupStartTime When the group started, in Unix milliseconds; what `elapsedTime` counts from.
+   * @param groupStartTime Start of the group in Unix milliseconds, for `elapsedTime`.
    */
   constructor(groupStartTime?: number)
   /**
-   * Tracks a session, or replaces what was known of it. Throws `INVALID_ARGUMENT`, whose `field` is the path of
-   * what is wrong.
+   * Tracks a session, or replaces its progress. Throws `INVALID_ARGUMENT`, whose `field` is the path of the invalid
+   * value.
    *
-   * @param progress How far the session is.
+   * @param progress Progress of the session.
    */
   updateSession(progress: SessionProgress): void
   /**
-   * Stops tracking a session. Does nothing if it was not tracked.
+   * Stops tracking a session. Does nothing if it is not tracked.
    *
-   * @param id The session's id.
+   * @param id Id of the session.
    */
   removeSession(id: string): void
   /** Stops tracking all sessions. */
   clear(): void
   /**
-   * What is known of a session; `undefined` if it is not tracked.
+   * Returns the progress of a session, or `undefined` if it is not tracked.
    *
-   * @param id The session's id.
+   * @param id Id of the session.
    */
   getSessionProgress(id: string): SessionProgress | undefined
-  /** All tracked sessions, in the order in which they were first tracked. */
+  /** Returns all tracked sessions, in the order in which they were first tracked. */
   getAllSessions(): readonly SessionProgress[]
   /**
-   * How far a group is. What is tracked of a session wins over what the group has stored of it; money and tokens
-   * are those of all tracked sessions and of the group's others. Throws `INVALID_ARGUMENT`, whose `field` is the
-   * path of what is wrong.
+   * Returns the progress of a group. The tracked progress of a session takes precedence over its stored one. Money and
+   * tokens are those of all tracked sessions and of the group's other sessions. Throws `INVALID_ARGUMENT`, whose `field`
+   * is the path of the invalid value.
    *
-   * `estimatedTimeRemaining` follows the plan: each session that has not ended takes the mean duration of those
-   * that completed, starts when those it depends on have completed (unless `config.concurrency.respectDependencies` is
-   * false), and at most `config.concurrency.maxConcurrent ?? config.maxConcurrentSessions` run at a time.
+   * `estimatedTimeRemaining` simulates the plan. Each session that has not ended takes the mean duration of the completed
+   * ones and starts once its dependencies have completed (unless `config.concurrency.respectDependencies` is false). At
+   * most `config.concurrency.maxConcurrent ?? config.maxConcurrentSessions` sessions run at a time.
    *
-   * @param group The group.
+   * @param group Group as it is stored.
    */
   computeProgress(group: SessionGroup): GroupProgress
   /**
-   * The sums over the tracked sessions alone, at a cost that does not grow with their number: for a budget check or an
-   * event after each message. For it to be that of the group, track all sessions of the group first.
+   * Returns the totals of the tracked sessions in constant time, for a budget check or an event after each message. Track
+   * all sessions of the group first to get the totals of the group.
    *
    * @example
    * for (const session of group.sessions) aggregator.updateSession(createSessionProgress(session))
@@ -1058,77 +1059,78 @@ export declare class ProgressAggregator {
 }
 
 /**
- * How much of a budget is used, in percent: 0 to 100 and above; 0 when `max` is 0 or less. Throws
- * `INVALID_ARGUMENT` for what is no finite number.
+ * Returns the used percentage of a budget, 0 to 100 and above, or 0 if `max` is 0 or less. Throws `INVALID_ARGUMENT` for a
+ * value that is not a finite number.
  *
- * @param cost US dollars spent.
- * @param max US dollars allowed.
+ * @param cost Amount spent, in US dollars.
+ * @param max Budget in US dollars.
  */
 export declare function calculateBudgetUsage(cost: number, max: number): number
 
 /**
- * Returns whether the group can be resumed: `paused`; `false` for an unknown status.
+ * Returns `true` if the group can be resumed: `paused`. Returns `false` for an unknown status.
  *
- * @param status The group's status.
+ * @param status Status of the group.
  */
 export declare function canResumeGroup(status: GroupStatus): boolean
 
 /**
- * The progress that a stored session shows. Throws `INVALID_ARGUMENT`, whose `field` is the path of what is wrong.
+ * Returns the progress of a stored session. Throws `INVALID_ARGUMENT`, whose `field` is the path of the invalid value.
  *
- * @param session The session.
+ * @param session Session as it is stored.
  */
 export declare function createSessionProgress(session: GroupSession): SessionProgress
 
-/** The limits a group has unless it says otherwise. */
+/** Default budget. */
 export declare const DEFAULT_BUDGET_CONFIG: BudgetConfig
 
-/** The concurrency a group has unless it says otherwise. */
+/** Default limits of concurrency. */
 export declare const DEFAULT_CONCURRENCY_CONFIG: ConcurrencyConfig
 
-/** How a group runs unless it says otherwise. */
+/** Default configuration of a group. */
 export declare const DEFAULT_GROUP_CONFIG: GroupConfig
 
-/** What is generated for a session unless it says otherwise. */
+/** Default configuration of a session. */
 export declare const DEFAULT_SESSION_CONFIG: SessionConfig
 
 /**
- * Returns whether the group is running: `running`; `false` for an unknown status.
+ * Returns `true` if the group is running: `running`. Returns `false` for an unknown status.
  *
- * @param status The group's status.
+ * @param status Status of the group.
  */
 export declare function isActiveGroup(status: GroupStatus): boolean
 
 /**
- * Whether a cost has reached the budget: `cost >= max`. Throws `INVALID_ARGUMENT` for what is no finite number.
+ * Returns `true` if a cost has reached the budget: `cost >= max`. Throws `INVALID_ARGUMENT` for a value that is not a
+ * finite number.
  *
- * @param cost US dollars spent.
- * @param max US dollars allowed.
+ * @param cost Amount spent, in US dollars.
+ * @param max Budget in US dollars.
  */
 export declare function isBudgetExceeded(cost: number, max: number): boolean
 
 /**
- * Whether a cost has reached the part of the budget from which on to warn: `cost >= max * threshold`. Throws
- * `INVALID_ARGUMENT` for what is no finite number.
+ * Returns `true` if a cost has reached the warning threshold of a budget: `cost >= max * threshold`. Throws
+ * `INVALID_ARGUMENT` for a value that is not a finite number.
  *
- * @param cost US dollars spent.
- * @param max US dollars allowed.
- * @param threshold The part of the budget, 0 to 1.
+ * @param cost Amount spent, in US dollars.
+ * @param max Budget in US dollars.
+ * @param threshold Warning threshold as a fraction of the budget, 0 to 1.
  */
 export declare function isBudgetWarning(cost: number, max: number, threshold: number): boolean
 
 /**
- * Returns whether the status is one that ends a group: `completed`, `failed` or `deleted`, not `archived`; `false` for an
+ * Returns `true` if the status ends a group: `completed`, `failed` or `deleted`, but not `archived`. Returns `false` for an
  * unknown status.
  *
- * @param status The group's status.
+ * @param status Status of the group.
  */
 export declare function isTerminalGroupStatus(status: GroupStatus): boolean
 
 /**
- * One event from one line of JSON, checked: an unknown type, a missing field or a wrong type throws
- * `INVALID_EVENT`, whose `field` is its path. Fields that are not known are kept.
+ * Parses an event from one line of JSON. Throws `INVALID_EVENT` for an unknown type, a missing field or a field of the wrong
+ * type, whose path is `field`. Keeps unknown fields.
  *
- * @param text A JSON object.
+ * @param text JSON object.
  */
 export declare function parseGroupEvent(text: string): GroupEvent

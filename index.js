@@ -79,19 +79,27 @@ function causes(error) {
  */
 function loadForMusl(attempts) {
   if (process.platform !== 'linux' || process.env.NAPI_RS_NATIVE_LIBRARY_PATH) return undefined
-  const loads = {
-    x64: [
-      () => require('./session-groups.linux-x64-musl.node'),
-      () => require('session-groups-linux-x64-musl'),
-    ],
-    arm64: [
-      () => require('./session-groups.linux-arm64-musl.node'),
-      () => require('session-groups-linux-arm64-musl'),
-    ],
-  }
-  for (const load of loads[process.arch] ?? []) {
+  // Bundlers need each path written out, in a `try` of its own.
+  if (process.arch === 'x64') {
     try {
-      return load()
+      return require('./session-groups.linux-x64-musl.node')
+    } catch (error) {
+      attempts.push(error)
+    }
+    try {
+      return require('session-groups-linux-x64-musl')
+    } catch (error) {
+      attempts.push(error)
+    }
+  }
+  if (process.arch === 'arm64') {
+    try {
+      return require('./session-groups.linux-arm64-musl.node')
+    } catch (error) {
+      attempts.push(error)
+    }
+    try {
+      return require('session-groups-linux-arm64-musl')
     } catch (error) {
       attempts.push(error)
     }

@@ -1,4 +1,4 @@
-//! Arguments: every wrong one is an error with the field's path, before anything is done.
+//! Arguments: an invalid one is an error with the path of its field, before anything is done.
 
 use std::ffi::{CStr, CString};
 use std::fmt::Display;
@@ -10,7 +10,6 @@ use napi::{Env, JsValue, ValueType};
 
 use super::host;
 use super::js::{self, Fault, number_of};
-use super::promise::Answer;
 use session_groups::error::{Error, FieldError};
 use session_groups::json;
 use session_groups::model::time::{self, Timestamp};
@@ -22,7 +21,7 @@ use session_groups::repository::{
 
 type Parsed<T> = Result<T, Fault>;
 
-/// How an error for a field is made: of arguments in general, or of filters.
+/// Constructor of the error for a field, of arguments in general or of filters.
 type Complaint = fn(String, String) -> Error;
 
 fn argument(field: String, problem: String) -> Error {
@@ -33,8 +32,8 @@ fn in_filter(field: String, problem: String) -> Error {
     Error::filter(field, problem)
 }
 
-/// Refuses a class that was called without `new`: the engine would make its instance of whatever `this` is. An instance is
-/// known by a method of its class.
+/// Rejects a class that was called without `new`: the engine would make its instance of any `this`. An instance is
+/// recognized by a method of its class.
 pub fn constructed(env: &Env, this: &This<'_>, class: &str, method: &CStr) -> Parsed<()> {
     let this = this.to_unknown();
     let has_method = is_object(this) && js::property(env, this, method).is_ok_and(is_function);
@@ -76,7 +75,7 @@ fn is_object(value: Unknown<'_>) -> bool {
     matches!(value.get_type(), Ok(ValueType::Object)) && !value.is_array().unwrap_or(false)
 }
 
-/// What an argument's getter or `toJSON` threw, as an error of ours.
+/// Turns an exception of an argument's getter or `toJSON` into an error of this package.
 fn unreadable(field: &str, thrown: &napi::Error) -> Error {
     Error::argument(field, format!("cannot be read: {}", thrown.reason))
 }
@@ -108,8 +107,7 @@ pub fn flag(env: &Env, field: impl Display, value: Unknown<'_>) -> Parsed<bool> 
     if value.get_type()? != ValueType::Boolean {
         return Err(must_be(env, argument, field, "true or false", value));
     }
-    // SAFETY: it is a boolean, as just checked.
-    Ok(unsafe { value.cast::<bool>() }?)
+    Ok(value.coerce_to_bool()?)
 }
 
 /// Sees that a value is an object and no array.
@@ -234,26 +232,12 @@ pub fn delete_condition(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
     members.into_iter().next().map_or(Ok(Condition::None), |(_, value)| revision(env, value))
 }
 
-/// The outcome of `delete` for an id that cannot name a group.
-pub fn nothing_deleted(id: &str, condition: Condition) -> session_groups::Result<Answer> {
-    match condition {
-        Condition::IfRevision(revision) => {
-            Err(Error::conflict(id, &format!("its revision was to be {}", revision.as_str()), None))
-        }
-        Condition::None | Condition::IfAbsent => Ok(Answer::Bool(false)),
-    }
-}
-
 fn revision(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
     Ok(Condition::IfRevision(Revision::from_name(&text(env, "ifRevision", value)?)))
 }
 
 fn absence(env: &Env, value: Unknown<'_>) -> Parsed<Condition> {
-    if value.get_type()? != ValueType::Boolean {
-        return Err(must_be(env, argument, "ifAbsent", "true or false", value));
-    }
-    // SAFETY: it is a boolean, as just checked.
-    Ok(if unsafe { value.cast::<bool>() }? { Condition::IfAbsent } else { Condition::None })
+    Ok(if flag(env, "ifAbsent", value)? { Condition::IfAbsent } else { Condition::None })
 }
 
 /// `{ durability?, lockTimeoutMs? }` of a file repository.

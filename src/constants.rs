@@ -1,4 +1,4 @@
-//! The defaults, frozen.
+//! Frozen objects with the defaults.
 
 use napi::bindgen_prelude::{JsObjectValue, Object, ToNapiValue};
 use napi::{Env, JsValue, sys};
@@ -6,24 +6,24 @@ use napi_derive::napi;
 
 use session_groups::model::config;
 
-/// The limits a group has unless it says otherwise.
+/// Default budget.
 #[napi]
 pub const DEFAULT_BUDGET_CONFIG: BudgetConfig = BudgetConfig;
 
-/// The concurrency a group has unless it says otherwise.
+/// Default limits of concurrency.
 #[napi]
 pub const DEFAULT_CONCURRENCY_CONFIG: ConcurrencyConfig = ConcurrencyConfig;
 
-/// What is generated for a session unless it says otherwise.
+/// Default configuration of a session.
 #[napi]
 pub const DEFAULT_SESSION_CONFIG: SessionConfig = SessionConfig;
 
-/// How a group runs unless it says otherwise.
+/// Default configuration of a group.
 #[napi]
 pub const DEFAULT_GROUP_CONFIG: GroupConfig = GroupConfig;
 
-/// Declares the type that stands for a constant until JavaScript asks for it. The typings print its name, which is that of the
-/// constant's interface.
+/// Declares the type of a constant, which becomes an object when the module is loaded. The typings print its name, which is
+/// also that of the interface.
 macro_rules! frozen {
     ($type:ident, $build:expr) => {
         pub struct $type;

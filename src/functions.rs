@@ -1,62 +1,62 @@
-//! Functions that need no object.
+//! The exported functions.
 
 use napi::Env;
-use napi::bindgen_prelude::{Object, Unknown};
+use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 
+use super::args;
 use super::error::throwing;
 use super::host;
 use super::js::{self, Value};
-use super::{args, progress};
 use session_groups::model::event::GroupEvent;
 use session_groups::model::{GroupStatus, money};
 use session_groups::progress::SessionProgress;
 
-/// Returns whether the status is one that ends a group: `completed`, `failed` or `deleted`, not `archived`; `false` for an
+/// Returns `true` if the status ends a group: `completed`, `failed` or `deleted`, but not `archived`. Returns `false` for an
 /// unknown status.
 ///
-/// @param status The group's status.
+/// @param status Status of the group.
 #[napi(ts_args_type = "status: GroupStatus")]
-pub fn is_terminal_group_status(status: Unknown<'_>) -> bool {
-    group_status(status).is_some_and(GroupStatus::is_terminal)
+pub fn is_terminal_group_status(env: Env, status: Unknown<'_>) -> napi::Result<bool> {
+    throwing(&env, || Ok(group_status(status).is_some_and(GroupStatus::is_terminal)))
 }
 
-/// Returns whether the group can be resumed: `paused`; `false` for an unknown status.
+/// Returns `true` if the group can be resumed: `paused`. Returns `false` for an unknown status.
 ///
-/// @param status The group's status.
+/// @param status Status of the group.
 #[napi(ts_args_type = "status: GroupStatus")]
-pub fn can_resume_group(status: Unknown<'_>) -> bool {
-    group_status(status) == Some(GroupStatus::Paused)
+pub fn can_resume_group(env: Env, status: Unknown<'_>) -> napi::Result<bool> {
+    throwing(&env, || Ok(group_status(status) == Some(GroupStatus::Paused)))
 }
 
-/// Returns whether the group is running: `running`; `false` for an unknown status.
+/// Returns `true` if the group is running: `running`. Returns `false` for an unknown status.
 ///
-/// @param status The group's status.
+/// @param status Status of the group.
 #[napi(ts_args_type = "status: GroupStatus")]
-pub fn is_active_group(status: Unknown<'_>) -> bool {
-    group_status(status) == Some(GroupStatus::Running)
+pub fn is_active_group(env: Env, status: Unknown<'_>) -> napi::Result<bool> {
+    throwing(&env, || Ok(group_status(status) == Some(GroupStatus::Running)))
 }
 
 fn group_status(status: Unknown<'_>) -> Option<GroupStatus> {
     js::text_of(status).ok().and_then(|name| GroupStatus::from_name(&name))
 }
 
-/// How much of a budget is used, in percent: 0 to 100 and above; 0 when `max` is 0 or less. Throws
-/// `INVALID_ARGUMENT` for what is no finite number.
+/// Returns the used percentage of a budget, 0 to 100 and above, or 0 if `max` is 0 or less. Throws `INVALID_ARGUMENT` for a
+/// value that is not a finite number.
 ///
-/// @param cost US dollars spent.
-/// @param max US dollars allowed.
+/// @param cost Amount spent, in US dollars.
+/// @param max Budget in US dollars.
 #[napi(ts_args_type = "cost: number, max: number")]
 pub fn calculate_budget_usage(env: Env, cost: Unknown<'_>, max: Unknown<'_>) -> napi::Result<f64> {
     throwing(&env, || Ok(money::usage(args::number(&env, "cost", cost)?, args::number(&env, "max", max)?)?))
 }
 
-/// Whether a cost has reached the part of the budget from which on to warn: `cost >= max * threshold`. Throws
-/// `INVALID_ARGUMENT` for what is no finite number.
+/// Returns `true` if a cost has reached the warning threshold of a budget: `cost >= max * threshold`. Throws
+/// `INVALID_ARGUMENT` for a value that is not a finite number.
 ///
-/// @param cost US dollars spent.
-/// @param max US dollars allowed.
-/// @param threshold The part of the budget, 0 to 1.
+/// @param cost Amount spent, in US dollars.
+/// @param max Budget in US dollars.
+/// @param threshold Warning threshold as a fraction of the budget, 0 to 1.
 #[napi(ts_args_type = "cost: number, max: number, threshold: number")]
 pub fn is_budget_warning(
     env: Env,
@@ -70,10 +70,11 @@ pub fn is_budget_warning(
     })
 }
 
-/// Whether a cost has reached the budget: `cost >= max`. Throws `INVALID_ARGUMENT` for what is no finite number.
+/// Returns `true` if a cost has reached the budget: `cost >= max`. Throws `INVALID_ARGUMENT` for a value that is not a
+/// finite number.
 ///
-/// @param cost US dollars spent.
-/// @param max US dollars allowed.
+/// @param cost Amount spent, in US dollars.
+/// @param max Budget in US dollars.
 #[napi(ts_args_type = "cost: number, max: number")]
 pub fn is_budget_exceeded(env: Env, cost: Unknown<'_>, max: Unknown<'_>) -> napi::Result<bool> {
     throwing(&env, || {
@@ -81,27 +82,27 @@ pub fn is_budget_exceeded(env: Env, cost: Unknown<'_>, max: Unknown<'_>) -> napi
     })
 }
 
-/// The progress that a stored session shows. Throws `INVALID_ARGUMENT`, whose `field` is the path of what is wrong.
+/// Returns the progress of a stored session. Throws `INVALID_ARGUMENT`, whose `field` is the path of the invalid value.
 ///
-/// @param session The session.
+/// @param session Session as it is stored.
 #[napi(ts_args_type = "session: GroupSession", ts_return_type = "SessionProgress")]
-pub fn create_session_progress<'env>(env: &'env Env, session: Unknown<'_>) -> napi::Result<Object<'env>> {
+pub fn create_session_progress<'env>(env: &'env Env, session: Unknown<'_>) -> napi::Result<Unknown<'env>> {
     throwing(env, || {
         let session = args::checked(env, "session", session)?;
         let progress = SessionProgress::of(&session, host::now_ms(env)?);
-        Ok(progress::session_to_js(env, &progress)?)
+        js::from_serde(env, &progress)
     })
 }
 
-/// One event from one line of JSON, checked: an unknown type, a missing field or a wrong type throws
-/// `INVALID_EVENT`, whose `field` is its path. Fields that are not known are kept.
+/// Parses an event from one line of JSON. Throws `INVALID_EVENT` for an unknown type, a missing field or a field of the wrong
+/// type, whose path is `field`. Keeps unknown fields.
 ///
-/// @param text A JSON object.
+/// @param text JSON object.
 #[napi(ts_args_type = "text: string", ts_return_type = "GroupEvent")]
 pub fn parse_group_event(env: Env, text: Unknown<'_>) -> napi::Result<Value> {
     throwing(&env, || {
         args::text(&env, "text", text)?.parse::<GroupEvent>()?;
-        // Of the text as it was given: ours has no lone surrogates.
+        // The original string may have lone surrogates, which the copy has not.
         Ok(js::parse_string(&env, text)?.into())
     })
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use napi::bindgen_prelude::{FromNapiValue, ToNapiValue, Unknown};
 use napi::{Env, JsValue, ValueType, sys};
+use serde::Serialize;
 
 use crate::host;
 use session_groups::error::Error;
@@ -110,6 +111,12 @@ pub fn parse_string<'env>(env: &'env Env, text: Unknown<'_>) -> napi::Result<Unk
     host::parse(env, text)
 }
 
+/// A value of Rust, as its JSON text for the engine: faster than setting each property.
+pub fn from_serde<'env>(env: &'env Env, value: &impl Serialize) -> Result<Unknown<'env>, Fault> {
+    let text = serde_json::to_string(value).map_err(Error::internal)?;
+    Ok(parse(env, &text)?)
+}
+
 /// `JSON.parse` of several arrays, as one. Each text is freed before the next is read.
 pub fn parse_array(env: &Env, parts: Vec<String>) -> napi::Result<Unknown<'_>> {
     let mut parts = parts.into_iter();
@@ -181,7 +188,7 @@ pub fn property<'env>(env: &'env Env, object: Unknown<'_>, name: &CStr) -> napi:
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
 }
 
-/// How many elements an array has.
+/// Length of an array.
 pub fn array_length(env: &Env, array: Unknown<'_>) -> napi::Result<u32> {
     let mut length = 0;
     // SAFETY: the array belongs to this environment.
@@ -288,7 +295,7 @@ pub fn bytes_of<'a>(env: &'a Env, value: Unknown<'_>) -> napi::Result<Option<Byt
             buffer_at,
             &raw mut offset,
         ))?;
-        // Of the two kinds of buffers only shared ones have it.
+        // Only shared buffers have it.
         let name = c"growable".as_ptr();
         caught(env, sys::napi_has_named_property(env.raw(), buffer, name, &raw mut is_shared))?;
     }
@@ -335,4 +342,10 @@ pub fn null(env: &Env) -> napi::Result<Value> {
         <napi::bindgen_prelude::Null as ToNapiValue>::to_napi_value(env.raw(), napi::bindgen_prelude::Null)
     }
     .map(Value)
+}
+
+/// `true` or `false`.
+pub fn boolean(env: &Env, value: bool) -> napi::Result<Value> {
+    // SAFETY: we are on the environment's thread.
+    unsafe { bool::to_napi_value(env.raw(), value) }.map(Value)
 }

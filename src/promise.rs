@@ -1,76 +1,41 @@
-//! Promises: what is asked for is done on other threads, what is wrong rejects, and nothing is thrown.
+//! Promises. An asynchronous function never throws: whatever fails, a panic included, rejects its promise.
 
-use napi::bindgen_prelude::{Object, PromiseRaw, ToNapiValue};
+use napi::bindgen_prelude::{Object, PromiseRaw};
 use napi::{Env, JsDeferred, JsError, JsValue};
 
-use super::error::{self, to_js, unwinding};
-use super::js::{self, Fault, Value};
+use crate::answer::Answer;
+use crate::error::{self, to_js, unwinding};
+use crate::js::{Fault, Value};
 use session_groups::error::Error;
-use session_groups::json;
-use session_groups::repository::{Document, RepositoryProblem};
+use session_groups::executor;
 
 type Resolver = Box<dyn FnOnce(Env) -> napi::Result<Value>>;
 
-/// What a promise is fulfilled with. Made on any thread, so that JavaScript's has as little to do as possible.
-pub enum Answer {
-    Undefined,
-    Null,
-    Bool(bool),
-    Count(usize),
-    Text(String),
-    /// Text for the engine's own `JSON.parse`.
-    Json(String),
-    /// A group as it lies in the repository.
-    Group(Document),
-    /// An array, given as the texts of its parts.
-    Array(Vec<String>),
+/// The outcome of starting an asynchronous call.
+pub enum Reply {
+    /// The call is complete.
+    Now(Answer),
+    /// The call goes on and settles the promise later.
+    Later(Box<dyn FnOnce(Deferred)>),
 }
 
-impl Answer {
-    /// A group, or `null`.
-    pub fn group(group: Option<Document>) -> Self {
-        group.map_or(Self::Null, Self::Group)
+impl Reply {
+    /// A call that goes on; `start` hands its promise to whoever settles it.
+    pub fn later(start: impl FnOnce(Deferred) + 'static) -> Self {
+        Self::Later(Box::new(start))
     }
 
-    /// A group's revision, or `null`.
-    pub fn revision(group: Option<Document>) -> Self {
-        group.map_or(Self::Null, |group| Self::Text(group.revision().as_str().to_owned()))
-    }
-
-    /// An array of groups. One text is the fastest for the engine, but Node's longest string has 512 MiB.
-    pub fn groups(groups: &[Document]) -> Self {
-        const LONGEST_TEXT: usize = 256 << 20;
-        Self::Array(json::arrays(groups.iter().map(Document::text), LONGEST_TEXT))
-    }
-
-    /// An array of problems.
-    pub fn problems(problems: &[RepositoryProblem]) -> Self {
-        let problem = |problem: &RepositoryProblem| {
-            serde_json::json!({
-                "id": problem.id,
-                "path": problem.path.to_string_lossy(),
-                "kind": problem.kind.name(),
-                "message": problem.message,
-            })
-        };
-        let problems: serde_json::Value = problems.iter().map(problem).collect();
-        Self::Json(problems.to_string())
-    }
-
-    /// The value itself.
-    pub fn into_js(self, env: &Env) -> napi::Result<Value> {
-        match self {
-            Self::Undefined => js::undefined(env),
-            Self::Null => js::null(env),
-            // SAFETY: we are on the environment's thread.
-            Self::Bool(bool) => unsafe { bool::to_napi_value(env.raw(), bool) }.map(Value),
-            #[allow(clippy::cast_precision_loss, reason = "nobody has 2^53 groups")]
-            Self::Count(count) => Ok(env.create_double(count as f64)?.into()),
-            Self::Text(text) => Ok(env.create_string(text)?.into()),
-            Self::Json(text) => Ok(js::parse(env, &text)?.into()),
-            Self::Group(group) => Ok(js::parse(env, group.text())?.into()),
-            Self::Array(parts) => Ok(js::parse_array(env, parts)?.into()),
-        }
+    /// A call whose work is done on another thread.
+    pub fn on_thread(work: impl FnOnce() -> session_groups::Result<Answer> + Send + 'static) -> Self {
+        Self::later(move |deferred| {
+            executor::run(move || {
+                let outcome = unwinding(|| work().map_err(Fault::from));
+                deferred.settle(outcome.map_err(|fault| match fault {
+                    Fault::Ours(error) => error,
+                    Fault::Thrown(error) => Error::internal(error.reason),
+                }));
+            });
+        })
     }
 }
 
@@ -80,7 +45,7 @@ pub struct Deferred(Option<JsDeferred<Value, Resolver>>);
 impl Deferred {
     /// Settles it from any thread.
     pub fn settle(self, outcome: session_groups::Result<Answer>) {
-        self.go_on(move |env| outcome.map_err(Fault::from).and_then(|answer| Ok(answer.into_js(env)?)));
+        self.go_on(move |env| Ok(outcome?.into_js(env)?));
     }
 
     /// Goes on with it on JavaScript's thread: with a value, a failure, or another promise that takes its place.
@@ -106,45 +71,28 @@ fn resolve(deferred: JsDeferred<Value, Resolver>, work: impl FnOnce(&Env) -> Res
     }));
 }
 
-/// A promise for work on other threads: `prepare` looks at the arguments, `start` sets the work going.
-pub fn promise<A>(
-    env: &Env,
-    prepare: impl FnOnce() -> Result<A, Fault>,
-    start: impl FnOnce(A, Deferred),
-) -> napi::Result<Object<'_>> {
-    match unwinding(prepare) {
-        Err(fault) => rejected(env, fault),
-        Ok(prepared) => step(env, |deferred| start(prepared, deferred)),
-    }
+/// Makes an asynchronous call. Every exported function that returns a promise consists of this.
+pub fn promise(env: &Env, call: impl FnOnce() -> Result<Reply, Fault>) -> napi::Result<Object<'_>> {
+    let settled = match unwinding(call) {
+        Ok(Reply::Later(start)) => return pending(env, start),
+        Ok(Reply::Now(answer)) => unwinding(|| Ok(answer.into_js(env)?)),
+        Err(fault) => Err(fault),
+    };
+    let promise = match settled {
+        Ok(value) => PromiseRaw::resolve(env, value)?,
+        Err(fault) => PromiseRaw::<Value>::reject(env, JsError::from(to_js(env, fault)))?,
+    };
+    Ok(Object::from_raw(env.raw(), promise.raw()))
 }
 
-/// A promise that takes the place of another, for more work on other threads.
-pub fn step(env: &Env, start: impl FnOnce(Deferred)) -> napi::Result<Object<'_>> {
+/// A promise that is settled later, also one that takes the place of another.
+pub fn pending(env: &Env, start: impl FnOnce(Deferred)) -> napi::Result<Object<'_>> {
     let (deferred, promise) = env.create_deferred()?;
-    start(Deferred(Some(deferred)));
-    Ok(promise)
-}
-
-/// A promise for work that is done at once.
-pub fn settled(env: &Env, work: impl FnOnce() -> Result<Answer, Fault>) -> napi::Result<Object<'_>> {
-    match unwinding(|| Ok(work()?.into_js(env)?)) {
-        Err(fault) => rejected(env, fault),
-        Ok(value) => Ok(Object::from_raw(env.raw(), PromiseRaw::resolve(env, value)?.raw())),
-    }
-}
-
-fn rejected(env: &Env, fault: impl Into<Fault>) -> napi::Result<Object<'_>> {
-    let error = JsError::from(to_js(env, fault));
-    Ok(Object::from_raw(env.raw(), PromiseRaw::<Value>::reject(env, error)?.raw()))
-}
-
-/// Settles a promise with what work on another thread returns.
-pub fn on_thread(deferred: Deferred, work: impl FnOnce() -> session_groups::Result<Answer> + Send + 'static) {
-    session_groups::executor::run(move || {
-        let outcome = unwinding(|| work().map_err(Fault::from));
-        deferred.settle(outcome.map_err(|fault| match fault {
-            Fault::Ours(error) => error,
-            Fault::Thrown(error) => Error::internal(error.reason),
-        }));
+    let deferred = Deferred(Some(deferred));
+    // A panic drops the deferred, which rejects the promise.
+    let _ = unwinding(|| {
+        start(deferred);
+        Ok(())
     });
+    Ok(promise)
 }

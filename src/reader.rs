@@ -129,7 +129,7 @@ fn is_whole(number: f64) -> bool {
     number.fract() == 0.0
 }
 
-/// What a getter threw is an error of the argument.
+/// Turns an exception of a getter into an error of the argument.
 fn readable<'a>(value: napi::Result<Unknown<'a>>, place: &Place<'_>) -> Parsed<Unknown<'a>> {
     value.map_err(|thrown| {
         Error::argument(place.to_string(), format!("cannot be read: {}", thrown.reason)).into()

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use napi::bindgen_prelude::{FunctionRef, Unknown};
 use napi::{Env, JsValue, ValueType};
 
+use super::answer::Answer;
 use super::js::{self, Fault, Value};
-use super::promise::{Answer, Deferred, step};
+use super::promise::{Deferred, pending};
 use super::{args, error};
 use session_groups::error::Error;
 use session_groups::model::GroupId;
 use session_groups::repository::file::{Again, Attempt, Turn};
-use session_groups::repository::{Changes, Document, FileGroupRepository, GroupRepository, WriteOutcome};
+use session_groups::repository::{Changes, Document, FileGroupRepository, GroupRepository};
 
 /// The function, kept until the promise is settled.
 pub type Update = FunctionRef<Unknown<'static>, Unknown<'static>>;
@@ -74,29 +75,21 @@ impl FileUpdate {
     fn run(self, env: &Env, turn: Turn) -> Result<Value, Fault> {
         let turn = match turn.begin() {
             Ok(turn) => turn,
-            Err(again) => return Ok(step(env, |deferred| self.wait_again(again, deferred))?.into()),
+            Err(again) => return Ok(pending(env, |deferred| self.wait_again(again, deferred))?.into()),
         };
         let Some(group) = turn.group() else {
             return Ok(Answer::Null.into_js(env)?);
         };
         let function = self.function.borrow_back(env)?;
         let changes = changes_for(env, function.to_unknown(), group)?;
-        Ok(step(env, |deferred| turn.write(changes, |attempt| self.settle(attempt, deferred)))?.into())
+        Ok(pending(env, |deferred| turn.write(changes, |attempt| self.settle(attempt, deferred)))?.into())
     }
 
     fn settle(self, attempt: Attempt, deferred: Deferred) {
         match attempt {
-            Attempt::Done(written) => deferred.settle(written.map(answer)),
+            Attempt::Done(written) => deferred.settle(written.map(Answer::written)),
             Attempt::Lost(again) => self.wait_again(again, deferred),
         }
-    }
-}
-
-/// What `update` is fulfilled with.
-pub fn answer(written: WriteOutcome) -> Answer {
-    match written {
-        WriteOutcome::Stored(group) => Answer::group(Some(group)),
-        WriteOutcome::NotFound | WriteOutcome::Deleted => Answer::Null,
     }
 }
 

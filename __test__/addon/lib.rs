@@ -1,5 +1,7 @@
 //! The addon with functions that panic on purpose, for the tests of a panic's consequences.
 
+#[path = "../../src/answer.rs"]
+mod answer;
 #[path = "../../src/args.rs"]
 mod args;
 #[path = "../../src/classes/mod.rs"]
@@ -21,5 +23,7 @@ mod progress;
 mod promise;
 #[path = "../../src/reader.rs"]
 mod reader;
+#[path = "../../src/repository.rs"]
+mod repository;
 #[path = "../../src/update.rs"]
 mod update;

@@ -11,7 +11,7 @@ use session_groups::repository::file::FileOptions;
 
 use crate::error::throwing;
 use crate::js::Fault;
-use crate::promise::{on_thread, promise};
+use crate::promise::{Reply, promise};
 
 fn repository() -> Result<(FileGroupRepository, GroupId), Fault> {
     Ok((FileGroupRepository::new(Some(Path::new("/nowhere")), FileOptions::default())?, GroupId::new("g")?))
@@ -26,39 +26,55 @@ pub fn panic_in_function(env: Env) -> napi::Result<()> {
 /// Panics while the arguments of an asynchronous function are read.
 #[napi]
 pub fn panic_in_arguments(env: &Env) -> napi::Result<Object<'_>> {
-    promise(env, || -> Result<(), Fault> { panic!("on purpose, in arguments") }, |(), _| {})
+    promise(env, || panic!("on purpose, in arguments"))
+}
+
+/// Panics after the promise was made, and before the call has returned.
+#[napi]
+pub fn panic_in_start(env: &Env) -> napi::Result<Object<'_>> {
+    promise(env, || {
+        Ok(Reply::later(|_deferred| {
+            panic!("on purpose, in the start of a call");
+        }))
+    })
 }
 
 /// Panics on another thread.
 #[napi]
 pub fn panic_on_thread(env: &Env) -> napi::Result<Object<'_>> {
-    promise(env, || Ok(()), |(), deferred| on_thread(deferred, || panic!("on purpose, on a thread")))
+    promise(env, || Ok(Reply::on_thread(|| panic!("on purpose, on a thread"))))
 }
 
 /// Panics on JavaScript's thread, when the result is turned into a value.
 #[napi]
 pub fn panic_in_answer(env: &Env) -> napi::Result<Object<'_>> {
-    promise(env, || Ok(()), |(), deferred| deferred.go_on(|_| panic!("on purpose, in an answer")))
+    promise(env, || Ok(Reply::later(|deferred| deferred.go_on(|_| panic!("on purpose, in an answer")))))
 }
 
 /// Panics in the callback of a read, which drops the promise unsettled.
 #[napi]
 pub fn panic_in_read(env: &Env) -> napi::Result<Object<'_>> {
-    promise(env, repository, |(repository, id), deferred| {
-        repository.find(&id, move |_| {
-            let _unsettled = deferred;
-            panic!("on purpose, in a read")
-        });
+    promise(env, || {
+        let (repository, id) = repository()?;
+        Ok(Reply::later(move |deferred| {
+            repository.find(&id, move |_| {
+                let _unsettled = deferred;
+                panic!("on purpose, in a read")
+            });
+        }))
     })
 }
 
 /// Panics during the turn of an update, which drops the turn and the promise.
 #[napi]
 pub fn panic_in_turn(env: &Env) -> napi::Result<Object<'_>> {
-    promise(env, repository, |(repository, id), deferred| {
-        repository.take_turn(&id, move |_turn| {
-            let _unsettled = deferred;
-            panic!("on purpose, in a turn")
-        });
+    promise(env, || {
+        let (repository, id) = repository()?;
+        Ok(Reply::later(move |deferred| {
+            repository.take_turn(&id, move |_turn| {
+                let _unsettled = deferred;
+                panic!("on purpose, in a turn")
+            });
+        }))
     })
 }

@@ -2,25 +2,25 @@
 
 use std::cell::RefCell;
 
-use napi::bindgen_prelude::{Either, Object, This, Undefined, Unknown};
+use napi::bindgen_prelude::{Either, This, Undefined, Unknown};
 use napi::{Env, ValueType};
 use napi_derive::napi;
 
+use crate::args;
 use crate::error::throwing;
 use crate::host::now_ms;
 use crate::js::{self, Fault};
-use crate::{args, progress};
 use session_groups::claude::{ClaudeStream as Core, Exit};
 use session_groups::error::Error;
 use session_groups::json;
 use session_groups::model::GroupSession;
 
-/// Reads what `claude -p PROMPT --output-format stream-json --verbose` prints and keeps the session's progress. A stream
-/// is for one run. A session that is resumed gets a new one, made from the session as it is stored.
+/// Reads the output of `claude -p PROMPT --output-format stream-json --verbose` and tracks the session's progress. A stream
+/// is for one run. To resume a session, create a new stream from the session as it is stored.
 ///
 /// Cost and tokens are those of all runs of the session, and never decrease. The counter that Claude Code prints is not
 /// the session's total: depending on version, kills, `/clear` and forks it starts from zero or from an earlier
-/// counter. `changes.usageCounters` keeps what the next run's stream needs to tell these apart, so store all of
+/// counter. The next run's stream needs `changes.usageCounters` to distinguish these cases, so store all of
 /// `changes`.
 ///
 /// @example
@@ -41,8 +41,7 @@ pub struct ClaudeStream {
 impl ClaudeStream {
     /// Creates a reader for one run. Throws `INVALID_ARGUMENT`, whose `field` is the path of the invalid value.
     ///
-    /// @param session The session as it is stored: what it has cost and used so far, and the `claudeSessionId` it is
-    ///   resumed from.
+    /// @param session Session as it is stored, with its cost and tokens so far and the `claudeSessionId` to resume.
     /// @param options Sessions that the run may have been forked from.
     #[napi(constructor, ts_args_type = "session: GroupSession, options?: ClaudeStreamOptions")]
     pub fn new(env: Env, this: This<'_>, session: Unknown<'_>, options: Unknown<'_>) -> napi::Result<Self> {
@@ -91,11 +90,11 @@ impl ClaudeStream {
 
     /// The session's progress.
     #[napi(getter, enumerable = false, ts_return_type = "SessionProgress")]
-    pub fn progress<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+    pub fn progress<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
         throwing(env, || {
             let now_ms = now_ms(env)?;
             let progress = self.core.borrow().progress_at(now_ms);
-            Ok(progress::session_to_js(env, &progress)?)
+            js::from_serde(env, &progress)
         })
     }
 
@@ -120,8 +119,8 @@ impl ClaudeStream {
         throwing(&env, || Ok(or_undefined(self.core.borrow().error())))
     }
 
-    /// What a person should know of a completed session: a signal or a non-zero exit code after its successful result,
-    /// tools whose use was refused. `undefined` if there is nothing.
+    /// Warning about a completed session: a signal or a non-zero exit code after its successful result, or tools whose use
+    /// was refused. `undefined` if there is none.
     #[napi(getter, enumerable = false, ts_return_type = "string | undefined")]
     pub fn warning(&self, env: Env) -> napi::Result<Either<String, Undefined>> {
         throwing(&env, || Ok(or_undefined(self.core.borrow().warning())))

@@ -5,7 +5,7 @@ mod estimate;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::model::money::Money;
 use crate::model::number::{Count, Usd};
@@ -59,7 +59,8 @@ impl SessionProgress {
 }
 
 /// How many sessions are where, and what they cost.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ProgressSummary {
     /// Sessions that ended well.
     pub completed: usize,
@@ -74,22 +75,34 @@ pub struct ProgressSummary {
     /// What they have used.
     pub total_tokens: TokenUsage,
     /// Milliseconds since the group's start, when that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub elapsed_time: Option<f64>,
 }
 
 /// How far a group is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct GroupProgress {
     /// The group's id.
     pub group_id: String,
     /// Sessions of the group.
     pub total_sessions: usize,
     /// The counts, which add up to `total_sessions`, the money and the time.
+    #[serde(flatten)]
     pub summary: ProgressSummary,
     /// The tracked sessions in the order in which they were first tracked.
+    #[serde(serialize_with = "serialize_shared")]
     pub sessions: Vec<Arc<SessionProgress>>,
     /// Milliseconds; unknown before the first session has completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub estimated_time_remaining: Option<f64>,
+}
+
+fn serialize_shared<S: Serializer>(
+    sessions: &[Arc<SessionProgress>],
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_seq(sessions.iter().map(AsRef::as_ref))
 }
 
 /// Sums that change with each session that comes or goes, so that reading them costs nothing.

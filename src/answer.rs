@@ -1,0 +1,77 @@
+//! Results of asynchronous calls, before they become values of JavaScript.
+
+use napi::Env;
+
+use crate::js::{self, Value};
+use session_groups::json;
+use session_groups::repository::{Document, RepositoryProblem, WriteOutcome};
+
+/// The value that a promise is fulfilled with. It is made on any thread, so that JavaScript's has little to do.
+pub enum Answer {
+    Undefined,
+    Null,
+    Bool(bool),
+    Count(usize),
+    Text(String),
+    /// Text for the engine's own `JSON.parse`.
+    Json(String),
+    /// A group as it is stored.
+    Group(Document),
+    /// An array, given as the texts of its parts.
+    Array(Vec<String>),
+}
+
+impl Answer {
+    /// A group, or `null`.
+    pub fn group(group: Option<Document>) -> Self {
+        group.map_or(Self::Null, Self::Group)
+    }
+
+    /// A group's revision, or `null`.
+    pub fn revision(group: Option<Document>) -> Self {
+        group.map_or(Self::Null, |group| Self::Text(group.revision().as_str().to_owned()))
+    }
+
+    /// The group that was written, or `null`.
+    pub fn written(written: WriteOutcome) -> Self {
+        match written {
+            WriteOutcome::Stored(group) => Self::Group(group),
+            WriteOutcome::NotFound | WriteOutcome::Deleted => Self::Null,
+        }
+    }
+
+    /// An array of groups. One text is the fastest for the engine, but Node's longest string has 512 MiB.
+    pub fn groups(groups: &[Document]) -> Self {
+        const MAX_TEXT: usize = 256 << 20;
+        Self::Array(json::arrays(groups.iter().map(Document::text), MAX_TEXT))
+    }
+
+    /// An array of problems.
+    pub fn problems(problems: &[RepositoryProblem]) -> Self {
+        let problem = |problem: &RepositoryProblem| {
+            serde_json::json!({
+                "id": problem.id,
+                "path": problem.path.to_string_lossy(),
+                "kind": problem.kind.name(),
+                "message": problem.message,
+            })
+        };
+        let problems: serde_json::Value = problems.iter().map(problem).collect();
+        Self::Json(problems.to_string())
+    }
+
+    /// The value itself.
+    pub fn into_js(self, env: &Env) -> napi::Result<Value> {
+        match self {
+            Self::Undefined => js::undefined(env),
+            Self::Null => js::null(env),
+            Self::Bool(bool) => js::boolean(env, bool),
+            #[allow(clippy::cast_precision_loss, reason = "nobody has 2^53 groups")]
+            Self::Count(count) => Ok(env.create_double(count as f64)?.into()),
+            Self::Text(text) => Ok(env.create_string(text)?.into()),
+            Self::Json(text) => Ok(js::parse(env, &text)?.into()),
+            Self::Group(group) => Ok(js::parse(env, group.text())?.into()),
+            Self::Array(parts) => Ok(js::parse_array(env, parts)?.into()),
+        }
+    }
+}

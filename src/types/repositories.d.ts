@@ -1,0 +1,196 @@
+/**
+ * Selection of groups. They are filtered, then sorted, then paged. Keys that are not listed here, and keys whose value is
+ * `null`, are ignored.
+ */
+export interface GroupFilter {
+  /** Status of the groups. */
+  readonly status?: GroupStatus | undefined
+  /** Text that the groups' names contain; letter case and Unicode normal form are ignored. */
+  readonly nameContains?: string | undefined
+  /** Earliest creation time. */
+  readonly since?: Date | string | undefined
+  /** Maximum number of groups to return, 0 or more; `Infinity` for all. */
+  readonly limit?: number | undefined
+  /** Number of groups to skip, 0 or more. */
+  readonly offset?: number | undefined
+}
+
+/** Order of groups. Ties are ordered by id. */
+export interface GroupSort {
+  /** Field to compare: names as `Intl.Collator('en')` does, times as instants. */
+  readonly field: 'name' | 'createdAt' | 'updatedAt'
+  /** Direction: `asc` returns the smallest or earliest first. */
+  readonly direction: 'asc' | 'desc'
+}
+
+/** Preconditions of a save, at most one of them. */
+export interface SaveOptions {
+  /** Revision that must be stored. */
+  readonly ifRevision?: string | undefined
+  /** `true` if the group must not exist. */
+  readonly ifAbsent?: boolean | undefined
+}
+
+/** Preconditions of a deletion. */
+export interface DeleteOptions {
+  /** Revision that must be stored. */
+  readonly ifRevision?: string | undefined
+}
+
+/** Options of a {@link FileGroupRepository}. */
+export interface FileGroupRepositoryOptions {
+  /**
+   * Durability of an acknowledged write. With `full` it survives a power failure, because it waits for fsync. With
+   * `process` it survives the end of any process. @default 'full'
+   */
+  readonly durability?: 'full' | 'process' | undefined
+  /**
+   * Maximum time in milliseconds that a write waits while other processes hold the group's lock, 0 to 2,147,483,647.
+   * Waiting behind writes of the same process does not count. @default 10_000
+   */
+  readonly lockTimeoutMs?: number | undefined
+}
+
+/** Problem that `verify` reports. */
+export interface RepositoryProblem {
+  /** Id of the group, or name of the entry. */
+  readonly id: string
+  /** File or directory. */
+  readonly path: string
+  /**
+   * Kind of problem. `corrupt`: a file is not a group. `id_mismatch`: the group's id is not its directory's name.
+   * `newer_schema`: a newer version wrote the group. `foreign_owner`: this user may not read it. `leftover`: an entry does
+   * not belong to any group.
+   */
+  readonly kind: 'corrupt' | 'id_mismatch' | 'newer_schema' | 'foreign_owner' | 'leftover'
+  /** Description of the problem. */
+  readonly message: string
+}
+
+/** Fields to merge into a group; an optional field given as `undefined` is removed. */
+export type GroupChanges = Partial<Omit<SessionGroup, 'id' | 'slug' | 'createdAt'>>
+
+/** Fields to merge into a session; an optional field given as `undefined` is removed. */
+export type SessionChanges = Partial<Omit<GroupSession, 'id'>>
+
+/**
+ * Storage of groups: the interface of `claude-code-agent`, for your own classes and mocks.
+ * {@link FileGroupRepository} and {@link InMemoryGroupRepository} implement {@link GroupStore}, which has more methods. The
+ * README lists every difference from the original.
+ *
+ * In both, every method rejects with a {@link SessionGroupsError} and never throws; a call that rejects has changed nothing,
+ * except with the code `NOT_DURABLE`. Any method can reject with `INVALID_ARGUMENT` for an argument of the wrong type. In
+ * files, reading can fail with `CORRUPT`, `NEWER_SCHEMA`, `FOREIGN_OWNER` or `IO`, and writing with those and
+ * `INSECURE_STORE`, `LOCK_TIMEOUT`, `NOT_COMMITTED` or `NOT_DURABLE`.
+ *
+ * Call the methods on the repository: `ids.map((id) => repository.findById(id))`, not `ids.map(repository.findById)`.
+ */
+export interface GroupRepository {
+  /**
+   * Returns a group, or `null` if it does not exist.
+   *
+   * @param id The group's id.
+   */
+  findById(id: string): Promise<SessionGroup | null>
+  /**
+   * Returns the groups of a status, ordered by id: the same as `list({ status })`. Rejects with `INVALID_FILTER`.
+   *
+   * @param status The status.
+   */
+  findByStatus(status: GroupStatus): Promise<readonly SessionGroup[]>
+  /**
+   * Returns the groups that match, by default ordered by id. Groups that cannot be read or parsed are skipped; `verify`
+   * lists them. Rejects with `INVALID_FILTER`, and if this user may not read any of the groups.
+   *
+   * @param filter Selection of groups.
+   * @param sort Order of groups.
+   */
+  list(filter?: GroupFilter, sort?: GroupSort): Promise<readonly SessionGroup[]>
+  /**
+   * Returns the number of groups that match; `limit` and `offset` are ignored. Rejects with `INVALID_FILTER`, and if
+   * this user may not read any of the groups.
+   *
+   * @param filter Selection of groups.
+   */
+  count(filter?: GroupFilter): Promise<number>
+  /**
+   * Creates or replaces a whole group. Rejects with `INVALID_ID`, or with `INVALID_GROUP`, whose `field` is the path of the
+   * wrong field.
+   *
+   * @param group The group.
+   */
+  save(group: SessionGroup): Promise<void>
+  /**
+   * Merges fields into one session and sets the group's `updatedAt`. Returns `false` if the group or the session does not
+   * exist. Rejects with `INVALID_ARGUMENT` for a change of the session's `id`, with `INVALID_GROUP` if the result would not
+   * be a group.
+   *
+   * @param groupId The group's id.
+   * @param sessionId The session's id.
+   * @param changes Fields to merge.
+   */
+  updateSession(groupId: string, sessionId: string, changes: SessionChanges): Promise<boolean>
+  /**
+   * Deletes a group and everything in its directory. Returns `false` if it does not exist.
+   *
+   * @param id The group's id.
+   */
+  delete(id: string): Promise<boolean>
+}
+
+/** A {@link GroupRepository} with preconditions, updates of whole groups, and a check of the whole store. */
+export interface GroupStore extends GroupRepository {
+  /**
+   * Creates or replaces a whole group. Rejects with `INVALID_ID`, with `INVALID_GROUP`, whose `field` is the path of the wrong
+   * field, or with `CONFLICT`, whose `actualRevision` is the revision found.
+   *
+   * @param group The group.
+   * @param options Preconditions.
+   */
+  save(group: SessionGroup, options?: SaveOptions): Promise<void>
+  /**
+   * Deletes a group and everything in its directory. Returns `false` if it does not exist. Rejects with `CONFLICT`, whose
+   * `actualRevision` is the revision found.
+   *
+   * @param id The group's id.
+   * @param options Preconditions.
+   */
+  delete(id: string, options?: DeleteOptions): Promise<boolean>
+  /**
+   * Merges fields into the stored group, sets `updatedAt` and returns the result, or `null` if the group does not exist.
+   * Unknown fields are stored unchanged. Rejects with `INVALID_ARGUMENT` for a change of `id`, `slug` or `createdAt`, with
+   * `INVALID_GROUP` if the result would not be a group.
+   *
+   * @param id The group's id.
+   * @param changes Fields to merge, or a synchronous function that returns them for the stored group. Calls in one process
+   *   take turns. The function is called again with the newer group if another process wrote first; for the fourth call
+   *   the group is locked for other processes. An error it throws rejects the promise unchanged.
+   */
+  update(
+    id: string,
+    changes: GroupChanges | ((group: SessionGroup) => GroupChanges),
+  ): Promise<SessionGroup | null>
+  /**
+   * Returns the revision of a group, for `ifRevision`, or `null` if the group does not exist. Each stored state has its own
+   * revision.
+   *
+   * Get the revision before you read the group, so that a change between the two is a `CONFLICT`. `update` with a function
+   * does this by itself.
+   *
+   * @example
+   * const revision = await repository.revision(id)
+   * const group = await repository.findById(id)
+   * if (revision !== null && group !== null) await repository.save(change(group), { ifRevision: revision })
+   *
+   * @param id The group's id.
+   */
+  revision(id: string): Promise<string | null>
+  /** Reads the whole store and lists its problems. Changes nothing. */
+  verify(): Promise<readonly RepositoryProblem[]>
+}
+
+/** A {@link GroupStore} on files. */
+export interface FileGroupRepository extends GroupStore {}
+
+/** A {@link GroupStore} in memory. */
+export interface InMemoryGroupRepository extends GroupStore {}
