@@ -8,6 +8,7 @@ use napi::bindgen_prelude::{JsObjectValue, Object, Unknown};
 use super::args;
 use super::js::{self, Fault};
 use super::reader::{self, At, Place};
+use session_groups::model::number::{Milliseconds, Usd};
 use session_groups::model::session::ran_ms;
 use session_groups::model::{GroupStatus, SessionStatus, TokenUsage};
 use session_groups::progress::{
@@ -31,13 +32,13 @@ pub fn session_to_js<'env>(env: &'env Env, progress: &SessionProgress) -> napi::
     object.set_c_named_property(c"id", progress.id.as_str())?;
     object.set_c_named_property(c"projectPath", progress.project_path.as_str())?;
     object.set_c_named_property(c"status", progress.status.name())?;
-    object.set_c_named_property(c"cost", progress.cost)?;
+    object.set_c_named_property(c"cost", progress.cost.get())?;
     object.set_c_named_property(c"tokens", tokens_to_js(env, &progress.tokens)?)?;
     #[allow(clippy::cast_precision_loss, reason = "nobody has 2^53 messages")]
-    object.set_c_named_property(c"messageCount", progress.message_count as f64)?;
+    object.set_c_named_property(c"messageCount", progress.message_count.get() as f64)?;
     set_some(&mut object, c"currentTool", progress.current_tool.as_deref())?;
     set_some(&mut object, c"startedAt", progress.started_at.as_deref())?;
-    set_some(&mut object, c"durationMs", progress.duration_ms)?;
+    set_some(&mut object, c"durationMs", progress.duration_ms.map(Milliseconds::get))?;
     Ok(object)
 }
 
@@ -104,12 +105,12 @@ pub fn session_from_js(env: &Env, value: Unknown<'_>) -> Result<SessionProgress,
         id: progress.required(c"id", reader::text)?,
         project_path: progress.required(c"projectPath", reader::text)?,
         status: progress.required(c"status", status)?,
-        cost: progress.required(c"cost", reader::amount)?,
+        cost: Usd::clamped(progress.required(c"cost", reader::amount)?),
         tokens: progress.required(c"tokens", tokens)?,
-        message_count: progress.required(c"messageCount", reader::whole)?,
+        message_count: progress.required(c"messageCount", reader::whole)?.into(),
         current_tool: progress.optional(c"currentTool", reader::text)?,
         started_at: progress.optional(c"startedAt", reader::text)?,
-        duration_ms: progress.optional(c"durationMs", reader::amount)?,
+        duration_ms: progress.optional(c"durationMs", reader::amount)?.map(Milliseconds::clamped),
     })
 }
 

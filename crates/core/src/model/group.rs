@@ -9,7 +9,6 @@
 //! assert_eq!(group.max_concurrent(), 3);
 //! ```
 
-use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
@@ -100,14 +99,13 @@ fn sessions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<GroupSessi
             while let Some(session) = all.next_element()? {
                 sessions.push(session);
             }
-            let mut places = HashMap::with_capacity(sessions.len());
-            for (index, GroupSession { id, .. }) in sessions.iter().enumerate() {
-                if let Some(first) = places.insert(id.as_str(), index) {
-                    let problem = format!("must be unique, but {id:?} is the id of sessions[{first}] too");
-                    return Err(A::Error::custom(format!("[{index}].id {problem}")));
-                }
-            }
-            Ok(sessions)
+            let mut ids: Vec<_> = sessions.iter().map(|session| &session.id).enumerate().collect();
+            ids.sort_unstable_by_key(|(index, id)| (*id, *index));
+            let repeated = ids.windows(2).filter(|pair| pair[0].1 == pair[1].1);
+            let Some(pair) = repeated.min_by_key(|pair| pair[1].0) else { return Ok(sessions) };
+            let [(first, id), (index, _)] = [pair[0], pair[1]];
+            let problem = format!("must be unique, but {id:?} is the id of sessions[{first}] too");
+            Err(A::Error::custom(format!("[{index}].id {problem}")))
         }
     }
     deserializer.deserialize_seq(Sessions)

@@ -17,6 +17,13 @@ pub struct Field {
     pub type_name: &'static str,
 }
 
+impl Field {
+    /// Name in JSON.
+    pub fn json_name(&self) -> String {
+        camel_case(self.name)
+    }
+}
+
 /// A field that was added when programs may already have used its name, and the check of its value.
 pub type Recent = (&'static str, fn(&str) -> bool);
 
@@ -69,6 +76,7 @@ macro_rules! record {
         #[serde(remote = "Self", rename_all = "camelCase", expecting = "an object")]
         pub struct $name { $($all)* }
 
+        #[allow(dead_code, reason = "not each record needs all of this")]
         impl $name {
             /// The fields that were added when programs may already have used their names.
             pub const RECENT: &'static [crate::model::Recent] =
@@ -84,8 +92,8 @@ macro_rules! record {
             ];
 
             /// One without optional fields.
-            #[allow(dead_code, clippy::too_many_arguments, reason = "for the constructors of some of the records")]
-            pub(super) fn of_required($($needed: $needed_type),*) -> Self {
+            #[allow(clippy::too_many_arguments, reason = "for constructors in the same module")]
+            fn of_required($($needed: $needed_type),*) -> Self {
                 Self { $($needed,)* $($optional: None,)* }
             }
         }
