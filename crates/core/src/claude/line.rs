@@ -217,7 +217,7 @@ pub fn objects<'a>(line: &'a str, mut read: impl FnMut(Line<'a>)) -> Content {
     content
 }
 
-/// What a line of the output consists of.
+/// The content of a line of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
     /// JSON objects.
@@ -300,7 +300,7 @@ impl<'a> Line<'a> {
         if let Some(Ok(Lenient { object: Some(line), .. })) = values.next() {
             return Some((line.with_kind(), values.byte_offset()));
         }
-        // What cannot be taken apart on the way, such as a message that is a lone surrogate, need not be looked into.
+        // A value that serde cannot represent, such as a message that is a lone surrogate, is skipped unread.
         let mut values = serde_json::Deserializer::from_str(text).into_iter::<Json<'a>>();
         let object = Object::of(values.next()?.ok()?)?;
         let message = object.object("message").map(|object| {
@@ -325,7 +325,7 @@ impl<'a> Line<'a> {
         self
     }
 
-    /// Whether it comes from a sub-agent and not from the main conversation.
+    /// Returns `true` if it comes from a sub-agent and not from the main conversation.
     pub fn is_of_subagent(&self) -> bool {
         self.parent().is_some()
     }

@@ -38,36 +38,36 @@ pub struct Shape {
 
 /// Declares a struct that is stored as a JSON object with camel-case names, and optionally the struct of its patch.
 ///
-/// Fields are listed in sections: `fixed` and `required` ones are always there, and no patch changes a `fixed` one;
-/// `optional` ones may be absent, as may `recent` ones, whose values are ignored on reading if they are invalid.
+/// An `Option` is a field that may be absent; `null` is not a value. A `recent` field was added when programs may already
+/// have used its name: on reading, an invalid value is ignored. No patch changes a `fixed` field.
 macro_rules! record {
-    ($(#[$meta:meta])* $name:ident $(patched by $patch:ident)? { $($sections:tt)* }) => {
-        record!(@ { $(#[$meta])* $name $($patch)? } {} {} {} {} {} $($sections)*);
+    ($(#[$meta:meta])* pub struct $name:ident $(patched by $patch:ident)? { $($fields:tt)* }) => {
+        record!(@ { $(#[$meta])* $name $($patch)? } {} {} {} {} {} $($fields)*);
     };
     (@ $head:tt {$($all:tt)*} {$($needed:tt)*} $set:tt $optional:tt $recent:tt
-        fixed { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
-        record!(@ $head {$($all)* $($(#[$doc])* pub $field: $type,)*}
-            {$($needed)* $(($field, $type))*} $set $optional $recent $($rest)*);
+        $(#[$doc:meta])* fixed $field:ident: $type:ty, $($rest:tt)*) => {
+        record!(@ $head {$($all)* $(#[$doc])* pub $field: $type,} {$($needed)* ($field, $type)} $set $optional $recent
+            $($rest)*);
     };
-    (@ $head:tt {$($all:tt)*} {$($needed:tt)*} {$($set:tt)*} $optional:tt $recent:tt
-        required { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
-        record!(@ $head {$($all)* $($(#[$doc])* pub $field: $type,)*}
-            {$($needed)* $(($field, $type))*} {$($set)* $(($field, $type))*} $optional $recent $($rest)*);
+    (@ $head:tt $all:tt $needed:tt $set:tt $optional:tt {$($recent:tt)*}
+        $(#[$doc:meta])* recent $field:ident: Option<$type:ty>, $($rest:tt)*) => {
+        record!(@ $head $all $needed $set $optional {$($recent)* ($field, $type)}
+            $(#[$doc])* $field: Option<$type>, $($rest)*);
     };
     (@ $head:tt {$($all:tt)*} $needed:tt $set:tt {$($optional:tt)*} $recent:tt
-        optional { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
+        $(#[$doc:meta])* $field:ident: Option<$type:ty>, $($rest:tt)*) => {
         record!(@ $head
-            {$($all)* $(
+            {$($all)*
                 $(#[$doc])*
                 #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::model::record::some")]
                 pub $field: Option<$type>,
-            )*}
-            $needed $set {$($optional)* $(($field, $type))*} $recent $($rest)*);
+            }
+            $needed $set {$($optional)* ($field, $type)} $recent $($rest)*);
     };
-    (@ $head:tt $all:tt $needed:tt $set:tt $optional:tt {$($recent:tt)*}
-        recent { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
-        record!(@ $head $all $needed $set $optional {$($recent)* $(($field, $type))*}
-            optional { $($(#[$doc])* $field: $type,)* } $($rest)*);
+    (@ $head:tt {$($all:tt)*} {$($needed:tt)*} {$($set:tt)*} $optional:tt $recent:tt
+        $(#[$doc:meta])* $field:ident: $type:ty, $($rest:tt)*) => {
+        record!(@ $head {$($all)* $(#[$doc])* pub $field: $type,}
+            {$($needed)* ($field, $type)} {$($set)* ($field, $type)} $optional $recent $($rest)*);
     };
     (@ { $(#[$meta:meta])* $name:ident $($patch:ident)? } {$($all:tt)*} {$(($needed:ident, $needed_type:ty))*}
         $set:tt {$(($optional:ident, $optional_type:ty))*} {$(($recent:ident, $recent_type:ty))*}) => {

@@ -28,29 +28,25 @@ pub use outline::{GroupOutline, SessionOutline};
 
 record! {
     /// The progress of one session.
-    SessionProgress {
-        required {
-            /// The session's id.
-            id: String,
-            /// The directory it works in.
-            project_path: String,
-            /// Its status.
-            status: SessionStatus,
-            /// US dollars over all runs.
-            cost: Usd,
-            /// Tokens over all runs.
-            tokens: TokenUsage,
-            /// Number of distinct messages, the model's and the tools' results.
-            message_count: Count,
-        }
-        optional {
-            /// The tool that is running now.
-            current_tool: String,
-            /// Start of its newest run, in ISO 8601.
-            started_at: String,
-            /// Time spent running, over all runs; of an active session, up to now.
-            duration_ms: Milliseconds,
-        }
+    pub struct SessionProgress {
+        /// The session's id.
+        id: String,
+        /// The directory it works in.
+        project_path: String,
+        /// Its status.
+        status: SessionStatus,
+        /// US dollars over all runs.
+        cost: Usd,
+        /// Tokens over all runs.
+        tokens: TokenUsage,
+        /// Number of distinct messages, the model's and the tools' results.
+        message_count: Count,
+        /// The tool that is running now.
+        current_tool: Option<String>,
+        /// Start of its newest run, in ISO 8601.
+        started_at: Option<String>,
+        /// Time spent running, over all runs; of an active session, up to now.
+        duration_ms: Option<Milliseconds>,
     }
 }
 

@@ -107,77 +107,44 @@ impl SessionOutline {
 
 record! {
     /// A group.
-    StoredGroup {
-        required {
-            /// See [`SessionGroup`].
-            id: String,
-            /// See [`SessionGroup`].
-            sessions: Vec<StoredSession>,
-            /// See [`SessionGroup`].
-            config: StoredConfig,
-        }
-        optional {
-            /// Any text, so that an unknown status is one that has not ended.
-            status: String,
-            /// See [`SessionGroup`].
-            started_at: IsoTime,
-            /// See [`SessionGroup`].
-            completed_at: IsoTime,
-        }
+    pub struct StoredGroup {
+        id: String,
+        sessions: Vec<StoredSession>,
+        config: StoredConfig,
+        /// Any text, so that an unknown status is one that has not ended.
+        status: Option<String>,
+        started_at: Option<IsoTime>,
+        completed_at: Option<IsoTime>,
     }
 }
 
 record! {
     /// A session.
-    StoredSession {
-        required {
-            /// See [`GroupSession`].
-            id: String,
-            /// See [`GroupSession`].
-            depends_on: Vec<String>,
-            /// See [`GroupSession`].
-            status: SessionStatus,
-        }
-        optional {
-            /// See [`GroupSession`].
-            started_at: IsoTime,
-            /// See [`GroupSession`].
-            completed_at: IsoTime,
-            /// See [`GroupSession`].
-            cost: Usd,
-            /// See [`GroupSession`].
-            tokens: TokenUsage,
-        }
-        recent {
-            /// See [`GroupSession`].
-            run_ms: Milliseconds,
-        }
+    pub struct StoredSession {
+        id: String,
+        depends_on: Vec<String>,
+        status: SessionStatus,
+        started_at: Option<IsoTime>,
+        completed_at: Option<IsoTime>,
+        cost: Option<Usd>,
+        tokens: Option<TokenUsage>,
+        recent run_ms: Option<Milliseconds>,
     }
 }
 
 record! {
     /// The configuration of a group.
-    StoredConfig {
-        required {
-            /// See [`SessionGroup`].
-            max_concurrent_sessions: Positive,
-        }
-        optional {
-            /// See [`SessionGroup`].
-            concurrency: StoredConcurrency,
-        }
+    pub struct StoredConfig {
+        max_concurrent_sessions: Positive,
+        concurrency: Option<StoredConcurrency>,
     }
 }
 
 record! {
     /// The concurrency of a group.
-    StoredConcurrency {
-        required {
-            /// See [`SessionGroup`].
-            max_concurrent: Positive,
-            /// See [`SessionGroup`].
-            respect_dependencies: bool,
-        }
+    pub struct StoredConcurrency {
+        max_concurrent: Positive,
+        respect_dependencies: bool,
     }
 }
 
