@@ -6,6 +6,7 @@ use napi::bindgen_prelude::Unknown;
 use super::args;
 use super::js::Fault;
 use super::reader::{self, At, Place};
+use session_groups::model::number::{Milliseconds, Usd};
 use session_groups::model::session::ran_ms;
 use session_groups::model::{GroupStatus, SessionStatus, TokenUsage};
 use session_groups::progress::{GroupOutline, SessionOutline, SessionProgress};
@@ -18,12 +19,12 @@ pub fn session_from_js(env: &Env, value: Unknown<'_>) -> Result<SessionProgress,
         id: progress.required(c"id", reader::text)?,
         project_path: progress.required(c"projectPath", reader::text)?,
         status: progress.required(c"status", status)?,
-        cost: progress.required(c"cost", reader::amount)?,
+        cost: Usd::clamped(progress.required(c"cost", reader::amount)?),
         tokens: progress.required(c"tokens", tokens)?,
-        message_count: progress.required(c"messageCount", reader::whole)?,
+        message_count: progress.required(c"messageCount", reader::whole)?.into(),
         current_tool: progress.optional(c"currentTool", reader::text)?,
         started_at: progress.optional(c"startedAt", reader::text)?,
-        duration_ms: progress.optional(c"durationMs", reader::amount)?,
+        duration_ms: progress.optional(c"durationMs", reader::amount)?.map(Milliseconds::clamped),
     })
 }
 

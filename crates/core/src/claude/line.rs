@@ -300,7 +300,7 @@ impl<'a> Line<'a> {
         if let Some(Ok(Lenient { object: Some(line), .. })) = values.next() {
             return Some((line.with_kind(), values.byte_offset()));
         }
-        // What cannot be taken apart on the way, such as a message that is a lone surrogate, need not be looked into.
+        // A value that serde cannot represent, such as a message that is a lone surrogate, is skipped unread.
         let mut values = serde_json::Deserializer::from_str(text).into_iter::<Json<'a>>();
         let object = Object::of(values.next()?.ok()?)?;
         let message = object.object("message").map(|object| {

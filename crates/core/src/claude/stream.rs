@@ -249,12 +249,12 @@ impl ClaudeStream {
             id: self.before.id.clone(),
             project_path: self.before.project_path.clone(),
             status: self.status,
-            cost: self.accounts.cost().or(self.before.cost.map(Usd::get)).unwrap_or(0.0),
+            cost: self.accounts.cost().map(Usd::clamped).or(self.before.cost).unwrap_or(Usd::clamped(0.0)),
             tokens: self.accounts.tokens(self.messages.used()).into(),
-            message_count: self.messages.count(),
+            message_count: self.messages.count().into(),
             current_tool: self.open_tools.newest().map(str::to_owned),
             started_at: self.started_at.as_deref().map(str::to_owned),
-            duration_ms: self.duration_ms(now_ms),
+            duration_ms: self.duration_ms(now_ms).map(Milliseconds::clamped),
         }
     }
 
@@ -473,8 +473,8 @@ mod tests {
     fn a_run_and_its_resumption_cost_what_was_paid() {
         let first = run(session(), "2.1.330-tools", &exit(0));
         assert_eq!(first.progress().status, SessionStatus::Completed);
-        assert_eq!(first.progress().cost.to_bits(), 0.008_802_f64.to_bits());
-        assert_eq!(first.progress().message_count, 3);
+        assert_eq!(first.progress().cost.get().to_bits(), 0.008_802_f64.to_bits());
+        assert_eq!(first.progress().message_count.get(), 3);
         let changes = first.changes();
         let resumed = GroupSession {
             cost: changes.cost.value().copied(),
@@ -484,7 +484,7 @@ mod tests {
             ..session()
         };
         let second = run(resumed, "2.1.330-resume", &exit(0));
-        assert_eq!(second.progress().cost.to_bits(), 0.013_206_f64.to_bits());
+        assert_eq!(second.progress().cost.get().to_bits(), 0.013_206_f64.to_bits());
         assert_eq!(second.progress().tokens.input.get(), 3_603);
     }
 
@@ -492,7 +492,7 @@ mod tests {
     fn sub_agents_are_paid_for_once() {
         let stream = run(session(), "2.1.330-subagent", &exit(0));
         assert_eq!(stream.progress().tokens.input.get(), 6_004);
-        assert_eq!(stream.progress().cost.to_bits(), 0.022_008_f64.to_bits());
+        assert_eq!(stream.progress().cost.get().to_bits(), 0.022_008_f64.to_bits());
         assert_eq!(stream.ignored_lines(), 0);
     }
 

@@ -1,4 +1,4 @@
-//! How stored text is laid out.
+//! The layout of stored text.
 
 /// The layout of `JSON.stringify(value, null, 2)` for valid JSON text of any layout. Only white space between
 /// tokens changes; every string and number keeps its bytes.

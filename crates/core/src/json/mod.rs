@@ -1,4 +1,11 @@
-//! JSON text, looked into without being rebuilt. Whatever nobody changes keeps its bytes.
+//! JSON text that is read and edited without being rebuilt. Text that nobody changes keeps its bytes.
+//!
+//! ```
+//! use session_groups::json::Json;
+//!
+//! let json = Json::parse(r#"{ "a": 1.0 }"#).unwrap();
+//! assert_eq!(json.get("a").unwrap().text(), "1.0");
+//! ```
 
 mod layout;
 mod value;

@@ -21,15 +21,13 @@ use crate::model::status::BudgetAction;
 record! {
     /// Limits on the money of a group.
     #[derive(Copy)]
-    BudgetConfig {
-        required {
-            /// US dollars.
-            max_budget_usd: Usd,
-            /// The reaction when they are spent.
-            on_budget_exceeded: BudgetAction,
-            /// The part of the budget from which on a warning is due.
-            warning_threshold: Fraction,
-        }
+    pub struct BudgetConfig {
+        /// US dollars.
+        max_budget_usd: Usd,
+        /// The reaction when they are spent.
+        on_budget_exceeded: BudgetAction,
+        /// The part of the budget from which on a warning is due.
+        warning_threshold: Fraction,
     }
 }
 
@@ -46,17 +44,15 @@ impl Default for BudgetConfig {
 record! {
     /// Limits on the sessions that run at once.
     #[derive(Copy)]
-    ConcurrencyConfig {
-        required {
-            /// Maximum number of sessions at the same time.
-            max_concurrent: Positive,
-            /// `true` if a session waits for those it depends on.
-            respect_dependencies: bool,
-            /// `true` if failures pause the group.
-            pause_on_error: bool,
-            /// Number of failures that do.
-            error_threshold: Positive,
-        }
+    pub struct ConcurrencyConfig {
+        /// Maximum number of sessions at the same time.
+        max_concurrent: Positive,
+        /// `true` if a session waits for those it depends on.
+        respect_dependencies: bool,
+        /// `true` if failures pause the group.
+        pause_on_error: bool,
+        /// Number of failures that do.
+        error_threshold: Positive,
     }
 }
 
@@ -73,35 +69,29 @@ impl Default for ConcurrencyConfig {
 
 record! {
     /// The files that are generated for a session before it starts, and its settings.
-    SessionConfig {
-        required {
-            /// `true` to write a CLAUDE.md.
-            generate_claude_md: bool,
-            /// `true` to write a settings.json.
-            generate_settings: bool,
-        }
-        optional {
-            /// A template's name or path.
-            claude_md_template: String,
-            /// A part of settings.json.
-            settings_override: Map<String, Value>,
-        }
-        recent {
-            /// Values for the template's variables.
-            variables: BTreeMap<String, String>,
-            /// Claude Code's `--permission-mode`.
-            permission_mode: String,
-            /// Tools that may be used without asking, as in `--allowedTools`.
-            allowed_tools: Vec<String>,
-            /// Tools that may not be used, as in `--disallowedTools`.
-            disallowed_tools: Vec<String>,
-            /// Text for `--append-system-prompt`.
-            append_system_prompt: String,
-            /// MCP servers by name, as in the file of `--mcp-config`.
-            mcp_servers: BTreeMap<String, Map<String, Value>>,
-            /// Variables for the session's environment.
-            env: BTreeMap<String, EnvValue>,
-        }
+    pub struct SessionConfig {
+        /// `true` to write a CLAUDE.md.
+        generate_claude_md: bool,
+        /// `true` to write a settings.json.
+        generate_settings: bool,
+        /// A template's name or path.
+        claude_md_template: Option<String>,
+        /// A part of settings.json.
+        settings_override: Option<Map<String, Value>>,
+        /// Values for the template's variables.
+        recent variables: Option<BTreeMap<String, String>>,
+        /// Claude Code's `--permission-mode`.
+        recent permission_mode: Option<String>,
+        /// Tools that may be used without asking, as in `--allowedTools`.
+        recent allowed_tools: Option<Vec<String>>,
+        /// Tools that may not be used, as in `--disallowedTools`.
+        recent disallowed_tools: Option<Vec<String>>,
+        /// Text for `--append-system-prompt`.
+        recent append_system_prompt: Option<String>,
+        /// MCP servers by name, as in the file of `--mcp-config`.
+        recent mcp_servers: Option<BTreeMap<String, Map<String, Value>>>,
+        /// Variables for the session's environment.
+        recent env: Option<BTreeMap<String, EnvValue>>,
     }
 }
 
@@ -143,41 +133,33 @@ impl<'de> Deserialize<'de> for EnvValue {
 record! {
     /// A variable whose value is taken from the runner's own environment.
     #[derive(Eq)]
-    EnvSource {
-        required {
-            /// The variable's name.
-            from: String,
-        }
+    pub struct EnvSource {
+        /// The variable's name.
+        from: String,
     }
 }
 
 record! {
     /// The configuration of a group.
-    GroupConfig {
-        required {
-            /// The model's name or alias.
-            model: String,
-            /// US dollars that all sessions together may cost.
-            max_budget_usd: Usd,
-            /// The reaction when they are spent.
-            on_budget_exceeded: BudgetAction,
-            /// The part of the budget from which on a warning is due.
-            warning_threshold: Fraction,
-            /// Maximum number of sessions at the same time.
-            max_concurrent_sessions: Positive,
-        }
-        optional {
-            /// Further arguments for the command-line program.
-            additional_args: Vec<String>,
-            /// Finer rules for concurrency; its `max_concurrent` takes precedence over `max_concurrent_sessions`.
-            concurrency: ConcurrencyConfig,
-            /// The configuration of sessions without one of their own.
-            session_defaults: SessionConfig,
-        }
-        recent {
-            /// `true` to never run two sessions in one working directory at the same time.
-            exclusive_directories: bool,
-        }
+    pub struct GroupConfig {
+        /// The model's name or alias.
+        model: String,
+        /// US dollars that all sessions together may cost.
+        max_budget_usd: Usd,
+        /// The reaction when they are spent.
+        on_budget_exceeded: BudgetAction,
+        /// The part of the budget from which on a warning is due.
+        warning_threshold: Fraction,
+        /// Maximum number of sessions at the same time.
+        max_concurrent_sessions: Positive,
+        /// Further arguments for the command-line program.
+        additional_args: Option<Vec<String>>,
+        /// Finer rules for concurrency; its `max_concurrent` takes precedence over `max_concurrent_sessions`.
+        concurrency: Option<ConcurrencyConfig>,
+        /// The configuration of sessions without one of their own.
+        session_defaults: Option<SessionConfig>,
+        /// `true` to never run two sessions in one working directory at the same time.
+        recent exclusive_directories: Option<bool>,
     }
 }
 

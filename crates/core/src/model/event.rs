@@ -46,17 +46,15 @@ names! {
 
 /// Declares the struct of each event, and the enum of all.
 macro_rules! events {
-    ($($(#[$doc:meta])* $variant:ident($event:ident) = $name:literal { $($sections:tt)* })*) => {
+    ($($(#[$doc:meta])* $variant:ident($event:ident) = $name:literal { $($fields:tt)* })*) => {
         $(record! {
             $(#[$doc])*
-            $event {
-                required {
-                    /// Time of the event.
-                    timestamp: IsoTime,
-                    /// The group it happened in.
-                    group_id: String,
-                }
-                $($sections)*
+            pub struct $event {
+                /// Time of the event.
+                timestamp: IsoTime,
+                /// The group it happened in.
+                group_id: String,
+                $($fields)*
             }
         })*
 
@@ -113,176 +111,138 @@ fn event_type(text: &str) -> Result<String, Error> {
 events! {
     /// A group was made.
     GroupCreated(GroupCreatedEvent) = "group_created" {
-        required {
-            /// The group's name.
-            name: String,
-            /// The group's slug.
-            slug: String,
-            /// Number of sessions in the group.
-            total_sessions: Count,
-        }
+        /// The group's name.
+        name: String,
+        /// The group's slug.
+        slug: String,
+        /// Number of sessions in the group.
+        total_sessions: Count,
     }
     /// A group began to run.
     GroupStarted(GroupStartedEvent) = "group_started" {
-        required {
-            /// Number of sessions in the group.
-            total_sessions: Count,
-            /// Maximum number of sessions at the same time.
-            max_concurrent: Count,
-        }
+        /// Number of sessions in the group.
+        total_sessions: Count,
+        /// Maximum number of sessions at the same time.
+        max_concurrent: Count,
     }
     /// All sessions of a group have ended.
     GroupCompleted(GroupCompletedEvent) = "group_completed" {
-        required {
-            /// Number of sessions that completed.
-            completed_sessions: Count,
-            /// Number of sessions that failed.
-            failed_sessions: Count,
-            /// US dollars spent.
-            total_cost_usd: Usd,
-            /// Time since the group's start.
-            elapsed_ms: Milliseconds,
-        }
+        /// Number of sessions that completed.
+        completed_sessions: Count,
+        /// Number of sessions that failed.
+        failed_sessions: Count,
+        /// US dollars spent.
+        total_cost_usd: Usd,
+        /// Time since the group's start.
+        elapsed_ms: Milliseconds,
     }
     /// A group was paused.
     GroupPaused(GroupPausedEvent) = "group_paused" {
-        required {
-            /// Number of sessions that were running.
-            running_sessions: Count,
-            /// The reason.
-            reason: PauseReason,
-        }
-        optional {
-            /// The exact reason, from the runner.
-            cause: GroupCause,
-        }
+        /// Number of sessions that were running.
+        running_sessions: Count,
+        /// The reason.
+        reason: PauseReason,
+        /// The exact reason, from the runner.
+        cause: Option<GroupCause>,
     }
     /// A paused group runs again.
     GroupResumed(GroupResumedEvent) = "group_resumed" {
-        required {
-            /// Number of sessions still to run.
-            pending_sessions: Count,
-        }
+        /// Number of sessions still to run.
+        pending_sessions: Count,
     }
     /// A group was given up.
     GroupFailed(GroupFailedEvent) = "group_failed" {
-        required {
-            /// Number of sessions that failed.
-            failed_sessions: Count,
-            /// The reason, for people.
-            reason: String,
-        }
+        /// Number of sessions that failed.
+        failed_sessions: Count,
+        /// The reason, for people.
+        reason: String,
     }
     /// A session began to run.
     GroupSessionStarted(GroupSessionStartedEvent) = "group_session_started" {
-        required {
-            /// The session.
-            session_id: String,
-            /// The directory it works in.
-            project_path: String,
-            /// The request to the model.
-            prompt: String,
-        }
+        /// The session.
+        session_id: String,
+        /// The directory it works in.
+        project_path: String,
+        /// The request to the model.
+        prompt: String,
     }
     /// A session ended.
     GroupSessionCompleted(GroupSessionCompletedEvent) = "group_session_completed" {
-        required {
-            /// The session.
-            session_id: String,
-            /// Its status now.
-            status: EndStatus,
-            /// Time it ran.
-            duration_ms: Milliseconds,
-        }
-        optional {
-            /// US dollars spent.
-            cost_usd: Usd,
-        }
+        /// The session.
+        session_id: String,
+        /// Its status now.
+        status: EndStatus,
+        /// Time it ran.
+        duration_ms: Milliseconds,
+        /// US dollars spent.
+        cost_usd: Option<Usd>,
     }
     /// A session failed.
     GroupSessionFailed(GroupSessionFailedEvent) = "group_session_failed" {
-        required {
-            /// The session.
-            session_id: String,
-            /// The reason, for people.
-            error: String,
-        }
-        optional {
-            /// US dollars spent.
-            cost_usd: Usd,
-        }
+        /// The session.
+        session_id: String,
+        /// The reason, for people.
+        error: String,
+        /// US dollars spent.
+        cost_usd: Option<Usd>,
     }
     /// The group's cost has reached its warning threshold.
     BudgetWarning(BudgetWarningEvent) = "budget_warning" {
-        required {
-            /// US dollars spent.
-            current_usage: Usd,
-            /// US dollars allowed.
-            limit: Usd,
-            /// The part of the budget that is used.
-            percent_used: Percent,
-        }
+        /// US dollars spent.
+        current_usage: Usd,
+        /// US dollars allowed.
+        limit: Usd,
+        /// The part of the budget that is used.
+        percent_used: Percent,
     }
     /// The group's cost has reached its budget.
     BudgetExceeded(BudgetExceededEvent) = "budget_exceeded" {
-        required {
-            /// US dollars spent.
-            usage: Usd,
-            /// US dollars allowed.
-            limit: Usd,
-            /// The reaction.
-            action: BudgetAction,
-        }
+        /// US dollars spent.
+        usage: Usd,
+        /// US dollars allowed.
+        limit: Usd,
+        /// The reaction.
+        action: BudgetAction,
     }
     /// A session waits for others.
     DependencyWaiting(DependencyWaitingEvent) = "dependency_waiting" {
-        required {
-            /// The session.
-            session_id: String,
-            /// All sessions it depends on.
-            depends_on: Vec<String>,
-            /// Those that have not completed yet.
-            pending_dependencies: Vec<String>,
-        }
+        /// The session.
+        session_id: String,
+        /// All sessions it depends on.
+        depends_on: Vec<String>,
+        /// Those that have not completed yet.
+        pending_dependencies: Vec<String>,
     }
     /// The sessions that another one waited for have completed.
     DependencyResolved(DependencyResolvedEvent) = "dependency_resolved" {
-        required {
-            /// The session.
-            session_id: String,
-            /// The sessions it waited for.
-            resolved_dependencies: Vec<String>,
-        }
+        /// The session.
+        session_id: String,
+        /// The sessions it waited for.
+        resolved_dependencies: Vec<String>,
     }
     /// A session has made progress.
     SessionProgress(SessionProgressEvent) = "session_progress" {
-        required {
-            /// The session.
-            session_id: String,
-            /// Number of distinct messages.
-            message_count: Count,
-        }
-        optional {
-            /// The tool that is running now.
-            current_tool: String,
-            /// US dollars spent.
-            cost_usd: Usd,
-        }
+        /// The session.
+        session_id: String,
+        /// Number of distinct messages.
+        message_count: Count,
+        /// The tool that is running now.
+        current_tool: Option<String>,
+        /// US dollars spent.
+        cost_usd: Option<Usd>,
     }
     /// A group has made progress.
     GroupProgress(GroupProgressEvent) = "group_progress" {
-        required {
-            /// Number of sessions that completed.
-            completed: Count,
-            /// Number of sessions that are running.
-            running: Count,
-            /// Number of sessions that are pending.
-            pending: Count,
-            /// Number of sessions that failed.
-            failed: Count,
-            /// US dollars spent.
-            total_cost_usd: Usd,
-        }
+        /// Number of sessions that completed.
+        completed: Count,
+        /// Number of sessions that are running.
+        running: Count,
+        /// Number of sessions that are pending.
+        pending: Count,
+        /// Number of sessions that failed.
+        failed: Count,
+        /// US dollars spent.
+        total_cost_usd: Usd,
     }
 }
 

@@ -9,7 +9,6 @@
 //! assert_eq!(group.max_concurrent(), 3);
 //! ```
 
-use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
@@ -25,60 +24,44 @@ use crate::model::time::IsoTime;
 
 record! {
     /// Sessions that belong to one goal.
-    SessionGroup patched by GroupPatch {
-        fixed {
-            /// `YYYYMMDD-HHMMSS-{slug}`.
-            id: GroupId,
-        }
-        required {
-            /// The name for people.
-            name: String,
-        }
-        fixed {
-            /// The name as it stands in the id.
-            slug: String,
-        }
-        required {
-            /// Its status.
-            status: GroupStatus,
-            /// The sessions in the order in which they are to start. Their ids differ.
-            #[serde(deserialize_with = "sessions")]
-            sessions: Vec<GroupSession>,
-            /// Its configuration.
-            config: GroupConfig,
-        }
-        fixed {
-            /// Time of creation.
-            created_at: IsoTime,
-        }
-        required {
-            /// Time of the last change.
-            updated_at: IsoTime,
-        }
-        optional {
-            /// The description for people.
-            description: String,
-            /// Start of the first run.
-            started_at: IsoTime,
-            /// Time at which it ended.
-            completed_at: IsoTime,
-        }
-        recent {
-            /// The newest request to the runner.
-            control: Control,
-            /// `seq` of the newest request that the runner acted on.
-            control_seen: Count,
-            /// The reason why the group is paused or failed.
-            cause: GroupCause,
-            /// `seq` of the newest event.
-            event_seq: Count,
-            /// `true` once the warning for the budget has been emitted.
-            budget_warned: bool,
-            /// The process that runs it, where the repository has no kernel locks.
-            runner: RunnerRecord,
-            /// The plan file it was made from.
-            plan: PlanSource,
-        }
+    pub struct SessionGroup patched by GroupPatch {
+        /// `YYYYMMDD-HHMMSS-{slug}`.
+        fixed id: GroupId,
+        /// The name for people.
+        name: String,
+        /// The name as it stands in the id.
+        fixed slug: String,
+        /// Its status.
+        status: GroupStatus,
+        /// The sessions in the order in which they are to start. Their ids differ.
+        #[serde(deserialize_with = "sessions")]
+        sessions: Vec<GroupSession>,
+        /// Its configuration.
+        config: GroupConfig,
+        /// Time of creation.
+        fixed created_at: IsoTime,
+        /// Time of the last change.
+        updated_at: IsoTime,
+        /// The description for people.
+        description: Option<String>,
+        /// Start of the first run.
+        started_at: Option<IsoTime>,
+        /// Time at which it ended.
+        completed_at: Option<IsoTime>,
+        /// The newest request to the runner.
+        recent control: Option<Control>,
+        /// `seq` of the newest request that the runner acted on.
+        recent control_seen: Option<Count>,
+        /// The reason why the group is paused or failed.
+        recent cause: Option<GroupCause>,
+        /// `seq` of the newest event.
+        recent event_seq: Option<Count>,
+        /// `true` once the warning for the budget has been emitted.
+        recent budget_warned: Option<bool>,
+        /// The process that runs it, where the repository has no kernel locks.
+        recent runner: Option<RunnerRecord>,
+        /// The plan file it was made from.
+        recent plan: Option<PlanSource>,
     }
 }
 
@@ -100,14 +83,13 @@ fn sessions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<GroupSessi
             while let Some(session) = all.next_element()? {
                 sessions.push(session);
             }
-            let mut places = HashMap::with_capacity(sessions.len());
-            for (index, GroupSession { id, .. }) in sessions.iter().enumerate() {
-                if let Some(first) = places.insert(id.as_str(), index) {
-                    let problem = format!("must be unique, but {id:?} is the id of sessions[{first}] too");
-                    return Err(A::Error::custom(format!("[{index}].id {problem}")));
-                }
-            }
-            Ok(sessions)
+            let mut ids: Vec<_> = sessions.iter().map(|session| &session.id).enumerate().collect();
+            ids.sort_unstable_by_key(|(index, id)| (*id, *index));
+            let repeated = ids.windows(2).filter(|pair| pair[0].1 == pair[1].1);
+            let Some(pair) = repeated.min_by_key(|pair| pair[1].0) else { return Ok(sessions) };
+            let [(first, id), (index, _)] = [pair[0], pair[1]];
+            let problem = format!("must be unique, but {id:?} is the id of sessions[{first}] too");
+            Err(A::Error::custom(format!("[{index}].id {problem}")))
         }
     }
     deserializer.deserialize_seq(Sessions)

@@ -18,7 +18,7 @@ pub mod money;
 pub mod number;
 pub mod patch;
 pub(crate) mod reading;
-mod record;
+pub(crate) mod record;
 pub mod run;
 pub mod session;
 pub mod status;

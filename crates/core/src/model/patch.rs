@@ -98,4 +98,4 @@ macro_rules! patch {
         }
     };
 }
-pub(super) use patch;
+pub(crate) use patch;

@@ -1,4 +1,4 @@
-//! Reads typed data from JSON text. Only when that fails it is worked out which field is wrong, and why.
+//! Reads typed data from JSON text. The path and the reason of an error are determined only after a failure.
 //!
 //! ```
 //! use session_groups::model::{GroupSession, from_json};
@@ -182,8 +182,12 @@ fn too_deep(json: Json<'_>) -> Option<Invalid<'_>> {
         path.push(step);
         if is_part { find(value, path) } else { Some(value) }
     }
-    // Few brackets cannot be nested deep, and to count them is fast.
-    if memchr::memchr2_iter(b'[', b'{', json.text().as_bytes()).count() <= json::MAX_DEPTH {
+    // Few brackets cannot be nested deep, and to count them is fast: in chunks whose counts fit into bytes.
+    let is_bracket = |byte: &u8| u8::from(byte | 0x20 == b'{');
+    let chunks = json.text().as_bytes().chunks(255);
+    if chunks.map(|chunk| usize::from(chunk.iter().map(is_bracket).sum::<u8>())).sum::<usize>()
+        <= json::MAX_DEPTH
+    {
         return None;
     }
     let mut path = Vec::new();
@@ -219,7 +223,7 @@ fn value_at<'a>(json: Json<'a>, path: &[Step]) -> Json<'a> {
     next.unwrap_or(json)
 }
 
-/// Why a text cannot be read, in terms of serde.
+/// Serde's path and message for a text that cannot be read.
 fn failure<T: DeserializeOwned>(text: &str) -> (Vec<Step>, String) {
     let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut deserializer(text)) else {
         return (Vec::new(), "it is followed by something else".to_owned());
@@ -233,7 +237,7 @@ fn failure<T: DeserializeOwned>(text: &str) -> (Vec<Step>, String) {
     (steps.collect(), message.rsplit_once(" at line ").map_or("", |(message, _)| message).to_owned())
 }
 
-/// What serde expected, in the words of our messages.
+/// The expectation in a message of serde, in the words of our messages.
 fn expected(message: &str) -> Option<&str> {
     let (_, expected) = message.rsplit_once(", expected ")?;
     Some(match expected {
@@ -244,7 +248,7 @@ fn expected(message: &str) -> Option<&str> {
     })
 }
 
-/// Says what is wrong with a text that cannot be read as a type.
+/// Returns the error of a text that cannot be read as a type.
 fn explain<'a, T: DeserializeOwned>(text: &str, original: Json<'a>) -> Invalid<'a> {
     let (mut path, message) = failure::<T>(text);
     let found = value_at(original, &path);
@@ -267,7 +271,7 @@ fn explain<'a, T: DeserializeOwned>(text: &str, original: Json<'a>) -> Invalid<'
             let null = if null { ", which is what JSON makes of NaN and Infinity" } else { "" };
             (String::new(), format!("must be {expected}, but is {}{null}", json::excerpt(found.text())))
         }
-        // What a check of several fields together says begins with the rest of the path.
+        // The message of a check of several fields together begins with the rest of the path.
         None => match message.split_once(' ') {
             Some((place, problem)) => (place.to_owned(), problem.to_owned()),
             None => (String::new(), message),

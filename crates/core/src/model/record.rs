@@ -17,6 +17,13 @@ pub struct Field {
     pub type_name: &'static str,
 }
 
+impl Field {
+    /// Name in JSON.
+    pub fn json_name(&self) -> String {
+        camel_case(self.name)
+    }
+}
+
 /// A field that was added when programs may already have used its name, and the check of its value.
 pub type Recent = (&'static str, fn(&str) -> bool);
 
@@ -31,36 +38,36 @@ pub struct Shape {
 
 /// Declares a struct that is stored as a JSON object with camel-case names, and optionally the struct of its patch.
 ///
-/// Fields are listed in sections: `fixed` and `required` ones are always there, and no patch changes a `fixed` one;
-/// `optional` ones may be absent, as may `recent` ones, whose values are ignored on reading if they are invalid.
+/// An `Option` is a field that may be absent; `null` is not a value. A `recent` field was added when programs may already
+/// have used its name: on reading, an invalid value is ignored. No patch changes a `fixed` field.
 macro_rules! record {
-    ($(#[$meta:meta])* $name:ident $(patched by $patch:ident)? { $($sections:tt)* }) => {
-        record!(@ { $(#[$meta])* $name $($patch)? } {} {} {} {} {} $($sections)*);
+    ($(#[$meta:meta])* pub struct $name:ident $(patched by $patch:ident)? { $($fields:tt)* }) => {
+        record!(@ { $(#[$meta])* $name $($patch)? } {} {} {} {} {} $($fields)*);
     };
     (@ $head:tt {$($all:tt)*} {$($needed:tt)*} $set:tt $optional:tt $recent:tt
-        fixed { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
-        record!(@ $head {$($all)* $($(#[$doc])* pub $field: $type,)*}
-            {$($needed)* $(($field, $type))*} $set $optional $recent $($rest)*);
+        $(#[$doc:meta])* fixed $field:ident: $type:ty, $($rest:tt)*) => {
+        record!(@ $head {$($all)* $(#[$doc])* pub $field: $type,} {$($needed)* ($field, $type)} $set $optional $recent
+            $($rest)*);
     };
-    (@ $head:tt {$($all:tt)*} {$($needed:tt)*} {$($set:tt)*} $optional:tt $recent:tt
-        required { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
-        record!(@ $head {$($all)* $($(#[$doc])* pub $field: $type,)*}
-            {$($needed)* $(($field, $type))*} {$($set)* $(($field, $type))*} $optional $recent $($rest)*);
+    (@ $head:tt $all:tt $needed:tt $set:tt $optional:tt {$($recent:tt)*}
+        $(#[$doc:meta])* recent $field:ident: Option<$type:ty>, $($rest:tt)*) => {
+        record!(@ $head $all $needed $set $optional {$($recent)* ($field, $type)}
+            $(#[$doc])* $field: Option<$type>, $($rest)*);
     };
     (@ $head:tt {$($all:tt)*} $needed:tt $set:tt {$($optional:tt)*} $recent:tt
-        optional { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
+        $(#[$doc:meta])* $field:ident: Option<$type:ty>, $($rest:tt)*) => {
         record!(@ $head
-            {$($all)* $(
+            {$($all)*
                 $(#[$doc])*
                 #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::model::record::some")]
                 pub $field: Option<$type>,
-            )*}
-            $needed $set {$($optional)* $(($field, $type))*} $recent $($rest)*);
+            }
+            $needed $set {$($optional)* ($field, $type)} $recent $($rest)*);
     };
-    (@ $head:tt $all:tt $needed:tt $set:tt $optional:tt {$($recent:tt)*}
-        recent { $($(#[$doc:meta])* $field:ident: $type:ty,)* } $($rest:tt)*) => {
-        record!(@ $head $all $needed $set $optional {$($recent)* $(($field, $type))*}
-            optional { $($(#[$doc])* $field: $type,)* } $($rest)*);
+    (@ $head:tt {$($all:tt)*} {$($needed:tt)*} {$($set:tt)*} $optional:tt $recent:tt
+        $(#[$doc:meta])* $field:ident: $type:ty, $($rest:tt)*) => {
+        record!(@ $head {$($all)* $(#[$doc])* pub $field: $type,}
+            {$($needed)* ($field, $type)} {$($set)* ($field, $type)} $optional $recent $($rest)*);
     };
     (@ { $(#[$meta:meta])* $name:ident $($patch:ident)? } {$($all:tt)*} {$(($needed:ident, $needed_type:ty))*}
         $set:tt {$(($optional:ident, $optional_type:ty))*} {$(($recent:ident, $recent_type:ty))*}) => {
@@ -69,6 +76,7 @@ macro_rules! record {
         #[serde(remote = "Self", rename_all = "camelCase", expecting = "an object")]
         pub struct $name { $($all)* }
 
+        #[allow(dead_code, reason = "not each record needs all of this")]
         impl $name {
             /// The fields that were added when programs may already have used their names.
             pub const RECENT: &'static [crate::model::Recent] =
@@ -84,8 +92,8 @@ macro_rules! record {
             ];
 
             /// One without optional fields.
-            #[allow(dead_code, clippy::too_many_arguments, reason = "for the constructors of some of the records")]
-            pub(super) fn of_required($($needed: $needed_type),*) -> Self {
+            #[allow(clippy::too_many_arguments, reason = "for constructors in the same module")]
+            fn of_required($($needed: $needed_type),*) -> Self {
                 Self { $($needed,)* $($optional: None,)* }
             }
         }

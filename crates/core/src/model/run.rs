@@ -93,116 +93,96 @@ names! {
 
 record! {
     /// One process for a session.
-    Attempt {
-        required {
-            /// Number of the attempt, from 1.
-            n: Positive,
-            /// The mark of the attempt's processes.
-            uuid: String,
-            /// The beginning.
-            how: AttemptKind,
-            /// Start.
-            started_at: IsoTime,
-            /// US dollars reserved for it.
-            reserved_usd: Usd,
-            /// The conversation's id.
-            claude_session_id: String,
-        }
-        optional {
-            /// End.
-            ended_at: IsoTime,
-            /// US dollars spent.
-            cost_usd: Usd,
-            /// `true` if the cost is an estimate, because a turn ended without a result.
-            estimated: bool,
-            /// The outcome.
-            outcome: AttemptOutcome,
-            /// The error message of an attempt that did not complete.
-            error: String,
-            /// The process, recorded after its start.
-            process: ProcessIdentity,
-        }
+    pub struct Attempt {
+        /// Number of the attempt, from 1.
+        n: Positive,
+        /// The mark of the attempt's processes.
+        uuid: String,
+        /// The beginning.
+        how: AttemptKind,
+        /// Start.
+        started_at: IsoTime,
+        /// US dollars reserved for it.
+        reserved_usd: Usd,
+        /// The conversation's id.
+        claude_session_id: String,
+        /// End.
+        ended_at: Option<IsoTime>,
+        /// US dollars spent.
+        cost_usd: Option<Usd>,
+        /// `true` if the cost is an estimate, because a turn ended without a result.
+        estimated: Option<bool>,
+        /// The outcome.
+        outcome: Option<AttemptOutcome>,
+        /// The error message of an attempt that did not complete.
+        error: Option<String>,
+        /// The process, recorded after its start.
+        process: Option<ProcessIdentity>,
     }
 }
 
 record! {
     /// Identifies a process beyond the reuse of its pid.
-    ProcessIdentity {
-        required {
-            /// Process id.
-            pid: Positive,
-            /// Start of the process as the system states it.
-            start_time: String,
-            /// The boot of the machine.
-            boot_id: String,
-            /// The machine's name.
-            host: String,
-        }
+    pub struct ProcessIdentity {
+        /// Process id.
+        pid: Positive,
+        /// Start of the process as the system states it.
+        start_time: String,
+        /// The boot of the machine.
+        boot_id: String,
+        /// The machine's name.
+        host: String,
     }
 }
 
 record! {
     /// A request to the runner, stored in the group.
-    Control {
-        required {
-            /// The requested action.
-            request: ControlRequest,
-        }
-        optional {
-            /// Ids of the sessions it concerns; all when absent.
-            sessions: Vec<String>,
-            /// `true` to let running sessions finish.
-            drain: bool,
-            /// `true` to terminate running sessions without an interrupt.
-            now: bool,
-            /// `true` to begin a new conversation for retried sessions.
-            fresh: bool,
-            /// The reason given.
-            reason: String,
-        }
-        required {
-            /// Time of the request.
-            at: IsoTime,
-        }
-        optional {
-            /// The author of the request.
-            by: String,
-        }
-        required {
-            /// Number of the request.
-            seq: Count,
-        }
+    pub struct Control {
+        /// The requested action.
+        request: ControlRequest,
+        /// Ids of the sessions it concerns; all when absent.
+        sessions: Option<Vec<String>>,
+        /// `true` to let running sessions finish.
+        drain: Option<bool>,
+        /// `true` to terminate running sessions without an interrupt.
+        now: Option<bool>,
+        /// `true` to begin a new conversation for retried sessions.
+        fresh: Option<bool>,
+        /// The reason given.
+        reason: Option<String>,
+        /// Time of the request.
+        at: IsoTime,
+        /// The author of the request.
+        by: Option<String>,
+        /// Number of the request.
+        seq: Count,
     }
 }
 
 record! {
     /// The process that runs a group, where the repository has no kernel locks.
-    RunnerRecord {
-        required {
-            /// Process id.
-            pid: Positive,
-            /// Start of the process as the system states it.
-            start_time: String,
-            /// The boot of the machine.
-            boot_id: String,
-            /// The machine's name.
-            host: String,
-            /// Time at which the record was last renewed.
-            at: IsoTime,
-        }
+    pub struct RunnerRecord {
+        /// Process id.
+        pid: Positive,
+        /// Start of the process as the system states it.
+        start_time: String,
+        /// The boot of the machine.
+        boot_id: String,
+        /// The machine's name.
+        host: String,
+        /// Time at which the record was last renewed.
+        at: IsoTime,
     }
 }
 
 record! {
     /// The plan file that a group was made from.
-    PlanSource {
-        required {
-            /// The file.
-            path: String,
-            /// The plan's name.
-            name: String,
-            /// Values of its variables.
-            vars: BTreeMap<String, String>,
-        }
+    pub struct PlanSource {
+        /// The file.
+        path: String,
+        /// The plan's name.
+        name: String,
+        /// Values of its variables.
+        vars: BTreeMap<String, String>,
     }
 }

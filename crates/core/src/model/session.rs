@@ -20,87 +20,75 @@ use crate::model::time::IsoTime;
 record! {
     /// Tokens, counted in whole ones.
     #[derive(Copy, Default)]
-    TokenUsage {
-        required {
-            /// Tokens read by the model.
-            input: Count,
-            /// Tokens written by the model.
-            output: Count,
-        }
-        optional {
-            /// Tokens read from the prompt cache.
-            cache_read: Count,
-            /// Tokens written to the prompt cache.
-            cache_write: Count,
-        }
+    pub struct TokenUsage {
+        /// Tokens read by the model.
+        input: Count,
+        /// Tokens written by the model.
+        output: Count,
+        /// Tokens read from the prompt cache.
+        cache_read: Option<Count>,
+        /// Tokens written to the prompt cache.
+        cache_write: Option<Count>,
     }
 }
 
 record! {
     /// One session of a group: a run of Claude Code in a directory.
-    GroupSession patched by SessionPatch {
-        fixed {
-            /// Unique in its group, e.g. `001-auth-service`.
-            id: String,
-        }
-        required {
-            /// The directory it works in.
-            project_path: String,
-            /// The request to the model.
-            prompt: String,
-            /// Its status.
-            status: SessionStatus,
-            /// Ids of sessions of the same group that come first.
-            depends_on: Vec<String>,
-            /// Time of creation.
-            created_at: IsoTime,
-        }
-        optional {
-            /// The template it was made from.
-            template: String,
-            /// The id Claude Code gave it.
-            claude_session_id: String,
-            /// Start of its newest run.
-            started_at: IsoTime,
-            /// End of its newest run.
-            completed_at: IsoTime,
-            /// US dollars over all runs.
-            cost: Usd,
-            /// Tokens over all runs.
-            tokens: TokenUsage,
-            /// Overrides the group's `session_defaults`.
-            config: SessionConfig,
-        }
-        recent {
-            /// Milliseconds spent running, over all runs that ended.
-            run_ms: Milliseconds,
-            /// Reason why the session failed.
-            error: String,
-            /// Names of the tools whose use was refused in the newest run.
-            denied_tools: Vec<String>,
-            /// Usage counters of earlier runs, which the accounting of later runs needs. Opaque to everything else.
-            usage_counters: Map<String, Value>,
-            /// Overrides the group's model.
-            model: String,
-            /// US dollars this session may cost, over all runs.
-            max_budget_usd: Usd,
-            /// Maximum number of turns of a run.
-            max_turns: Positive,
-            /// Maximum running time.
-            timeout_ms: Milliseconds,
-            /// Maximum time without progress.
-            stall_timeout_ms: Milliseconds,
-            /// Number of times a transient failure is retried.
-            retries: Count,
-            /// `true` to start the sessions that depend on this one even if it fails.
-            allow_failure: bool,
-            /// The newest attempts to run it.
-            attempts: Vec<Attempt>,
-            /// Time at which it is due to start again.
-            waits_until: IsoTime,
-            /// `true` if the plan file no longer contains it.
-            dropped: bool,
-        }
+    pub struct GroupSession patched by SessionPatch {
+        /// Unique in its group, e.g. `001-auth-service`.
+        fixed id: String,
+        /// The directory it works in.
+        project_path: String,
+        /// The request to the model.
+        prompt: String,
+        /// Its status.
+        status: SessionStatus,
+        /// Ids of sessions of the same group that come first.
+        depends_on: Vec<String>,
+        /// Time of creation.
+        created_at: IsoTime,
+        /// The template it was made from.
+        template: Option<String>,
+        /// The id Claude Code gave it.
+        claude_session_id: Option<String>,
+        /// Start of its newest run.
+        started_at: Option<IsoTime>,
+        /// End of its newest run.
+        completed_at: Option<IsoTime>,
+        /// US dollars over all runs.
+        cost: Option<Usd>,
+        /// Tokens over all runs.
+        tokens: Option<TokenUsage>,
+        /// Overrides the group's `session_defaults`.
+        config: Option<SessionConfig>,
+        /// Milliseconds spent running, over all runs that ended.
+        recent run_ms: Option<Milliseconds>,
+        /// Reason why the session failed.
+        recent error: Option<String>,
+        /// Names of the tools whose use was refused in the newest run.
+        recent denied_tools: Option<Vec<String>>,
+        /// Usage counters of earlier runs, which the accounting of later runs needs. Opaque to everything else.
+        recent usage_counters: Option<Map<String, Value>>,
+        /// Overrides the group's model.
+        recent model: Option<String>,
+        /// US dollars this session may cost, over all runs.
+        recent max_budget_usd: Option<Usd>,
+        /// Maximum number of turns of a run.
+        recent max_turns: Option<Positive>,
+        /// Maximum running time.
+        recent timeout_ms: Option<Milliseconds>,
+        /// Maximum time without progress.
+        recent stall_timeout_ms: Option<Milliseconds>,
+        /// Number of times a transient failure is retried.
+        recent retries: Option<Count>,
+        /// `true` to start the sessions that depend on this one even if it fails.
+        recent allow_failure: Option<bool>,
+        /// The newest attempts to run it.
+        recent attempts: Option<Vec<Attempt>>,
+        /// Time at which it is due to start again.
+        recent waits_until: Option<IsoTime>,
+        /// `true` if the plan file no longer contains it.
+        recent dropped: Option<bool>,
     }
 }
 

@@ -1,6 +1,18 @@
-//! How far the sessions of a group are: one session's progress, and the sum of all.
+//! The progress of a group: that of each session, and the sum of all.
+//!
+//! ```
+//! use session_groups::model::{GroupSession, time::IsoTime};
+//! use session_groups::progress::{ProgressAggregator, SessionProgress};
+//!
+//! let created_at = IsoTime::parse("2026-01-15T10:30:00Z").unwrap();
+//! let session = GroupSession::new("001-a", "/projects/a", "Add logging", created_at);
+//! let mut aggregator = ProgressAggregator::new(None);
+//! aggregator.update_session(SessionProgress::of(&session, 0.0), 0.0);
+//! assert_eq!(aggregator.summary(0.0).pending, 1);
+//! ```
 
 mod estimate;
+mod outline;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -8,36 +20,36 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use crate::model::money::Money;
-use crate::model::number::{Count, Usd};
-use crate::model::time::{self, IsoTime};
-use crate::model::{GroupSession, SessionGroup, SessionStatus, TokenUsage};
+use crate::model::number::{Count, Milliseconds, Usd};
+use crate::model::record::record;
+use crate::model::time;
+use crate::model::{GroupSession, SessionStatus, TokenUsage};
 use crate::progress::estimate::Planned;
 
-/// How far one session is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SessionProgress {
-    /// The session's id.
-    pub id: String,
-    /// The directory it works in.
-    pub project_path: String,
-    /// Where it stands.
-    pub status: SessionStatus,
-    /// Dollars.
-    pub cost: f64,
-    /// What it has used.
-    pub tokens: TokenUsage,
-    /// Distinct messages, the model's and the tools' results.
-    pub message_count: u64,
-    /// The tool that is running now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub current_tool: Option<String>,
-    /// ISO 8601.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<String>,
-    /// Milliseconds spent running, over all runs; of an active session, up to now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub duration_ms: Option<f64>,
+pub use outline::{GroupOutline, SessionOutline};
+
+record! {
+    /// The progress of one session.
+    pub struct SessionProgress {
+        /// The session's id.
+        id: String,
+        /// The directory it works in.
+        project_path: String,
+        /// Its status.
+        status: SessionStatus,
+        /// US dollars over all runs.
+        cost: Usd,
+        /// Tokens over all runs.
+        tokens: TokenUsage,
+        /// Number of distinct messages, the model's and the tools' results.
+        message_count: Count,
+        /// The tool that is running now.
+        current_tool: Option<String>,
+        /// Start of its newest run, in ISO 8601.
+        started_at: Option<String>,
+        /// Time spent running, over all runs; of an active session, up to now.
+        duration_ms: Option<Milliseconds>,
+    }
 }
 
 impl SessionProgress {
@@ -45,13 +57,13 @@ impl SessionProgress {
     pub fn of(session: &GroupSession, now_ms: f64) -> Self {
         let outline = SessionOutline::from(session);
         Self {
-            duration_ms: outline.duration(now_ms),
+            duration_ms: outline.duration(now_ms).map(Milliseconds::clamped),
             id: outline.id,
             project_path: session.project_path.clone(),
             status: outline.status,
-            cost: outline.cost,
+            cost: Usd::clamped(outline.cost),
             tokens: outline.tokens,
-            message_count: 0,
+            message_count: Count::default(),
             current_tool: None,
             started_at: session.started_at.as_deref().map(str::to_owned),
         }
@@ -136,13 +148,13 @@ impl Totals {
 
     fn add(&mut self, session: &SessionProgress) {
         self.count(session.status);
-        self.spend(session.cost, &session.tokens);
+        self.spend(session.cost.get(), &session.tokens);
     }
 
     fn remove(&mut self, session: &SessionProgress) {
         let tokens = &session.tokens;
         self.by_status[session.status as usize] -= 1;
-        self.cost -= session.cost;
+        self.cost -= session.cost.get();
         self.input -= wide(tokens.input);
         self.output -= wide(tokens.output);
         self.cache_read -= wide(tokens.cache_read.unwrap_or_default());
@@ -197,7 +209,8 @@ struct Tracked {
 impl Tracked {
     fn new(progress: SessionProgress, now_ms: f64) -> Self {
         let current_ms = active_since(&progress).map_or(0.0, |start| (now_ms - start).max(0.0));
-        let earlier_ms = (progress.duration_ms.unwrap_or(0.0) - current_ms).max(0.0);
+        let duration_ms = progress.duration_ms.map_or(0.0, Milliseconds::get);
+        let earlier_ms = (duration_ms - current_ms).max(0.0);
         Self { progress: Arc::new(progress), earlier_ms }
     }
 
@@ -205,7 +218,7 @@ impl Tracked {
     fn duration(&self, now_ms: f64) -> Option<f64> {
         match active_since(&self.progress) {
             Some(start) => Some(self.earlier_ms + (now_ms - start).max(0.0)),
-            None => self.progress.duration_ms,
+            None => self.progress.duration_ms.map(Milliseconds::get),
         }
     }
 }
@@ -304,92 +317,6 @@ impl ProgressAggregator {
     }
 }
 
-/// Of a group what its progress depends on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GroupOutline {
-    /// The group's id.
-    pub id: String,
-    /// In the order in which they are to start.
-    pub sessions: Vec<SessionOutline>,
-    /// Unix milliseconds.
-    pub started_at: Option<f64>,
-    /// Unix milliseconds; `None` while it has not ended.
-    pub ended_at: Option<f64>,
-    /// How many sessions may run at once.
-    pub max_concurrent: u64,
-    /// Whether sessions wait for those they depend on.
-    pub respects_dependencies: bool,
-}
-
-/// Of a stored session what its group's progress depends on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SessionOutline {
-    /// The session's id.
-    pub id: String,
-    /// The ids of those that it waits for.
-    pub depends_on: Vec<String>,
-    /// Where it stands.
-    pub status: SessionStatus,
-    /// Dollars.
-    pub cost: f64,
-    /// What it has used.
-    pub tokens: TokenUsage,
-    /// Unix milliseconds.
-    pub started_at: Option<f64>,
-    /// Milliseconds spent in the runs that ended, as [`GroupSession::ran_ms`] returns them.
-    pub ran_ms: Option<f64>,
-}
-
-impl From<&SessionGroup> for GroupOutline {
-    fn from(group: &SessionGroup) -> Self {
-        Self {
-            id: group.id.to_string(),
-            sessions: group.sessions.iter().map(SessionOutline::from).collect(),
-            started_at: group.started_at.as_ref().map(IsoTime::unix_ms),
-            ended_at: group.completed_at.as_ref().filter(|_| group.status.has_ended()).map(IsoTime::unix_ms),
-            max_concurrent: group.max_concurrent(),
-            respects_dependencies: group.config.concurrency.is_none_or(|rules| rules.respect_dependencies),
-        }
-    }
-}
-
-impl From<&GroupSession> for SessionOutline {
-    fn from(session: &GroupSession) -> Self {
-        Self {
-            id: session.id.clone(),
-            depends_on: session.depends_on.clone(),
-            status: session.status,
-            cost: session.cost.map_or(0.0, Usd::get),
-            tokens: session.tokens.unwrap_or_default(),
-            started_at: session.started_at.as_ref().map(IsoTime::unix_ms),
-            ran_ms: session.ran_ms(),
-        }
-    }
-}
-
-impl SessionOutline {
-    /// One of which more is tracked than what is stored.
-    pub fn of_tracked(id: String, depends_on: Vec<String>) -> Self {
-        Self {
-            id,
-            depends_on,
-            status: SessionStatus::Pending,
-            cost: 0.0,
-            tokens: TokenUsage::default(),
-            started_at: None,
-            ran_ms: None,
-        }
-    }
-
-    /// Milliseconds spent running up to now, over all runs.
-    fn duration(&self, now_ms: f64) -> Option<f64> {
-        match self.started_at.filter(|_| self.status == SessionStatus::Active) {
-            Some(start) => Some(self.ran_ms.unwrap_or(0.0) + (now_ms - start).max(0.0)),
-            None => self.ran_ms,
-        }
-    }
-}
-
 #[derive(Default)]
 struct Durations {
     sum: f64,
@@ -412,7 +339,7 @@ impl Durations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::number::Milliseconds;
+    use crate::model::SessionGroup;
     use crate::model::tests::GROUP;
 
     fn group() -> SessionGroup {
@@ -426,8 +353,8 @@ mod tests {
     fn progress(id: &str, status: SessionStatus, cost: f64, duration_ms: Option<f64>) -> SessionProgress {
         SessionProgress {
             status,
-            cost,
-            duration_ms,
+            cost: Usd::clamped(cost),
+            duration_ms: duration_ms.map(Milliseconds::clamped),
             id: id.to_owned(),
             ..SessionProgress::of(&group().sessions[0], 0.0)
         }
@@ -448,14 +375,16 @@ mod tests {
     #[allow(clippy::float_cmp, reason = "whole milliseconds")]
     fn durations_count_all_runs() {
         const START: f64 = 1_768_473_000_000.0;
-        let [started_at, completed_at] = ["2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z"].map(IsoTime::parse);
+        let [started_at, completed_at] =
+            ["2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z"].map(time::IsoTime::parse);
         let session = |status, run_ms: Option<f64>| {
             let run_ms = run_ms.and_then(Milliseconds::new);
             let (started_at, completed_at) = (started_at.clone(), completed_at.clone());
             GroupSession { status, started_at, completed_at, run_ms, ..group().sessions[0].clone() }
         };
-        let duration =
-            |status, run_ms| SessionProgress::of(&session(status, run_ms), START + 10_000.0).duration_ms;
+        let duration = |status, run_ms| {
+            SessionProgress::of(&session(status, run_ms), START + 10_000.0).duration_ms.map(Milliseconds::get)
+        };
         for ended in [SessionStatus::Completed, SessionStatus::Failed] {
             assert_eq!(duration(ended, Some(600_000.0)), Some(600_000.0));
             assert_eq!(duration(ended, None), Some(5_000.0));

@@ -1,7 +1,9 @@
 //! A stored group: its text, and the few fields that queries need.
 
 use std::borrow::{Borrow, Cow};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
+
+use memchr::memmem::Finder;
 
 use crate::error::{Error, FieldError, Result};
 use crate::json::{self, Json, Member};
@@ -59,8 +61,9 @@ pub(crate) struct Fields {
 impl Fields {
     /// The fields of a group and of the text that it was read from.
     fn of(group: SessionGroup, text: &str) -> Self {
-        // The name is longer than the search: almost no group has it.
-        let has_version = memchr::memmem::find(text.as_bytes(), b"schemaVersion").is_some();
+        static SEARCH: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("schemaVersion"));
+        // Almost no group has it, and this search is faster than one for the field.
+        let has_version = SEARCH.find(text.as_bytes()).is_some();
         let version = if has_version { Json::of_valid(text).get("schemaVersion") } else { None };
         Self {
             id: group.id,
