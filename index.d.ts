@@ -910,6 +910,9 @@ export interface SessionGroupsErrorConstructor {
   readonly prototype: SessionGroupsError
 }
 
+/** Every failure of this package, with its `code`. */
+export declare const SessionGroupsError: SessionGroupsErrorConstructor
+
 /**
  * Reads what `claude -p PROMPT --output-format stream-json --verbose` prints and keeps the session's progress. A stream
  * is for one run. A session that is resumed gets a new one, made from the session as it is stored.
@@ -1129,6 +1132,3 @@ export declare function isTerminalGroupStatus(status: GroupStatus): boolean
  * @param text A JSON object.
  */
 export declare function parseGroupEvent(text: string): GroupEvent
-
-/** Every failure of this package, with its `code`. */
-export declare const SessionGroupsError: SessionGroupsErrorConstructor

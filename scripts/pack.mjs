@@ -227,7 +227,6 @@ function artifacts(platforms) {
     const from = path.join(root, file)
     const at = path.join(directory, `addon-${platform}`)
     mkdirSync(at, { recursive: true })
-    copyFileSync(path.join(root, 'index.js'), path.join(at, 'index.js'))
     if (existsSync(from)) copyFileSync(from, path.join(at, file))
     else writeFileSync(path.join(at, file), 'placeholder')
   }

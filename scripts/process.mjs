@@ -5,6 +5,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { stripVTControlCharacters } from 'node:util'
 
 export const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..')
 
@@ -18,14 +19,30 @@ export function run(program, args, { timeout = 30 * 60_000, ...options } = {}) {
     const chunks = []
     child.stdout.on('data', (chunk) => chunks.push(chunk))
     child.stderr.on('data', (chunk) => chunks.push(chunk))
-    child.on('error', (error) =>
-      resolve({ ok: false, missing: error.code === 'ENOENT', output: error.message }),
-    )
+    const stopReporting = reportProgress(chunks)
+    child.on('error', (error) => {
+      stopReporting()
+      resolve({ ok: false, missing: error.code === 'ENOENT', output: error.message })
+    })
     child.on('close', (code, signal) => {
+      stopReporting()
       const output = Buffer.concat(chunks).toString()
       resolve({ ok: code === 0, missing: false, output: signal ? `${output}\nkilled by ${signal}` : output })
     })
   })
+}
+
+/** Prints the newest line of a program's output every few seconds, so that a long step is not silent. */
+function reportProgress(chunks) {
+  const begun = Date.now()
+  const timer = setInterval(() => {
+    const lines = String(chunks.at(-1) ?? '')
+      .trim()
+      .split('\n')
+    const line = stripVTControlCharacters(lines.at(-1)).trim().slice(0, 100)
+    console.error(`  ${Math.round((Date.now() - begun) / 1000)} s  ${line}`)
+  }, 5_000)
+  return () => clearInterval(timer)
 }
 
 /** Runs a program and returns its output. Throws a `Stop` with the output if the program fails. */

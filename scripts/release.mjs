@@ -4,6 +4,7 @@
 
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { writeLoader } from './build.mjs'
 import { main, must, root, run, Stop } from './process.mjs'
 
 const [artifacts] = process.argv.slice(2)
@@ -15,6 +16,7 @@ await main(async () => {
   if (!artifacts)
     throw new Stop('The directory of the addons is missing. Usage: node scripts/release.mjs ARTIFACTS')
   const { name, version } = layOut()
+  await writeLoader(directory)
   await napi('create-npm-dirs')
   await napi('artifacts', '--output-dir', path.resolve(artifacts))
   // `napi artifacts` also copies the addons into the main package, which must not contain any.
@@ -34,10 +36,10 @@ function layOut() {
   const { scripts, devDependencies, overrides, jest, ...manifest } = JSON.parse(
     readFileSync(path.join(root, 'package.json'), 'utf8'),
   )
-  // index.js is part of the artifacts.
   const files = [
     ...readdirSync(root).filter((name) => name.endsWith('.md')),
     'LICENSE',
+    'index.js',
     'index.d.ts',
     'docs',
     'examples',

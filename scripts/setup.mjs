@@ -44,8 +44,8 @@ async function installPackages() {
 
 async function buildAddon() {
   const hasAddon = readdirSync(root).some((name) => /^session-groups\..*\.node$/.test(name))
-  // index.js is the last file that a build writes.
-  const builtAt = hasAddon && existsSync(path.join(root, 'index.d.ts')) ? changedAt('index.js') : 0
+  // binding.js is the last file that a build writes.
+  const builtAt = hasAddon && existsSync(path.join(root, 'index.d.ts')) ? changedAt('binding.js') : 0
   if (builtAt > Math.max(...SOURCES.map(changedAt))) return
   await build()
 }

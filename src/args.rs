@@ -8,6 +8,7 @@ use std::time::Duration;
 use napi::bindgen_prelude::{This, Unknown};
 use napi::{Env, JsValue, ValueType};
 
+use super::host;
 use super::js::{self, Fault, number_of};
 use super::promise::Answer;
 use session_groups::error::{Error, FieldError};
@@ -191,7 +192,7 @@ pub fn changes(env: &Env, value: Unknown<'_>) -> Parsed<Changes> {
         }
     }
     let text = js::stringify(env, value).map_err(|thrown| unreadable("changes", &thrown))?;
-    Ok(Changes::new(text.unwrap_or_default(), removed)?)
+    Ok(Changes::new(text.unwrap_or_default(), removed)?.made_at(host::now_ms(env)?))
 }
 
 /// The members of an options object, those that are `undefined` left out. An unknown one is an error: a misspelt
@@ -423,7 +424,7 @@ fn instant(env: &Env, value: Unknown<'_>) -> Parsed<Timestamp> {
 /// A base directory; by default the usual one in the user's home directory.
 pub fn base_dir(env: &Env, value: Unknown<'_>) -> Parsed<Option<PathBuf>> {
     if is_undefined(value) {
-        return Ok(js::home(env).as_deref().map(default_base_in));
+        return Ok(host::home(env).as_deref().map(default_base_in));
     }
     let path = text(env, "baseDir", value)?;
     if path.is_empty() || CString::new(path.as_str()).is_err() {

@@ -1,59 +1,13 @@
-//! The class `SessionGroupsError`, and how the core's errors become instances of it.
+//! Turns the core's errors into instances of the class `SessionGroupsError`, which index.js defines.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use napi::bindgen_prelude::{FnArgs, Function, JsObjectValue, Object, ToNapiValue, Unknown};
-use napi::{Env, JsValue, sys};
-use napi_derive::napi;
+use napi::Env;
+use napi::bindgen_prelude::{FnArgs, Function, JsObjectValue, Object, Unknown};
 
-use super::js::{self, Fault};
+use crate::host;
+use crate::js::{Fault, Value};
 use session_groups::error::Error;
-
-/// Made by the engine, so that it is a class like any other: with a stack, `instanceof`, and room for subclasses.
-pub const CLASS: &str = "(class SessionGroupsError extends Error {
-  static { Object.defineProperty(this.prototype, 'name', { value: 'SessionGroupsError', writable: true, configurable: true }) }
-  constructor(message, about = {}) {
-    super(message, 'cause' in about ? { cause: about.cause } : undefined)
-    for (const key of ['code', 'groupId', 'path', 'field', 'actualRevision']) {
-      if (about[key] !== undefined) this[key] = about[key]
-    }
-  }
-})";
-
-/// What happens on other threads has no stack of its own: an error gets that of the call that asked for it.
-pub const TRACED: &str = "(SessionGroupsError, { captureStackTrace = () => {} } = Error, { defineProperty } = Object) => function traced(promise) {
-  const call = {}
-  captureStackTrace(call, traced)
-  return promise.then(undefined, (error) => {
-    // Whatever others have made of stacks.
-    const stack = String(call.stack)
-    const frames = stack.indexOf('\\n    at ')
-    if (error instanceof SessionGroupsError && frames >= 0) {
-      let at = stack.slice(frames)
-      // Bun prints only frames with parentheses of a stack that was set, and begins with our own.
-      if (process.versions.bun)
-        at = at.replace(/\\n {4}at \\w+ \\(unknown\\)/, '').replace(/^( {4}at )([^(\\n]+)$/gm, '$1<anonymous> ($2)')
-      const value = `${error.name}: ${error.message}${at}`
-      defineProperty(error, 'stack', { value, writable: true, configurable: true })
-    }
-    throw error
-  })
-}";
-
-/// Stands for the class where the module's exports are made.
-#[allow(non_camel_case_types, reason = "the generated typings print this name")]
-pub struct SessionGroupsErrorConstructor;
-
-/// Every failure of this package, with its `code`.
-#[napi]
-#[allow(non_upper_case_globals, reason = "it is the name of the class in JavaScript")]
-pub const SessionGroupsError: SessionGroupsErrorConstructor = SessionGroupsErrorConstructor;
-
-impl ToNapiValue for SessionGroupsErrorConstructor {
-    unsafe fn to_napi_value(env: sys::napi_env, _: Self) -> napi::Result<sys::napi_value> {
-        Ok(js::error_class(&Env::from_raw(env))?.raw())
-    }
-}
 
 /// A failure as JavaScript sees it.
 pub fn to_js(env: &Env, fault: impl Into<Fault>) -> napi::Error {
@@ -67,25 +21,35 @@ pub fn to_js(env: &Env, fault: impl Into<Fault>) -> napi::Error {
     }
 }
 
+/// A promise that is rejected with an error, and whose stack tells who awaits it. For errors that come from other threads.
+pub fn rejected(env: &Env, error: &Error) -> napi::Result<Value> {
+    Ok(host::rejected(env, &error.to_string(), details(env, error)?)?.into())
+}
+
 fn instance<'env>(env: &'env Env, error: &Error) -> napi::Result<Unknown<'env>> {
-    let mut about = Object::new(env)?;
-    about.set_named_property("code", error.code())?;
+    // SAFETY: index.js gives a class, which is a function.
+    let class: Function<'_, FnArgs<(String, Object<'_>)>, Unknown<'_>> =
+        unsafe { host::error_class(env)?.cast()? };
+    class.new_instance((error.to_string(), details(env, error)?).into())
+}
+
+/// The second argument of the class's constructor.
+fn details<'env>(env: &'env Env, error: &Error) -> napi::Result<Object<'env>> {
+    let mut details = Object::new(env)?;
+    details.set_named_property("code", error.code())?;
     if let Some(group_id) = error.group_id() {
-        about.set_named_property("groupId", group_id)?;
+        details.set_named_property("groupId", group_id)?;
     }
     if let Some(path) = error.path() {
-        about.set_named_property("path", path.to_string_lossy().as_ref())?;
+        details.set_named_property("path", path.to_string_lossy().as_ref())?;
     }
     if let Some(field) = error.field() {
-        about.set_named_property("field", field)?;
+        details.set_named_property("field", field)?;
     }
     if let Some(actual) = error.actual_revision() {
-        about.set_named_property("actualRevision", actual)?;
+        details.set_named_property("actualRevision", actual)?;
     }
-    let class = js::error_class(env)?;
-    // SAFETY: it is the class above, which is a function.
-    let class: Function<'_, FnArgs<(String, Object<'_>)>, Unknown<'_>> = unsafe { class.cast()? };
-    class.new_instance((error.to_string(), about).into())
+    Ok(details)
 }
 
 /// Runs what a synchronous function does. Failures and panics are thrown as errors of ours.

@@ -5,11 +5,12 @@ use napi::bindgen_prelude::{Object, Unknown};
 use napi_derive::napi;
 
 use super::error::throwing;
+use super::host;
 use super::js::{self, Value};
 use super::{args, progress};
 use session_groups::json;
 use session_groups::model::validate::GROUP_SESSION;
-use session_groups::model::{GroupStatus, event, money, time};
+use session_groups::model::{GroupStatus, event, money};
 use session_groups::progress::SessionProgress;
 
 /// Returns whether the status is one that ends a group: `completed`, `failed` or `deleted`, not `archived`; `false` for an
@@ -88,7 +89,7 @@ pub fn is_budget_exceeded(env: Env, cost: Unknown<'_>, max: Unknown<'_>) -> napi
 pub fn create_session_progress<'env>(env: &'env Env, session: Unknown<'_>) -> napi::Result<Object<'env>> {
     throwing(env, || {
         let session = json::typed(&args::checked(env, "session", session, GROUP_SESSION)?)?;
-        let progress = SessionProgress::of(&session, time::now_ms());
+        let progress = SessionProgress::of(&session, host::now_ms(env)?);
         Ok(progress::session_to_js(env, &progress)?)
     })
 }

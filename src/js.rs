@@ -1,14 +1,14 @@
-//! What the engine does for us: its own `JSON`, reads of properties and calls of functions, with what they throw
+//! The primitives of the engine: its own `JSON`, reads of properties and calls of functions, with what they throw
 //! caught.
 
 use std::ffi::CStr;
-use std::path::PathBuf;
 use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object, ToNapiValue, Unknown};
+use napi::bindgen_prelude::{FromNapiValue, ToNapiValue, Unknown};
 use napi::{Env, JsValue, ValueType, sys};
 
+use crate::host;
 use session_groups::error::Error;
 
 /// A failure on its way to JavaScript: one of ours, or something that JavaScript threw and gets back as it is.
@@ -31,48 +31,27 @@ impl From<napi::Error> for Fault {
     }
 }
 
-/// References to what is looked up once for each environment (the main thread, each worker, each copy of the module),
-/// so that later changes of globals make no difference. They live as long as their environment, which frees them.
-#[derive(Clone, Copy)]
-struct Realm {
-    parse: sys::napi_ref,
-    stringify: sys::napi_ref,
-    error_class: sys::napi_ref,
-    traced: sys::napi_ref,
-}
-
-impl Realm {
-    fn of(env: &Env) -> napi::Result<Self> {
-        if let Some(realm) = env.get_instance_data::<Self>()? {
-            return Ok(*realm);
-        }
-        let json: Object<'_> = env.get_global()?.get_named_property("JSON")?;
-        let error_class: Unknown<'_> = env.run_script(super::error::CLASS)?;
-        let traced = call(env, env.run_script(super::error::TRACED)?, error_class)?;
-        let realm = Self {
-            parse: reference(env, json.get_named_property("parse")?)?,
-            stringify: reference(env, json.get_named_property("stringify")?)?,
-            error_class: reference(env, error_class)?,
-            traced: reference(env, traced)?,
-        };
-        env.set_instance_data(realm, (), |_| {})?;
-        Ok(realm)
-    }
-}
-
-fn reference(env: &Env, value: Unknown<'_>) -> napi::Result<sys::napi_ref> {
+/// A reference that keeps a value alive until its environment ends or the reference is deleted.
+pub fn reference(env: &Env, value: Unknown<'_>) -> napi::Result<sys::napi_ref> {
     let mut reference = ptr::null_mut();
     // SAFETY: the value belongs to this environment, on whose thread we are.
     checked(unsafe { sys::napi_create_reference(env.raw(), value.raw(), 1, &raw mut reference) })?;
     Ok(reference)
 }
 
-fn referenced(env: &Env, reference: sys::napi_ref) -> napi::Result<Unknown<'_>> {
+/// The value of a reference.
+pub fn referenced(env: &Env, reference: sys::napi_ref) -> napi::Result<Unknown<'_>> {
     let mut value = ptr::null_mut();
-    // SAFETY: the reference was made in this environment and is never deleted.
+    // SAFETY: the reference was made in this environment and has not been deleted.
     checked(unsafe { sys::napi_get_reference_value(env.raw(), reference, &raw mut value) })?;
     // SAFETY: the engine has just given us this value.
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
+}
+
+/// Deletes a reference, which is not used again.
+pub fn delete_reference(env: &Env, reference: sys::napi_ref) -> napi::Result<()> {
+    // SAFETY: the reference was made in this environment and has not been deleted.
+    checked(unsafe { sys::napi_delete_reference(env.raw(), reference) })
 }
 
 fn checked(status: sys::napi_status) -> napi::Result<()> {
@@ -82,29 +61,19 @@ fn checked(status: sys::napi_status) -> napi::Result<()> {
     Err(napi::Error::new(napi::Status::from(status), "the JavaScript engine refused a call".to_owned()))
 }
 
-/// The class `SessionGroupsError` of this environment.
-pub fn error_class(env: &Env) -> napi::Result<Unknown<'_>> {
-    referenced(env, Realm::of(env)?.error_class)
-}
-
-/// The same promise, whose errors know where they were asked for.
-pub fn traced<'env>(env: &'env Env, promise: Unknown<'_>) -> napi::Result<Unknown<'env>> {
-    call(env, referenced(env, Realm::of(env)?.traced)?, promise)
-}
-
 /// Calls a function. What it throws is the error, to be thrown again as it is.
 pub fn call<'env>(
     env: &'env Env,
     function: Unknown<'_>,
-    argument: Unknown<'_>,
+    arguments: &[Unknown<'_>],
 ) -> napi::Result<Unknown<'env>> {
     let mut result = ptr::null_mut();
-    let arguments = [argument.raw()];
-    // SAFETY: function and argument belong to this environment; the array outlives the call.
+    let arguments: Vec<_> = arguments.iter().map(JsValue::raw).collect();
+    let this = undefined(env)?.0;
+    // SAFETY: function and arguments belong to this environment; the array outlives the call.
     let status = unsafe {
-        let mut undefined = ptr::null_mut();
-        checked(sys::napi_get_undefined(env.raw(), &raw mut undefined))?;
-        sys::napi_call_function(env.raw(), undefined, function.raw(), 1, arguments.as_ptr(), &raw mut result)
+        let (count, arguments) = (arguments.len(), arguments.as_ptr());
+        sys::napi_call_function(env.raw(), this, function.raw(), count, arguments, &raw mut result)
     };
     caught(env, status)?;
     // SAFETY: the engine has just given us this value.
@@ -138,7 +107,7 @@ pub fn parse<'env>(env: &'env Env, text: &str) -> napi::Result<Unknown<'env>> {
 
 /// `JSON.parse` of a string that JavaScript has.
 pub fn parse_string<'env>(env: &'env Env, text: Unknown<'_>) -> napi::Result<Unknown<'env>> {
-    call(env, referenced(env, Realm::of(env)?.parse)?, text)
+    host::parse(env, text)
 }
 
 /// `JSON.parse` of several arrays, as one. Each text is freed before the next is read.
@@ -168,8 +137,7 @@ fn string<'env>(env: &'env Env, text: &str) -> napi::Result<Unknown<'env>> {
 
 /// `JSON.stringify`; `None` where it gives `undefined`.
 pub fn stringify(env: &Env, value: Unknown<'_>) -> napi::Result<Option<String>> {
-    let function = referenced(env, Realm::of(env)?.stringify)?;
-    let text = call(env, function, value)?;
+    let text = host::stringify(env, value)?;
     if text.get_type()? == ValueType::Undefined { Ok(None) } else { text_of(text).map(Some) }
 }
 
@@ -211,16 +179,6 @@ pub fn property<'env>(env: &'env Env, object: Unknown<'_>, name: &CStr) -> napi:
     caught(env, status)?;
     // SAFETY: the engine has just given us this value.
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
-}
-
-/// The user's home directory as JavaScript sees it. A change of `process.env` reaches the environment of the process neither
-/// in Bun nor in a worker thread of Node.
-pub fn home(env: &Env) -> Option<PathBuf> {
-    let name = if cfg!(windows) { c"USERPROFILE" } else { c"HOME" };
-    let process = property(env, env.get_global().ok()?.to_unknown(), c"process").ok()?;
-    let variables = property(env, process, c"env").ok()?;
-    let home = PathBuf::from(text_of(property(env, variables, name).ok()?).ok()?);
-    home.is_absolute().then_some(home)
 }
 
 /// How many elements an array has.

@@ -6,9 +6,8 @@ mod classes;
 mod constants;
 mod error;
 mod functions;
+mod host;
 mod js;
-#[cfg(feature = "test-panics")]
-mod panics;
 mod progress;
 mod promise;
 mod reader;

@@ -3,7 +3,7 @@
 use napi::bindgen_prelude::{Object, PromiseRaw, ToNapiValue};
 use napi::{Env, JsDeferred, JsError, JsValue};
 
-use super::error::{to_js, unwinding};
+use super::error::{self, to_js, unwinding};
 use super::js::{self, Fault, Value};
 use session_groups::error::Error;
 use session_groups::json;
@@ -100,7 +100,10 @@ impl Drop for Deferred {
 }
 
 fn resolve(deferred: JsDeferred<Value, Resolver>, work: impl FnOnce(&Env) -> Result<Value, Fault> + 'static) {
-    deferred.resolve(Box::new(move |env| unwinding(|| work(&env)).map_err(|fault| to_js(&env, fault))));
+    deferred.resolve(Box::new(move |env| match unwinding(|| work(&env)) {
+        Err(Fault::Ours(error)) => error::rejected(&env, &error).map_err(|_| to_js(&env, error)),
+        settled => settled.map_err(|fault| to_js(&env, fault)),
+    }));
 }
 
 /// A promise for work on other threads: `prepare` looks at the arguments, `start` sets the work going.
@@ -111,10 +114,7 @@ pub fn promise<A>(
 ) -> napi::Result<Object<'_>> {
     match unwinding(prepare) {
         Err(fault) => rejected(env, fault),
-        Ok(prepared) => {
-            let promise = step(env, |deferred| start(prepared, deferred))?;
-            Ok(Object::from_raw(env.raw(), js::traced(env, promise.to_unknown())?.raw()))
-        }
+        Ok(prepared) => step(env, |deferred| start(prepared, deferred)),
     }
 }
 

@@ -20,7 +20,7 @@ pub type Update = FunctionRef<Unknown<'static>, Unknown<'static>>;
 /// The changes that the function makes of a group.
 pub fn changes_for(env: &Env, function: Unknown<'_>, group: &Document) -> Result<Changes, Fault> {
     let group = js::parse(env, group.text())?;
-    let changes = js::call(env, function, group)?;
+    let changes = js::call(env, function, &[group])?;
     if changes.is_promise()? {
         let problem =
             "must be a synchronous function, which may be called several times, but returned a promise";

@@ -58,7 +58,8 @@ function copyRepository() {
     cpSync(path.join(root, name), path.join(copy, name), { recursive: true, preserveTimestamps: true })
   for (const name of ['src', 'crates'])
     cpSync(path.join(root, name), path.join(copy, name), { recursive: true })
-  for (const name of ['Cargo.toml', 'Cargo.lock', 'build.rs', 'index.js', 'index.d.ts', 'package-lock.json'])
+  const files = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'package-lock.json']
+  for (const name of [...files, 'index.js', 'index.d.ts', 'binding.js'])
     cpSync(path.join(root, name), path.join(copy, name), { preserveTimestamps: true })
   const modules = path.join(copy, 'node_modules')
   if (!existsSync(modules)) symlinkSync(path.join(root, 'node_modules'), modules)
@@ -87,8 +88,8 @@ async function buildAddon() {
   const name = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).napi.binaryName
   const { arch } = process
   cpSync(built, path.join(copy, `${name}.linux-${arch}-gnu.node`))
-  // A newer index.js keeps the scripts from building the addon again.
-  utimesSync(path.join(copy, 'index.js'), new Date(), new Date())
+  // A newer loader keeps the scripts from building the addon again.
+  utimesSync(path.join(copy, 'binding.js'), new Date(), new Date())
 }
 
 /** Checks that all tests pass with every safeguard in place; otherwise a failure would prove nothing. */

@@ -1,4 +1,4 @@
-//! What must hold for any bytes at all. The fuzzers look for bytes for which it does not; `cargo test` tries what is
+//! Invariants for any bytes. The fuzzers look for bytes for which it does not; `cargo test` tries what is
 //! in their corpus, and parts and mixtures of it.
 
 #![allow(
@@ -121,7 +121,7 @@ pub fn stream(bytes: &[u8]) {
     assert_eq!(read(64), whole);
 }
 
-/// What a stream says, without the times, which pass while it is read.
+/// The state of a stream without its times, which pass while it is read.
 fn summary(stream: &ClaudeStream, session: &GroupSession) -> String {
     let progress = stream.progress();
     let changes = stream.changes();

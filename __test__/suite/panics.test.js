@@ -1,46 +1,52 @@
-// A build of the addon with two functions that panic: whatever happens inside must not end the process.
+// A panic inside the addon must neither end the process nor leave a promise unsettled. The addon of __test__/addon has
+// functions that panic; it is loaded in place of the product's.
 
 const path = require('node:path')
 const { root, runScript } = require('./helpers')
 
 const addon =
   process.env.SESSION_GROUPS_TEST_ADDON ?? path.join(root, 'target', 'test-addon', 'session-groups.node')
+const binding = JSON.stringify(path.join(root, 'binding.js'))
 
-test('a panic in a function and one on a thread become errors, and work goes on', async () => {
-  const script = `(async () => {
-    const seen = []
-    try { sg.panicSync() } catch (error) { seen.push([error instanceof sg.SessionGroupsError, error.code, error.message]) }
-    for (let i = 0; i < 20; i++) await sg.panicAsync().catch((error) => { if (i === 0) seen.push([error instanceof sg.SessionGroupsError, error.code, error.message]) })
-    const repository = new sg.FileGroupRepository('/nowhere')
-    seen.push([await repository.findById('g'), await repository.count()])
-    console.log(JSON.stringify(seen))
-  })()`
-  const { code, stdout } = await runScript(script, { env: { NAPI_RS_NATIVE_LIBRARY_PATH: addon } })
+const run = async (script) => {
+  const text = `const test = require(${binding})
+    const late = (ms) => new Promise((resolve) => setTimeout(() => resolve({ code: 'never settled' }), ms))
+    ;(async () => { ${script} })()`
+  const { code, stdout, stderr } = await runScript(text, { env: { NAPI_RS_NATIVE_LIBRARY_PATH: addon } })
+  expect(stderr).not.toContain('abort')
   expect(code).toBe(0)
-  const [inFunction, onThread, after] = JSON.parse(stdout)
-  expect(inFunction).toEqual([true, 'INTERNAL', expect.stringContaining('on purpose, in a function')])
-  expect(onThread).toEqual([true, 'INTERNAL', expect.stringContaining('on purpose, on a thread')])
-  expect(after).toEqual([null, 0])
+  return JSON.parse(stdout)
+}
+
+test('a panic in a function is thrown as an error', async () => {
+  const thrown = await run(`
+    try { test.panicInFunction() } catch (error) {
+      console.log(JSON.stringify([error instanceof sg.SessionGroupsError, error.code, error.message]))
+    }`)
+  expect(thrown).toEqual([true, 'INTERNAL', expect.stringContaining('on purpose, in a function')])
 })
 
-test('a panic while a group is read settles every promise that waits for it', async () => {
-  const script = `(async () => {
-    const repository = new sg.FileGroupRepository(process.env.DIR, { durability: 'process' })
-    const late = (ms) => new Promise((resolve) => setTimeout(() => resolve({ code: 'never settled' }), ms))
-    const code = (promise) => Promise.race([promise, late(20000)]).then((value) => value?.code ?? 'fulfilled', ({ code }) => code)
-    const codes = []
+test.each([
+  ['panicInArguments', 'on purpose, in arguments'],
+  ['panicOnThread', 'on purpose, on a thread'],
+  ['panicInAnswer', 'on purpose, in an answer'],
+  ['panicInRead', 'a call was given up'],
+  ['panicInTurn', 'a call was given up'],
+])('%s rejects the promise, and work goes on', async (name, message) => {
+  const seen = await run(`
+    const outcomes = new Map()
     for (let round = 0; round < 20; round++) {
-      codes.push(await code(repository.findById('panic')), await code(repository.revision('panic')),
-        await code(repository.update('panic', () => ({ name: 'x' }))))
+      const error = await Promise.race([test.${name}(), late(20_000)]).catch((error) => error)
+      outcomes.set(error.message, [error instanceof sg.SessionGroupsError, error.code, error.message])
     }
-    codes.push(await code(repository.update('panic', { name: 'x' })))
-    console.log(JSON.stringify([[...new Set(codes)].sort(), await repository.count()]))
-    process.exit()
-  })()`
-  const env = { NAPI_RS_NATIVE_LIBRARY_PATH: addon, DIR: path.join(root, 'nowhere') }
-  const { code, stdout, stderr } = await runScript(script, { env })
-  expect(stderr).not.toContain('abort')
-  expect([code, stdout]).toEqual([0, JSON.stringify([['INTERNAL', 'fulfilled'], 0])])
+    const repository = new sg.FileGroupRepository('/nowhere')
+    const after = [await repository.findById('g'), await repository.update('g', () => ({})), await repository.count()]
+    console.log(JSON.stringify([...outcomes.values(), after]))
+    process.exit()`)
+  expect(seen).toEqual([
+    [true, 'INTERNAL', expect.stringContaining(message)],
+    [null, null, 0],
+  ])
 })
 
 test('what comes back into a class while the engine makes an object is no panic', async () => {

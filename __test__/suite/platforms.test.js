@@ -1,7 +1,7 @@
 // Supported platforms: package.json, the release workflow and the README name the same ones, and a missing binary is
 // reported by an error.
 
-const { copyFileSync, readFileSync } = require('node:fs')
+const { copyFileSync, readdirSync, readFileSync } = require('node:fs')
 const path = require('node:path')
 const { spawnSync } = require('node:child_process')
 const { freshDir, root } = require('./helpers')
@@ -29,7 +29,7 @@ describe('platforms', () => {
   })
 
   test('are those that the loader looks for', () => {
-    const loader = read('index.js')
+    const loader = read('binding.js')
     for (const platform of platforms) expect(loader).toContain(`'./session-groups.${platform}.node'`)
   })
 
@@ -41,21 +41,37 @@ describe('platforms', () => {
     }
   })
 
-  test('without a binary: the error says what was looked for and what to do', () => {
+  // Bun would look for the packages in its registry.
+  const alone = process.versions.bun ? ['--no-install'] : []
+  const runIn = (cwd, script) =>
+    spawnSync(process.execPath, [...alone, '-e', script], { cwd, encoding: 'utf8' }).stdout
+
+  test('without a binary: the error names the attempts and the remedy', () => {
     const folder = freshDir()
-    copyFileSync(path.join(root, 'index.js'), path.join(folder, 'index.js'))
-    const script = `try { require('./index.js') } catch (error) { console.log(error.code, error.message) }`
-    // Bun would look for the packages in its registry.
-    const alone = process.versions.bun ? ['--no-install'] : []
-    const { stdout } = spawnSync(process.execPath, [...alone, '-e', script], {
-      cwd: folder,
-      encoding: 'utf8',
-    })
+    for (const name of ['index.js', 'binding.js'])
+      copyFileSync(path.join(root, name), path.join(folder, name))
+    const stdout = runIn(
+      folder,
+      `try { require('./index.js') } catch (error) { console.log(error.code, error.message) }`,
+    )
     expect(stdout).toMatch(`found no binary that runs on ${process.platform} ${process.arch}:`)
     expect(stdout).toMatch(new RegExp(`session-groups\\.${process.platform}-${process.arch}[a-z-]*\\.node`))
     expect(stdout).toMatch(new RegExp(`session-groups-${process.platform}-${process.arch}`))
     expect(stdout).toMatch('SESSION_GROUPS_NO_BINARY')
     expect(stdout).toMatch('install again without --omit=optional')
     expect(stdout).not.toMatch('wasi')
+  })
+
+  // As in a Bun image of Alpine, which has neither `ldd` nor a report that names musl.
+  const onLinux = process.platform === 'linux' ? test : test.skip
+  onLinux('the binary for musl is loaded where the one for glibc is not there', () => {
+    const folder = freshDir()
+    for (const name of ['index.js', 'binding.js'])
+      copyFileSync(path.join(root, name), path.join(folder, name))
+    const [addon] = readdirSync(root).filter((name) =>
+      name.startsWith(`session-groups.linux-${process.arch}-`),
+    )
+    copyFileSync(path.join(root, addon), path.join(folder, `session-groups.linux-${process.arch}-musl.node`))
+    expect(runIn(folder, `console.log(require('./index.js').isActiveGroup('running'))`)).toBe('true\n')
   })
 })

@@ -759,6 +759,12 @@ describe.each([
       )
     })
 
+    test('updatedAt that was spread into the changes is no given one', async () => {
+      await repository.update(id, (group) => ({ ...group, name: 'spread' }))
+      expect((await stored()).name).toBe('spread')
+      expect(Date.parse((await stored()).updatedAt)).toBeGreaterThan(Date.parse(TIME))
+    })
+
     test('updatedAt does not go back within a millisecond', async () => {
       for (let round = 0; round < 200; round++) {
         const updatedAt = new Date().toISOString().replace('Z', '0001Z')

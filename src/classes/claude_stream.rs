@@ -7,6 +7,7 @@ use napi::{Env, ValueType};
 use napi_derive::napi;
 
 use crate::error::throwing;
+use crate::host::now_ms;
 use crate::js::{self, Fault};
 use crate::{args, progress};
 use session_groups::claude::{ClaudeStream as Core, Exit};
@@ -63,13 +64,14 @@ impl ClaudeStream {
     #[napi(enumerable = false, ts_args_type = "chunk: string | Uint8Array")]
     pub fn push(&self, env: Env, chunk: Unknown<'_>) -> napi::Result<bool> {
         throwing(&env, || {
+            let now_ms = now_ms(&env)?;
             if chunk.get_type()? == ValueType::String {
                 let text = self.whole_characters(chunk)?;
-                return Ok(self.core.borrow_mut().push(text.as_bytes()));
+                return Ok(self.core.borrow_mut().push_at(text.as_bytes(), now_ms));
             }
             let bytes = js::bytes_of(&env, chunk)?;
             let bytes = bytes.ok_or_else(|| args::wrong(&env, "chunk", "a string or a Uint8Array", chunk))?;
-            Ok(self.core.borrow_mut().push(&bytes))
+            Ok(self.core.borrow_mut().push_at(&bytes, now_ms))
         })
     }
 
@@ -82,7 +84,8 @@ impl ClaudeStream {
     pub fn end(&self, env: Env, exit: Unknown<'_>) -> napi::Result<()> {
         throwing(&env, || {
             let exit = exit_from_js(&env, exit)?;
-            self.core.borrow_mut().end(&exit);
+            let now_ms = now_ms(&env)?;
+            self.core.borrow_mut().end_at(&exit, now_ms);
             Ok(())
         })
     }
@@ -91,7 +94,8 @@ impl ClaudeStream {
     #[napi(getter, enumerable = false, ts_return_type = "SessionProgress")]
     pub fn progress<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         throwing(env, || {
-            let progress = self.core.borrow().progress();
+            let now_ms = now_ms(env)?;
+            let progress = self.core.borrow().progress_at(now_ms);
             Ok(progress::session_to_js(env, &progress)?)
         })
     }

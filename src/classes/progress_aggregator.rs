@@ -7,8 +7,8 @@ use napi::bindgen_prelude::{Either, Object, This, Undefined, Unknown};
 use napi_derive::napi;
 
 use crate::error::throwing;
+use crate::host::now_ms;
 use crate::{args, progress};
-use session_groups::model::time::now_ms;
 use session_groups::progress::ProgressAggregator as Core;
 
 /// Keeps the progress of the sessions of a group and sums it up. Money is summed exactly: ten sessions at 0.1 are 1.
@@ -39,7 +39,8 @@ impl ProgressAggregator {
     pub fn update_session(&self, env: Env, progress: Unknown<'_>) -> napi::Result<()> {
         throwing(&env, || {
             let progress = progress::session_from_js(&env, progress)?;
-            self.core.borrow_mut().update_session(progress, now_ms());
+            let now_ms = now_ms(&env)?;
+            self.core.borrow_mut().update_session(progress, now_ms);
             Ok(())
         })
     }
@@ -107,7 +108,8 @@ impl ProgressAggregator {
             // A getter of the group may update a session while the group is read.
             let is_tracked = |id: &str| self.core.borrow().session_progress(id).is_some();
             let group = progress::outline_from_js(env, group, is_tracked)?;
-            let progress = self.core.borrow().compute_progress(&group, now_ms());
+            let now_ms = now_ms(env)?;
+            let progress = self.core.borrow().compute_progress(&group, now_ms);
             Ok(progress::group_to_js(env, &progress)?)
         })
     }
@@ -122,7 +124,8 @@ impl ProgressAggregator {
     #[napi(enumerable = false, ts_return_type = "ProgressSummary")]
     pub fn summary<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         throwing(env, || {
-            let summary = self.core.borrow().summary(now_ms());
+            let now_ms = now_ms(env)?;
+            let summary = self.core.borrow().summary(now_ms);
             Ok(progress::summary_to_js(env, &summary)?)
         })
     }

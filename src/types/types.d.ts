@@ -1,7 +1,3 @@
-// The first part of index.d.ts; the generator adds the classes, functions and constants, which use the interfaces that
-// seem unused here.
-export {}
-
 /** Where a session stands. */
 export type SessionStatus = 'pending' | 'active' | 'paused' | 'completed' | 'failed'
 
@@ -836,8 +832,6 @@ export interface GroupStore extends GroupRepository {
   verify(): Promise<readonly RepositoryProblem[]>
 }
 
-// The methods of the classes: merged with the generated declarations, and held against the interface by the compiler.
-
 /** A {@link GroupStore} on files. */
 export interface FileGroupRepository extends GroupStore {}
 
@@ -913,3 +907,6 @@ export interface SessionGroupsErrorConstructor {
   /** The prototype of all instances. */
   readonly prototype: SessionGroupsError
 }
+
+/** Every failure of this package, with its `code`. */
+export declare const SessionGroupsError: SessionGroupsErrorConstructor

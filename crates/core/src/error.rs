@@ -231,9 +231,10 @@ impl Error {
 
     /// Everyone may write to the base directory, whose permission bits are `mode`.
     pub fn insecure_store(path: &Path, mode: u32) -> Self {
-        let shown = path.display();
         let message = format!(
-            "{shown} can be written by every user of this machine (mode {mode:04o}). Run: chmod o-w {shown}"
+            "{} can be written by every user of this machine (mode {mode:04o}). Run: chmod o-w {}",
+            path.display(),
+            quoted(path)
         );
         Self::new(ErrorKind::InsecureStore, message).with_path(path)
     }
@@ -339,6 +340,13 @@ impl std::error::Error for Error {
         let io = self.0.io.as_ref()?;
         Some(io.source.as_ref())
     }
+}
+
+/// A path as an argument of a shell command.
+pub(crate) fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |character: char| character.is_alphanumeric() || "/._-+:@%,=".contains(character);
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 fn named(group_id: &str) -> String {

@@ -192,7 +192,7 @@ struct World {
     ids: u64,
     messages: u64,
     billed: Usage,
-    /// What the session is known to have cost by what was printed.
+    /// Cost of the session by all that was printed.
     printed: f64,
     /// Some run was cut short, so that not everything that was billed was printed.
     is_cut: bool,
@@ -412,7 +412,7 @@ fn stored(session: &GroupSession, stream: &ClaudeStream) -> GroupSession {
     serde_json::from_value(stored).unwrap()
 }
 
-/// What may never decrease.
+/// Figures that may never decrease.
 fn figures(session: &GroupSession) -> [f64; 5] {
     let [input, output, read, written] = tokens(session);
     [session.cost.unwrap_or(0.0), input as f64, output as f64, read as f64, written as f64]

@@ -68,6 +68,10 @@ fn every_error_says_what_is_wrong_where_and_what_to_do() {
             "INSECURE_STORE: /groups can be written by every user of this machine (mode 0777). Run: chmod o-w /groups",
         ),
         (
+            Error::insecure_store(Path::new("/my store's"), 0o777),
+            r"INSECURE_STORE: /my store's can be written by every user of this machine (mode 0777). Run: chmod o-w '/my store'\''s'",
+        ),
+        (
             Error::not_committed(id, path, "writing", full()),
             r#"NOT_COMMITTED: group "20260115-103000-auth" was not changed: writing /groups/20260115-103000-auth/meta.json failed: no space left on device. Fix that and try again"#,
         ),

@@ -17,7 +17,7 @@ use session_groups::repository::{
     InMemoryGroupRepository, Revision, SortField,
 };
 
-// What happens to ids that only differ in case where names of files have none, a test of the file store says.
+// A test of the file store covers ids that differ only in case on file systems without case.
 const IDS: [&str; 4] = ["a", "b", if cfg!(any(windows, target_os = "macos")) { "d" } else { "B" }, "c.1"];
 const NAMES: [&str; 3] = ["alpha", "beta", "gamma alpha"];
 const DAYS: [&str; 3] = ["2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00Z", "2026-01-02T00:00:00.000Z"];
@@ -108,7 +108,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a step comes to: a value, or the code of an error.
+/// The outcome of a step: a value, or the code of an error.
 type Outcome = Result<Value, &'static str>;
 
 fn group(id: &str, name: usize, day: usize, sessions: usize, extra: u8) -> Value {
@@ -130,7 +130,7 @@ fn instant(day: &str) -> Timestamp {
     time::instant(day).unwrap()
 }
 
-/// What the contract says, as simply as it can be said.
+/// The contract in its simplest form.
 #[derive(Default)]
 struct Model(BTreeMap<String, Value>);
 
@@ -249,7 +249,7 @@ fn ask(repository: &dyn GroupRepository, step: &Step) -> Outcome {
             repository.save(Document::from_text(text).unwrap(), condition).map(|()| Value::Null)
         }
         Step::Update { id: index, changes: fields, removed } => {
-            // What `changes` sets is not removed by it: JavaScript's objects have each key once.
+            // A field that `changes` sets is not removed by it: JavaScript's objects have each key once.
             let removed: Vec<_> =
                 removed.iter().copied().filter(|field| fields.get(field).is_none()).collect();
             repository.update(&id(index), changes(fields, &removed)).map(optional)

@@ -1,4 +1,4 @@
-//! What a session has cost and used, over all its runs.
+//! Cost and tokens of a session, over all its runs.
 //!
 //! The counter that Claude Code prints with each result is not the session's total. In each process it starts from a
 //! base: zero, a counter saved by an earlier run of the session, or that of the session it was forked from. It can
@@ -24,7 +24,7 @@ pub struct Accounts {
     /// Counters of its relatives, newest first for each.
     related: Vec<Related>,
     saved: Saved,
-    /// What was spent before the counter last returned to zero.
+    /// Amounts spent before the counter last returned to zero.
     settled_cost: Money,
     settled_tokens: Tokens,
     /// The counter's way since it started or returned to zero.
@@ -48,7 +48,7 @@ pub struct Accounts {
     is_killed: bool,
 }
 
-/// Where the counter started from.
+/// The counter's starting point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     /// Zero, or a counter of an earlier run.
@@ -67,7 +67,7 @@ struct Related {
     base: Base,
 }
 
-/// Whether counters are saved in the session's transcript, so that a later run goes on from them.
+/// Tells if counters are saved in the session's transcript, so that a later run goes on from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Saved {
     /// Up to 2.1.276. Every process starts from zero.
@@ -83,7 +83,7 @@ enum Saved {
 struct Epoch {
     base: Counter,
     last: Counter,
-    /// What was certainly used between the two.
+    /// Tokens that were certainly used between the two.
     at_least: Tokens,
 }
 
@@ -93,7 +93,7 @@ impl Epoch {
     }
 }
 
-/// What a part of a run used at least, by two measures.
+/// Lower bounds of the tokens used in a part of a run.
 #[derive(Debug, Clone, Copy, Default)]
 struct Evidence {
     /// Usage by the results: the main conversation's final counts.
@@ -362,7 +362,7 @@ impl Accounts {
 
     /// Notes the counter from which a later run may go on.
     fn print(&mut self, counter: Counter, session_id: &str) {
-        // What old versions count is not saved, but a session that they began certainly has no counter.
+        // Old versions do not save their counter, but a session that they began certainly has none.
         let counter = if self.saved == Saved::Never { Counter::default() } else { counter };
         if self.saved == Saved::Never && self.origin != Origin::Cleared {
             return;

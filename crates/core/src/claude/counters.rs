@@ -9,7 +9,7 @@ use crate::model::{GroupSession, TokenUsage};
 /// Maximum number of counters that a session keeps.
 pub const MAX_PRINTED: usize = 20;
 
-/// What a result line shows of the process's counter.
+/// The process's counter, as a result line shows it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counter {
     /// US dollars.
@@ -43,7 +43,7 @@ impl Counter {
 /// Claude Code adds dollars in floating point.
 pub const ROUNDING: f64 = 1e-9;
 
-/// What is stored with a session for the accounts of its later runs.
+/// Counters stored with a session for the accounts of its later runs.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageCounters {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::json::{self, Cursor, Json, NoJson};
 
-/// What a line is.
+/// Types of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Init,
@@ -163,7 +163,7 @@ pub fn objects<'a>(line: &'a str, mut read: impl FnMut(Line<'a>)) -> Content {
     content
 }
 
-/// What a line of the output consists of.
+/// The content of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
     /// JSON objects.
@@ -261,7 +261,7 @@ impl<'a> Line<'a> {
         Some(Self { kind, message, object })
     }
 
-    /// Whether it comes from a sub-agent and not from the main conversation.
+    /// Returns `true` if the line comes from a sub-agent.
     pub fn is_of_subagent(&self) -> bool {
         self.parent().is_some()
     }

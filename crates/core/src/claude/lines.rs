@@ -6,7 +6,7 @@ pub const LONGEST_LINE: usize = 64 * 1024 * 1024;
 /// Maximum size of the buffer that is kept between lines.
 const MAX_IDLE_BUFFER: usize = 64 * 1024;
 
-/// What is left of a line whose end has not come yet.
+/// The beginning of a line whose end has not been read yet.
 #[derive(Debug, Default)]
 pub struct Lines {
     rest: Vec<u8>,

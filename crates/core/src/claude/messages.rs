@@ -20,7 +20,7 @@ pub struct Messages {
     since: Used,
 }
 
-/// What messages used.
+/// Token usage of messages.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Used {
     /// Usage of the main conversation's messages.
@@ -56,7 +56,7 @@ impl Messages {
         self.count
     }
 
-    /// What the messages used since the last call of [`Self::take_used`].
+    /// Token usage since the last call of [`Self::take_used`].
     pub fn used(&self) -> &Used {
         &self.since
     }

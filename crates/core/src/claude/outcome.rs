@@ -1,10 +1,10 @@
-//! How a turn and a run ended, for people.
+//! Reasons and warnings for people: the end of a turn and of a run.
 
 use crate::claude::Exit;
 use crate::claude::line::{Line, Object};
 use crate::json::Json;
 
-/// What a `result` line says of its turn.
+/// The outcome of a turn, from its `result` line.
 #[derive(Debug)]
 pub enum Outcome {
     /// An answer.
@@ -52,7 +52,7 @@ pub fn denied_tools(line: &Line<'_>) -> Vec<String> {
     denials.filter_map(|denial| Object::of(denial)?.text("tool_name")).collect()
 }
 
-/// What a person should know of a run that completed.
+/// Returns a warning about a run that completed.
 pub fn warning(exit: &Exit, denied_tools: &[String]) -> Option<String> {
     let ended = match (&exit.signal, exit.code) {
         (Some(signal), _) => Some(format!("killed by {signal} after a successful result")),

@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use chrono::Utc;
 use serde::Serialize;
 
 use crate::claude::accounts::Accounts;
@@ -18,7 +17,7 @@ use crate::model::types::some_as_javascript;
 use crate::model::{GroupSession, SessionStatus, TokenUsage, time};
 use crate::progress::SessionProgress;
 
-/// How a process ended.
+/// The end of a process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exit {
     /// The exit code, where it exited by itself.
@@ -59,12 +58,14 @@ pub struct ClaudeStream {
     phase: Phase,
     /// The number of Claude Code's session ids in this run.
     session_ids: usize,
+    /// Time of the newest chunk, in Unix milliseconds.
+    now_ms: f64,
 }
 
 /// Maximum number of refused tools that are named.
 const MAX_DENIED_TOOLS: usize = 100;
 
-/// Where a run stands.
+/// The phase of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Nothing has been printed yet.
@@ -73,7 +74,7 @@ enum Phase {
     Ended,
 }
 
-/// What a run has changed of its session so far. `None`: unchanged.
+/// Fields of a session that a run has changed so far. `None` is unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionChanges {
@@ -104,7 +105,7 @@ pub struct SessionChanges {
     /// Names of the tools that were refused in this run. `Some(None)` if those of an earlier run no longer hold.
     #[serde(skip_serializing_if = "is_none_or_removed")]
     pub denied_tools: Option<Option<Vec<String>>>,
-    /// What the accounts of later runs need.
+    /// Counters for the accounts of later runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage_counters: Option<serde_json::Map<String, serde_json::Value>>,
 }
@@ -183,15 +184,23 @@ impl ClaudeStream {
             plain_lines: PlainLines::default(),
             phase: Phase::Waiting,
             session_ids: 0,
+            now_ms: 0.0,
             before: session,
         }
     }
 
-    /// Takes the next piece of output. Returns `true` if the progress or the changes have changed.
+    /// Takes the next piece of output by the system clock.
     pub fn push(&mut self, chunk: &[u8]) -> bool {
+        self.push_at(chunk, time::now_ms())
+    }
+
+    /// Takes the next piece of output, which was read at a time in Unix milliseconds. Returns `true` if the progress or the
+    /// changes have changed.
+    pub fn push_at(&mut self, chunk: &[u8], now_ms: f64) -> bool {
         if self.phase == Phase::Ended {
             return false;
         }
+        self.now_ms = now_ms;
         let before = self.state();
         let mut lines = std::mem::take(&mut self.lines);
         let dropped = lines.push(chunk, |line| self.read(line));
@@ -220,19 +229,25 @@ impl ClaudeStream {
         )
     }
 
-    /// Takes the end of the output and how the process ended. The session has completed if its last result is a
-    /// success and no turn has begun after it.
+    /// Takes the end of the output by the system clock.
     pub fn end(&mut self, exit: &Exit) {
+        self.end_at(exit, time::now_ms());
+    }
+
+    /// Takes the end of the output, and how the process ended at a time in Unix milliseconds. The session has completed if
+    /// its last result is a success and no turn has begun after it.
+    pub fn end_at(&mut self, exit: &Exit, now_ms: f64) {
         if self.phase == Phase::Ended {
             return;
         }
+        self.now_ms = now_ms;
         let mut lines = std::mem::take(&mut self.lines);
         self.ignored_lines += lines.end(|line| self.read(line));
         if self.ignored_lines > 0 {
             self.start(None);
         }
         self.open_tools.clear();
-        let now = time::iso(Utc::now());
+        let now = time::iso_of_unix_ms(now_ms);
         if self.phase == Phase::Waiting {
             // The run said nothing: its time is now, not that of an earlier run.
             self.started_at = Some(now.clone());
@@ -281,8 +296,13 @@ impl ClaudeStream {
         }
     }
 
-    /// The session's progress.
+    /// The session's progress by the system clock.
     pub fn progress(&self) -> SessionProgress {
+        self.progress_at(time::now_ms())
+    }
+
+    /// The session's progress at a time in Unix milliseconds.
+    pub fn progress_at(&self, now_ms: f64) -> SessionProgress {
         SessionProgress {
             id: self.before.id.clone(),
             project_path: self.before.project_path.clone(),
@@ -292,22 +312,22 @@ impl ClaudeStream {
             message_count: self.messages.count(),
             current_tool: self.open_tools.newest().map(str::to_owned),
             started_at: self.started_at.clone(),
-            duration_ms: self.duration_ms(),
+            duration_ms: self.duration_ms(now_ms),
         }
     }
 
     /// Milliseconds spent running, over all runs.
-    fn duration_ms(&self) -> Option<f64> {
+    fn duration_ms(&self, now_ms: f64) -> Option<f64> {
         let earlier = self.before.ran_ms();
         if self.phase == Phase::Waiting {
             return earlier;
         }
-        let until = self.completed_at.clone().unwrap_or_else(|| time::iso(Utc::now()));
+        let until = self.completed_at.clone().unwrap_or_else(|| time::iso_of_unix_ms(now_ms));
         let run = time::milliseconds_between(self.started_at.as_deref()?, &until)?;
         Some(earlier.unwrap_or(0.0) + run)
     }
 
-    /// What to store of the session.
+    /// The fields of the session to store.
     pub fn changes(&self) -> SessionChanges {
         if self.phase == Phase::Waiting {
             return SessionChanges::default();
@@ -322,7 +342,7 @@ impl ClaudeStream {
             completed_at: set_or_removed(&self.completed_at, &self.before.completed_at),
             cost: self.accounts.cost(),
             tokens: has_counted.then(|| self.accounts.tokens(used).into()),
-            run_ms: self.duration_ms().filter(|_| self.phase == Phase::Ended),
+            run_ms: if self.phase == Phase::Ended { self.duration_ms(self.now_ms) } else { None },
             error: set_or_removed(&self.error, &self.before.error),
             denied_tools: set_or_removed(&denied, &self.before.denied_tools),
             usage_counters: has_counted.then(|| self.accounts.counters(self.session_id(), used).to_stored()),
@@ -334,7 +354,7 @@ impl ClaudeStream {
         self.error.as_deref()
     }
 
-    /// What a person should know of a completed session.
+    /// A warning about a completed session.
     pub fn warning(&self) -> Option<&str> {
         self.warning.as_deref()
     }
@@ -404,7 +424,9 @@ impl ClaudeStream {
         self.status = SessionStatus::Active;
         self.completed_at = None;
         self.started_at = Some(
-            timestamp.filter(|text| time::instant(text).is_some()).unwrap_or_else(|| time::iso(Utc::now())),
+            timestamp
+                .filter(|text| time::instant(text).is_some())
+                .unwrap_or_else(|| time::iso_of_unix_ms(self.now_ms)),
         );
     }
 

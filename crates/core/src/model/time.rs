@@ -152,6 +152,20 @@ pub fn iso(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
+/// A time in Unix milliseconds. Years are limited to 0 to 9999, which have four digits.
+pub fn of_unix_ms(milliseconds: f64) -> DateTime<Utc> {
+    const YEAR_0_MS: f64 = -62_167_219_200_000.0;
+    const YEAR_10000_MS: f64 = 253_402_300_800_000.0;
+    #[allow(clippy::cast_possible_truncation, reason = "whole milliseconds in this range")]
+    let milliseconds = milliseconds.clamp(YEAR_0_MS, YEAR_10000_MS - 1.0) as i64;
+    DateTime::from_timestamp_millis(milliseconds).unwrap_or_default()
+}
+
+/// A time in Unix milliseconds as ISO 8601 text.
+pub fn iso_of_unix_ms(milliseconds: f64) -> String {
+    iso(of_unix_ms(milliseconds))
+}
+
 /// The instant that a text names, in Unix milliseconds.
 pub fn unix_ms(text: &str) -> Option<f64> {
     instant(text).map(Timestamp::unix_ms)
@@ -281,5 +295,14 @@ mod tests {
         let text = iso(now);
         assert_eq!(iso(DateTime::parse_from_rfc3339(&text).unwrap().to_utc()), text);
         assert_eq!(unix_ms(&text), Some(Timestamp::from(now).unix_ms()));
+    }
+
+    #[test]
+    fn any_number_of_milliseconds_has_a_text_that_is_a_time() {
+        assert_eq!(iso_of_unix_ms(1_768_473_000_000.0), "2026-01-15T10:30:00.000Z");
+        assert_eq!(iso_of_unix_ms(f64::MAX), "9999-12-31T23:59:59.999Z");
+        for milliseconds in [f64::MIN, f64::NAN, -1.0, 8_640_000_000_000_000.0] {
+            assert!(instant(&iso_of_unix_ms(milliseconds)).is_some(), "{milliseconds}");
+        }
     }
 }

@@ -15,7 +15,7 @@ impl NameOrder {
         Self(CollatorBorrowed::new_root(CollatorOptions::default()))
     }
 
-    /// Which name comes first.
+    /// Compares two names.
     pub fn compare(&self, left: &str, right: &str) -> Ordering {
         self.0.compare(left, right)
     }

@@ -1,8 +1,11 @@
 //! The effect of a write on a stored group: decided once, for every kind of repository.
 
+use chrono::{DateTime, Utc};
+
 use crate::error::{Error, Result};
 use crate::json::{self, Json};
 use crate::model::GroupId;
+use crate::model::time::{self, Timestamp};
 use crate::repository::document::{Document, Draft, Revision};
 use crate::repository::working_copy::{Mutation, WorkingCopy};
 
@@ -24,10 +27,12 @@ pub struct Changes {
     text: String,
     /// Fields to remove.
     removed: Vec<String>,
+    /// Time of the change, to which `updatedAt` of the group is set.
+    at: DateTime<Utc>,
 }
 
 impl Changes {
-    /// Changes that set the members of a JSON object and remove some others. Fails with `INVALID_ARGUMENT`.
+    /// Changes that set the members of a JSON object and remove some others, made now. Fails with `INVALID_ARGUMENT`.
     pub fn new(text: String, removed: Vec<String>) -> Result<Self> {
         if !Json::parse(&text).is_ok_and(Json::is_object) {
             return Err(Error::argument(
@@ -35,7 +40,18 @@ impl Changes {
                 format!("must be an object, but is {}", json::excerpt(&text)),
             ));
         }
-        Ok(Self { text, removed })
+        Ok(Self { text, removed, at: time::of_unix_ms(time::now_ms()) })
+    }
+
+    /// The same changes, made at a time in Unix milliseconds.
+    #[must_use]
+    pub fn made_at(self, unix_ms: f64) -> Self {
+        Self { at: time::of_unix_ms(unix_ms), ..self }
+    }
+
+    /// Time of the changes, if it is later than another.
+    pub(crate) fn time_after(&self, other: Timestamp) -> Option<DateTime<Utc>> {
+        Some(self.at).filter(|at| Timestamp::from(*at) > other)
     }
 
     /// Returns whether they set or remove a field.
@@ -191,6 +207,20 @@ mod tests {
         assert!(update(r#"{"slug":"auth"}"#, &[]).is_ok());
         assert_eq!(update("{}", &["name"]).unwrap_err().field(), Some("name"));
         assert_eq!(update("[]", &[]).unwrap_err().code(), "INVALID_ARGUMENT");
+    }
+
+    #[test]
+    fn updated_at_is_the_time_of_the_changes_but_never_decreases() {
+        let update = |stored: Document, at| {
+            let changes = Changes::new("{}".to_owned(), vec![]).unwrap().made_at(at);
+            let id = stored.id().clone();
+            let write = Write::Update { changes, condition: Condition::None };
+            let WriteOutcome::Stored(group) = write.apply(&id, Some(stored)).unwrap() else { panic!() };
+            group
+        };
+        let later = update(stored(), 4_102_444_800_000.0);
+        assert!(later.text().contains(r#""updatedAt":"2100-01-01T00:00:00.000Z""#));
+        assert_eq!(update(later.clone(), 4_000_000_000_000.0).updated_at(), later.updated_at());
     }
 
     #[test]

@@ -5,12 +5,10 @@ use std::borrow::{Borrow, Cow};
 use std::collections::HashMap;
 use std::ops::Range;
 
-use chrono::{DateTime, SubsecRound, Utc};
-
 use crate::error::{Error, FieldError, Result};
 use crate::json::{self, Json};
 use crate::model::GroupId;
-use crate::model::time::{self, Timestamp};
+use crate::model::time;
 use crate::model::validate::{self, GROUP_SESSION};
 use crate::repository::document::{Document, Draft, Fields};
 use crate::repository::merge::{Changes, Write};
@@ -215,7 +213,7 @@ impl Group {
             parts.unchanged = unchanged;
             return Err(error);
         }
-        if let Some(now) = later_than(parts.fields.updated_at) {
+        if let Some(now) = changes.time_after(parts.fields.updated_at) {
             parts.fields.updated_at = now.into();
             parts.skeleton.set("updatedAt", json::quote(&time::iso(now)));
         }
@@ -338,11 +336,6 @@ fn check_session(group_id: &GroupId, index: usize, text: &str, former: Json<'_>)
     })
 }
 
-/// Now, as it is written, when that is later than another time.
-fn later_than(time: Timestamp) -> Option<DateTime<Utc>> {
-    Some(Utc::now().trunc_subsecs(3)).filter(|now| Timestamp::from(*now) > time)
-}
-
 /// Sets `updatedAt` to now, or leaves it as the changes set it; never to an earlier time than it was.
 fn set_updated_at(
     group: &mut Draft<'_>,
@@ -356,10 +349,12 @@ fn set_updated_at(
         let wrong = FieldError::new("updatedAt", problem);
         return Err(Error::invalid_group(stored.id.as_str(), wrong));
     };
-    if changes.concern("updatedAt") && given >= stored.updated_at {
+    // An object that was spread into the changes gives the stored time.
+    let is_given = changes.concern("updatedAt") && given != stored.updated_at;
+    if is_given && given > stored.updated_at {
         return Ok(());
     }
-    let now = if changes.concern("updatedAt") { None } else { later_than(stored.updated_at) };
+    let now = if is_given { None } else { changes.time_after(stored.updated_at) };
     let former = || former.get("updatedAt").map_or_else(String::new, |former| former.text().to_owned());
     group.set("updatedAt", now.map_or_else(former, |now| json::quote(&time::iso(now))));
     Ok(())

@@ -1,0 +1,25 @@
+//! The addon with functions that panic on purpose, for the tests of a panic's consequences.
+
+#[path = "../../src/args.rs"]
+mod args;
+#[path = "../../src/classes/mod.rs"]
+mod classes;
+#[path = "../../src/constants.rs"]
+mod constants;
+#[path = "../../src/error.rs"]
+mod error;
+#[path = "../../src/functions.rs"]
+mod functions;
+#[path = "../../src/host.rs"]
+mod host;
+#[path = "../../src/js.rs"]
+mod js;
+mod panics;
+#[path = "../../src/progress.rs"]
+mod progress;
+#[path = "../../src/promise.rs"]
+mod promise;
+#[path = "../../src/reader.rs"]
+mod reader;
+#[path = "../../src/update.rs"]
+mod update;

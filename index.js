@@ -1,0 +1,137 @@
+// The entry of the package: loads the addon and adds the parts that are better written in JavaScript.
+
+const {
+  ClaudeStream,
+  DEFAULT_BUDGET_CONFIG,
+  DEFAULT_CONCURRENCY_CONFIG,
+  DEFAULT_GROUP_CONFIG,
+  DEFAULT_SESSION_CONFIG,
+  FileGroupRepository,
+  InMemoryGroupRepository,
+  ProgressAggregator,
+  calculateBudgetUsage,
+  canResumeGroup,
+  createSessionProgress,
+  initialize,
+  isActiveGroup,
+  isBudgetExceeded,
+  isBudgetWarning,
+  isTerminalGroupStatus,
+  parseGroupEvent,
+} = loadBinding()
+
+const DETAILS = ['code', 'groupId', 'path', 'field', 'actualRevision']
+
+const OwnError = class SessionGroupsError extends Error {
+  static {
+    const name = { value: 'SessionGroupsError', writable: true, configurable: true }
+    Object.defineProperty(SessionGroupsError.prototype, 'name', name)
+  }
+
+  constructor(message, details = {}) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined)
+    for (const key of DETAILS) if (details[key] !== undefined) this[key] = details[key]
+  }
+}
+
+// The addon is loaded once per environment, but Jest evaluates this module again in a realm of its own for each test file,
+// and `jest.resetModules()` several times in one realm. The last realm is the one in use; its first copy's class is shared.
+const SessionGroupsError = initialize({
+  SessionGroupsError: OwnError,
+  rejected,
+  parse: JSON.parse,
+  stringify: JSON.stringify,
+  // Looked up at the call, because fake timers replace `Date` and Jest copies `process.env`.
+  now: () => Date.now(),
+  home: () => process.env[process.platform === 'win32' ? 'USERPROFILE' : 'HOME'],
+})
+
+/**
+ * Returns a promise that is rejected with an error. V8 adds the callers that await the promise to the stack of an error made
+ * in an async function, so that a call pays for its stack only when it fails. The second `await` is needed because the addon's
+ * promise follows this one only after the first.
+ */
+async function rejected(message, details) {
+  await undefined
+  await undefined
+  throw new SessionGroupsError(message, details)
+}
+
+function loadBinding() {
+  try {
+    return require('./binding.js')
+  } catch (error) {
+    const attempts = causes(error)
+    return loadForMusl(attempts) ?? throwNoBinary(attempts)
+  }
+}
+
+/** Returns the errors of the attempts to load a binary, the first attempt first. */
+function causes(error) {
+  const errors = []
+  for (let cause = error.cause; cause; cause = cause.cause) errors.unshift(cause)
+  return errors.length > 0 ? errors : [error]
+}
+
+/**
+ * Loads the binary for musl where the generated loader has looked for the one for glibc. It recognizes musl by `ldd`, or by the
+ * libraries in Node's report; a Bun image of Alpine has neither.
+ */
+function loadForMusl(attempts) {
+  if (process.platform !== 'linux' || process.env.NAPI_RS_NATIVE_LIBRARY_PATH) return undefined
+  const loads = {
+    x64: [
+      () => require('./session-groups.linux-x64-musl.node'),
+      () => require('session-groups-linux-x64-musl'),
+    ],
+    arm64: [
+      () => require('./session-groups.linux-arm64-musl.node'),
+      () => require('session-groups-linux-arm64-musl'),
+    ],
+  }
+  for (const load of loads[process.arch] ?? []) {
+    try {
+      return load()
+    } catch (error) {
+      attempts.push(error)
+    }
+  }
+  return undefined
+}
+
+function throwNoBinary(attempts) {
+  const lines = attempts.map(({ message }) => String(message).split('\n')[0])
+  // The generated loader also tries a WebAssembly build, which this package does not have.
+  const native = [...new Set(lines)].filter((line) => !line.includes('wasi'))
+  const error = new Error(
+    `session-groups found no binary that runs on ${process.platform} ${process.arch}:\n` +
+      native.map((line) => `- ${line}\n`).join('') +
+      'It comes as an optional dependency for Linux (glibc 2.17 or newer, musl), macOS and Windows, each on x64 and arm64: ' +
+      'install again without --omit=optional (--no-optional), on the system where it is to run. A tarball of a checkout ' +
+      'has the binary of one system only. For any other, "From source" in the README says how to build it.',
+  )
+  error.code = 'SESSION_GROUPS_NO_BINARY'
+  const failed = attempts.filter(({ message }) => !/^Cannot find (module|package)/.test(message))
+  if (failed.length > 0) error.cause = failed.at(-1)
+  throw error
+}
+
+module.exports = {
+  ClaudeStream,
+  DEFAULT_BUDGET_CONFIG,
+  DEFAULT_CONCURRENCY_CONFIG,
+  DEFAULT_GROUP_CONFIG,
+  DEFAULT_SESSION_CONFIG,
+  FileGroupRepository,
+  InMemoryGroupRepository,
+  ProgressAggregator,
+  SessionGroupsError,
+  calculateBudgetUsage,
+  canResumeGroup,
+  createSessionProgress,
+  isActiveGroup,
+  isBudgetExceeded,
+  isBudgetWarning,
+  isTerminalGroupStatus,
+  parseGroupEvent,
+}

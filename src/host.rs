@@ -1,0 +1,132 @@
+//! The objects of JavaScript that index.js hands to the addon: its error class, its `JSON`, its clock and its environment.
+
+use std::cell::Cell;
+use std::path::PathBuf;
+
+use napi::bindgen_prelude::{JsObjectValue, Object, Unknown};
+use napi::{Env, JsValue, sys};
+use napi_derive::napi;
+
+use crate::error::throwing;
+use crate::js::{self, Value};
+
+/// References to the objects of the newest realm in which index.js was evaluated. There is one `Host` per environment:
+/// the main thread, each worker thread. The environment frees the references when it ends.
+#[derive(Clone, Copy)]
+struct Host {
+    error_class: sys::napi_ref,
+    rejected: sys::napi_ref,
+    parse: sys::napi_ref,
+    stringify: sys::napi_ref,
+    now: sys::napi_ref,
+    home: sys::napi_ref,
+}
+
+thread_local! {
+    /// The host used last on this thread, and its environment: looking it up in the environment takes longer. A new
+    /// environment at the same address replaces it by `initialize`.
+    static NEWEST: Cell<Option<(sys::napi_env, Host)>> = const { Cell::new(None) };
+}
+
+impl Host {
+    fn new(env: &Env, objects: Unknown<'_>) -> napi::Result<Self> {
+        let reference = |name| js::reference(env, js::property(env, objects, name)?);
+        Ok(Self {
+            error_class: reference(c"SessionGroupsError")?,
+            rejected: reference(c"rejected")?,
+            parse: reference(c"parse")?,
+            stringify: reference(c"stringify")?,
+            now: reference(c"now")?,
+            home: reference(c"home")?,
+        })
+    }
+
+    fn of(env: &Env) -> napi::Result<Self> {
+        if let Some((_, host)) = NEWEST.get().filter(|(owner, _)| *owner == env.raw()) {
+            return Ok(host);
+        }
+        let host = env.get_instance_data::<Self>()?;
+        let host = *host.ok_or_else(|| napi::Error::from_reason("index.js has not called initialize"))?;
+        NEWEST.set(Some((env.raw(), host)));
+        Ok(host)
+    }
+
+    /// Puts it in force; returns the one that was before.
+    fn install(self, env: &Env) -> napi::Result<Option<Self>> {
+        let former = match env.get_instance_data::<Self>()? {
+            Some(current) => Some(std::mem::replace(current, self)),
+            None => env.set_instance_data(self, (), |_| {}).map(|()| None)?,
+        };
+        NEWEST.set(Some((env.raw(), self)));
+        Ok(former)
+    }
+
+    fn delete(self, env: &Env) -> napi::Result<()> {
+        let Self { error_class, rejected, parse, stringify, now, home } = self;
+        for reference in [error_class, rejected, parse, stringify, now, home] {
+            js::delete_reference(env, reference)?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes the objects that the addon needs from index.js. Returns the error class to export: that of an earlier copy of
+/// index.js in the same realm, if there is one.
+#[napi(skip_typescript)]
+pub fn initialize(env: Env, objects: Unknown<'_>) -> napi::Result<Value> {
+    throwing(&env, || {
+        let host = Host::new(&env, objects)?;
+        let former = host.install(&env)?;
+        let Some(former) = former else { return Ok(error_class(&env)?.into()) };
+        let class = js::referenced(&env, former.error_class)?;
+        let is_same_realm = env.strict_equals(parent(&env, class)?, parent(&env, error_class(&env)?)?)?;
+        if is_same_realm {
+            former.install(&env)?;
+        }
+        let unused = if is_same_realm { host } else { former };
+        unused.delete(&env)?;
+        Ok(error_class(&env)?.into())
+    })
+}
+
+/// The class that a class extends: each realm has an `Error` of its own.
+fn parent<'env>(env: &'env Env, class: Unknown<'_>) -> napi::Result<Unknown<'env>> {
+    let class = Object::from_raw(env.raw(), class.raw());
+    class.get_prototype_unchecked()
+}
+
+/// The class `SessionGroupsError`.
+pub fn error_class(env: &Env) -> napi::Result<Unknown<'_>> {
+    js::referenced(env, Host::of(env)?.error_class)
+}
+
+/// Calls `rejected(message, details)`: a promise that is rejected with an error.
+pub fn rejected<'env>(env: &'env Env, message: &str, details: Object<'_>) -> napi::Result<Unknown<'env>> {
+    let message = env.create_string(message)?.to_unknown();
+    js::call(env, js::referenced(env, Host::of(env)?.rejected)?, &[message, details.to_unknown()])
+}
+
+/// Calls `JSON.parse`.
+pub fn parse<'env>(env: &'env Env, text: Unknown<'_>) -> napi::Result<Unknown<'env>> {
+    js::call(env, js::referenced(env, Host::of(env)?.parse)?, &[text])
+}
+
+/// Calls `JSON.stringify`.
+pub fn stringify<'env>(env: &'env Env, value: Unknown<'_>) -> napi::Result<Unknown<'env>> {
+    js::call(env, js::referenced(env, Host::of(env)?.stringify)?, &[value])
+}
+
+/// Calls `Date.now()`, which fake timers may have replaced.
+pub fn now_ms(env: &Env) -> napi::Result<f64> {
+    let now = js::call(env, js::referenced(env, Host::of(env)?.now)?, &[])?;
+    let now = js::number_of(now).filter(|now| now.is_finite());
+    now.ok_or_else(|| napi::Error::from_reason("Date.now() does not return a time"))
+}
+
+/// The user's home directory in `process.env`. A change of `process.env` reaches the environment of the process neither in
+/// Bun nor in a worker thread of Node.
+pub fn home(env: &Env) -> Option<PathBuf> {
+    let home = js::call(env, js::referenced(env, Host::of(env).ok()?.home).ok()?, &[]).ok()?;
+    let home = PathBuf::from(js::text_of(home).ok()?);
+    home.is_absolute().then_some(home)
+}
