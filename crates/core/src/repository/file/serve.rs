@@ -190,11 +190,12 @@ impl Store {
     fn start_turn(self: &Arc<Self>, entry: FunctionEntry, hold: Option<Hold>, finished: &mut Finished) {
         let FunctionEntry { id, durability, patience, function } = entry;
         let is_locked = hold.is_some();
-        let read = match &hold {
+        // Before the group is read: a panic there has to end the turn, too.
+        let ending = Ending { store: Arc::clone(self), id: id.clone(), hold, has_ended: false };
+        let read = match &ending.hold {
             Some(hold) => Self::read_locked(&id, &hold.guard),
             None => self.read(&id),
         };
-        let ending = Ending { store: Arc::clone(self), id: id.clone(), hold, has_ended: false };
         match read {
             // Perhaps another program is writing into the file: only what is read under the lock counts.
             Err(error) if error.is(ErrorKind::Corrupt) && !is_locked => {
