@@ -148,11 +148,16 @@ impl Store {
     /// Moves entries that have come to the queues of their groups. A save of text is checked before; an invalid one goes no
     /// further.
     fn admit(&self, stripe: Stripe, finished: &mut Finished) {
-        while let Some(entry) = self.queue.with(stripe, Groups::take_arrival) {
-            if let Some(entry) = entry.checked(finished) {
-                self.queue.with(stripe, |groups| groups.add(entry, false));
-            }
+        let arrivals = self.queue.with(stripe, Groups::take_arrivals);
+        if arrivals.is_empty() {
+            return;
         }
+        let entries: Vec<Entry> = arrivals.into_iter().filter_map(|entry| entry.checked(finished)).collect();
+        self.queue.with(stripe, |groups| {
+            for entry in entries {
+                groups.add(entry, false);
+            }
+        });
     }
 
     /// Works on a stripe while its lock is held.
