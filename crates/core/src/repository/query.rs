@@ -1,4 +1,4 @@
-//! Filters and sorts groups: written once, for every kind of repository.
+//! Filters and sorts of groups, for every kind of repository.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -9,7 +9,7 @@ use crate::repository::collation::NameOrder;
 use crate::repository::document::Fields;
 use crate::repository::name_part::NamePart;
 
-/// A filter of groups.
+/// Selects groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupFilter {
     /// Only groups of this status.
@@ -18,22 +18,22 @@ pub struct GroupFilter {
     pub name_contains: Option<String>,
     /// Only groups created at this time or later.
     pub since: Option<Timestamp>,
-    /// Maximum number of groups.
+    /// Maximum number of groups to return.
     pub limit: Option<usize>,
     /// Number of groups to skip.
     pub offset: Option<usize>,
 }
 
-/// An order. Groups that are equal in it are ordered by id.
+/// In which order. Groups that are equal in it are ordered by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupSort {
     /// The field to compare.
     pub field: SortField,
-    /// The end that comes first.
+    /// The direction of a sort.
     pub direction: Direction,
 }
 
-/// A field to compare.
+/// The field to compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SortField {
     /// As `Intl.Collator('en')` does.
@@ -44,7 +44,7 @@ pub enum SortField {
     UpdatedAt,
 }
 
-/// A direction of sorting.
+/// The direction of a sort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// Smallest or earliest first.
@@ -54,7 +54,7 @@ pub enum Direction {
 }
 
 impl GroupFilter {
-    /// Returns a function that tells whether a group matches, paging aside.
+    /// Tells of groups whether they match, paging aside.
     pub(crate) fn matcher(&self) -> impl Fn(&Fields) -> bool + Send + Sync {
         let part = self.name_contains.as_deref().map(NamePart::new);
         let (status, since) = (self.status, self.since);
@@ -65,7 +65,7 @@ impl GroupFilter {
         }
     }
 
-    /// Sorts groups that match and takes the page.
+    /// Sorts matching groups and takes the page.
     pub(crate) fn page<G: Borrow<Fields>>(&self, mut groups: Vec<G>, sort: Option<GroupSort>) -> Vec<G> {
         let names = sort.filter(|sort| sort.field == SortField::Name).map(|_| NameOrder::new());
         let order = |left: &G, right: &G| {
@@ -76,7 +76,7 @@ impl GroupFilter {
         let start = self.offset.unwrap_or(0);
         let end = start.saturating_add(self.limit.unwrap_or(usize::MAX));
         if end < groups.len() {
-            // The groups behind the page need not be in order.
+            // Groups behind the page need not be in order.
             groups.select_nth_unstable_by(end, order);
             groups.truncate(end);
         }

@@ -1,4 +1,5 @@
-//! Two ids can name one directory if file names have no case, as usual on macOS and Windows. Such an id names
+//! Detects ids that differ only in case. Where file names have no case, as usual on macOS and Windows, they name one
+//! directory. Such an id names
 //! no group, and none is stored under it: it would take the other's place.
 
 use std::io;

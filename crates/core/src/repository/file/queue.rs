@@ -207,7 +207,7 @@ impl Shared {
 #[derive(Default)]
 pub struct Groups {
     /// Entries in the order in which they came, not yet in the queue of their group.
-    arrivals: VecDeque<Entry<Arrival>>,
+    arrivals: Vec<Entry<Arrival>>,
     queues: HashMap<GroupId, GroupQueue>,
     /// Groups with entries that can be served, in the order in which they are.
     order: VecDeque<GroupId>,
@@ -248,7 +248,7 @@ impl GroupQueue {
 impl Groups {
     /// Adds an entry behind all others; `true` when a thread has to begin to serve them.
     pub fn arrive(&mut self, entry: Entry<Arrival>) -> bool {
-        self.arrivals.push_back(entry);
+        self.arrivals.push(entry);
         self.make_due()
     }
 
@@ -269,9 +269,9 @@ impl Groups {
         Some(pause)
     }
 
-    /// Takes the entry that came first.
-    pub fn take_arrival(&mut self) -> Option<Entry<Arrival>> {
-        self.arrivals.pop_front()
+    /// Takes the entries that have come, in their order.
+    pub fn take_arrivals(&mut self) -> Vec<Entry<Arrival>> {
+        std::mem::take(&mut self.arrivals)
     }
 
     /// Puts an entry into the queue of its group.

@@ -148,11 +148,16 @@ impl Store {
     /// Moves entries that have come to the queues of their groups. A save of text is checked before; an invalid one goes no
     /// further.
     fn admit(&self, stripe: Stripe, finished: &mut Finished) {
-        while let Some(entry) = self.queue.with(stripe, Groups::take_arrival) {
-            if let Some(entry) = entry.checked(finished) {
-                self.queue.with(stripe, |groups| groups.add(entry, false));
-            }
+        let arrivals = self.queue.with(stripe, Groups::take_arrivals);
+        if arrivals.is_empty() {
+            return;
         }
+        let entries: Vec<Entry> = arrivals.into_iter().filter_map(|entry| entry.checked(finished)).collect();
+        self.queue.with(stripe, |groups| {
+            for entry in entries {
+                groups.add(entry, false);
+            }
+        });
     }
 
     /// Works on a stripe while its lock is held.
@@ -190,11 +195,12 @@ impl Store {
     fn start_turn(self: &Arc<Self>, entry: FunctionEntry, hold: Option<Hold>, finished: &mut Finished) {
         let FunctionEntry { id, durability, patience, function } = entry;
         let is_locked = hold.is_some();
-        let read = match &hold {
+        // Before the group is read: a panic there has to end the turn, too.
+        let ending = Ending { store: Arc::clone(self), id: id.clone(), hold, has_ended: false };
+        let read = match &ending.hold {
             Some(hold) => Self::read_locked(&id, &hold.guard),
             None => self.read(&id),
         };
-        let ending = Ending { store: Arc::clone(self), id: id.clone(), hold, has_ended: false };
         match read {
             // Perhaps another program is writing into the file: only what is read under the lock counts.
             Err(error) if error.is(ErrorKind::Corrupt) && !is_locked => {

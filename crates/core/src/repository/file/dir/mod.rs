@@ -15,7 +15,7 @@ pub use unix::{Dir, Stat, has_no_locks, is_link};
 #[cfg(windows)]
 pub use windows::{Dir, Stat, has_no_locks, is_link};
 
-/// The kind of an entry of a directory.
+/// Kinds of directory entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file.

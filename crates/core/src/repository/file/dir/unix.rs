@@ -117,7 +117,7 @@ impl Dir {
         self.open_file(name)?.sync_all()
     }
 
-    /// Returns the metadata of an entry, links not followed; `None` when there is none.
+    /// Returns metadata of an entry without following a link, or `None` if it does not exist.
     pub fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
         match rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(Stat(stat))),
@@ -146,7 +146,7 @@ impl Dir {
         Ok(names)
     }
 
-    /// Returns the metadata of this directory.
+    /// Returns metadata of this directory.
     pub fn own_stat(&self) -> io::Result<Stat> {
         Stat::of(&self.file)
     }
@@ -186,23 +186,23 @@ impl Dir {
         Ok(names)
     }
 
-    /// Returns its path.
+    /// Path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// The metadata of an entry.
+/// Metadata of an entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Stat(rustix::fs::Stat);
 
 impl Stat {
-    /// Returns the metadata of an open file.
+    /// Returns metadata of an open file.
     pub fn of(file: &File) -> io::Result<Self> {
         Ok(Self(rustix::fs::fstat(file)?))
     }
 
-    /// Returns the kind of entry.
+    /// The kind of the entry.
     pub fn kind(&self) -> Kind {
         match FileType::from_raw_mode(self.0.st_mode) {
             FileType::RegularFile => Kind::File,
@@ -211,7 +211,7 @@ impl Stat {
         }
     }
 
-    /// Returns whether it belongs to the user of this process.
+    /// Returns `true` if the entry belongs to the user of this process.
     pub fn owned_by_us(&self) -> bool {
         self.0.st_uid == rustix::process::geteuid().as_raw()
     }
@@ -224,7 +224,7 @@ impl Stat {
         (mode & 0o002 != 0).then_some(mode)
     }
 
-    /// Returns the fingerprint of the file.
+    /// The identity of the file and the time of its last change.
     #[allow(
         clippy::useless_conversion,
         clippy::unnecessary_cast,
@@ -245,12 +245,12 @@ impl Stat {
     }
 }
 
-/// Returns whether an error is that of opening a link with `O_NOFOLLOW`.
+/// Returns `true` for the error of opening a link with `O_NOFOLLOW`.
 pub fn is_link(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::LOOP)
 }
 
-/// Returns whether an error says that this file system has no locks.
+/// Returns `true` for the error of a file system without locks.
 pub fn has_no_locks(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP))
 }

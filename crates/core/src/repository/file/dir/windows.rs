@@ -131,7 +131,7 @@ impl Dir {
         self.open_entry(OpenOptions::new().write(true), name)?.sync_all()
     }
 
-    /// Returns the metadata of an entry, links not followed; `None` when there is none.
+    /// Returns metadata of an entry without following a link, or `None` if it does not exist.
     pub fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
         match self.open_any(name) {
             Ok(file) => Stat::of(&file).map(Some),
@@ -159,7 +159,7 @@ impl Dir {
         Ok(names)
     }
 
-    /// Returns the metadata of this directory.
+    /// Returns metadata of this directory.
     pub fn own_stat(&self) -> io::Result<Stat> {
         Stat::of(&self.file)
     }
@@ -178,13 +178,13 @@ impl Dir {
         entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
     }
 
-    /// Returns its path.
+    /// Path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// The metadata of an entry.
+/// Metadata of an entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Stat {
     kind: Kind,
@@ -192,7 +192,7 @@ pub struct Stat {
 }
 
 impl Stat {
-    /// Returns the metadata of an open file.
+    /// Returns metadata of an open file.
     pub fn of(file: &File) -> io::Result<Self> {
         let file_type = file.metadata()?.file_type();
         let kind = match file_type {
@@ -204,12 +204,12 @@ impl Stat {
         Ok(Self { kind, fingerprint: stamp(file)? })
     }
 
-    /// Returns the kind of entry.
+    /// The kind of the entry.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Returns whether it belongs to the user of this process: here permissions say who may write, not the owner.
+    /// Returns `true`: permissions decide who may write here, not the owner.
     #[allow(clippy::unused_self, reason = "the other systems' function looks")]
     pub fn owned_by_us(&self) -> bool {
         true
@@ -221,7 +221,7 @@ impl Stat {
         None
     }
 
-    /// Returns the fingerprint of the file.
+    /// The identity of the file and the time of its last change.
     pub fn fingerprint(&self) -> FileFingerprint {
         self.fingerprint
     }
@@ -284,12 +284,12 @@ fn refuse_link(file: &File) -> io::Result<()> {
     if file.metadata()?.file_type().is_symlink() { Err(raw(ERROR_STOPPED_ON_SYMLINK)) } else { Ok(()) }
 }
 
-/// Returns whether an error says that a link was met.
+/// Returns `true` for the error of meeting a link.
 pub fn is_link(error: &io::Error) -> bool {
     is_raw(error, &[ERROR_STOPPED_ON_SYMLINK])
 }
 
-/// Returns whether an error says that this file system has no locks.
+/// Returns `true` for the error of a file system without locks.
 pub fn has_no_locks(error: &io::Error) -> bool {
     is_raw(error, &[ERROR_NOT_SUPPORTED, ERROR_INVALID_FUNCTION])
 }
