@@ -114,9 +114,9 @@ impl Document {
                     "must be 1 or absent: what a newer version understands cannot be checked by this one";
                 ("schemaVersion".to_owned(), problem.to_owned())
             }
-            Err(invalid) => match Json::parse(value) {
+            Err(invalid) => match Json::parse(&text) {
                 Ok(json) if json.is_object() => (invalid.wrong.field, invalid.wrong.problem),
-                Ok(_) => ("group".to_owned(), format!("must be an object, but is {}", json::excerpt(value))),
+                Ok(_) => ("group".to_owned(), format!("must be an object, but is {}", json::excerpt(&text))),
                 Err(error) => ("group".to_owned(), format!("is no JSON: {error}")),
             },
         };
