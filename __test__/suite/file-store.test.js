@@ -486,7 +486,26 @@ describe('what other tools wrote', () => {
     fs.mkdirSync(path.join(dir, id))
     fs.writeFileSync(path.join(dir, id, '.meta.json.1.tmp'), '')
     await open(dir).save(group)
-    expect(await open(dir).verify()).toHaveLength(2)
+    expect(fs.existsSync(path.join(dir, '.trash', 'x'))).toBe(true)
+    expect(fs.readdirSync(path.join(dir, id))).toContain('.meta.json.1.tmp')
+    expect(await open(dir).verify()).toEqual([])
+  })
+
+  test('what another program is just writing is no problem', async () => {
+    const dir = freshDir()
+    await open(dir).save(group)
+    await open(dir).save(makeGroup({ id: 'half' }))
+    const whole = fs.readFileSync(meta(dir, 'half'))
+    fs.writeFileSync(meta(dir, 'half'), whole.subarray(0, 100))
+    fs.mkdirSync(path.join(dir, 'empty'))
+    const free = await holdLocks(dir)
+    const problems = open(dir).verify()
+    // Waits for the locks, and so for the writer that finishes.
+    expect(await Promise.race([problems, open(dir).findById(id)])).toMatchObject({ id })
+    fs.writeFileSync(meta(dir, 'half'), whole)
+    fs.rmdirSync(path.join(dir, 'empty'))
+    await free()
+    expect(await problems).toEqual([])
   })
 
   test('names that begin with a dot are the store’s own, whoever made them', async () => {
@@ -501,13 +520,13 @@ describe('what other tools wrote', () => {
     const dir = freshDir()
     await open(dir).save(group)
     fs.mkdirSync(path.join(dir, 'empty'))
-    fs.mkdirSync(path.join(dir, '.trash', 'x'), { recursive: true })
-    fs.writeFileSync(path.join(dir, id, '.meta.json.1.tmp'), '')
+    fs.writeFileSync(path.join(dir, 'notes.txt'), '')
     const problems = await open(dir).verify()
     expect(problems.every(({ kind, message }) => kind === 'leftover' && message.length > 10)).toBe(true)
-    expect(problems.map((problem) => problem.path).sort()).toEqual(
-      [path.join(dir, '.trash', 'x'), path.join(dir, id, '.meta.json.1.tmp'), path.join(dir, 'empty')].sort(),
-    )
+    expect(problems.map((problem) => problem.path)).toEqual([
+      path.join(dir, 'empty'),
+      path.join(dir, 'notes.txt'),
+    ])
   })
 })
 
@@ -654,6 +673,36 @@ describe('files of another user', () => {
     const { stdout } = await runScript(script, { program: node(), env: { DIR: dir } })
     const code = 'FOREIGN_OWNER'
     expect(JSON.parse(stdout)).toEqual([code, code, code, code, code, ['foreign_owner']])
+  })
+
+  asRoot('are named too where they are in the way of a write', async () => {
+    const dir = freshDir()
+    const write = (call) => {
+      const script = `process.setuid(${OTHER})
+        new sg.FileGroupRepository(process.env.DIR).${call}
+          .then(() => '{}', ({ code, path, message }) => JSON.stringify({ code, path, message }))
+          .then(console.log)`
+      return runScript(script, { program: node(), env: { DIR: dir } }).then(({ stdout }) =>
+        JSON.parse(stdout),
+      )
+    }
+    await open(dir).save(group)
+    giveAway(dir, path.join(dir, id), meta(dir), path.join(dir, '.locks'))
+    const locks = fs.readdirSync(path.join(dir, '.locks')).map((name) => path.join(dir, '.locks', name))
+    const foreign = (file) => ({
+      code: 'FOREIGN_OWNER',
+      path: file,
+      message: expect.stringContaining('belongs to user 0 (root)'),
+    })
+    const refused = await write(`update('${id}', { name: 'x' })`)
+    expect(locks).toContain(refused.path)
+    expect(refused).toEqual(foreign(refused.path))
+    giveAway(...locks)
+    fs.mkdirSync(path.join(dir, '.trash'), { mode: 0o700 })
+    expect(await write(`delete('${id}')`)).toEqual(foreign(path.join(dir, '.trash')))
+    giveAway(path.join(dir, '.trash'))
+    expect(await write(`delete('${id}')`)).toEqual({})
+    expect(fs.existsSync(meta(dir))).toBe(false)
   })
 
   asRoot('are not confused with files of one’s own that may not be read', async () => {

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::GroupId;
 use crate::repository::file::dir::Dir;
 use crate::repository::file::lock::Lock;
+use crate::repository::file::owner::if_foreign;
 use crate::repository::file::paths::{TRASH, is_temporary};
 use crate::repository::file::write::Durability;
 
@@ -20,7 +21,12 @@ const OLD: Duration = Duration::from_secs(60 * 60);
 pub fn move_to_trash(base: &Dir, id: &GroupId, durability: Durability, held: &Lock) -> Result<PathBuf> {
     let refused = |action, path: &Path| {
         let (group_id, path) = (id.to_string(), path.to_owned());
-        move |source: io::Error| Error::not_committed(&group_id, &path, action, source)
+        let base = base.path().to_owned();
+        move |source: io::Error| {
+            let is_denied = source.kind() == io::ErrorKind::PermissionDenied;
+            let foreign = if is_denied { if_foreign(Some(&group_id), &path, &base) } else { None };
+            foreign.unwrap_or_else(|| Error::not_committed(&group_id, &path, action, source))
+        }
     };
     let trash_path = base.path().join(TRASH);
     base.make_dir(TRASH).map_err(refused("making", &trash_path))?;

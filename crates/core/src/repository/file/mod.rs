@@ -118,7 +118,7 @@ impl FileGroupRepository {
             // Perhaps something that does not rename its files into place is just writing: look again under the
             // lock before calling it corrupt.
             Err(error) if error.is(ErrorKind::Corrupt) => {
-                repository.add(&id, Task::Reread, |reread| done(found_again(error, reread)));
+                repository.add(&id, Task::Reread, |reread| done(found_again(Err(error), reread)));
             }
             found => done(found),
         });
@@ -211,21 +211,29 @@ impl FileGroupRepository {
         slots.iter().map(|slot| self.store.wait(id, slot)).collect()
     }
 
+    /// Reads a group under its lock that may have been half written when it was read first.
+    fn find_again(&self, id: &GroupId, first: Result<Option<Document>>) -> Result<Option<Document>> {
+        match self.wait_for(id, [Task::Reread]).pop() {
+            Some(reread) => found_again(first, reread),
+            None => first,
+        }
+    }
+
     fn entry(&self, id: &GroupId, work: Arrival) -> Entry<Arrival> {
         let FileOptions { durability, lock_timeout } = self.options;
         Entry { id: id.clone(), durability, patience: Patience::For(lock_timeout), work }
     }
 }
 
-/// Returns the result of reading a group that could not be parsed, and then was read again under its lock.
-fn found_again(error: Error, reread: Result<WriteOutcome>) -> Result<Option<Document>> {
+/// Returns the result of reading a group that may have been half written, and then was read again under its lock.
+fn found_again(first: Result<Option<Document>>, reread: Result<WriteOutcome>) -> Result<Option<Document>> {
     match reread {
         Ok(written) => Ok(written.into_group()),
-        Err(second) => Err(match second.kind() {
-            ErrorKind::Corrupt | ErrorKind::NewerSchema | ErrorKind::Io => second,
+        Err(second) => match second.kind() {
+            ErrorKind::Corrupt | ErrorKind::NewerSchema | ErrorKind::Io => Err(second),
             // The lock could not be taken, which does not make it any better.
-            _ => error,
-        }),
+            _ => first,
+        },
     }
 }
 
@@ -263,10 +271,7 @@ impl WriteOutcome {
 impl GroupRepository for FileGroupRepository {
     fn find_by_id(&self, id: &GroupId) -> Result<Option<Document>> {
         match self.store.read(id) {
-            Err(error) if error.is(ErrorKind::Corrupt) => {
-                let reread = self.wait_for(id, [Task::Reread]).pop();
-                reread.map_or_else(|| Err(error.clone()), |reread| found_again(error.clone(), reread))
-            }
+            Err(error) if error.is(ErrorKind::Corrupt) => self.find_again(id, Err(error)),
             found => found,
         }
     }
@@ -286,7 +291,7 @@ impl GroupRepository for FileGroupRepository {
 
     fn verify(&self) -> Result<Vec<RepositoryProblem>> {
         match read::open_base(self.base())? {
-            Some(base) => verify::verify(&base),
+            Some(base) => verify::verify(&base, |id, found| self.find_again(id, found)),
             None => Ok(Vec::new()),
         }
     }

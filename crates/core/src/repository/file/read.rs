@@ -12,6 +12,7 @@ use crate::repository::file::cache::{Cache, CacheEntry};
 use crate::repository::file::case_collision::find_case_collision;
 use crate::repository::file::dir::{Dir, Kind, Stat, is_link};
 use crate::repository::file::fingerprint::FileFingerprint;
+use crate::repository::file::lock::Stripe;
 use crate::repository::file::owner::if_foreign;
 use crate::repository::file::paths::{LOCKS, MAX_FILE_BYTES, META};
 
@@ -214,11 +215,12 @@ fn foreign_owner(base: &Dir, id: &GroupId) -> Option<Error> {
 }
 
 /// The error of taking a group's lock.
-pub fn cannot_lock(base: &Dir, id: &GroupId, source: io::Error) -> Error {
+pub fn cannot_lock(base: &Dir, id: &GroupId, stripe: Stripe, source: io::Error) -> Error {
     let path = base.path().join(LOCKS);
     if source.kind() == io::ErrorKind::PermissionDenied {
-        let paths = [path.as_path(), base.path()];
-        let foreign = paths.iter().find_map(|path| if_foreign(Some(id.as_str()), path, base.path()));
+        let lock = path.join(stripe.file_name());
+        let paths = [path.as_path(), &lock, base.path()];
+        let foreign = paths.into_iter().find_map(|path| if_foreign(Some(id.as_str()), path, base.path()));
         if let Some(foreign) = foreign {
             return foreign;
         }

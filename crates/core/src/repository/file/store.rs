@@ -125,8 +125,8 @@ impl Store {
             return Ok(TryLock::NoStore);
         }
         let base = self.open_for_writing(base, &first.id, first.durability)?;
-        let lock =
-            lock::try_lock(&base, stripe).map_err(|source| read::cannot_lock(&base, &first.id, source))?;
+        let lock = lock::try_lock(&base, stripe)
+            .map_err(|source| read::cannot_lock(&base, &first.id, stripe, source))?;
         Ok(lock.map_or(TryLock::WouldBlock, |lock| TryLock::Acquired(StoreGuard { base, lock })))
     }
 
