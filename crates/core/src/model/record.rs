@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 
-/// A field of a [`record!`], as the comparison with the typings sees it.
+/// A field of a `record!`, as the comparison with the typings sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
     /// Name in Rust.
