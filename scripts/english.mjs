@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { root } from './process.mjs'
 
-const FOLDERS = ['src', 'crates', 'scripts', 'benches', 'examples', '__test__', 'faults', 'fuzz']
+const FOLDERS = ['src', 'crates', 'scripts', 'benches', 'examples', '__test__']
 const SKIPPED = new Set(['node_modules', 'target', 'corpus'])
 const SOURCE = /\.(?:rs|[cm]?[jt]s)$/
 const WORDS = ['What', 'Whether', 'How', 'Where', 'Which', 'When', 'Who', 'Of', 'Why']
