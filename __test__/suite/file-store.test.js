@@ -231,7 +231,7 @@ describe('what other tools wrote', () => {
       JSON.stringify(group).replace('{', `{"x":${'['.repeat(1e5)}${']'.repeat(1e5)},`),
       /1,000 levels/,
     ],
-    ['no UTF-8', Buffer.from([0x7b, 0xff]), /UTF-8 from byte 1 on/],
+    ['no UTF-8', Buffer.from('{\n  "é\xff', 'latin1'), /it is not UTF-8 at line 2 column 4/],
   ]
 
   test.each(CORRUPT)(

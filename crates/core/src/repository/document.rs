@@ -1,6 +1,7 @@
 //! A stored group: its text, and the few fields that queries need.
 
 use std::borrow::{Borrow, Cow};
+use std::string::FromUtf8Error;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use memchr::memmem::Finder;
@@ -150,11 +151,7 @@ impl Document {
     /// The group that stored bytes are, leniently checked: what older versions wrote is understood.
     pub fn from_stored(stored: Vec<u8>) -> std::result::Result<Self, Unreadable> {
         let revision = Revision::of(&stored);
-        let text = String::from_utf8(stored).map_err(|error| Unreadable {
-            field: None,
-            problem: format!("it is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()),
-            newer_schema: None,
-        })?;
+        let text = String::from_utf8(stored).map_err(|error| not_utf8(&error))?;
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
         // The engine reads it the faster the shorter it is.
         let stored_as = |group, text: &str| {
@@ -262,6 +259,14 @@ fn why_no_json(text: &str, error: &serde_json::Error) -> String {
     let said = error.to_string();
     let place = format!(" at line {line} column {}", error.column());
     format!("it is not JSON: {} at line {line} column {column}", said.strip_suffix(&place).unwrap_or(&said))
+}
+
+fn not_utf8(error: &FromUtf8Error) -> Unreadable {
+    let bytes = error.as_bytes();
+    let valid = String::from_utf8_lossy(&bytes[..error.utf8_error().valid_up_to()]);
+    let (line, column) = json::position(&valid, &valid[valid.len()..]);
+    let problem = format!("it is not UTF-8 at line {line} column {column}");
+    Unreadable { field: None, problem, newer_schema: None }
 }
 
 /// `serde_json` counts bytes, all other positions count characters.
@@ -510,7 +515,7 @@ mod tests {
         assert_eq!(wrong.field.as_deref(), Some("status"));
         let newer = unreadable(r#"{"schemaVersion":2}"#);
         assert_eq!(newer.newer_schema, Some(2.0));
-        assert!(Document::from_stored(vec![b'{', 0xff]).unwrap_err().problem.contains("byte 1"));
+        assert!(Document::from_stored(vec![b'{', 0xff]).unwrap_err().problem.contains("line 1 column 2"));
     }
 
     #[test]
