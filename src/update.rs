@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{FunctionRef, Unknown};
+use napi::bindgen_prelude::{CallbackContext, FunctionRef, PromiseRaw, Unknown};
 use napi::{Env, JsValue, ValueType};
 
 use super::answer::Answer;
@@ -23,6 +23,8 @@ pub fn changes_for(env: &Env, function: Unknown<'_>, group: &Document) -> Result
     let group = js::parse(env, group.text())?;
     let changes = js::call(env, function, &[group])?;
     if changes.is_promise()? {
+        // Its own rejection would otherwise end the process as one that nobody handles.
+        PromiseRaw::<Unknown>::new(env.raw(), changes.raw()).catch(|_: CallbackContext<Unknown>| Ok(()))?;
         let problem =
             "must be a synchronous function, which may be called several times, but returned a promise";
         return Err(Error::argument("changes", problem).into());

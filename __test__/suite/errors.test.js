@@ -139,6 +139,19 @@ test('a function of update that returns nothing is told so', async () => {
   expect(await told(async () => ({}))).toContain('must be a synchronous function')
 })
 
+test('an async function of update that fails is told once, and ends no process', async () => {
+  const script = `const failing = async () => { throw new Error('boo') }
+    const group = ${JSON.stringify(makeGroup())}
+    ;(async () => {
+      for (const repository of [new sg.InMemoryGroupRepository(), new sg.FileGroupRepository(process.env.DIR)]) {
+        await repository.save(group)
+        await repository.update(group.id, failing).catch(({ code }) => console.log(code))
+      }
+    })()`
+  const ended = await runScript(script, { env: { DIR: freshDir() } })
+  expect(ended).toEqual({ code: 0, stdout: 'INVALID_ARGUMENT\nINVALID_ARGUMENT', stderr: '' })
+})
+
 test('what getters throw becomes an error with its message', async () => {
   const throwing = Object.defineProperty({}, 'limit', {
     enumerable: true,
