@@ -830,7 +830,7 @@ export interface GroupStore extends GroupRepository {
    * @param id The group's id.
    */
   revision(id: string): Promise<string | null>
-  /** Reads the whole store and lists its problems. Changes nothing. */
+  /** Reads the whole store and lists its problems. Changes no group. */
   verify(): Promise<readonly RepositoryProblem[]>
 }
 

@@ -1,4 +1,4 @@
-//! Finds the problems of a store: every entry is looked at, nothing is changed.
+//! Finds the problems of a store: every entry is looked at, no group is changed.
 
 use std::path::Path;
 
