@@ -49,7 +49,7 @@ struct Parts {
 }
 
 /// What queries need of a group.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Fields {
     pub id: GroupId,
     pub name: Box<str>,
@@ -140,6 +140,11 @@ impl Document {
     /// A group that is known to be valid, with its fields.
     pub(crate) fn with_fields(text: String, fields: Fields) -> Self {
         Self::new(text.into(), OnceLock::new(), fields)
+    }
+
+    /// Returns `true` if queries find the same in both.
+    pub(crate) fn has_fields_of(&self, other: &Self) -> bool {
+        self.0.fields == other.0.fields
     }
 
     /// A group of typed Rust data, laid out as it is stored.
