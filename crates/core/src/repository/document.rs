@@ -45,7 +45,7 @@ struct Parts {
     text: Box<str>,
     /// Of the bytes that were read, or of those that this will be stored as.
     revision: OnceLock<Revision>,
-    fields: Fields,
+    fields: Arc<Fields>,
 }
 
 /// What queries need of a group.
@@ -142,6 +142,11 @@ impl Document {
         Self::new(text.into(), OnceLock::new(), fields)
     }
 
+    /// Returns the fields that queries need, without the text.
+    pub(crate) fn fields(&self) -> &Arc<Fields> {
+        &self.0.fields
+    }
+
     /// Returns `true` if queries find the same in both.
     pub(crate) fn has_fields_of(&self, other: &Self) -> bool {
         self.0.fields == other.0.fields
@@ -182,7 +187,7 @@ impl Document {
     }
 
     fn new(text: Box<str>, revision: OnceLock<Revision>, fields: Fields) -> Self {
-        Self(Arc::new(Parts { text, revision, fields }))
+        Self(Arc::new(Parts { text, revision, fields: Arc::new(fields) }))
     }
 
     /// The group as JSON text, every field with the bytes it was saved with.

@@ -31,7 +31,7 @@ impl CacheEntry {
     /// The same group without its text.
     pub fn without_text(self) -> Self {
         match self {
-            Self::Full(document) => Self::Summary(Arc::new(Borrow::<Fields>::borrow(&document).clone())),
+            Self::Full(document) => Self::Summary(Arc::clone(document.fields())),
             fields @ Self::Summary(_) => fields,
         }
     }
