@@ -1,5 +1,8 @@
 //! Promises. An asynchronous function never throws: whatever fails, a panic included, rejects its promise.
 
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
 use napi::bindgen_prelude::{Object, PromiseRaw};
 use napi::{Env, JsDeferred, JsError, JsValue};
 
@@ -75,6 +78,9 @@ fn resolve(deferred: JsDeferred<Value, Resolver>, work: impl FnOnce(&Env) -> Res
 pub fn promise(env: &Env, call: impl FnOnce() -> Result<Reply, Fault>) -> napi::Result<Object<'_>> {
     let settled = match unwinding(call) {
         Ok(Reply::Later(start)) => return pending(env, start),
+        Ok(Reply::Now(answer)) if is_turn_of_event_loop() => {
+            return pending(env, |deferred| executor::run(|| deferred.settle(Ok(answer))));
+        }
         Ok(Reply::Now(answer)) => unwinding(|| Ok(answer.into_js(env)?)),
         Err(fault) => Err(fault),
     };
@@ -83,6 +89,20 @@ pub fn promise(env: &Env, call: impl FnOnce() -> Result<Reply, Fault>) -> napi::
         Err(fault) => PromiseRaw::<Value>::reject(env, JsError::from(to_js(env, fault)))?,
     };
     Ok(Object::from_raw(env.raw(), promise.raw()))
+}
+
+/// Returns `true` if an answer has to go through the event loop. A program that awaits one answer after the other would
+/// otherwise keep timers and I/O waiting as long as each answer is there at once.
+fn is_turn_of_event_loop() -> bool {
+    const MAX_AT_ONCE: u32 = 10;
+    const MIN_PAUSE: Duration = Duration::from_millis(5);
+    thread_local! {
+        static AT_ONCE: Cell<(u32, Option<Instant>)> = const { Cell::new((0, None)) };
+    }
+    let (count, since) = AT_ONCE.get();
+    let is_turn = count >= MAX_AT_ONCE && since.is_none_or(|since| since.elapsed() >= MIN_PAUSE);
+    AT_ONCE.set(if is_turn { (0, Some(Instant::now())) } else { (count.saturating_add(1), since) });
+    is_turn
 }
 
 /// A promise that is settled later, also one that takes the place of another.

@@ -47,6 +47,9 @@ repository_methods!(FileGroupRepository);
 
 impl Backend for Core {
     fn find(&self, id: GroupId, answer: fn(Option<Document>) -> Answer) -> Result<Reply, Fault> {
+        if let Some(group) = self.find_at_once(&id) {
+            return Ok(Reply::Now(answer(Some(group))));
+        }
         let core = self.clone();
         Ok(Reply::later(move |deferred| {
             Core::find(&core, &id, move |found| deferred.settle(found.map(answer)));
@@ -54,6 +57,9 @@ impl Backend for Core {
     }
 
     fn list(&self, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault> {
+        if let Some(groups) = self.list_at_once(&filter, sort) {
+            return Ok(Reply::Now(Answer::groups(&groups)));
+        }
         let core = self.clone();
         Ok(Reply::later(move |deferred| {
             core.submit_list(filter, sort, |groups| {
@@ -63,6 +69,9 @@ impl Backend for Core {
     }
 
     fn count(&self, filter: GroupFilter) -> Result<Reply, Fault> {
+        if let Some(count) = self.count_at_once(&filter) {
+            return Ok(Reply::Now(Answer::Count(count)));
+        }
         let core = self.clone();
         Ok(Reply::later(move |deferred| {
             core.submit_count(filter, |count| deferred.settle(count.map(Answer::Count)));

@@ -65,6 +65,11 @@ impl GroupFilter {
         }
     }
 
+    /// The same if it takes a few nanoseconds for each group.
+    pub(crate) fn fast_matcher(&self) -> Option<impl Fn(&Fields) -> bool + Send + Sync> {
+        self.name_contains.is_none().then(|| self.matcher())
+    }
+
     /// Sorts matching groups and takes the page.
     pub(crate) fn page<G: Borrow<Fields>>(&self, mut groups: Vec<G>, sort: Option<GroupSort>) -> Vec<G> {
         let names = sort.filter(|sort| sort.field == SortField::Name).map(|_| NameOrder::new());

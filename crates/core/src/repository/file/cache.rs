@@ -1,69 +1,38 @@
-//! Cached groups of a store, so that they need not be read again. An entry counts only when a stat of the file shows that
-//! it is unchanged, and no write is ever based on it.
+//! Cached groups of a store, so that they need not be read again. An entry counts only while its file is unchanged, which
+//! a stat of the file shows, or [`Live`](super::live::Live). No write is ever based on it.
 
-use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use quick_cache::sync::{Cache as WeightedCache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::model::GroupId;
 use crate::repository::document::{Document, Fields};
 use crate::repository::file::fingerprint::FileFingerprint;
 
-/// A group, with its text as long as there is room for it.
-#[derive(Debug, Clone)]
-pub enum CacheEntry {
-    /// All of it.
-    Full(Document),
-    /// The fields that queries need.
-    Summary(Arc<Fields>),
-}
-
-impl Borrow<Fields> for CacheEntry {
-    fn borrow(&self) -> &Fields {
-        match self {
-            Self::Full(document) => document.borrow(),
-            Self::Summary(fields) => fields,
-        }
-    }
-}
-
-impl CacheEntry {
-    /// The same group without its text.
-    pub fn without_text(self) -> Self {
-        match self {
-            Self::Full(document) => Self::Summary(Arc::clone(document.fields())),
-            fields @ Self::Summary(_) => fields,
-        }
-    }
-
-    fn text_bytes(&self) -> usize {
-        match self {
-            Self::Full(document) => document.text().len(),
-            Self::Summary(_) => 0,
-        }
-    }
-
-    /// Returns the approximate size of everything but its text.
-    fn other_bytes(&self) -> usize {
-        let fields: &Fields = self.borrow();
-        2 * fields.id.as_str().len() + fields.name.len() + 256
-    }
-}
-
-/// The groups of one store.
+/// The groups of one store. Texts are the first to go when there is no room, and the fields that queries need stay.
 pub struct Cache {
-    max_text_bytes: usize,
-    max_other_bytes: usize,
-    state: Mutex<State>,
+    fields: WeightedCache<GroupId, (FileFingerprint, Arc<Fields>), Bytes>,
+    texts: WeightedCache<GroupId, Document, Bytes>,
+    /// Files that were seen to be corrupt under their lock.
+    corrupt: Mutex<HashMap<GroupId, FileFingerprint>>,
 }
 
-#[derive(Default)]
-struct State {
-    groups: HashMap<GroupId, (FileFingerprint, CacheEntry)>,
-    /// Files that were seen to be corrupt under their lock.
-    corrupt: HashMap<GroupId, FileFingerprint>,
-    text_bytes: usize,
-    other_bytes: usize,
+/// Weighs entries by their approximate size.
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<GroupId, (FileFingerprint, Arc<Fields>)> for Bytes {
+    fn weight(&self, id: &GroupId, (_, fields): &(FileFingerprint, Arc<Fields>)) -> u64 {
+        (2 * id.as_str().len() + fields.name.len() + 256) as u64
+    }
+}
+
+impl Weighter<GroupId, Document> for Bytes {
+    fn weight(&self, id: &GroupId, group: &Document) -> u64 {
+        (id.as_str().len() + group.text().len() + 128) as u64
+    }
 }
 
 impl Default for Cache {
@@ -75,85 +44,95 @@ impl Default for Cache {
 
 impl Cache {
     /// Creates a cache with a limit for the bytes of texts, and one for those of everything else.
-    fn with_capacity(max_text_bytes: usize, max_other_bytes: usize) -> Self {
-        Self { max_text_bytes, max_other_bytes, state: Mutex::default() }
+    fn with_capacity(max_text_bytes: u64, max_other_bytes: u64) -> Self {
+        Self {
+            fields: weighted(max_other_bytes, 300),
+            texts: weighted(max_text_bytes, 8_192),
+            corrupt: Mutex::default(),
+        }
     }
 
-    /// Returns whether there is an entry for a group, up to date or not.
-    pub fn knows(&self, id: &GroupId) -> bool {
-        self.state().groups.contains_key(id)
+    /// Returns `true` if there is an entry for a group, up to date or not.
+    pub fn has(&self, id: &GroupId) -> bool {
+        self.fields.contains_key(id)
     }
 
-    /// Returns the entry of a group whose file has this fingerprint now.
-    pub fn get(&self, id: &GroupId, fingerprint: &FileFingerprint) -> Option<CacheEntry> {
-        let state = self.state();
+    /// Returns the fields of a group whose file has this fingerprint now.
+    pub fn fields(&self, id: &GroupId, fingerprint: &FileFingerprint) -> Option<Arc<Fields>> {
+        let (of, fields) = self.fields.get(id)?;
         // safeguard: what is known of a file counts only while it is the same
-        state.groups.get(id).filter(|(of, _)| of == fingerprint).map(|(_, known)| known.clone())
+        (of == *fingerprint).then_some(fields)
     }
 
-    /// Caches a group, replacing its old entry. Never evicts others: a query of all groups would need them again at
-    /// once.
-    pub fn put(&self, id: &GroupId, fingerprint: FileFingerprint, group: &Document) {
-        let mut state = self.state();
-        state.forget(id);
-        let mut known = CacheEntry::Full(group.clone());
-        if state.text_bytes + known.text_bytes() > self.max_text_bytes {
-            known = known.without_text();
-        }
-        if state.other_bytes + known.other_bytes() <= self.max_other_bytes {
-            state.text_bytes += known.text_bytes();
-            state.other_bytes += known.other_bytes();
-            state.groups.insert(id.clone(), (fingerprint, known));
+    /// Returns the group that has these very fields, if its text is here.
+    pub fn group(&self, fields: &Arc<Fields>) -> Option<Document> {
+        // safeguard: a text counts only with the fields that were read with it
+        self.texts.get(&fields.id).filter(|group| Arc::ptr_eq(group.fields(), fields))
+    }
+
+    /// Caches a group that can be recognized by its fingerprint.
+    pub fn put(&self, fingerprint: FileFingerprint, group: &Document) {
+        self.fields.insert(group.id().clone(), (fingerprint, Arc::clone(group.fields())));
+        self.put_text(group);
+    }
+
+    /// Caches the text of a group whose fields are kept elsewhere.
+    pub fn put_text(&self, group: &Document) {
+        self.texts.insert(group.id().clone(), group.clone());
+    }
+
+    /// Removes a group that is gone.
+    pub fn remove(&self, id: &GroupId) {
+        self.fields.remove(id);
+        self.texts.remove(id);
+    }
+
+    /// Removes all other groups.
+    pub fn retain_ids(&self, ids: &[GroupId]) {
+        if self.fields.len() > ids.len() {
+            let there: HashSet<&GroupId> = ids.iter().collect();
+            self.fields.retain(|id, _| there.contains(id));
+            self.texts.retain(|id, _| there.contains(id));
         }
     }
 
-    /// Returns whether a file of this group was seen to be corrupt.
+    /// Returns `true` if a file of this group was seen to be corrupt.
     pub fn has_corrupt(&self, id: &GroupId) -> bool {
-        self.state().corrupt.contains_key(id)
+        self.corrupt_files().contains_key(id)
     }
 
-    /// Returns whether the file that has this fingerprint now was seen to be corrupt.
+    /// Returns `true` if the file that has this fingerprint now was seen to be corrupt.
     pub fn is_corrupt(&self, id: &GroupId, fingerprint: &FileFingerprint) -> bool {
-        self.state().corrupt.get(id) == Some(fingerprint)
+        self.corrupt_files().get(id) == Some(fingerprint)
     }
 
     /// Notes a file that was seen to be corrupt under its lock.
     pub fn put_corrupt(&self, id: &GroupId, fingerprint: FileFingerprint) {
         /// Reading once too often costs little.
         const MAX_CORRUPT: usize = 10_000;
-        let corrupt = &mut self.state().corrupt;
+        let mut corrupt = self.corrupt_files();
         if corrupt.len() >= MAX_CORRUPT {
             corrupt.clear();
         }
         corrupt.insert(id.clone(), fingerprint);
     }
 
-    /// Removes the entries of all other groups.
-    pub fn retain_ids(&self, ids: &[GroupId]) {
-        let mut state = self.state();
-        if state.groups.len() <= ids.len() {
-            return;
-        }
-        let there: HashSet<&GroupId> = ids.iter().collect();
-        let gone: Vec<GroupId> = state.groups.keys().filter(|id| !there.contains(id)).cloned().collect();
-        for id in gone {
-            state.forget(&id);
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // A panic in here could at most miscount bytes.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn corrupt_files(&self) -> MutexGuard<'_, HashMap<GroupId, FileFingerprint>> {
+        self.corrupt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn forget(&mut self, id: &GroupId) {
-        if let Some((_, known)) = self.groups.remove(id) {
-            self.text_bytes -= known.text_bytes();
-            self.other_bytes -= known.other_bytes();
-        }
-    }
+/// A cache for so many bytes. It is not divided, so that a large group fits, too.
+fn weighted<V: Clone>(max_bytes: u64, usual: u64) -> WeightedCache<GroupId, V, Bytes>
+where
+    Bytes: Weighter<GroupId, V>,
+{
+    let items = usize::try_from(max_bytes / usual).unwrap_or(usize::MAX);
+    let mut options = OptionsBuilder::new();
+    options.shards(1).estimated_items_capacity(items).weight_capacity(max_bytes);
+    #[allow(clippy::unwrap_used, reason = "both capacities are set")]
+    let options = options.build().unwrap();
+    WeightedCache::with_options(options, Bytes, DefaultHashBuilder::default(), DefaultLifecycle::default())
 }
 
 #[cfg(test)]
@@ -171,42 +150,46 @@ mod tests {
         here.own_stat().unwrap().fingerprint()
     }
 
-    /// Returns whether a group is cached, and with its text.
-    fn known(cache: &Cache, group: &Document) -> Option<bool> {
-        cache.get(group.id(), &fingerprint()).map(|known| matches!(known, CacheEntry::Full(_)))
+    fn has_fields(cache: &Cache, group: &Document) -> bool {
+        cache.fields(group.id(), &fingerprint()).is_some()
+    }
+
+    fn has_text(cache: &Cache, group: &Document) -> bool {
+        cache.group(group.fields()).is_some()
     }
 
     #[test]
-    fn texts_are_kept_while_there_is_room() {
-        let [first, second] = ["a-1", "a-2"].map(group);
-        let cache = Cache::with_capacity(first.text().len(), usize::MAX);
-        cache.put(first.id(), fingerprint(), &first);
-        cache.put(second.id(), fingerprint(), &second);
-        assert_eq!((known(&cache, &first), known(&cache, &second)), (Some(true), Some(false)));
-        cache.retain_ids(std::slice::from_ref(second.id()));
-        cache.put(second.id(), fingerprint(), &second);
-        assert_eq!((known(&cache, &first), known(&cache, &second)), (None, Some(true)));
-    }
-
-    #[test]
-    fn fields_are_kept_while_there_is_room() {
-        let groups: Vec<Document> = (0..100).map(|number| group(&format!("a-{number:02}"))).collect();
-        let cache = Cache::with_capacity(0, 10 * CacheEntry::Full(groups[0].clone()).other_bytes());
-        for _ in 0..3 {
-            for group in &groups {
-                cache.put(group.id(), fingerprint(), group);
-            }
+    fn new_groups_take_the_place_of_others_when_there_is_no_room() {
+        let groups: Vec<Document> = (0..1_000).map(|number| group(&format!("a-{number:03}"))).collect();
+        let text = Bytes.weight(groups[0].id(), &groups[0]);
+        let cache = Cache::with_capacity(100 * text, 64 << 20);
+        for group in &groups {
+            cache.put(fingerprint(), group);
+            assert!(has_text(&cache, group) && has_fields(&cache, group));
         }
-        assert_eq!(groups.iter().filter(|group| known(&cache, group) == Some(false)).count(), 10);
+        let kept = groups.iter().filter(|group| has_text(&cache, group)).count();
+        assert!((90..=100).contains(&kept), "{kept}");
+        assert_eq!(groups.iter().filter(|group| has_fields(&cache, group)).count(), 1_000);
     }
 
     #[test]
-    fn a_group_that_is_remembered_again_takes_its_room_once() {
+    fn a_group_that_is_cached_again_takes_its_room_once() {
         let group = group("a-1");
-        let cache = Cache::with_capacity(group.text().len(), usize::MAX);
+        let cache = Cache::with_capacity(2 * Bytes.weight(group.id(), &group), 64 << 20);
         for _ in 0..10 {
-            cache.put(group.id(), fingerprint(), &group);
-            assert_eq!(known(&cache, &group), Some(true));
+            cache.put(fingerprint(), &group);
+            assert!(has_text(&cache, &group));
         }
+        cache.remove(group.id());
+        assert!(!has_text(&cache, &group) && !cache.has(group.id()));
+    }
+
+    #[test]
+    fn a_text_belongs_to_the_fields_that_were_read_with_it() {
+        let (old, new) = (group("a-1"), group("a-1"));
+        let cache = Cache::default();
+        cache.put(fingerprint(), &old);
+        cache.put_text(&new);
+        assert!(!has_text(&cache, &old) && has_text(&cache, &new));
     }
 }

@@ -8,10 +8,11 @@ use std::time::SystemTime;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::GroupId;
 use crate::repository::document::Document;
-use crate::repository::file::cache::{Cache, CacheEntry};
+use crate::repository::file::cache::Cache;
 use crate::repository::file::case_collision::find_case_collision;
 use crate::repository::file::dir::{Dir, Kind, Stat, is_link};
 use crate::repository::file::fingerprint::FileFingerprint;
+use crate::repository::file::live::Live;
 use crate::repository::file::lock::Stripe;
 use crate::repository::file::owner::if_foreign;
 use crate::repository::file::paths::{LOCKS, MAX_FILE_BYTES, META};
@@ -101,20 +102,24 @@ pub fn read_bytes(base: &Dir, id: &GroupId) -> Result<Option<Vec<u8>>> {
     open_group(base, id)?.map(|group| group.bytes()).transpose()
 }
 
-/// The stored group, read only when nothing is known of it or it has changed since; `None` when there is none. Fails
-/// with `CORRUPT`, `NEWER_SCHEMA` or `IO`.
-pub fn read_through(base: &Dir, id: &GroupId, cache: &Cache) -> Result<Option<Document>> {
-    ignore_if_case_collision(base, id, read_and_remember(base, id, cache))
+/// The stored group, read only if it is not known as it is now; `None` when there is none. Fails with `CORRUPT`,
+/// `NEWER_SCHEMA` or `IO`.
+pub fn read_through(base: &Dir, id: &GroupId, cache: &Cache, live: &Live) -> Result<Option<Document>> {
+    ignore_if_case_collision(base, id, read_and_remember(base, id, cache, live))
 }
 
-fn read_and_remember(base: &Dir, id: &GroupId, cache: &Cache) -> Result<Option<Document>> {
-    // Before the file is opened: the fingerprint has to show changes after this time.
+fn read_and_remember(base: &Dir, id: &GroupId, cache: &Cache, live: &Live) -> Result<Option<Document>> {
+    // Before the file is opened: later changes have to be reported, or to show in the fingerprint.
+    let reading = live.begin(base, id);
     let now = SystemTime::now();
     let Some(group) = open_group(base, id)? else {
+        cache.remove(id);
         return Ok(None);
     };
     let fingerprint = group.fingerprint;
-    if let Some(CacheEntry::Full(document)) = cache.get(id, &fingerprint) {
+    let cached = cache.fields(id, &fingerprint).and_then(|fields| cache.group(&fields));
+    if let Some(document) = cached {
+        live.end(reading.as_ref(), &fingerprint, document.fields());
         return Ok(Some(document));
     }
     let document = parse_group(base, id, group.bytes()?)?;
@@ -122,7 +127,10 @@ fn read_and_remember(base: &Dir, id: &GroupId, cache: &Cache) -> Result<Option<D
     let is_unchanged = Stat::of(&group.file).is_ok_and(|stat| stat.fingerprint() == fingerprint);
     // safeguard: what has just changed is read again
     if is_unchanged && fingerprint.is_reliable_at(now) {
-        cache.put(id, fingerprint, &document);
+        cache.put(fingerprint, &document);
+    }
+    if is_unchanged && live.end(reading.as_ref(), &fingerprint, document.fields()) {
+        cache.put_text(&document);
     }
     Ok(Some(document))
 }

@@ -1,17 +1,19 @@
-//! Queries: every file is looked at, and read only when it has changed since it was cached. Of a page of many groups
-//! only the page's texts are read.
+//! Queries. A file is looked at only if the kernel would not have reported a change of it, and read only if it has changed
+//! since it was cached. Of a page of many groups only the page's texts are read.
 
 use std::borrow::Borrow;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::GroupId;
-use crate::repository::document::Document;
-use crate::repository::file::cache::{Cache, CacheEntry};
+use crate::repository::document::{Document, Fields};
+use crate::repository::file::cache::Cache;
 use crate::repository::file::dir::Dir;
 use crate::repository::file::fingerprint::FileFingerprint;
+use crate::repository::file::live::Live;
 use crate::repository::file::owner::if_foreign;
 use crate::repository::file::parallel::par_filter_map;
 use crate::repository::file::paths::META;
@@ -25,6 +27,7 @@ const MAX_ATTEMPTS: usize = 3;
 pub struct Listing<'a> {
     base: &'a Dir,
     cache: &'a Cache,
+    live: &'a Live,
     suspects: Mutex<Vec<Suspect>>,
 }
 
@@ -34,6 +37,37 @@ pub struct Suspect {
     pub id: GroupId,
     /// Its file, when a later change is certain to be seen by it.
     pub fingerprint: Option<FileFingerprint>,
+}
+
+/// A group as a query finds it.
+pub struct Candidate {
+    fields: Arc<Fields>,
+    /// The group with its text, if it had to be read.
+    group: Option<Document>,
+}
+
+impl Candidate {
+    fn without_text(self) -> Self {
+        Self { group: None, ..self }
+    }
+}
+
+impl Borrow<Fields> for Candidate {
+    fn borrow(&self) -> &Fields {
+        &self.fields
+    }
+}
+
+impl From<Document> for Candidate {
+    fn from(group: Document) -> Self {
+        Self { fields: Arc::clone(group.fields()), group: Some(group) }
+    }
+}
+
+impl From<Arc<Fields>> for Candidate {
+    fn from(fields: Arc<Fields>) -> Self {
+        Self { fields, group: None }
+    }
 }
 
 /// The result of reading a group for a query.
@@ -46,10 +80,42 @@ enum Read {
     Denied(Error),
 }
 
+/// Returns the groups that match, sorted and paged, as long as none of it needs a look at a file and it is not much.
+pub fn list_at_once(
+    base: &Path,
+    cache: &Cache,
+    live: &Live,
+    filter: &GroupFilter,
+    sort: Option<GroupSort>,
+) -> Option<Vec<Document>> {
+    /// More is put together faster on another thread.
+    const MAX_PAGE: usize = 50;
+    const MAX_TEXT: usize = 1 << 20;
+    filter.limit.filter(|limit| *limit <= MAX_PAGE)?;
+    let page = filter.page(matching_at_once(base, live, filter)?, sort);
+    let groups: Option<Vec<_>> = page.iter().map(|candidate| cache.group(&candidate.fields)).collect();
+    groups.filter(|groups| groups.iter().map(|group| group.text().len()).sum::<usize>() <= MAX_TEXT)
+}
+
+/// Returns the groups that match, as long as none of it needs a look at a file and it is not much.
+pub fn matching_at_once(base: &Path, live: &Live, filter: &GroupFilter) -> Option<Vec<Candidate>> {
+    /// Maximum number of groups, which takes well below a millisecond.
+    const MAX_GROUPS: usize = 5_000;
+    let matches = filter.fast_matcher()?;
+    live.try_query(base, MAX_GROUPS, |fields| matches(fields).then(|| Candidate::from(Arc::clone(fields))))
+}
+
+/// Returns the number of groups that match, as long as none of it needs a look at a file and it is not much.
+pub fn count_at_once(base: &Path, live: &Live, filter: &GroupFilter) -> Option<usize> {
+    const MAX_GROUPS: usize = 20_000;
+    let matches = filter.fast_matcher()?;
+    live.try_query(base, MAX_GROUPS, |fields| matches(fields).then_some(())).map(|found| found.len())
+}
+
 impl<'a> Listing<'a> {
     /// A query of the groups in a base directory.
-    pub fn new(base: &'a Dir, cache: &'a Cache) -> Self {
-        Self { base, cache, suspects: Mutex::default() }
+    pub fn new(base: &'a Dir, cache: &'a Cache, live: &'a Live) -> Self {
+        Self { base, cache, live, suspects: Mutex::default() }
     }
 
     /// The groups that could not be understood and have not been looked at under their lock.
@@ -61,19 +127,22 @@ impl<'a> Listing<'a> {
     pub fn list(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Document>> {
         let matches = filter.matcher();
         // All texts would be too much to hold for a page of them.
-        let hold = if filter.limit.is_some() { CacheEntry::without_text } else { |group| group };
+        let hold = if filter.limit.is_some() { Candidate::without_text } else { |group| group };
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let found = self.look_at_all(hold, |group| matches(group.borrow()).then_some(group))?;
+            let found = self.look_at_all(|group| matches(&group.fields).then(|| hold(group)))?;
             let page = filter.page(found, sort);
-            let mut groups = par_filter_map(&page, |group| match group {
-                CacheEntry::Full(document) => Ok(Some(document.clone())),
-                CacheEntry::Summary(fields) => Ok(match self.read(&fields.id)? {
-                    Read::Found(document) => Some(document),
-                    Read::Nothing | Read::Denied(_) => None,
-                }),
-            })?;
+            let mut groups = match page.iter().map(|candidate| self.known(candidate)).collect() {
+                Some(known) => known,
+                None => par_filter_map(&page, |candidate| match self.known(candidate) {
+                    Some(group) => Ok(Some(group)),
+                    None => Ok(match self.read(&candidate.fields.id)? {
+                        Read::Found(group) => Some(group),
+                        Read::Nothing | Read::Denied(_) => None,
+                    }),
+                })?,
+            };
             groups.retain(|group| matches(group.borrow()));
             if groups.len() == page.len() || filter.limit.is_none() || attempts == MAX_ATTEMPTS {
                 // In order already, but for groups that have changed since: then this is one pass.
@@ -82,29 +151,30 @@ impl<'a> Listing<'a> {
         }
     }
 
+    fn known(&self, candidate: &Candidate) -> Option<Document> {
+        candidate.group.clone().or_else(|| self.cache.group(&candidate.fields))
+    }
+
     /// The number of groups that match.
     pub fn count(&self, filter: &GroupFilter) -> Result<usize> {
         let matches = filter.matcher();
-        Ok(self.look_at_all(CacheEntry::without_text, |group| matches(group.borrow()).then_some(()))?.len())
+        Ok(self.look_at_all(|group| matches(&group.fields).then_some(()))?.len())
     }
 
-    /// Returns what `choose` makes of all groups that can be read. What had to be read anew goes through `hold` first.
+    /// Returns what `choose` makes of all groups that can be read. Only files of groups that may have changed are looked at.
     /// Fails when there are groups and this user may read none of them.
-    fn look_at_all<T: Send>(
-        &self,
-        hold: impl Fn(CacheEntry) -> CacheEntry + Sync,
-        choose: impl Fn(CacheEntry) -> Option<T> + Sync,
-    ) -> Result<Vec<T>> {
-        let names =
-            self.base.directories().map_err(|source| Error::io(None, self.base.path(), "listing", source))?;
-        let ids: Vec<GroupId> = names.iter().filter_map(|name| GroupId::new(name).ok()).collect();
-        self.cache.retain_ids(&ids);
-        let (is_any_readable, denied) = (AtomicBool::new(false), Mutex::new(None));
-        let chosen = par_filter_map(&ids, |id| {
-            let known = match self.unchanged(id) {
-                Some(known) => known,
+    fn look_at_all<T: Send>(&self, choose: impl Fn(Candidate) -> Option<T> + Sync) -> Result<Vec<T>> {
+        let live = self.live.query(self.base.path(), |fields| choose(Arc::clone(fields).into()));
+        let (mut chosen, is_any_certain, ids) = match live {
+            Some(found) => (found.chosen, found.is_any_certain, found.uncertain),
+            None => (Vec::new(), false, self.ids()?),
+        };
+        let (is_any_readable, denied) = (AtomicBool::new(is_any_certain), Mutex::new(None));
+        let looked_at = par_filter_map(&ids, |id| {
+            let candidate = match self.unchanged(id) {
+                Some(fields) => fields.into(),
                 None => match self.read(id)? {
-                    Read::Found(document) => hold(CacheEntry::Full(document)),
+                    Read::Found(document) => document.into(),
                     Read::Nothing => return Ok(None),
                     Read::Denied(error) => {
                         denied.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -113,12 +183,24 @@ impl<'a> Listing<'a> {
                 },
             };
             is_any_readable.store(true, Ordering::Relaxed);
-            Ok(choose(known))
+            Ok(choose(candidate))
         })?;
+        chosen.extend(looked_at);
         match denied.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(error) if !is_any_readable.into_inner() => Err(self.of_the_store(error)),
             _ => Ok(chosen),
         }
+    }
+
+    /// The ids of all groups.
+    fn ids(&self) -> Result<Vec<GroupId>> {
+        let reading = self.live.begin_listing(self.base);
+        let names =
+            self.base.directories().map_err(|source| Error::io(None, self.base.path(), "listing", source))?;
+        let ids: Vec<GroupId> = names.iter().filter_map(|name| GroupId::new(name).ok()).collect();
+        self.live.end_listing(reading.as_ref(), &ids);
+        self.cache.retain_ids(&ids);
+        Ok(ids)
     }
 
     /// The error when no group may be read: about the store, when it belongs to another user as a whole.
@@ -129,11 +211,15 @@ impl<'a> Listing<'a> {
     }
 
     /// A group whose file is as it was when it was cached. That its directory is not a link was just seen.
-    fn unchanged(&self, id: &GroupId) -> Option<CacheEntry> {
-        if !self.cache.knows(id) {
+    fn unchanged(&self, id: &GroupId) -> Option<Arc<Fields>> {
+        if !self.cache.has(id) {
             return None;
         }
-        self.cache.get(id, &self.fingerprint(id)?)
+        let reading = self.live.begin(self.base, id);
+        let fingerprint = self.fingerprint(id)?;
+        let fields = self.cache.fields(id, &fingerprint)?;
+        self.live.end(reading.as_ref(), &fingerprint, &fields);
+        Some(fields)
     }
 
     fn fingerprint(&self, id: &GroupId) -> Option<FileFingerprint> {
@@ -148,7 +234,7 @@ impl<'a> Listing<'a> {
             return Ok(Read::Nothing);
         }
         let before = SystemTime::now();
-        match read_through(self.base, id, self.cache) {
+        match read_through(self.base, id, self.cache, self.live) {
             Ok(group) => Ok(group.map_or(Read::Nothing, Read::Found)),
             Err(error) if error.is(ErrorKind::Corrupt) => {
                 let fingerprint =

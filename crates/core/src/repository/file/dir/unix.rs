@@ -192,6 +192,13 @@ impl Dir {
     }
 }
 
+#[cfg(target_os = "linux")]
+impl std::os::fd::AsFd for Dir {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
 /// Metadata of an entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Stat(rustix::fs::Stat);
@@ -237,6 +244,7 @@ impl Stat {
         FileFingerprint {
             device: stat.st_dev as u64,
             inode: stat.st_ino as u64,
+            links: stat.st_nlink as u64,
             size: stat.st_size as u64,
             modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
             // safeguard: a file is the same only while nothing of it has changed

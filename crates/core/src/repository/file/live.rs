@@ -1,0 +1,322 @@
+//! The groups that are known to be as they were read, because the kernel would have reported a change. An answer from here
+//! needs no look at a file. Where the kernel's notifications prove nothing, nothing is ever known.
+//!
+//! A group is watched from its second reading on: who reads a store once does not pay for watches.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::model::GroupId;
+use crate::repository::document::Fields;
+use crate::repository::file::dir::Dir;
+use crate::repository::file::fingerprint::FileFingerprint;
+use crate::repository::file::inotify::{Event, Inotify};
+
+/// The watched groups of a store.
+#[derive(Default)]
+pub struct Live {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    inotify: Option<Inotify>,
+    /// Time of the last attempt to watch the base directory that failed.
+    failed: Option<Instant>,
+    /// Number of reported changes.
+    clock: u64,
+    /// The last change of the set of groups, counted by `clock`.
+    listing: u64,
+    /// Set once the groups have been listed; they are watched with the second listing.
+    was_listed: bool,
+    /// Set when `groups` are all there are.
+    is_complete: bool,
+    groups: HashMap<GroupId, Slot>,
+}
+
+/// A group that was read before.
+#[derive(Default)]
+struct Slot {
+    watch: Option<i32>,
+    /// The last change, counted by `clock`.
+    changed: u64,
+    /// What is stored, while it is certain.
+    fields: Option<Arc<Fields>>,
+}
+
+/// A reading that began: it counts if no change is reported until it ends.
+pub struct Reading {
+    /// The last change of the group, or of the set of groups, when it began.
+    changed: u64,
+}
+
+/// The groups that match a query.
+pub struct Found<T> {
+    /// What was chosen of the groups that are certain.
+    pub chosen: Vec<T>,
+    /// `true` if any group is certain.
+    pub is_any_certain: bool,
+    /// Groups whose files have to be looked at.
+    pub uncertain: Vec<GroupId>,
+}
+
+impl Live {
+    /// Returns what is stored of a group, if that is certain.
+    pub fn get(&self, base: &Path, id: &GroupId) -> Option<Arc<Fields>> {
+        self.state().get(base, id)
+    }
+
+    /// The same for a thread that must not wait: `None` also while another thread is in here.
+    pub fn try_get(&self, base: &Path, id: &GroupId) -> Option<Arc<Fields>> {
+        self.try_state()?.get(base, id)
+    }
+
+    /// Returns what `choose` makes of all groups that are certain, and the others; `None` if it is not certain which groups
+    /// there are.
+    pub fn query<T>(&self, base: &Path, choose: impl FnMut(&Arc<Fields>) -> Option<T>) -> Option<Found<T>> {
+        self.state().query(base, choose)
+    }
+
+    /// The same for a thread that must not wait: only if there are at most `max` groups and all are certain.
+    pub fn try_query<T>(
+        &self,
+        base: &Path,
+        max: usize,
+        choose: impl FnMut(&Arc<Fields>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let mut state = self.try_state()?;
+        if state.groups.len() > max {
+            return None;
+        }
+        let found = state.query(base, choose)?;
+        found.uncertain.is_empty().then_some(found.chosen)
+    }
+
+    /// Begins to read a group, which is watched if it was read before.
+    pub fn begin(&self, base: &Dir, id: &GroupId) -> Option<Reading> {
+        let mut state = self.state();
+        if !state.groups.contains_key(id) || !state.attach(base) {
+            return None;
+        }
+        let state = &mut *state;
+        let slot = state.groups.get_mut(id)?;
+        if slot.watch.is_none() {
+            let (watch, former) = state.inotify.as_mut()?.add(base, id)?;
+            state.clock += 1;
+            *slot = Slot { watch: Some(watch), changed: state.clock, fields: None };
+            if let Some(former) = former.and_then(|former| state.groups.get_mut(&former)) {
+                *former = Slot { changed: state.clock, ..Slot::default() };
+            }
+        }
+        Some(Reading { changed: state.groups.get(id)?.changed })
+    }
+
+    /// Ends the reading of a group: what was read is certain from now on if nothing has changed meanwhile. Returns whether
+    /// it is.
+    pub fn end(
+        &self,
+        reading: Option<&Reading>,
+        fingerprint: &FileFingerprint,
+        fields: &Arc<Fields>,
+    ) -> bool {
+        let mut state = self.state();
+        let Some(reading) = reading else {
+            state.note(&fields.id);
+            return false;
+        };
+        state.catch_up();
+        let slot = state.groups.get_mut(&fields.id);
+        // safeguard: a change while a group is read
+        let Some(slot) = slot.filter(|slot| slot.changed == reading.changed && slot.watch.is_some()) else {
+            return false;
+        };
+        // A write through another name of the file would be reported elsewhere.
+        // safeguard: a file with several names is looked at each time
+        if fingerprint.links != 1 {
+            return false;
+        }
+        slot.fields = Some(Arc::clone(fields));
+        true
+    }
+
+    /// Begins to list the groups of a store.
+    pub fn begin_listing(&self, base: &Dir) -> Option<Reading> {
+        let mut state = self.state();
+        if !std::mem::replace(&mut state.was_listed, true) || !state.attach(base) {
+            return None;
+        }
+        Some(Reading { changed: state.listing })
+    }
+
+    /// Ends the listing: these are all groups if none came or went meanwhile.
+    pub fn end_listing(&self, reading: Option<&Reading>, ids: &[GroupId]) {
+        let Some(reading) = reading else { return };
+        let mut state = self.state();
+        state.catch_up();
+        // safeguard: a group that comes while the groups are listed
+        if state.inotify.is_none() || reading.changed != state.listing {
+            return;
+        }
+        for id in ids {
+            if !state.groups.contains_key(id) {
+                state.groups.insert(id.clone(), Slot::default());
+            }
+        }
+        if state.groups.len() > ids.len() {
+            state.retain(&ids.iter().collect());
+        }
+        state.is_complete = true;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn try_state(&self) -> Option<MutexGuard<'_, State>> {
+        self.state.try_lock().ok()
+    }
+}
+
+impl State {
+    /// Sees all changes up to now. Returns `false` if nothing is certain.
+    fn is_current(&mut self, base: &Path) -> bool {
+        // safeguard: another directory in the place of the base directory
+        if self.inotify.as_ref().is_some_and(|inotify| !inotify.is_at(base)) {
+            self.detach();
+        }
+        // safeguard: the changes up to now are seen before an answer
+        self.catch_up();
+        self.inotify.is_some()
+    }
+
+    fn get(&mut self, base: &Path, id: &GroupId) -> Option<Arc<Fields>> {
+        if !self.is_current(base) {
+            return None;
+        }
+        self.groups.get(id)?.fields.clone()
+    }
+
+    fn query<T>(
+        &mut self,
+        base: &Path,
+        mut choose: impl FnMut(&Arc<Fields>) -> Option<T>,
+    ) -> Option<Found<T>> {
+        if !self.is_current(base) || !self.is_complete {
+            return None;
+        }
+        let mut found = Found { chosen: Vec::new(), is_any_certain: false, uncertain: Vec::new() };
+        for (id, slot) in &self.groups {
+            match &slot.fields {
+                Some(fields) => {
+                    found.is_any_certain = true;
+                    found.chosen.extend(choose(fields));
+                }
+                None => found.uncertain.push(id.clone()),
+            }
+        }
+        Some(found)
+    }
+
+    /// Watches a base directory. Returns `false` if it cannot be watched.
+    fn attach(&mut self, base: &Dir) -> bool {
+        const RETRY: Duration = Duration::from_secs(10);
+        if self.inotify.as_ref().is_some_and(|inotify| !inotify.watches(base)) {
+            self.detach();
+        }
+        let has_failed = self.failed.is_some_and(|failed| failed.elapsed() < RETRY);
+        if self.inotify.is_none() && !has_failed {
+            self.inotify = Inotify::new(base);
+            self.change_all();
+            self.failed = if self.inotify.is_none() { Some(Instant::now()) } else { None };
+        }
+        self.inotify.is_some()
+    }
+
+    /// Notes that a group was read.
+    fn note(&mut self, id: &GroupId) {
+        /// To read a group once more costs little.
+        const MAX_UNWATCHED: usize = 10_000;
+        if self.failed.is_some() || self.groups.contains_key(id) {
+            return;
+        }
+        if self.inotify.is_none() && self.groups.len() >= MAX_UNWATCHED {
+            self.groups.clear();
+        }
+        self.groups.insert(id.clone(), Slot::default());
+    }
+
+    /// Forgets everything.
+    fn detach(&mut self) {
+        self.inotify = None;
+        self.change_all();
+        self.groups.values_mut().for_each(|slot| slot.watch = None);
+    }
+
+    fn change_all(&mut self) {
+        self.clock += 1;
+        self.listing = self.clock;
+        self.is_complete = false;
+        for slot in self.groups.values_mut() {
+            slot.change(self.clock);
+        }
+    }
+
+    /// Takes note of the reported changes.
+    fn catch_up(&mut self) {
+        let Some(inotify) = &mut self.inotify else { return };
+        for event in inotify.changes() {
+            self.see(event);
+        }
+    }
+
+    fn see(&mut self, event: Event) {
+        self.clock += 1;
+        match event {
+            Event::BaseGone => self.detach(),
+            Event::Overflow => self.change_all(),
+            Event::Came(id) => {
+                self.listing = self.clock;
+                self.groups.entry(id).or_default().change(self.clock);
+            }
+            Event::Went(id) => {
+                self.listing = self.clock;
+                self.remove(&id);
+            }
+            Event::Changed(id) => {
+                if let Some(slot) = self.groups.get_mut(&id) {
+                    slot.change(self.clock);
+                }
+            }
+            Event::Unwatched(id) => {
+                if let Some(slot) = self.groups.get_mut(&id) {
+                    slot.change(self.clock);
+                    slot.watch = None;
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, id: &GroupId) {
+        if let Some(watch) = self.groups.remove(id).and_then(|slot| slot.watch)
+            && let Some(inotify) = &mut self.inotify
+        {
+            inotify.remove(watch, id);
+        }
+    }
+
+    fn retain(&mut self, ids: &HashSet<&GroupId>) {
+        let gone: Vec<GroupId> = self.groups.keys().filter(|id| !ids.contains(id)).cloned().collect();
+        for id in gone {
+            self.remove(&id);
+        }
+    }
+}
+
+impl Slot {
+    fn change(&mut self, clock: u64) {
+        self.changed = clock;
+        self.fields = None;
+    }
+}
