@@ -8,6 +8,9 @@ import { main, must, root } from './process.mjs'
 const PACKAGES = { typedoc: '0.28.20', typescript: '5.9.3' }
 const tools = path.join(root, 'target', 'typedoc')
 
+/** The kinds of exports and members that must be documented. TypeDoc's default leaves out constructors. */
+const DOCUMENTED = 'Class Constructor Function Interface Method Property TypeAlias Variable'.split(' ')
+
 await main(async () => {
   const program = path.join(tools, 'node_modules', 'typedoc', 'bin', 'typedoc')
   if (!existsSync(program)) {
@@ -28,6 +31,7 @@ await main(async () => {
       `docs/${page}.md`,
     ]),
     ...['--disableSources', '--treatWarningsAsErrors', '--validation.notDocumented'],
+    ...DOCUMENTED.flatMap((kind) => ['--requiredToBeDocumented', kind]),
   ])
   console.log(path.relative(root, path.join(out, 'index.html')))
 })

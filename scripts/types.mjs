@@ -91,15 +91,13 @@ const TYPES = `
   SessionStartedEvent SessionStatus TokenUsage`
 
 function inspect(text) {
-  const lines = text.split('\n')
   const declared = [...text.matchAll(/^export (?:declare )?(interface|type|class|const|function) (\w+)/gm)]
   const values = declared.filter(([, kind]) => /class|const|function/.test(kind)).map(([, , name]) => name)
   const types = declared.map(([, , name]) => name).filter((name) => !values.includes(name))
   return [
-    { test: 'index.d.ts documents every export and member', problem: undocumented(lines).join('\n') },
     {
       test: 'index.d.ts has no `any` and no enum',
-      problem: lines.filter((line) => !/^\s*(\*|\/)/.test(line) && /\bany\b|\benum\b/.test(line)).join('\n'),
+      problem: text.match(/^(?!\s*[*/]).*\b(?:any|enum)\b.*$/gm)?.join('\n'),
     },
     {
       test: 'index.d.ts exports exactly the documented types',
@@ -124,14 +122,4 @@ function difference(actual, expected) {
   const missing = expected.filter((name) => !actual.includes(name)).map((name) => `missing: ${name}`)
   const unexpected = actual.filter((name) => !expected.includes(name)).map((name) => `unexpected: ${name}`)
   return [...missing, ...new Set(unexpected)].join('\n')
-}
-
-/** Returns the exports, and the members of exports, that have no documentation. */
-function undocumented(lines) {
-  let exported = false
-  return lines.filter((line, index) => {
-    if (/^\S/.test(line) && !/^[})*/]/.test(line)) exported = /^export (?!\{)/.test(line)
-    const opens = /^export (?!\{)/.test(line) || (exported && /^ {2}[\w[]/.test(line))
-    return opens && !/\*\/$/.test(lines[index - 1] ?? '')
-  })
 }

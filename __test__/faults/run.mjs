@@ -5,7 +5,7 @@ import path from 'node:path'
 import { main, must, root, run, Stop } from '../../scripts/process.mjs'
 import { setUp } from '../../scripts/setup.mjs'
 import { fuzz } from '../fuzz/run.mjs'
-import { cannotMount, installTools, lacks } from './tools.mjs'
+import { cannotMount, lacks } from './tools.mjs'
 
 const short = process.argv.includes('--short')
 const only = process.argv.includes('--only') ? process.argv.at(-1) : ''
@@ -13,7 +13,6 @@ const total = { passed: 0, failed: 0, skipped: 0 }
 
 await main(async () => {
   await setUp()
-  if (!short || process.env.CI) installTools()
   const { oneOperation, powerOff } = await buildPrograms()
   const { testRemovedLocks, testSystemCalls } = await import('./system-calls.mjs')
   const { testKills, testLostUpdates } = await import('./processes.mjs')

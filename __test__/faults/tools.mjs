@@ -1,5 +1,4 @@
-// The programs that the fault tests need of the system: from Debian's packages where this is root on such a system,
-// otherwise a reason to skip.
+// The programs that the fault tests need. A test that cannot run is skipped with the reason.
 
 import { spawnSync } from 'node:child_process'
 
@@ -18,17 +17,4 @@ export function lacks(program) {
 export function cannotMount() {
   if (!isRoot) return 'mounting needs root'
   return spawnSync('unshare', ['-m', 'true']).status === 0 ? undefined : 'nothing can be mounted here'
-}
-
-export function installTools() {
-  const missing = Object.keys(PACKAGES).filter(lacks)
-  if (missing.length === 0 || !isRoot || spawnSync('apt-get', ['--version']).error) return
-  console.error(`Installing ${missing.join(', ')} ...`)
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  const packages = missing.map((program) => PACKAGES[program])
-  const install = () =>
-    spawnSync('apt-get', ['install', '-y', '--no-install-recommends', ...packages], { env }).status === 0
-  // The list of packages may be missing or old. What could not be installed is skipped, and said.
-  if (!install()) spawnSync('apt-get', ['update'], { env })
-  if (missing.some(lacks)) install()
 }

@@ -1,5 +1,15 @@
 //! The one thread pool of the process: few native threads, started when needed. Work that has to wait is put off to a
 //! later time and holds no thread.
+//!
+//! ```
+//! use std::sync::mpsc;
+//!
+//! use session_groups::executor;
+//!
+//! let (sender, receiver) = mpsc::channel();
+//! executor::run(move || sender.send("done").unwrap());
+//! assert_eq!(receiver.recv(), Ok("done"));
+//! ```
 
 use std::cell::Cell;
 use std::cmp::Ordering;

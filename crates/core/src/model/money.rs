@@ -1,4 +1,16 @@
 //! Money: summed exactly, and held against a limit.
+//!
+//! ```
+//! use session_groups::model::money::{Money, is_exceeded};
+//!
+//! let mut spent = Money::default();
+//! for cost in [0.1, 0.2] {
+//!     spent += cost;
+//! }
+//! assert_eq!(spent.to_dollars(), 0.3);
+//! assert!(is_exceeded(spent.to_dollars(), 0.3)?);
+//! # Ok::<(), session_groups::Error>(())
+//! ```
 
 use std::ops::{AddAssign, SubAssign};
 use std::str::FromStr;

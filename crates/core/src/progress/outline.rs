@@ -1,21 +1,17 @@
-//! The fields of stored groups that affect progress. They can be read from a group of which the other fields are missing or
-//! invalid.
+//! The fields of a group that affect its progress.
 //!
 //! ```
-//! use session_groups::model::from_older_json;
+//! use session_groups::model::{GroupId, SessionGroup, time::IsoTime};
 //! use session_groups::progress::GroupOutline;
 //!
-//! let text = r#"{ "id": "g", "sessions": [], "config": { "maxConcurrentSessions": 2 } }"#;
-//! assert_eq!(from_older_json::<GroupOutline>(text).unwrap().max_concurrent, 2);
+//! let created_at = IsoTime::parse("2026-01-15T10:30:00Z").unwrap();
+//! let group = SessionGroup::new(GroupId::new("auth").unwrap(), "Authentication", "auth", created_at);
+//! assert_eq!(GroupOutline::from(&group).max_concurrent, 3);
 //! ```
 
-use serde::{Deserialize, Deserializer};
-
-use crate::model::number::{Milliseconds, Positive, Usd};
-use crate::model::record::record;
-use crate::model::session::ran_ms;
+use crate::model::number::Usd;
 use crate::model::time::IsoTime;
-use crate::model::{GroupSession, GroupStatus, Model, SessionGroup, SessionStatus, Shape, TokenUsage};
+use crate::model::{GroupSession, SessionGroup, SessionStatus, TokenUsage};
 
 /// The fields of a group that affect its progress.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,99 +95,6 @@ impl SessionOutline {
         match self.started_at.filter(|_| self.status == SessionStatus::Active) {
             Some(start) => Some(self.ran_ms.unwrap_or(0.0) + (now_ms - start).max(0.0)),
             None => self.ran_ms,
-        }
-    }
-}
-
-// The same fields as they are stored.
-
-record! {
-    /// A group.
-    pub struct StoredGroup {
-        id: String,
-        sessions: Vec<StoredSession>,
-        config: StoredConfig,
-        /// Any text, so that an unknown status is one that has not ended.
-        status: Option<String>,
-        started_at: Option<IsoTime>,
-        completed_at: Option<IsoTime>,
-    }
-}
-
-record! {
-    /// A session.
-    pub struct StoredSession {
-        id: String,
-        depends_on: Vec<String>,
-        status: SessionStatus,
-        started_at: Option<IsoTime>,
-        completed_at: Option<IsoTime>,
-        cost: Option<Usd>,
-        tokens: Option<TokenUsage>,
-        recent run_ms: Option<Milliseconds>,
-    }
-}
-
-record! {
-    /// The configuration of a group.
-    pub struct StoredConfig {
-        max_concurrent_sessions: Positive,
-        concurrency: Option<StoredConcurrency>,
-    }
-}
-
-record! {
-    /// The concurrency of a group.
-    pub struct StoredConcurrency {
-        max_concurrent: Positive,
-        respect_dependencies: bool,
-    }
-}
-
-impl<'de> Deserialize<'de> for GroupOutline {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <StoredGroup as Deserialize>::deserialize(deserializer).map(Self::from)
-    }
-}
-
-impl Model for GroupOutline {
-    const SHAPE: &'static Shape = &Shape { recent: &[], parts: &[("sessions", &SESSION_SHAPE)] };
-}
-
-static SESSION_SHAPE: Shape = Shape { recent: StoredSession::RECENT, parts: &[] };
-
-impl From<StoredGroup> for GroupOutline {
-    fn from(group: StoredGroup) -> Self {
-        let StoredConfig { max_concurrent_sessions, concurrency } = group.config;
-        let status = group.status.as_deref().and_then(GroupStatus::from_name);
-        let completed_at = group.completed_at.filter(|_| status.is_some_and(GroupStatus::has_ended));
-        Self {
-            id: group.id,
-            sessions: group.sessions.into_iter().map(SessionOutline::from).collect(),
-            started_at: group.started_at.as_ref().map(IsoTime::unix_ms),
-            ended_at: completed_at.as_ref().map(IsoTime::unix_ms),
-            max_concurrent: concurrency
-                .as_ref()
-                .map_or(max_concurrent_sessions, |rules| rules.max_concurrent)
-                .get(),
-            respects_dependencies: concurrency.is_none_or(|rules| rules.respect_dependencies),
-        }
-    }
-}
-
-impl From<StoredSession> for SessionOutline {
-    fn from(session: StoredSession) -> Self {
-        let unix_ms = |time: &Option<IsoTime>| time.as_ref().map(IsoTime::unix_ms);
-        let (started_at, completed_at) = (unix_ms(&session.started_at), unix_ms(&session.completed_at));
-        let run_ms = session.run_ms.map(Milliseconds::get);
-        Self {
-            id: session.id,
-            depends_on: session.depends_on,
-            status: session.status,
-            cost: session.cost.map_or(0.0, Usd::get),
-            tokens: session.tokens.unwrap_or_default(),
-            started_at,
-            ran_ms: ran_ms(session.status, run_ms, started_at, completed_at),
         }
     }
 }

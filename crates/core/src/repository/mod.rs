@@ -1,5 +1,21 @@
 //! Repositories of groups: the contract and its implementations. Groups are text here, parsed only as far as a check, a
 //! query or a change needs.
+//!
+//! ```
+//! use session_groups::model::{GroupId, GroupPatch, GroupStatus, SessionGroup, time::IsoTime};
+//! use session_groups::repository::{Condition, Document, GroupRepository, InMemoryGroupRepository};
+//!
+//! let id = GroupId::new("20260115-103000-auth")?;
+//! let created_at = IsoTime::parse("2026-01-15T10:30:00Z").unwrap();
+//! let group = SessionGroup::new(id.clone(), "Authentication", "auth", created_at);
+//! let repository = InMemoryGroupRepository::new();
+//! repository.save(Document::from_group(&group)?, Condition::None)?;
+//!
+//! let patch = GroupPatch { status: Some(GroupStatus::Running), ..GroupPatch::default() };
+//! repository.update(&id, patch.into())?;
+//! assert_eq!(repository.find_by_status(GroupStatus::Running)?[0].id(), &id);
+//! # Ok::<(), session_groups::Error>(())
+//! ```
 
 mod collation;
 mod document;

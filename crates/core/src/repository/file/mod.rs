@@ -1,4 +1,27 @@
 //! Groups in files that several processes share: `{base}/{id}/meta.json`.
+//!
+//! A write with the condition `IfRevision` fails if the group has changed since it was read:
+//!
+//! ```
+//! use session_groups::model::{GroupId, SessionGroup, time::IsoTime};
+//! use session_groups::repository::file::FileOptions;
+//! use session_groups::repository::{Condition, Document, FileGroupRepository, GroupRepository};
+//!
+//! let base = tempfile::tempdir().unwrap();
+//! let repository = FileGroupRepository::new(Some(base.path()), FileOptions::default())?;
+//! let id = GroupId::new("20260115-103000-auth")?;
+//! let created_at = IsoTime::parse("2026-01-15T10:30:00Z").unwrap();
+//! let mut group = SessionGroup::new(id.clone(), "Authentication", "auth", created_at);
+//! repository.save(Document::from_group(&group)?, Condition::None)?;
+//! assert!(base.path().join("20260115-103000-auth/meta.json").is_file());
+//!
+//! let revision = repository.revision(&id)?.unwrap();
+//! group.name = "Login".to_owned();
+//! repository.save(Document::from_group(&group)?, Condition::IfRevision(revision.clone()))?;
+//! let error = repository.delete(&id, Condition::IfRevision(revision)).unwrap_err();
+//! assert_eq!(error.code(), "CONFLICT");
+//! # Ok::<(), session_groups::Error>(())
+//! ```
 
 mod batch;
 mod cache;
