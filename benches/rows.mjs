@@ -3,6 +3,7 @@
 // Its other fields:
 // - `goals`: the goals for the ratio of a way's time to the package's, on Node and on Bun
 // - `most`: the goal for the package's time, in milliseconds
+// - `latency`: true if a round returns the times of many events, so that the longest is reported too
 // - `rounds`: number of rounds, if other than that of all rows
 // - `check()`: throws if the ways do not return the same
 // - `skipped`: the reason why the row cannot be measured
