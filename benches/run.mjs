@@ -2,13 +2,13 @@
 // the rows whose names contain TEXT, `--rounds N` sets the number of rounds, and `--write` saves the result as benchmark.md in
 // docs, or in the directory of `--to`.
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import os from 'node:os'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { main, must, root, Stop } from '../scripts/process.mjs'
 import { RUNTIMES } from '../scripts/runtimes.mjs'
 import { setUp } from '../scripts/setup.mjs'
+import { machine } from './machine.mjs'
 import { page, report } from './page.mjs'
 import { installSqlite } from './sqlite-package.mjs'
 
@@ -36,7 +36,7 @@ await main(async () => {
     versions.push(sqlite)
   }
   const notes = missing ? [`Rows of SQLite on Node were skipped: ${missing}.`] : []
-  const text = report(machine(versions), results, notes)
+  const text = report(machine(versions.filter(Boolean)), results, notes)
   console.log(`\n${text}`)
   if (!options.write) return
   mkdirSync(options.to, { recursive: true })
@@ -71,11 +71,4 @@ async function measure(program, plain, flags) {
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
-}
-
-function machine(sqliteVersions) {
-  const { version } = JSON.parse(readFileSync(path.join(root, 'node_modules', 'bun', 'package.json'), 'utf8'))
-  const [cpu] = os.cpus()
-  const runtimes = [`Node ${process.versions.node}`, `Bun ${version}`]
-  return `${[`${os.type()} ${os.release()}`, `${os.cpus().length} × ${cpu.model}`, ...runtimes, ...sqliteVersions.filter(Boolean)].join(', ')}. Medians.`
 }
