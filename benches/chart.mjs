@@ -1,7 +1,7 @@
 // Draws a line chart with logarithmic axes, as an SVG that follows the reader's colour scheme.
 
 const SIZE = { width: 810, height: 430, left: 70, right: 300, top: 30, bottom: 50 }
-const COLOURS = ['#4269d0', '#e0912f', '#d64545', '#2f9e8f', '#8a5fb4']
+const COLOURS = ['#4269d0', '#e0912f', '#d64545', '#2f9e8f', '#8a5fb4', '#808080']
 
 /**
  * Returns the SVG. `series` maps the name of each line to its points `[x, y]`. Lines whose names are equal up to the last

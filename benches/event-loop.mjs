@@ -3,7 +3,7 @@
 import path from 'node:path'
 import { FileGroupRepository } from 'session-groups'
 import { makeStore } from './groups.mjs'
-import { timed } from './rows.mjs'
+import { median, timed } from './timing.mjs'
 
 const GROUPS = 10_000
 
@@ -25,8 +25,7 @@ export async function eventLoop(directory) {
     parses.push(await timed(() => JSON.parse(text)))
     blocks.push(await longestBlock(() => repository.list()))
   }
-  const middle = (times) => times.toSorted((left, right) => left - right)[times.length >> 1]
-  return { block: middle(blocks), parse: middle(parses), count: await longestBlock(() => repository.count()) }
+  return { block: median(blocks), parse: median(parses), count: await longestBlock(() => repository.count()) }
 }
 
 async function longestBlock(work) {

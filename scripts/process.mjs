@@ -15,17 +15,23 @@ export class Stop extends Error {}
 /** Runs a program in the repository and captures its output. Never rejects: a missing program sets `missing`. */
 export function run(program, args, { timeout = 30 * 60_000, ...options } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], timeout, ...options })
+    const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], ...options })
+    // The option `timeout` of `spawn` would keep this process alive if the program is missing.
+    const timer = setTimeout(() => child.kill(), timeout)
     const chunks = []
     child.stdout.on('data', (chunk) => chunks.push(chunk))
     child.stderr.on('data', (chunk) => chunks.push(chunk))
     const stopReporting = reportProgress(chunks)
-    child.on('error', (error) => {
+    const stopTimers = () => {
+      clearTimeout(timer)
       stopReporting()
+    }
+    child.on('error', (error) => {
+      stopTimers()
       resolve({ ok: false, missing: error.code === 'ENOENT', output: error.message })
     })
     child.on('close', (code, signal) => {
-      stopReporting()
+      stopTimers()
       const output = Buffer.concat(chunks).toString()
       resolve({ ok: code === 0, missing: false, output: signal ? `${output}\nkilled by ${signal}` : output })
     })
