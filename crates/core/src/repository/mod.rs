@@ -1,21 +1,5 @@
 //! Repositories of groups: the contract and its implementations. Groups are text here, parsed only as far as a check, a
 //! query or a change needs.
-//!
-//! ```
-//! use session_groups::model::{GroupId, GroupPatch, GroupStatus, SessionGroup, time::IsoTime};
-//! use session_groups::repository::{Condition, Document, GroupRepository, InMemoryGroupRepository};
-//!
-//! let id = GroupId::new("20260115-103000-auth")?;
-//! let created_at = IsoTime::parse("2026-01-15T10:30:00Z").unwrap();
-//! let group = SessionGroup::new(id.clone(), "Authentication", "auth", created_at);
-//! let repository = InMemoryGroupRepository::new();
-//! repository.save(Document::from_group(&group)?, Condition::None)?;
-//!
-//! let patch = GroupPatch { status: Some(GroupStatus::Running), ..GroupPatch::default() };
-//! repository.update(&id, patch.into())?;
-//! assert_eq!(repository.find_by_status(GroupStatus::Running)?[0].id(), &id);
-//! # Ok::<(), session_groups::Error>(())
-//! ```
 
 mod collation;
 mod document;
@@ -24,6 +8,7 @@ mod memory;
 mod merge;
 mod name_part;
 mod query;
+mod watch;
 mod working_copy;
 
 pub use document::{Document, Revision};
@@ -31,6 +16,7 @@ pub use file::FileGroupRepository;
 pub use memory::InMemoryGroupRepository;
 pub use merge::{Changes, Condition, Write, WriteOutcome};
 pub use query::{Direction, GroupFilter, GroupSort, SortField};
+pub use watch::{Change, Watcher};
 
 use std::path::PathBuf;
 
@@ -54,6 +40,10 @@ pub trait GroupRepository: Send + Sync {
 
     /// Returns the problems of the store.
     fn verify(&self) -> Result<Vec<RepositoryProblem>>;
+
+    /// Watches one group, or all: first reports the state of each group that exists, then each change. Quick changes of a
+    /// group may be reported as one.
+    fn watch(&self, only: Option<GroupId>) -> Result<Watcher>;
 
     /// Returns the groups of that status, by id.
     fn find_by_status(&self, status: GroupStatus) -> Result<Vec<Document>> {

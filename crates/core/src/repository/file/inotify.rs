@@ -68,6 +68,19 @@ pub enum Event {
     Unwatched(GroupId),
 }
 
+impl Event {
+    /// The group that may have changed.
+    pub fn id(&self) -> Option<&GroupId> {
+        match self {
+            Self::Overflow | Self::BaseGone => None,
+            Self::Came(id) | Self::Went(id) | Self::Changed(id) | Self::Unwatched(id) => Some(id),
+        }
+    }
+}
+
+/// What becomes readable with the next change.
+pub type Source = Arc<OwnedFd>;
+
 /// The watches of a store's base directory and of the directories of its groups.
 pub struct Inotify {
     descriptor: Arc<OwnedFd>,
@@ -185,9 +198,8 @@ impl Inotify {
         name.is_none_or(|name| name == META).then(|| Event::Changed(id.clone()))
     }
 
-    #[allow(dead_code)]
-    /// The descriptor that becomes readable with the next change.
-    pub fn descriptor(&self) -> Arc<OwnedFd> {
+    /// What becomes readable with the next change.
+    pub fn source(&self) -> Source {
         Arc::clone(&self.descriptor)
     }
 }

@@ -10,13 +10,19 @@ use std::time::{Duration, Instant};
 
 use crate::model::GroupId;
 use crate::repository::document::Fields;
+use crate::repository::file::alarm::Alarm;
 use crate::repository::file::dir::Dir;
 use crate::repository::file::fingerprint::FileFingerprint;
-use crate::repository::file::inotify::{Event, Inotify};
+use crate::repository::file::inotify::{Event, Inotify, Source};
+use crate::repository::watch::Subscribers;
 
 /// The watched groups of a store.
 #[derive(Default)]
 pub struct Live {
+    /// Who wants to hear of changes.
+    pub subscribers: Subscribers,
+    /// Wakes the thread that waits for changes while there are subscribers.
+    pub alarm: Mutex<Option<Arc<Alarm>>>,
     state: Mutex<State>,
 }
 
@@ -34,6 +40,23 @@ struct State {
     /// Set when `groups` are all there are.
     is_complete: bool,
     groups: HashMap<GroupId, Slot>,
+    news: News,
+}
+
+/// Reported changes that the subscribers have not heard of yet.
+#[derive(Default)]
+struct News {
+    ids: Vec<GroupId>,
+    /// Set when anything may have changed.
+    is_everything: bool,
+}
+
+/// The part of a store that is watched.
+pub struct Watched {
+    /// `true` if the kernel reports when groups come and go.
+    pub is_base: bool,
+    /// `true` if all groups are known.
+    pub is_complete: bool,
 }
 
 /// A group that was read before.
@@ -65,52 +88,60 @@ pub struct Found<T> {
 impl Live {
     /// Returns what is stored of a group, if that is certain.
     pub fn get(&self, base: &Path, id: &GroupId) -> Option<Arc<Fields>> {
-        self.state().get(base, id)
+        self.with(|state| state.get(base, id))
     }
 
     /// The same for a thread that must not wait: `None` also while another thread is in here.
     pub fn try_get(&self, base: &Path, id: &GroupId) -> Option<Arc<Fields>> {
-        self.try_state()?.get(base, id)
+        self.try_with(|state| state.get(base, id))
     }
 
     /// Returns what `choose` makes of all groups that are certain, and the others; `None` if it is not certain which groups
     /// there are.
     pub fn query<T>(&self, base: &Path, choose: impl FnMut(&Arc<Fields>) -> Option<T>) -> Option<Found<T>> {
-        self.state().query(base, choose)
+        self.with(|state| state.query(base, choose))
     }
 
-    /// The same for a thread that must not wait: only if there are at most `max` groups and all are certain.
+    /// Returns what `choose` makes of all groups, for a thread that must not wait: only if there are at most `max` groups and
+    /// all are certain.
     pub fn try_query<T>(
         &self,
         base: &Path,
         max: usize,
-        choose: impl FnMut(&Arc<Fields>) -> Option<T>,
-    ) -> Option<Vec<T>> {
-        let mut state = self.try_state()?;
-        if state.groups.len() > max {
-            return None;
-        }
-        let found = state.query(base, choose)?;
-        found.uncertain.is_empty().then_some(found.chosen)
+        choose: impl FnOnce(Vec<&Arc<Fields>>) -> Option<T>,
+    ) -> Option<T> {
+        self.try_with(|state| {
+            if state.groups.len() > max || !state.is_current(base) || !state.is_complete {
+                return None;
+            }
+            let all: Option<Vec<_>> = state.groups.values().map(|slot| slot.fields.as_ref()).collect();
+            choose(all?)
+        })
     }
 
-    /// Begins to read a group, which is watched if it was read before.
+    /// Begins to read a group, which is watched if it was read before or someone waits for its changes.
     pub fn begin(&self, base: &Dir, id: &GroupId) -> Option<Reading> {
-        let mut state = self.state();
-        if !state.groups.contains_key(id) || !state.attach(base) {
-            return None;
-        }
-        let state = &mut *state;
-        let slot = state.groups.get_mut(id)?;
-        if slot.watch.is_none() {
-            let (watch, former) = state.inotify.as_mut()?.add(base, id)?;
-            state.clock += 1;
-            *slot = Slot { watch: Some(watch), changed: state.clock, fields: None };
-            if let Some(former) = former.and_then(|former| state.groups.get_mut(&former)) {
-                *former = Slot { changed: state.clock, ..Slot::default() };
+        self.with(|state| {
+            if !state.groups.contains_key(id) {
+                if !self.subscribers.concerns(id) {
+                    return None;
+                }
+                state.note(id);
             }
-        }
-        Some(Reading { changed: state.groups.get(id)?.changed })
+            if !state.attach(base) {
+                return None;
+            }
+            let slot = state.groups.get_mut(id)?;
+            if slot.watch.is_none() {
+                let (watch, former) = state.inotify.as_mut()?.add(base, id)?;
+                state.clock += 1;
+                *slot = Slot { watch: Some(watch), changed: state.clock, fields: None };
+                if let Some(former) = former.and_then(|former| state.groups.get_mut(&former)) {
+                    *former = Slot { changed: state.clock, ..Slot::default() };
+                }
+            }
+            Some(Reading { changed: state.groups.get(id)?.changed })
+        })
     }
 
     /// Ends the reading of a group: what was read is certain from now on if nothing has changed meanwhile. Returns whether
@@ -121,61 +152,108 @@ impl Live {
         fingerprint: &FileFingerprint,
         fields: &Arc<Fields>,
     ) -> bool {
-        let mut state = self.state();
-        let Some(reading) = reading else {
-            state.note(&fields.id);
-            return false;
-        };
-        state.catch_up();
-        let slot = state.groups.get_mut(&fields.id);
-        // safeguard: a change while a group is read
-        let Some(slot) = slot.filter(|slot| slot.changed == reading.changed && slot.watch.is_some()) else {
-            return false;
-        };
-        // A write through another name of the file would be reported elsewhere.
-        // safeguard: a file with several names is looked at each time
-        if fingerprint.links != 1 {
-            return false;
-        }
-        slot.fields = Some(Arc::clone(fields));
-        true
+        self.with(|state| {
+            let Some(reading) = reading else {
+                state.note(&fields.id);
+                return false;
+            };
+            state.catch_up();
+            let slot = state.groups.get_mut(&fields.id);
+            // safeguard: a change while a group is read
+            let Some(slot) = slot.filter(|slot| slot.changed == reading.changed && slot.watch.is_some())
+            else {
+                return false;
+            };
+            // A write through another name of the file would be reported elsewhere.
+            // safeguard: a file with several names is looked at each time
+            if fingerprint.links != 1 {
+                return false;
+            }
+            slot.fields = Some(Arc::clone(fields));
+            true
+        })
     }
 
     /// Begins to list the groups of a store.
     pub fn begin_listing(&self, base: &Dir) -> Option<Reading> {
-        let mut state = self.state();
-        if !std::mem::replace(&mut state.was_listed, true) || !state.attach(base) {
-            return None;
-        }
-        Some(Reading { changed: state.listing })
+        self.with(|state| {
+            let is_first = !std::mem::replace(&mut state.was_listed, true);
+            if (is_first && self.subscribers.is_empty()) || !state.attach(base) {
+                return None;
+            }
+            Some(Reading { changed: state.listing })
+        })
     }
 
     /// Ends the listing: these are all groups if none came or went meanwhile.
     pub fn end_listing(&self, reading: Option<&Reading>, ids: &[GroupId]) {
         let Some(reading) = reading else { return };
-        let mut state = self.state();
-        state.catch_up();
-        // safeguard: a group that comes while the groups are listed
-        if state.inotify.is_none() || reading.changed != state.listing {
-            return;
-        }
-        for id in ids {
-            if !state.groups.contains_key(id) {
-                state.groups.insert(id.clone(), Slot::default());
+        self.with(|state| {
+            state.catch_up();
+            // safeguard: a group that comes while the groups are listed
+            if state.inotify.is_none() || reading.changed != state.listing {
+                return;
             }
-        }
-        if state.groups.len() > ids.len() {
-            state.retain(&ids.iter().collect());
-        }
-        state.is_complete = true;
+            for id in ids {
+                if !state.groups.contains_key(id) {
+                    state.groups.insert(id.clone(), Slot::default());
+                }
+            }
+            if state.groups.len() > ids.len() {
+                state.retain(&ids.iter().collect());
+            }
+            state.is_complete = true;
+        });
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Sees all changes up to now, and returns the part of the store that is watched.
+    pub fn observe(&self, base: &Dir) -> Watched {
+        self.with(|state| {
+            let is_base = state.attach(base);
+            state.catch_up();
+            Watched { is_base, is_complete: state.is_complete }
+        })
     }
 
-    fn try_state(&self) -> Option<MutexGuard<'_, State>> {
-        self.state.try_lock().ok()
+    /// Returns the groups whose changes the kernel does not report, of those that someone waits for.
+    pub fn unwatched(&self) -> Vec<GroupId> {
+        self.with(|state| {
+            let groups = state.groups.iter();
+            let unwatched = groups.filter(|(id, slot)| slot.watch.is_none() && self.subscribers.concerns(id));
+            unwatched.map(|(id, _)| id.clone()).collect()
+        })
+    }
+
+    /// The source of the notifications, if there are any.
+    pub fn source(&self) -> Option<Source> {
+        self.with(|state| state.inotify.as_ref().map(Inotify::source))
+    }
+
+    /// Works on the state, and then tells the subscribers of what was reported meanwhile.
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = work(&mut state);
+        self.report(state);
+        result
+    }
+
+    fn try_with<T>(&self, work: impl FnOnce(&mut State) -> Option<T>) -> Option<T> {
+        let mut state = self.state.try_lock().ok()?;
+        let result = work(&mut state);
+        self.report(state);
+        result
+    }
+
+    fn report(&self, mut state: MutexGuard<'_, State>) {
+        let News { ids, is_everything } = std::mem::take(&mut state.news);
+        drop(state);
+        if !ids.is_empty() {
+            self.subscribers.mark(&ids);
+        }
+        if is_everything && let Some(alarm) = &*self.alarm.lock().unwrap_or_else(PoisonError::into_inner) {
+            // The thread sees which groups there are now.
+            alarm.ring();
+        }
     }
 }
 
@@ -255,6 +333,7 @@ impl State {
     }
 
     fn change_all(&mut self) {
+        self.news.is_everything = true;
         self.clock += 1;
         self.listing = self.clock;
         self.is_complete = false;
@@ -273,6 +352,9 @@ impl State {
 
     fn see(&mut self, event: Event) {
         self.clock += 1;
+        if let Some(id) = event.id() {
+            self.news.ids.push(id.clone());
+        }
         match event {
             Event::BaseGone => self.detach(),
             Event::Overflow => self.change_all(),

@@ -23,6 +23,7 @@
 //! # Ok::<(), session_groups::Error>(())
 //! ```
 
+mod alarm;
 mod batch;
 mod cache;
 mod case_collision;
@@ -34,6 +35,7 @@ mod fingerprint;
 mod inotify;
 mod live;
 mod lock;
+mod observer;
 mod owner;
 mod parallel;
 mod paths;
@@ -63,7 +65,7 @@ use crate::model::GroupId;
 use crate::repository::document::Document;
 use crate::repository::merge::{Condition, Write, WriteOutcome};
 use crate::repository::query::{GroupFilter, GroupSort};
-use crate::repository::{GroupRepository, RepositoryProblem};
+use crate::repository::{GroupRepository, RepositoryProblem, Watcher};
 use completion::{Completion, Slot};
 use scan::Suspect;
 use store::Store;
@@ -335,6 +337,12 @@ impl GroupRepository for FileGroupRepository {
             Some(base) => verify::verify(&base, |id, found| self.find_again(id, found)),
             None => Ok(Vec::new()),
         }
+    }
+
+    fn watch(&self, only: Option<GroupId>) -> Result<Watcher> {
+        let repository = self.clone();
+        // Under its lock, a group that another program is writing in place is not taken for a corrupt one.
+        observer::watch(&self.store, only, move |id| repository.find_by_id(id))
     }
 }
 

@@ -16,6 +16,18 @@ pub enum Event {
     Unwatched(GroupId),
 }
 
+impl Event {
+    pub fn id(&self) -> Option<&GroupId> {
+        match self {
+            Self::Overflow | Self::BaseGone => None,
+            Self::Came(id) | Self::Went(id) | Self::Changed(id) | Self::Unwatched(id) => Some(id),
+        }
+    }
+}
+
+/// What reports changes.
+pub struct Source;
+
 /// Never made.
 pub enum Inotify {}
 
@@ -37,6 +49,10 @@ impl Inotify {
     }
 
     pub fn remove(&mut self, _watch: i32, _id: &GroupId) {
+        match *self {}
+    }
+
+    pub fn source(&self) -> Source {
         match *self {}
     }
 

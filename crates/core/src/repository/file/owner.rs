@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Error, quoted};
+use crate::error::Error;
 
 /// The error for a path that belongs to another user; `None` when it is this user's. `directory` is what to change the
 /// owner of.
@@ -17,7 +17,7 @@ pub fn if_foreign(group_id: Option<&str>, path: &Path, directory: &Path) -> Opti
             path,
             &shown(owner),
             &shown(user),
-            &format!("chown -R {user} {}", quoted(directory)),
+            &format!("chown -R {user} {}", crate::error::quoted(directory)),
         )
     })
 }

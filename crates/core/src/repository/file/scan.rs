@@ -23,6 +23,9 @@ use crate::repository::query::{GroupFilter, GroupSort};
 /// Number of times that a page is looked for because groups of it changed before they were read.
 const MAX_ATTEMPTS: usize = 3;
 
+/// Maximum number of groups that a query looks at on JavaScript's thread, which takes well below a millisecond.
+const MAX_GROUPS_AT_ONCE: usize = 10_000;
+
 /// A query of a store.
 pub struct Listing<'a> {
     base: &'a Dir,
@@ -70,6 +73,15 @@ impl From<Arc<Fields>> for Candidate {
     }
 }
 
+/// A group that need not be looked at.
+struct Certain<'a>(&'a Arc<Fields>);
+
+impl Borrow<Fields> for Certain<'_> {
+    fn borrow(&self) -> &Fields {
+        self.0
+    }
+}
+
 /// The result of reading a group for a query.
 enum Read {
     /// The group.
@@ -92,24 +104,23 @@ pub fn list_at_once(
     const MAX_PAGE: usize = 50;
     const MAX_TEXT: usize = 1 << 20;
     filter.limit.filter(|limit| *limit <= MAX_PAGE)?;
-    let page = filter.page(matching_at_once(base, live, filter)?, sort);
-    let groups: Option<Vec<_>> = page.iter().map(|candidate| cache.group(&candidate.fields)).collect();
-    groups.filter(|groups| groups.iter().map(|group| group.text().len()).sum::<usize>() <= MAX_TEXT)
-}
-
-/// Returns the groups that match, as long as none of it needs a look at a file and it is not much.
-pub fn matching_at_once(base: &Path, live: &Live, filter: &GroupFilter) -> Option<Vec<Candidate>> {
-    /// Maximum number of groups, which takes well below a millisecond.
-    const MAX_GROUPS: usize = 5_000;
     let matches = filter.fast_matcher()?;
-    live.try_query(base, MAX_GROUPS, |fields| matches(fields).then(|| Candidate::from(Arc::clone(fields))))
+    let page = live.try_query(base, MAX_GROUPS_AT_ONCE, |groups| {
+        let matching = groups.into_iter().filter(|fields| matches(fields)).map(Certain).collect();
+        filter
+            .page(matching, sort)
+            .iter()
+            .map(|Certain(fields)| cache.group(fields))
+            .collect::<Option<Vec<_>>>()
+    });
+    page.filter(|groups| groups.iter().map(|group| group.text().len()).sum::<usize>() <= MAX_TEXT)
 }
 
 /// Returns the number of groups that match, as long as none of it needs a look at a file and it is not much.
 pub fn count_at_once(base: &Path, live: &Live, filter: &GroupFilter) -> Option<usize> {
-    const MAX_GROUPS: usize = 20_000;
     let matches = filter.fast_matcher()?;
-    live.try_query(base, MAX_GROUPS, |fields| matches(fields).then_some(())).map(|found| found.len())
+    let count = |groups: Vec<&Arc<Fields>>| groups.iter().filter(|fields| matches(fields)).count();
+    live.try_query(base, MAX_GROUPS_AT_ONCE, |groups| Some(count(groups)))
 }
 
 impl<'a> Listing<'a> {

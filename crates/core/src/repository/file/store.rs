@@ -35,7 +35,7 @@ pub struct Store {
     base_is_synced: AtomicBool,
     synced: SyncedDirs,
     cache: Cache,
-    live: Live,
+    pub(super) live: Live,
     swept: Swept,
     valid: ValidBytes,
 }

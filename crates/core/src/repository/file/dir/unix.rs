@@ -235,6 +235,7 @@ impl Stat {
     #[allow(
         clippy::useless_conversion,
         clippy::unnecessary_cast,
+        clippy::cast_lossless,
         clippy::cast_possible_wrap,
         clippy::cast_sign_loss,
         reason = "the types of these fields differ between systems; only equality counts"

@@ -1,0 +1,160 @@
+//! Watching a store. While there are watchers, a thread waits for the kernel's notifications. What the kernel does not
+//! report, it finds by looking at the files again and again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::error::{Error, Result};
+use crate::executor;
+use crate::model::GroupId;
+use crate::repository::Watcher;
+use crate::repository::document::Document;
+use crate::repository::file::alarm::Alarm;
+use crate::repository::file::dir::Dir;
+use crate::repository::file::fingerprint::FileFingerprint;
+use crate::repository::file::paths::META;
+use crate::repository::file::read;
+use crate::repository::file::store::Store;
+
+/// Time between two looks at what is not reported: files that are not watched, and the path of the base directory.
+const POLL: Duration = Duration::from_millis(300);
+
+/// Time between two looks for a base directory that is not there.
+const ABSENT: Duration = Duration::from_millis(40);
+
+/// Watches one group of a store, or all.
+pub fn watch(
+    store: &Arc<Store>,
+    only: Option<GroupId>,
+    read: impl Fn(&GroupId) -> Result<Option<Document>> + Send + Sync + 'static,
+) -> Result<Watcher> {
+    let watcher = store.live.subscribers.subscribe(only, read);
+    if !start(store)? {
+        // The thread has listed the groups already.
+        let store = Arc::clone(store);
+        executor::run(move || {
+            if let Ok(Some(base)) = read::open_base(store.base()) {
+                store.live.subscribers.mark(&list(&base));
+            }
+        });
+    }
+    Ok(watcher)
+}
+
+/// Starts the thread. Returns `false` if it is there.
+fn start(store: &Arc<Store>) -> Result<bool> {
+    let mut running = store.live.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+    if running.is_some() {
+        return Ok(false);
+    }
+    let failed = |source| Error::io(None, store.base(), "watching", source);
+    let alarm = Arc::new(Alarm::new(store.base()).map_err(failed)?);
+    let observer = Observer::new(Arc::clone(store), Arc::clone(&alarm));
+    let thread = thread::Builder::new().name("session-groups-watch".to_owned());
+    thread.spawn(move || observer.run()).map_err(failed)?;
+    *running = Some(alarm);
+    Ok(true)
+}
+
+struct Observer {
+    store: Arc<Store>,
+    alarm: Arc<Alarm>,
+    /// Set while the base directory is there.
+    is_there: bool,
+    /// The files that are not watched, as they were at the last look; `None` stands for one that may change unnoticed.
+    files: HashMap<GroupId, Option<FileFingerprint>>,
+    /// Time of the next look at them.
+    next_look: Instant,
+}
+
+impl Observer {
+    fn new(store: Arc<Store>, alarm: Arc<Alarm>) -> Self {
+        Self { store, alarm, is_there: false, files: HashMap::new(), next_look: Instant::now() }
+    }
+
+    fn run(mut self) {
+        while !self.is_over() {
+            let base = read::open_base(self.store.base()).ok().flatten();
+            if let Some(base) = &base {
+                self.look(base);
+            } else if self.is_there {
+                self.files.clear();
+                self.store.live.subscribers.mark_all(&[]);
+            }
+            self.is_there = base.is_some();
+            self.alarm.wait(self.store.live.source().as_ref(), if self.is_there { POLL } else { ABSENT });
+        }
+    }
+
+    /// Returns `true` if nobody watches any more; then the next watcher starts another thread.
+    fn is_over(&self) -> bool {
+        let mut running = self.store.live.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_over = self.store.live.subscribers.is_empty();
+        if is_over {
+            *running = None;
+        }
+        is_over
+    }
+
+    /// Looks for changes and reports them to the watchers.
+    fn look(&mut self, base: &Dir) {
+        let live = &self.store.live;
+        let watched = live.observe(base);
+        let is_certain = watched.is_base && watched.is_complete && self.is_there;
+        let is_due = self.next_look <= Instant::now();
+        if is_certain && !is_due {
+            return;
+        }
+        let unwatched = if is_certain {
+            live.unwatched()
+        } else {
+            let reading = live.begin_listing(base);
+            let ids = list(base);
+            live.end_listing(reading.as_ref(), &ids);
+            if watched.is_base || !self.is_there {
+                live.subscribers.mark_all(&ids);
+            }
+            if watched.is_base { live.unwatched() } else { ids }
+        };
+        let begun = Instant::now();
+        self.look_at_files(base, &unwatched, !watched.is_base);
+        // Many files take a while, and there is other work to do.
+        self.next_look = Instant::now() + POLL.max(2 * begun.elapsed());
+    }
+
+    /// Looks at the files of groups whose changes are not reported.
+    fn look_at_files(&mut self, base: &Dir, ids: &[GroupId], are_all: bool) {
+        let now = SystemTime::now();
+        let there: HashSet<&GroupId> = ids.iter().collect();
+        let mut changed = Vec::new();
+        self.files.retain(|id, _| {
+            let stays = there.contains(id);
+            if !stays && are_all {
+                changed.push(id.clone());
+            }
+            stays
+        });
+        for id in ids {
+            let fingerprint = fingerprint(base, id).filter(|fingerprint| fingerprint.is_reliable_at(now));
+            let former = self.files.insert(id.clone(), fingerprint);
+            if fingerprint.is_none() || former != Some(fingerprint) {
+                changed.push(id.clone());
+            }
+        }
+        self.store.live.subscribers.mark(&changed);
+    }
+}
+
+fn fingerprint(base: &Dir, id: &GroupId) -> Option<FileFingerprint> {
+    base.stat(&format!("{id}/{META}")).ok()?.map(|stat| stat.fingerprint())
+}
+
+/// The ids of the groups in a base directory, in their order.
+fn list(base: &Dir) -> Vec<GroupId> {
+    let names = base.directories().unwrap_or_default();
+    let mut ids: Vec<GroupId> = names.iter().filter_map(|name| GroupId::new(name).ok()).collect();
+    ids.sort_unstable();
+    ids
+}
