@@ -91,6 +91,11 @@ pub struct Inotify {
 }
 
 impl Inotify {
+    /// Returns `true` if no more groups may be watched.
+    pub fn is_full() -> bool {
+        WATCHED.load(Ordering::Relaxed) >= *MAX_WATCHED
+    }
+
     /// Watches a base directory; `None` where notifications prove nothing, or no more watches are granted.
     pub fn new(base: &Dir) -> Option<Self> {
         let file_system = rustix::fs::fstatfs(base.as_fd()).ok()?.f_type;

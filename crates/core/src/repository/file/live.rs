@@ -128,7 +128,8 @@ impl Live {
                 }
                 state.note(id);
             }
-            if !state.attach(base) {
+            let is_watched = state.groups.get(id)?.watch.is_some();
+            if (!is_watched && Inotify::is_full()) || !state.attach(base) {
                 return None;
             }
             let slot = state.groups.get_mut(id)?;
