@@ -25,6 +25,7 @@ pub mod status;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod time;
+pub mod totals;
 
 pub use group::{GroupPatch, SessionGroup};
 pub use id::GroupId;
