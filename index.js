@@ -34,17 +34,75 @@ const OwnError = class SessionGroupsError extends Error {
   }
 }
 
+const { parse, stringify } = JSON
+
+/** Parsed summaries by their slots, never returned to a caller. */
+const kept = []
+
 // The addon is loaded once per environment, but Jest evaluates this module again in a realm of its own for each test file,
 // and `jest.resetModules()` several times in one realm. The last realm is the one in use; its first copy's class is shared.
 const SessionGroupsError = initialize({
   SessionGroupsError: OwnError,
   rejected,
-  parse: JSON.parse,
-  stringify: JSON.stringify,
+  parse,
+  stringify,
+  summaries,
   // Looked up at the call, because fake timers replace `Date` and Jest copies `process.env`.
   now: () => Date.now(),
   home: () => process.env[process.platform === 'win32' ? 'USERPROFILE' : 'HOME'],
 })
+
+/**
+ * Returns an array of new objects for the summaries in some slots. The message is `[slots, newSlots, newSummaries]` as JSON.
+ * A summary is parsed only once, because parsing it takes ten times as long as copying it.
+ */
+function summaries(message) {
+  const [slots, newSlots, newSummaries] = parse(message)
+  for (let i = 0; i < newSlots.length; i++) kept[newSlots[i]] = withAllKeys(newSummaries[i])
+  return slots.map((slot) => copyOf(kept[slot]))
+}
+
+/** Returns a summary in which absent fields are `undefined`: V8 copies objects fast if all of them have the same keys. */
+function withAllKeys(summary) {
+  return {
+    startedAt: undefined,
+    completedAt: undefined,
+    description: undefined,
+    cause: undefined,
+    ...summary,
+    totalTokens: { cacheRead: undefined, cacheWrite: undefined, ...summary.totalTokens },
+  }
+}
+
+/** Returns a copy of a summary, without the fields that are `undefined`. */
+function copyOf(summary) {
+  const { cacheRead, cacheWrite } = summary.totalTokens
+  const totalTokens = { input: summary.totalTokens.input, output: summary.totalTokens.output }
+  if (cacheRead !== undefined) totalTokens.cacheRead = cacheRead
+  if (cacheWrite !== undefined) totalTokens.cacheWrite = cacheWrite
+  const { startedAt, completedAt, description, cause } = summary
+  const copy = {
+    id: summary.id,
+    name: summary.name,
+    slug: summary.slug,
+    status: summary.status,
+    createdAt: summary.createdAt,
+    updatedAt: summary.updatedAt,
+    totalSessions: summary.totalSessions,
+    completed: summary.completed,
+    running: summary.running,
+    pending: summary.pending,
+    failed: summary.failed,
+    totalCost: summary.totalCost,
+    totalTokens,
+    maxBudgetUsd: summary.maxBudgetUsd,
+  }
+  if (startedAt !== undefined) copy.startedAt = startedAt
+  if (completedAt !== undefined) copy.completedAt = completedAt
+  if (description !== undefined) copy.description = description
+  if (cause !== undefined) copy.cause = cause
+  return copy
+}
 
 /**
  * Returns a promise that is rejected with an error. V8 adds the callers that await the promise to the stack of an error made

@@ -85,7 +85,7 @@ const TYPES = `
   GroupConfig GroupCreatedEvent GroupEvent GroupEventMap GroupEventType GroupFailedEvent GroupFilter
   GroupPausedEvent GroupProgress GroupProgressEvent GroupRepository GroupResumedEvent GroupSession
   GroupSessionCompletedEvent GroupSessionFailedEvent GroupSessionStartedEvent GroupSort GroupStartedEvent
-  GroupStatus GroupStore PlanSource ProcessExit ProcessIdentity ProgressSummary RepositoryProblem RunnerRecord SaveOptions
+  GroupStatus GroupStore GroupSummary PlanSource ProcessExit ProcessIdentity ProgressSummary RepositoryProblem RunnerRecord SaveOptions
   SessionChanges SessionCompletedEvent SessionConfig SessionFailedEvent SessionGroup SessionGroupsErrorCode
   SessionGroupsErrorConstructor SessionProgress SessionProgressEvent
   SessionStartedEvent SessionStatus TokenUsage`

@@ -9,6 +9,7 @@ use napi_derive::napi;
 
 use crate::error::throwing;
 use crate::js::{self, Value};
+use crate::summaries::Slots;
 
 /// References to the objects of the newest realm in which index.js was evaluated. There is one `Host` per environment:
 /// the main thread, each worker thread. The environment frees the references when it ends.
@@ -20,6 +21,14 @@ struct Host {
     stringify: sys::napi_ref,
     now: sys::napi_ref,
     home: sys::napi_ref,
+    summaries: sys::napi_ref,
+}
+
+/// The data of an environment.
+struct Instance {
+    host: Host,
+    /// The summaries that the host's `summaries` has received.
+    slots: Slots,
 }
 
 thread_local! {
@@ -38,6 +47,7 @@ impl Host {
             stringify: reference(c"stringify")?,
             now: reference(c"now")?,
             home: reference(c"home")?,
+            summaries: reference(c"summaries")?,
         })
     }
 
@@ -45,28 +55,35 @@ impl Host {
         if let Some((_, host)) = NEWEST.get().filter(|(owner, _)| *owner == env.raw()) {
             return Ok(host);
         }
-        let host = env.get_instance_data::<Self>()?;
-        let host = *host.ok_or_else(|| napi::Error::from_reason("index.js has not called initialize"))?;
+        let host = Instance::of(env)?.host;
         NEWEST.set(Some((env.raw(), host)));
         Ok(host)
     }
 
     /// Puts it in force; returns the one that was before.
     fn install(self, env: &Env) -> napi::Result<Option<Self>> {
-        let former = match env.get_instance_data::<Self>()? {
-            Some(current) => Some(std::mem::replace(current, self)),
-            None => env.set_instance_data(self, (), |_| {}).map(|()| None)?,
+        let instance = Instance { host: self, slots: Slots::default() };
+        let former = match env.get_instance_data::<Instance>()? {
+            Some(current) => Some(std::mem::replace(current, instance).host),
+            None => env.set_instance_data(instance, (), |_| {}).map(|()| None)?,
         };
         NEWEST.set(Some((env.raw(), self)));
         Ok(former)
     }
 
     fn delete(self, env: &Env) -> napi::Result<()> {
-        let Self { error_class, rejected, parse, stringify, now, home } = self;
-        for reference in [error_class, rejected, parse, stringify, now, home] {
+        let Self { error_class, rejected, parse, stringify, now, home, summaries } = self;
+        for reference in [error_class, rejected, parse, stringify, now, home, summaries] {
             js::delete_reference(env, reference)?;
         }
         Ok(())
+    }
+}
+
+impl Instance {
+    fn of(env: &Env) -> napi::Result<&'static mut Self> {
+        let instance = env.get_instance_data::<Self>()?;
+        instance.ok_or_else(|| napi::Error::from_reason("index.js has not called initialize"))
     }
 }
 
@@ -129,4 +146,20 @@ pub fn home(env: &Env) -> Option<PathBuf> {
     let home = js::call(env, js::referenced(env, Host::of(env).ok()?.home).ok()?, &[]).ok()?;
     let home = PathBuf::from(js::text_of(home).ok()?);
     home.is_absolute().then_some(home)
+}
+
+/// Calls `summaries(message)`: copies of the summaries in some slots.
+pub fn summaries<'env>(env: &'env Env, message: Unknown<'_>) -> napi::Result<Unknown<'env>> {
+    js::call(env, js::referenced(env, Host::of(env)?.summaries)?, &[message])
+}
+
+/// Takes the slots that `summaries` has filled, and leaves none.
+pub fn take_slots(env: &Env) -> napi::Result<Slots> {
+    Ok(std::mem::take(&mut Instance::of(env)?.slots))
+}
+
+/// Puts back the slots that `summaries` has filled.
+pub fn put_slots(env: &Env, slots: Slots) -> napi::Result<()> {
+    Instance::of(env)?.slots = slots;
+    Ok(())
 }

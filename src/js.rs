@@ -135,7 +135,7 @@ pub fn parse_array(env: &Env, parts: Vec<String>) -> napi::Result<Unknown<'_>> {
 }
 
 /// A string. Node copies ASCII several times as fast when it is told that nothing has to be decoded.
-fn string<'env>(env: &'env Env, text: &str) -> napi::Result<Unknown<'env>> {
+pub fn string<'env>(env: &'env Env, text: &str) -> napi::Result<Unknown<'env>> {
     if text.is_ascii() {
         return Ok(env.create_string_latin1(text.as_bytes())?.to_unknown());
     }

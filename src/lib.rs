@@ -13,4 +13,5 @@ mod progress;
 mod promise;
 mod reader;
 mod repository;
+mod summaries;
 mod update;

@@ -20,6 +20,7 @@ use session_groups::repository::{
 pub trait Backend {
     fn find(&self, id: GroupId, answer: fn(Option<Document>) -> Answer) -> Result<Reply, Fault>;
     fn list(&self, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault>;
+    fn summaries(&self, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault>;
     fn count(&self, filter: GroupFilter) -> Result<Reply, Fault>;
     /// Saves a group as text, which the repository checks.
     fn save(&self, env: &Env, id: GroupId, text: String, condition: Condition) -> Result<Reply, Fault>;
@@ -59,6 +60,15 @@ pub fn list(
     sort: Unknown<'_>,
 ) -> Result<Reply, Fault> {
     backend.list(args::filter(env, filter)?, args::sort(env, sort)?)
+}
+
+pub fn summaries(
+    backend: &impl Backend,
+    env: &Env,
+    filter: Unknown<'_>,
+    sort: Unknown<'_>,
+) -> Result<Reply, Fault> {
+    backend.summaries(args::filter(env, filter)?, args::sort(env, sort)?)
 }
 
 pub fn count(backend: &impl Backend, env: &Env, filter: Unknown<'_>) -> Result<Reply, Fault> {
@@ -156,6 +166,16 @@ macro_rules! repository_methods {
                 sort: Unknown<'_>,
             ) -> napi::Result<Object<'env>> {
                 promise(env, || repository::list(&self.backend, env, filter, sort))
+            }
+
+            #[napi(enumerable = false, skip_typescript)]
+            pub fn summaries<'env>(
+                &self,
+                env: &'env Env,
+                filter: Unknown<'_>,
+                sort: Unknown<'_>,
+            ) -> napi::Result<Object<'env>> {
+                promise(env, || repository::summaries(&self.backend, env, filter, sort))
             }
 
             #[napi(enumerable = false, skip_typescript)]

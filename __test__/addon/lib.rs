@@ -25,5 +25,7 @@ mod promise;
 mod reader;
 #[path = "../../src/repository.rs"]
 mod repository;
+#[path = "../../src/summaries.rs"]
+mod summaries;
 #[path = "../../src/update.rs"]
 mod update;

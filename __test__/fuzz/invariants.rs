@@ -24,6 +24,7 @@ pub fn stored(bytes: &[u8]) {
     let again = Document::from_stored(written.clone().into_bytes()).ok().unwrap();
     assert_eq!(tokens(again.text()), tokens(document.text()));
     assert_eq!(again.group().unwrap(), document.group().unwrap());
+    assert_eq!(again.summary().unwrap(), document.summary().unwrap());
     assert_eq!(json::pretty(again.text()), written);
     assert_eq!(json::compact(&written), json::compact(document.text()));
     parts(document.json());

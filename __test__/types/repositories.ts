@@ -10,12 +10,14 @@ import {
   type GroupSort,
   type GroupStatus,
   type GroupStore,
+  type GroupSummary,
   InMemoryGroupRepository,
   type RepositoryProblem,
   type SaveOptions,
   type SessionChanges,
   type SessionGroup,
   SessionGroupsError,
+  type TokenUsage,
 } from 'session-groups'
 import type { Claim, HasAny, Not, Same } from './check.js'
 
@@ -25,7 +27,7 @@ type Seven = 'findById' | 'findByStatus' | 'list' | 'count' | 'save' | 'updateSe
 export type Claims = [
   // The original's methods, and the rest.
   Claim<Same<keyof GroupRepository, Seven>>,
-  Claim<Same<keyof GroupStore, Seven | 'update' | 'revision' | 'verify'>>,
+  Claim<Same<keyof GroupStore, Seven | 'summaries' | 'update' | 'revision' | 'verify'>>,
   Claim<Same<Parameters<GroupRepository['save']>, [group: SessionGroup]>>,
   Claim<Same<Parameters<GroupRepository['delete']>, [id: string]>>,
   Claim<Same<Parameters<GroupStore['save']>, [group: SessionGroup, options?: SaveOptions | undefined]>>,
@@ -34,6 +36,12 @@ export type Claims = [
   Claim<Same<Result<'findById'>, SessionGroup | null>>,
   Claim<Same<Result<'findByStatus'>, readonly SessionGroup[]>>,
   Claim<Same<Result<'list'>, readonly SessionGroup[]>>,
+  Claim<Same<Result<'summaries'>, readonly GroupSummary[]>>,
+  Claim<Same<GroupSummary['maxBudgetUsd' | 'totalCost' | 'totalSessions'], number>>,
+  Claim<Same<GroupSummary['totalTokens'], TokenUsage>>,
+  Claim<Same<GroupSummary['cause'], SessionGroup['cause']>>,
+  Claim<Same<GroupSummary, Readonly<GroupSummary>>>,
+  Claim<Same<Parameters<GroupStore['summaries']>, Parameters<GroupStore['list']>>>,
   Claim<Same<Result<'count'>, number>>,
   Claim<Same<Result<'save'>, void>>,
   Claim<Same<Result<'update'>, SessionGroup | null>>,
@@ -71,7 +79,9 @@ export async function use(repository: GroupStore, group: SessionGroup): Promise<
 
   await repository.list(undefined, undefined)
   await repository.list({ status: 'running', limit: 10 }, { field: 'name', direction: 'asc' })
-  await repository.count({ since: new Date() })
+  const [summary] = await repository.summaries({ offset: 1 }, { field: 'updatedAt', direction: 'desc' })
+  const budget: number | undefined = summary?.maxBudgetUsd
+  await repository.count({ since: new Date(), limit: budget })
   await repository.count(undefined)
 
   await repository.update(group.id, { status: 'running', description: undefined })
@@ -99,6 +109,20 @@ export class OwnStore implements GroupStore {
   async list(filter?: GroupFilter, sort?: GroupSort): Promise<readonly SessionGroup[]> {
     if (sort) throw new SessionGroupsError('No sorting here', { code: 'INVALID_FILTER', field: 'sort' })
     return [...this.#groups.values()].filter(({ status }) => status === (filter?.status ?? status))
+  }
+
+  async summaries(filter?: GroupFilter): Promise<readonly GroupSummary[]> {
+    return (await this.list(filter)).map(({ sessions, config, ...group }) => ({
+      ...group,
+      totalSessions: sessions.length,
+      completed: 0,
+      running: 0,
+      pending: sessions.length,
+      failed: 0,
+      totalCost: 0,
+      totalTokens: { input: 0, output: 0 },
+      maxBudgetUsd: config.maxBudgetUsd,
+    }))
   }
 
   async count(filter?: GroupFilter): Promise<number> {
@@ -195,6 +219,11 @@ export async function misuse(): Promise<void> {
   new FileGroupRepository('/groups', { durability: 'none' })
   // @ts-expect-error A repository of the user's own need not have it.
   await narrow.update('a', {})
+  // @ts-expect-error It need not have this one either.
+  await narrow.summaries()
+  const [summary] = await repository.summaries()
+  // @ts-expect-error A summary has no sessions.
+  summary?.sessions
   // @ts-expect-error Preconditions are for a GroupStore.
   await narrow.save(found as SessionGroup, { ifAbsent: true })
   // @ts-expect-error Only in memory.

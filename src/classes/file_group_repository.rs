@@ -68,6 +68,16 @@ impl Backend for Core {
         }))
     }
 
+    fn summaries(&self, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault> {
+        let core = self.clone();
+        Ok(Reply::later(move |deferred| {
+            core.submit_list(filter, sort, |groups| {
+                let summaries = groups.and_then(|groups| groups.iter().map(Document::summary).collect());
+                deferred.settle(summaries.and_then(Answer::summaries));
+            });
+        }))
+    }
+
     fn count(&self, filter: GroupFilter) -> Result<Reply, Fault> {
         if let Some(count) = self.count_at_once(&filter) {
             return Ok(Reply::Now(Answer::Count(count)));

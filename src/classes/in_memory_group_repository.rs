@@ -109,6 +109,10 @@ impl Backend for Memory {
         Ok(Reply::Now(Answer::groups(&self.core.list(&filter, sort)?)))
     }
 
+    fn summaries(&self, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault> {
+        Ok(Reply::Now(Answer::summaries(self.core.summaries(&filter, sort)?)?))
+    }
+
     fn count(&self, filter: GroupFilter) -> Result<Reply, Fault> {
         Ok(Reply::Now(Answer::Count(self.core.count(&filter)?)))
     }

@@ -11,7 +11,7 @@ use session_groups::model::run::{
     RunnerRecord,
 };
 use session_groups::model::{
-    BudgetAction, Field, GroupSession, GroupStatus, SessionGroup, SessionStatus, TokenUsage,
+    BudgetAction, Field, GroupSession, GroupStatus, GroupSummary, SessionGroup, SessionStatus, TokenUsage,
 };
 use session_groups::progress::SessionProgress;
 
@@ -23,6 +23,7 @@ const RECORDS: &[(&str, &[Field])] = &[
     ("EnvSource", EnvSource::FIELDS),
     ("GroupConfig", GroupConfig::FIELDS),
     ("GroupSession", GroupSession::FIELDS),
+    ("GroupSummary", GroupSummary::FIELDS),
     ("PlanSource", PlanSource::FIELDS),
     ("ProcessIdentity", ProcessIdentity::FIELDS),
     ("RunnerRecord", RunnerRecord::FIELDS),
@@ -57,7 +58,7 @@ fn type_of(rust: &str) -> String {
         return names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(" | ");
     }
     match rust {
-        "String" | "GroupId" | "IsoTime" => "string".to_owned(),
+        "String" | "GroupId" | "IsoTime" | "JsonString" => "string".to_owned(),
         "Usd" | "Milliseconds" | "Percent" | "Fraction" | "Count" | "Positive" => "number".to_owned(),
         "bool" => "boolean".to_owned(),
         "Value" => "unknown".to_owned(),

@@ -8,11 +8,13 @@
 //! ```
 
 mod layout;
+mod string;
 mod value;
 
 use std::borrow::Cow;
 
 pub use layout::{arrays, compact, pretty};
+pub use string::JsonString;
 pub(crate) use value::key;
 pub use value::{Json, Member};
 

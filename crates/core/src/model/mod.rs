@@ -22,9 +22,11 @@ pub(crate) mod record;
 pub mod run;
 pub mod session;
 pub mod status;
+pub mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod time;
+pub mod totals;
 
 pub use group::{GroupPatch, SessionGroup};
 pub use id::GroupId;
@@ -32,3 +34,4 @@ pub use reading::{Model, from_json, from_older_json};
 pub use record::{Field, Recent, Shape};
 pub use session::{GroupSession, SessionPatch, TokenUsage};
 pub use status::{BudgetAction, GroupStatus, SessionStatus};
+pub use summary::GroupSummary;

@@ -19,10 +19,10 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-use crate::model::money::Money;
 use crate::model::number::{Count, Milliseconds, Usd};
 use crate::model::record::record;
 use crate::model::time;
+use crate::model::totals::Totals;
 use crate::model::{GroupSession, SessionStatus, TokenUsage};
 use crate::progress::estimate::Planned;
 
@@ -117,73 +117,16 @@ fn serialize_shared<S: Serializer>(
     serializer.collect_seq(sessions.iter().map(AsRef::as_ref))
 }
 
-/// Sums that change with each session that comes or goes, so that reading them costs nothing.
-#[derive(Debug, Clone, Default)]
-struct Totals {
-    by_status: [usize; SessionStatus::NAMES.len()],
-    cost: Money,
-    input: u128,
-    output: u128,
-    cache_read: u128,
-    cache_write: u128,
-}
-
-impl Totals {
-    fn count(&mut self, status: SessionStatus) {
-        self.by_status[status as usize] += 1;
+fn summary(totals: &Totals, elapsed_time: Option<f64>) -> ProgressSummary {
+    ProgressSummary {
+        completed: totals.completed(),
+        running: totals.running(),
+        pending: totals.pending(),
+        failed: totals.failed(),
+        total_cost: totals.cost(),
+        total_tokens: totals.tokens(),
+        elapsed_time,
     }
-
-    /// The same money and tokens, of no session.
-    fn without_counts(self) -> Self {
-        Self { by_status: Default::default(), ..self }
-    }
-
-    fn spend(&mut self, cost: f64, tokens: &TokenUsage) {
-        self.cost += cost;
-        self.input += wide(tokens.input);
-        self.output += wide(tokens.output);
-        self.cache_read += wide(tokens.cache_read.unwrap_or_default());
-        self.cache_write += wide(tokens.cache_write.unwrap_or_default());
-    }
-
-    fn add(&mut self, session: &SessionProgress) {
-        self.count(session.status);
-        self.spend(session.cost.get(), &session.tokens);
-    }
-
-    fn remove(&mut self, session: &SessionProgress) {
-        let tokens = &session.tokens;
-        self.by_status[session.status as usize] -= 1;
-        self.cost -= session.cost.get();
-        self.input -= wide(tokens.input);
-        self.output -= wide(tokens.output);
-        self.cache_read -= wide(tokens.cache_read.unwrap_or_default());
-        self.cache_write -= wide(tokens.cache_write.unwrap_or_default());
-    }
-
-    fn summary(&self, elapsed_time: Option<f64>) -> ProgressSummary {
-        let whole = |sum: u128| Count::from(u64::try_from(sum).unwrap_or(u64::MAX));
-        let some = |sum: u128| (sum > 0).then(|| whole(sum));
-        let count = |status: SessionStatus| self.by_status[status as usize];
-        ProgressSummary {
-            completed: count(SessionStatus::Completed),
-            running: count(SessionStatus::Active),
-            pending: count(SessionStatus::Pending) + count(SessionStatus::Paused),
-            failed: count(SessionStatus::Failed),
-            total_cost: self.cost.to_dollars(),
-            total_tokens: TokenUsage {
-                input: whole(self.input),
-                output: whole(self.output),
-                cache_read: some(self.cache_read),
-                cache_write: some(self.cache_write),
-            },
-            elapsed_time,
-        }
-    }
-}
-
-fn wide(count: Count) -> u128 {
-    count.get().into()
 }
 
 /// Keeps the progress of the sessions of a group and sums it up.
@@ -237,7 +180,7 @@ impl ProgressAggregator {
 
     /// Tracks a session, or replaces what was known of it, with its progress at the given time (Unix milliseconds).
     pub fn update_session(&mut self, progress: SessionProgress, now_ms: f64) {
-        self.totals.add(&progress);
+        self.totals.add(progress.status, progress.cost.get(), &progress.tokens);
         let order = if let Some(&order) = self.order_of.get(&progress.id) {
             order
         } else {
@@ -247,14 +190,20 @@ impl ProgressAggregator {
             order
         };
         if let Some(before) = self.sessions.insert(order, Tracked::new(progress, now_ms)) {
-            self.totals.remove(&before.progress);
+            self.forget(&before);
         }
     }
 
     /// Stops tracking a session; `false` if it was not tracked.
     pub fn remove_session(&mut self, id: &str) -> bool {
         let session = self.order_of.remove(id).and_then(|order| self.sessions.remove(&order));
-        session.inspect(|session| self.totals.remove(&session.progress)).is_some()
+        session.inspect(|session| self.forget(session)).is_some()
+    }
+
+    /// Subtracts a session that is no longer tracked from the totals.
+    fn forget(&mut self, session: &Tracked) {
+        let SessionProgress { status, cost, tokens, .. } = &*session.progress;
+        self.totals.remove(*status, cost.get(), tokens);
     }
 
     /// Stops tracking all sessions.
@@ -278,7 +227,7 @@ impl ProgressAggregator {
 
     /// The sums over the tracked sessions, at a cost that does not grow with their number.
     pub fn summary(&self, now_ms: f64) -> ProgressSummary {
-        self.totals.summary(self.group_start.map(|start| (now_ms - start).max(0.0)))
+        summary(&self.totals, self.group_start.map(|start| (now_ms - start).max(0.0)))
     }
 
     /// How far a group is. What is tracked of a session wins over what the group has stored of it.
@@ -308,7 +257,7 @@ impl ProgressAggregator {
         GroupProgress {
             group_id: group.id.clone(),
             total_sessions: group.sessions.len(),
-            summary: totals.summary(start.map(|start| (group.ended_at.unwrap_or(now_ms) - start).max(0.0))),
+            summary: summary(&totals, start.map(|start| (group.ended_at.unwrap_or(now_ms) - start).max(0.0))),
             sessions: self.sessions.values().map(|session| Arc::clone(&session.progress)).collect(),
             estimated_time_remaining: durations
                 .mean()

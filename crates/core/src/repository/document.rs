@@ -2,18 +2,16 @@
 
 use std::borrow::{Borrow, Cow};
 use std::string::FromUtf8Error;
-use std::sync::{Arc, LazyLock, OnceLock};
-
-use memchr::memmem::Finder;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, FieldError, Result};
 use crate::json::{self, Json, Member};
 use crate::model::reading::{self, Invalid};
 use crate::model::time::Timestamp;
-use crate::model::{GroupId, GroupStatus, SessionGroup, SessionStatus};
+use crate::model::{GroupId, GroupStatus, GroupSummary, SessionGroup, SessionStatus};
+use crate::repository::fields::{FieldValues, newer_than_ours};
 
-/// The newest `schemaVersion` that this version writes (by leaving it out) and understands.
-const SCHEMA_VERSION: f64 = 1.0;
+pub(crate) use crate::repository::fields::Fields;
 
 /// A name for the stored state of a group: other bytes, other name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,35 +46,6 @@ struct Parts {
     fields: Arc<Fields>,
 }
 
-/// What queries need of a group.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Fields {
-    pub id: GroupId,
-    pub name: Box<str>,
-    pub status: GroupStatus,
-    pub created_at: Timestamp,
-    pub updated_at: Timestamp,
-    pub newer_schema: Option<f64>,
-}
-
-impl Fields {
-    /// The fields of a group and of the text that it was read from.
-    fn of(group: SessionGroup, text: &str) -> Self {
-        static SEARCH: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("schemaVersion"));
-        // Almost no group has it, and this search is faster than one for the field.
-        let has_version = SEARCH.find(text.as_bytes()).is_some();
-        let version = if has_version { Json::of_valid(text).get("schemaVersion") } else { None };
-        Self {
-            id: group.id,
-            name: group.name.into(),
-            status: group.status,
-            created_at: group.created_at.instant(),
-            updated_at: group.updated_at.instant(),
-            newer_schema: version.and_then(newer_than_ours),
-        }
-    }
-}
-
 /// Why stored text is no group.
 #[derive(Debug)]
 pub struct Unreadable {
@@ -107,7 +76,7 @@ impl Document {
         let value = text.trim_matches(json::WHITE_SPACE);
         let (field, problem) = match read(value) {
             Ok(group) => {
-                let fields = Fields::of(group, value);
+                let fields = FieldValues::of(group, value);
                 if fields.newer_schema.is_none() {
                     return Ok(Self::new(trimmed(text), OnceLock::new(), fields));
                 }
@@ -138,7 +107,7 @@ impl Document {
     }
 
     /// A group that is known to be valid, with its fields.
-    pub(crate) fn with_fields(text: String, fields: Fields) -> Self {
+    pub(crate) fn with_fields(text: String, fields: FieldValues) -> Self {
         Self::new(text.into(), OnceLock::new(), fields)
     }
 
@@ -149,7 +118,7 @@ impl Document {
 
     /// Returns `true` if queries find the same in both.
     pub(crate) fn has_fields_of(&self, other: &Self) -> bool {
-        self.0.fields == other.0.fields
+        FieldValues::eq(&self.0.fields, &other.0.fields)
     }
 
     /// A group of typed Rust data, laid out as it is stored.
@@ -165,7 +134,7 @@ impl Document {
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
         // The engine reads it the faster the shorter it is.
         let stored_as = |group, text: &str| {
-            Ok(Self::new(json::compact(text).into(), revision.into(), Fields::of(group, text)))
+            Ok(Self::new(json::compact(text).into(), revision.into(), FieldValues::of(group, text)))
         };
         if let Ok(group) = reading::strict(text) {
             return stored_as(group, text);
@@ -186,8 +155,8 @@ impl Document {
         }
     }
 
-    fn new(text: Box<str>, revision: OnceLock<Revision>, fields: Fields) -> Self {
-        Self(Arc::new(Parts { text, revision, fields: Arc::new(fields) }))
+    fn new(text: Box<str>, revision: OnceLock<Revision>, fields: FieldValues) -> Self {
+        Self(Arc::new(Parts { text, revision, fields: Arc::new(fields.into()) }))
     }
 
     /// The group as JSON text, every field with the bytes it was saved with.
@@ -203,8 +172,18 @@ impl Document {
     /// The group as typed Rust data, without the fields that this version does not know, and without recent fields that
     /// an older program used for something else.
     pub fn group(&self) -> Result<SessionGroup> {
-        let group = reading::older(self.text(), self.json());
+        let group = reading::strict(self.text()).or_else(|_| reading::older(self.text(), self.json()));
         group.map_err(|invalid| Error::internal(format!("a checked group is invalid: {}", invalid.wrong)))
+    }
+
+    /// Returns the group without its sessions, computed at the first call.
+    pub fn summary(&self) -> Result<Arc<GroupSummary>> {
+        let fields = &self.0.fields;
+        if let Some(summary) = fields.summary() {
+            return Ok(Arc::clone(summary));
+        }
+        let summary = GroupSummary::of_json(self.group()?, self.json());
+        Ok(Arc::clone(fields.keep_summary(summary)))
     }
 
     /// Names the state that is stored.
@@ -283,10 +262,6 @@ fn not_utf8(error: &FromUtf8Error) -> Unreadable {
 fn column_in_characters(text: &str, error: &serde_json::Error) -> usize {
     let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
     line.char_indices().take_while(|(at, _)| *at < error.column()).count()
-}
-
-fn newer_than_ours(schema_version: Json<'_>) -> Option<f64> {
-    schema_version.number().filter(|version| *version > SCHEMA_VERSION)
 }
 
 /// The id of a text that may be anything.
@@ -451,6 +426,28 @@ mod tests {
             .replacen(r#""status":"created""#, r#""status":"in_progress""#, 1);
         let group = Document::from_stored(old.into_bytes()).unwrap().group().unwrap();
         assert_eq!((group.status, group.sessions[0].status), (GroupStatus::Running, SessionStatus::Active));
+    }
+
+    #[test]
+    fn the_summary_of_a_group_is_what_its_text_says() {
+        let summary = |text: &str| {
+            let group = Document::from_stored(text.as_bytes().to_vec()).unwrap();
+            serde_json::to_string(&*group.summary().unwrap()).unwrap()
+        };
+        let old = GROUP
+            .replacen('{', r#"{"\ud800":[1e400,"\udfff"],"cause":{"of":"an older program"},"#, 1)
+            .replacen(r#""name":"Auth""#, r#""name":"\ud800x","description":"\uD83D\uDE00 \udfff""#, 1)
+            .replacen(r#""status":"created""#, r#""status":"in_progress""#, 1)
+            .replacen(
+                r#""status":"pending","dependsOn":[]"#,
+                r#""status":"in_progress","cost":0.1,"retries":"often""#,
+                1,
+            )
+            .replacen(r#""cost":0.5,"tokens":{"#, r#""cost":0.2,"tokens":{"cacheRead":0,"cacheWrite":9,"#, 1);
+        let expected = r#"{"id":"20260115-103000-auth","name":"\ud800x","slug":"auth","status":"running","createdAt":"2026-01-15T10:30:00.000Z","updatedAt":"2026-01-15T10:30:00.000Z","totalSessions":2,"completed":0,"running":1,"pending":1,"failed":0,"totalCost":0.3,"totalTokens":{"input":1,"output":2,"cacheWrite":9},"maxBudgetUsd":10,"description":"\uD83D\uDE00 \udfff"}"#;
+        assert_eq!(summary(&old), expected);
+        assert_eq!(summary(&json::pretty(&old)), expected);
+        assert!(summary(&GROUP.replacen('{', r#"{"cause":"login","#, 1)).ends_with(r#""cause":"login"}"#));
     }
 
     #[test]

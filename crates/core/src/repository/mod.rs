@@ -3,6 +3,7 @@
 
 mod collation;
 mod document;
+mod fields;
 pub mod file;
 mod memory;
 mod merge;
@@ -19,9 +20,10 @@ pub use query::{Direction, GroupFilter, GroupSort, SortField};
 pub use watch::{Change, Watcher};
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::error::Result;
-use crate::model::{GroupId, GroupStatus};
+use crate::model::{GroupId, GroupStatus, GroupSummary};
 
 /// A repository of groups. Every call returns when it is done, and as durable as the repository promises. It does its
 /// work on the calling thread, which may be any one, also that of a callback.
@@ -48,6 +50,11 @@ pub trait GroupRepository: Send + Sync {
     /// Returns the groups of that status, by id.
     fn find_by_status(&self, status: GroupStatus) -> Result<Vec<Document>> {
         self.list(&GroupFilter { status: Some(status), ..GroupFilter::default() }, None)
+    }
+
+    /// Returns the same groups as [`list`](Self::list), without their sessions.
+    fn summaries(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Arc<GroupSummary>>> {
+        self.list(filter, sort)?.iter().map(Document::summary).collect()
     }
 
     /// Creates or replaces a whole group.

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use crate::model::GroupStatus;
 use crate::model::time::Timestamp;
 use crate::repository::collation::NameOrder;
-use crate::repository::document::Fields;
+use crate::repository::fields::Fields;
 use crate::repository::name_part::NamePart;
 
 /// Selects groups.

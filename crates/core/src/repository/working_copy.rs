@@ -1,7 +1,7 @@
 //! A group while writes are applied to it. It is taken apart once and put together once, so that the cost of a batch
 //! grows with the group's size once and not with each write.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -9,7 +9,8 @@ use crate::error::{Error, FieldError, Result};
 use crate::json::{self, Json};
 use crate::model::time;
 use crate::model::{GroupId, GroupSession, reading};
-use crate::repository::document::{Document, Draft, Fields};
+use crate::repository::document::{Document, Draft};
+use crate::repository::fields::FieldValues;
 use crate::repository::merge::{Changes, Write};
 
 /// The largest group that is stored or read, in bytes.
@@ -147,7 +148,7 @@ struct Group {
 struct Parts {
     /// The group without its sessions.
     skeleton: Draft<'static>,
-    fields: Fields,
+    fields: FieldValues,
     sessions: Vec<Session>,
     /// The place of all sessions in the base, while none is changed: then the white space between them stays.
     unchanged: Option<Range<usize>>,
@@ -181,7 +182,7 @@ impl Group {
         set_updated_at(&mut skeleton, &parts.fields, &parts.skeleton, changes)?;
         let former = parts.skeleton.clone().into_text();
         let checked = Document::from_update(skeleton.clone().into_text(), Json::of_valid(&former))?;
-        let fields = Borrow::<Fields>::borrow(&checked).clone();
+        let fields = FieldValues::clone(checked.fields());
         let former = std::mem::replace(&mut parts.skeleton, skeleton);
         if let Err(error) = parts.grow(checked.text(), 0, &self.base) {
             parts.skeleton = former;
@@ -228,8 +229,11 @@ impl Group {
         Ok(Mutation::Put)
     }
 
-    fn fields(&self) -> &Fields {
-        self.parts.as_ref().map_or_else(|| self.base.borrow(), |parts| &parts.fields)
+    fn fields(&self) -> &FieldValues {
+        match &self.parts {
+            Some(parts) => &parts.fields,
+            None => self.base.fields(),
+        }
     }
 
     fn text(&self) -> Cow<'_, str> {
@@ -262,7 +266,7 @@ impl Parts {
         skeleton.set("sessions", "[]".to_owned());
         Self {
             skeleton: skeleton.into_owned(),
-            fields: Borrow::<Fields>::borrow(base).clone(),
+            fields: FieldValues::clone(base.fields()),
             sessions,
             unchanged,
             places: None,
@@ -347,7 +351,7 @@ fn check_session(group_id: &GroupId, index: usize, text: &str, former: Json<'_>)
 /// Sets `updatedAt` to now, or leaves it as the changes set it; never to an earlier time than it was.
 fn set_updated_at(
     group: &mut Draft<'_>,
-    stored: &Fields,
+    stored: &FieldValues,
     former: &Draft<'_>,
     changes: &Changes,
 ) -> Result<()> {
@@ -370,6 +374,8 @@ fn set_updated_at(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::model::tests::GROUP;
     use crate::repository::merge::Condition;
@@ -418,6 +424,42 @@ mod tests {
         assert!(lengths.iter().all(|length| *length <= LARGEST_GROUP));
         // One more of its kind would not fit.
         assert!(lengths.last().unwrap() + 30_000_000 > LARGEST_GROUP, "{lengths:?}");
+    }
+
+    #[test]
+    fn each_state_of_a_group_has_a_summary_of_its_own() {
+        let base = stored();
+        let summary = |group: &Document| {
+            let summary = group.summary().unwrap();
+            // Once the summary has been computed, the group keeps it.
+            assert!(Arc::ptr_eq(&summary, &group.summary().unwrap()));
+            let fresh = Document::from_text(group.text().to_owned()).unwrap().summary().unwrap();
+            assert_eq!(summary, fresh, "{}", group.text());
+            summary
+        };
+        let before = summary(&base);
+        let mut copy = WorkingCopy::new(Some(base.clone()));
+        assert!(Arc::ptr_eq(&before, &summary(&copy.snapshot().unwrap())));
+        let id = base.id().clone();
+        let mut states = vec![before];
+        for write in [
+            session("002-b", r#"{"cost":0.1,"status":"completed"}"#.to_owned()),
+            session("001-a", r#"{"cost":0.2}"#.to_owned()),
+            update(r#"{"name":"\ud800","description":"New","startedAt":"2026-01-16"}"#.to_owned()),
+            update(r#"{"config":{"model":"opus","maxBudgetUsd":7.5,"onBudgetExceeded":"stop","warningThreshold":1,"maxConcurrentSessions":1}}"#.to_owned()),
+            update(r#"{"sessions":[]}"#.to_owned()),
+            update(r#"{"status":"failed","cause":"login"}"#.to_owned()),
+        ] {
+            copy.apply(&id, write).unwrap();
+            let state = summary(&copy.snapshot().unwrap());
+            assert_ne!(Some(&state), states.last());
+            states.push(state);
+        }
+        let after = copy.checked().unwrap().unwrap();
+        assert_eq!(summary(&after), states.pop().unwrap());
+        assert_eq!(summary(&base), states[0]);
+        let costs: Vec<f64> = states.iter().map(|state| state.total_cost.get()).collect();
+        assert_eq!(costs, [0.5, 0.1, 0.3, 0.3, 0.3, 0.0]);
     }
 
     #[test]
