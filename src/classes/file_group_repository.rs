@@ -69,10 +69,12 @@ impl Backend for Core {
     }
 
     fn summaries(&self, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault> {
+        if let Some(summaries) = self.summaries_at_once(&filter, sort) {
+            return Ok(Reply::Now(Answer::summaries(summaries)?));
+        }
         let core = self.clone();
         Ok(Reply::later(move |deferred| {
-            core.submit_list(filter, sort, |groups| {
-                let summaries = groups.and_then(|groups| groups.iter().map(Document::summary).collect());
+            core.submit_summaries(filter, sort, |summaries| {
                 deferred.settle(summaries.and_then(Answer::summaries));
             });
         }))

@@ -61,7 +61,7 @@ pub use write::Durability;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor;
-use crate::model::GroupId;
+use crate::model::{GroupId, GroupSummary};
 use crate::repository::document::Document;
 use crate::repository::merge::{Condition, Write, WriteOutcome};
 use crate::repository::query::{GroupFilter, GroupSort};
@@ -149,6 +149,15 @@ impl FileGroupRepository {
         self.store.list_at_once(filter, sort)
     }
 
+    /// Summarizes groups if they are known without a look at a file and it takes well below a millisecond.
+    pub fn summaries_at_once(
+        &self,
+        filter: &GroupFilter,
+        sort: Option<GroupSort>,
+    ) -> Option<Vec<Arc<GroupSummary>>> {
+        self.store.summaries_at_once(filter, sort)
+    }
+
     /// Counts groups if they are known without a look at a file and it takes well below a millisecond.
     pub fn count_at_once(&self, filter: &GroupFilter) -> Option<usize> {
         self.store.count_at_once(filter)
@@ -175,6 +184,16 @@ impl FileGroupRepository {
         done: impl FnOnce(Result<Vec<Document>>) + Send + 'static,
     ) {
         self.submit_query(move |store| store.list(&filter, sort), done);
+    }
+
+    /// Summarizes groups without waiting: `done` is called on another thread.
+    pub fn submit_summaries(
+        &self,
+        filter: GroupFilter,
+        sort: Option<GroupSort>,
+        done: impl FnOnce(Result<Vec<Arc<GroupSummary>>>) + Send + 'static,
+    ) {
+        self.submit_query(move |store| store.summaries(&filter, sort), done);
     }
 
     /// Counts groups without waiting: `done` is called on another thread.
@@ -321,6 +340,10 @@ impl GroupRepository for FileGroupRepository {
 
     fn list(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Document>> {
         self.query(|store| store.list(filter, sort))
+    }
+
+    fn summaries(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Arc<GroupSummary>>> {
+        self.query(|store| store.summaries(filter, sort))
     }
 
     fn count(&self, filter: &GroupFilter) -> Result<usize> {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::GroupId;
+use crate::model::{GroupId, GroupSummary};
 use crate::repository::document::{Document, Fields};
 use crate::repository::file::cache::Cache;
 use crate::repository::file::dir::Dir;
@@ -18,7 +18,7 @@ use crate::repository::file::owner::if_foreign;
 use crate::repository::file::parallel::par_filter_map;
 use crate::repository::file::paths::META;
 use crate::repository::file::read::{is_group_local, read_through};
-use crate::repository::query::{GroupFilter, GroupSort};
+use crate::repository::query::{GroupFilter, GroupSort, SortField};
 
 /// Number of times that a page is looked for because groups of it changed before they were read.
 const MAX_ATTEMPTS: usize = 3;
@@ -104,6 +104,7 @@ pub fn list_at_once(
     const MAX_PAGE: usize = 50;
     const MAX_TEXT: usize = 1 << 20;
     filter.limit.filter(|limit| *limit <= MAX_PAGE)?;
+    sort.is_none_or(|sort| sort.field != SortField::Name).then_some(())?;
     let matches = filter.fast_matcher()?;
     let page = live.try_query(base, MAX_GROUPS_AT_ONCE, |groups| {
         let matching = groups.into_iter().filter(|fields| matches(fields)).map(Certain).collect();
@@ -114,6 +115,21 @@ pub fn list_at_once(
             .collect::<Option<Vec<_>>>()
     });
     page.filter(|groups| groups.iter().map(|group| group.text().len()).sum::<usize>() <= MAX_TEXT)
+}
+
+/// Returns the summaries of the groups that match, as long as none of it needs a look at a file and it is not much.
+pub fn summaries_at_once(
+    base: &Path,
+    live: &Live,
+    filter: &GroupFilter,
+    sort: Option<GroupSort>,
+) -> Option<Vec<Arc<GroupSummary>>> {
+    let matches = filter.fast_matcher()?;
+    sort.is_none_or(|sort| sort.field != SortField::Name).then_some(())?;
+    live.try_query(base, MAX_GROUPS_AT_ONCE, |groups| {
+        let matching = groups.into_iter().filter(|fields| matches(fields)).map(Certain).collect();
+        filter.page(matching, sort).iter().map(|Certain(fields)| fields.summary().cloned()).collect()
+    })
 }
 
 /// Returns the number of groups that match, as long as none of it needs a look at a file and it is not much.
@@ -170,6 +186,32 @@ impl<'a> Listing<'a> {
     pub fn count(&self, filter: &GroupFilter) -> Result<usize> {
         let matches = filter.matcher();
         Ok(self.look_at_all(|group| matches(&group.fields).then_some(()))?.len())
+    }
+
+    /// The summaries of the groups that match, sorted and paged.
+    pub fn summaries(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Arc<GroupSummary>>> {
+        let matches = filter.matcher();
+        let found = self.look_at_all(|group| {
+            // A text that was read is needed once, for the summary.
+            let summary = group.group.as_ref().map(Document::summary).transpose();
+            matches(&group.fields).then(|| summary.map(|_| group.without_text()))
+        })?;
+        let page = filter.page(found.into_iter().collect::<Result<Vec<_>>>()?, sort);
+        match page.iter().map(|candidate| candidate.fields.summary().cloned()).collect() {
+            Some(known) => Ok(known),
+            None => par_filter_map(&page, |candidate| {
+                if let Some(summary) = candidate.fields.summary() {
+                    return Ok(Some(Arc::clone(summary)));
+                }
+                match self.known(candidate) {
+                    Some(group) => group.summary().map(Some),
+                    None => match self.read(&candidate.fields.id)? {
+                        Read::Found(group) if matches(group.fields()) => group.summary().map(Some),
+                        Read::Found(_) | Read::Nothing | Read::Denied(_) => Ok(None),
+                    },
+                }
+            }),
+        }
     }
 
     /// Returns what `choose` makes of all groups that can be read. Only files of groups that may have changed are looked at.

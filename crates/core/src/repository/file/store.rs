@@ -4,12 +4,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
-use crate::model::GroupId;
+use crate::model::{GroupId, GroupSummary};
 use crate::repository::document::{Document, Revision};
 use crate::repository::file::batch::Batch;
 use crate::repository::file::cache::Cache;
@@ -95,6 +95,24 @@ impl Store {
         sort: Option<GroupSort>,
     ) -> Result<(Vec<Document>, Vec<Suspect>)> {
         self.query(|listing| listing.list(filter, sort))
+    }
+
+    /// The summaries of the groups that match, if they are known without a look at a file. Takes well below a millisecond.
+    pub fn summaries_at_once(
+        &self,
+        filter: &GroupFilter,
+        sort: Option<GroupSort>,
+    ) -> Option<Vec<Arc<GroupSummary>>> {
+        scan::summaries_at_once(&self.base, &self.live, filter, sort)
+    }
+
+    /// The summaries of the groups that match, and the groups that have to be looked at under their lock.
+    pub fn summaries(
+        &self,
+        filter: &GroupFilter,
+        sort: Option<GroupSort>,
+    ) -> Result<(Vec<Arc<GroupSummary>>, Vec<Suspect>)> {
+        self.query(|listing| listing.summaries(filter, sort))
     }
 
     /// The number of groups that match, and those that have to be looked at under their lock.
