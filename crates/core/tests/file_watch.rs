@@ -77,6 +77,19 @@ fn each_way_of_changing_a_group_is_reported() {
     assert_eq!((change.id.as_str(), change.error.unwrap().code()), ("b", "CORRUPT"));
     fs::remove_file(base.join("b/meta.json")).unwrap();
     wait(&watcher, "b", "-");
+    fs::write(base.join("b/meta.json"), text("b", "6")).unwrap();
+    wait(&watcher, "b", "6");
+    fs::remove_file(base.join("b/meta.json")).unwrap();
+    put(&base, "b", "7");
+    wait(&watcher, "b", "7");
+    fs::create_dir(base.join("d")).unwrap();
+    put(&base, "b", "8");
+    wait(&watcher, "b", "8");
+    put(&base, "d", "9");
+    wait(&watcher, "d", "9");
+    fs::hard_link(base.join("d/meta.json"), dir.path().join("link")).unwrap();
+    fs::write(dir.path().join("link"), text("d", "10")).unwrap();
+    wait(&watcher, "d", "10");
 }
 
 #[test]

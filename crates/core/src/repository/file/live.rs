@@ -3,21 +3,21 @@
 //!
 //! A group is watched from its second reading on: who reads a store once does not pay for watches.
 
-use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::model::GroupId;
+use crate::model::{GroupId, GroupStatus};
 use crate::repository::document::Fields;
 use crate::repository::file::alarm::Alarm;
+use crate::repository::file::cache::Cache;
 use crate::repository::file::dir::Dir;
 use crate::repository::file::fingerprint::FileFingerprint;
 use crate::repository::file::inotify::{Event, Inotify, Source};
+use crate::repository::file::slots::Slots;
 use crate::repository::watch::Subscribers;
 
 /// The watched groups of a store.
-#[derive(Default)]
 pub struct Live {
     /// Who wants to hear of changes.
     pub subscribers: Subscribers,
@@ -26,8 +26,9 @@ pub struct Live {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
+    /// The cache of the store, where groups that are gone need no room.
+    cache: Arc<Cache>,
     inotify: Option<Inotify>,
     /// Time of the last attempt to watch the base directory that failed.
     failed: Option<Instant>,
@@ -39,7 +40,7 @@ struct State {
     was_listed: bool,
     /// Set when `groups` are all there are.
     is_complete: bool,
-    groups: HashMap<GroupId, Slot>,
+    groups: Slots,
     news: News,
 }
 
@@ -59,16 +60,6 @@ pub struct Watched {
     pub is_complete: bool,
 }
 
-/// A group that was read before.
-#[derive(Default)]
-struct Slot {
-    watch: Option<i32>,
-    /// The last change, counted by `clock`.
-    changed: u64,
-    /// What is stored, while it is certain.
-    fields: Option<Arc<Fields>>,
-}
-
 /// A reading that began: it counts if no change is reported until it ends.
 pub struct Reading {
     /// The last change of the group, or of the set of groups, when it began.
@@ -86,6 +77,22 @@ pub struct Found<T> {
 }
 
 impl Live {
+    /// Watches nothing yet.
+    pub fn new(cache: Arc<Cache>) -> Self {
+        let state = State {
+            cache,
+            inotify: None,
+            failed: None,
+            clock: 0,
+            listing: 0,
+            was_listed: false,
+            is_complete: false,
+            groups: Slots::default(),
+            news: News::default(),
+        };
+        Self { subscribers: Subscribers::default(), alarm: Mutex::default(), state: Mutex::new(state) }
+    }
+
     /// Returns what is stored of a group, if that is certain.
     pub fn get(&self, base: &Path, id: &GroupId) -> Option<Arc<Fields>> {
         self.with(|state| state.get(base, id))
@@ -114,31 +121,40 @@ impl Live {
             if state.groups.len() > max || !state.is_current(base) || !state.is_complete {
                 return None;
             }
-            let all: Option<Vec<_>> = state.groups.values().map(|slot| slot.fields.as_ref()).collect();
+            let all: Option<Vec<_>> = state.groups.iter().map(|(_, slot)| slot.fields()).collect();
             choose(all?)
+        })
+    }
+
+    /// Returns the number of groups of a status, or of all, for a thread that must not wait.
+    pub fn try_count(&self, base: &Path, status: Option<GroupStatus>) -> Option<usize> {
+        self.try_with(|state| {
+            let is_known = state.is_current(base) && state.is_complete;
+            if is_known { state.groups.count(status) } else { None }
         })
     }
 
     /// Begins to read a group, which is watched if it was read before or someone waits for its changes.
     pub fn begin(&self, base: &Dir, id: &GroupId) -> Option<Reading> {
+        let is_awaited = self.subscribers.concerns(id);
         self.with(|state| {
-            if !state.groups.contains_key(id) {
-                if !self.subscribers.concerns(id) {
-                    return None;
-                }
-                state.note(id);
+            if is_awaited {
+                state.groups.add(id);
             }
             let is_watched = state.groups.get(id)?.watch.is_some();
             if (!is_watched && Inotify::is_full()) || !state.attach(base) {
                 return None;
             }
-            let slot = state.groups.get_mut(id)?;
-            if slot.watch.is_none() {
-                let (watch, former) = state.inotify.as_mut()?.add(base, id)?;
+            // Another base directory has other groups.
+            if is_awaited {
+                state.groups.add(id);
+            }
+            if state.groups.get(id)?.watch.is_none() {
+                let (watch, former) = state.inotify.as_mut()?.add(base, id, is_awaited)?;
                 state.clock += 1;
-                *slot = Slot { watch: Some(watch), changed: state.clock, fields: None };
-                if let Some(former) = former.and_then(|former| state.groups.get_mut(&former)) {
-                    *former = Slot { changed: state.clock, ..Slot::default() };
+                state.groups.set_watch(id, Some(watch), state.clock);
+                if let Some(former) = former {
+                    state.groups.set_watch(&former, None, state.clock);
                 }
             }
             Some(Reading { changed: state.groups.get(id)?.changed })
@@ -159,19 +175,17 @@ impl Live {
                 return false;
             };
             state.catch_up();
-            let slot = state.groups.get_mut(&fields.id);
+            let Some(slot) = state.groups.get(&fields.id) else { return false };
             // safeguard: a change while a group is read
-            let Some(slot) = slot.filter(|slot| slot.changed == reading.changed && slot.watch.is_some())
-            else {
-                return false;
-            };
-            // A write through another name of the file would be reported elsewhere.
-            // safeguard: a file with several names is looked at each time
-            if fingerprint.links != 1 {
-                return false;
+            let is_unchanged =
+                slot.changed == reading.changed && slot.watch.is_some_and(|watch| watch.is_of_file);
+            // Its file system may report no changes, or may be unmounted.
+            // safeguard: a file on another file system is looked at each time
+            let is_there = state.inotify.as_ref().is_some_and(|it| it.device() == fingerprint.device);
+            if is_unchanged && is_there {
+                state.groups.set_fields(&fields.id, Some(Arc::clone(fields)));
             }
-            slot.fields = Some(Arc::clone(fields));
-            true
+            is_unchanged && is_there
         })
     }
 
@@ -196,12 +210,10 @@ impl Live {
                 return;
             }
             for id in ids {
-                if !state.groups.contains_key(id) {
-                    state.groups.insert(id.clone(), Slot::default());
-                }
+                state.groups.add(id);
             }
-            if state.groups.len() > ids.len() {
-                state.retain(&ids.iter().collect());
+            for id in state.groups.others(ids) {
+                state.remove(&id);
             }
             state.is_complete = true;
         });
@@ -245,6 +257,11 @@ impl Live {
         result
     }
 
+    #[cfg(all(test, target_os = "linux"))]
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn report(&self, mut state: MutexGuard<'_, State>) {
         let News { ids, is_everything } = std::mem::take(&mut state.news);
         drop(state);
@@ -274,7 +291,7 @@ impl State {
         if !self.is_current(base) {
             return None;
         }
-        self.groups.get(id)?.fields.clone()
+        self.groups.get(id)?.fields().cloned()
     }
 
     fn query<T>(
@@ -286,8 +303,8 @@ impl State {
             return None;
         }
         let mut found = Found { chosen: Vec::new(), is_any_certain: false, uncertain: Vec::new() };
-        for (id, slot) in &self.groups {
-            match &slot.fields {
+        for (id, slot) in self.groups.iter() {
+            match slot.fields() {
                 Some(fields) => {
                     found.is_any_certain = true;
                     found.chosen.extend(choose(fields));
@@ -307,8 +324,9 @@ impl State {
         let has_failed = self.failed.is_some_and(|failed| failed.elapsed() < RETRY);
         if self.inotify.is_none() && !has_failed {
             self.inotify = if is_polling_forced() { None } else { Inotify::new(base) };
-            self.change_all();
             self.failed = if self.inotify.is_none() { Some(Instant::now()) } else { None };
+            // The thread that waits for changes has to wait for these.
+            self.news.is_everything = true;
         }
         self.inotify.is_some()
     }
@@ -317,82 +335,61 @@ impl State {
     fn note(&mut self, id: &GroupId) {
         /// To read a group once more costs little.
         const MAX_UNWATCHED: usize = 10_000;
-        if self.failed.is_some() || self.groups.contains_key(id) {
+        // One that is not among all groups has gone since it was read.
+        if self.failed.is_some() || self.is_complete {
             return;
         }
-        if self.inotify.is_none() && self.groups.len() >= MAX_UNWATCHED {
-            self.groups.clear();
+        let watched = self.inotify.as_ref().map_or(0, Inotify::watched);
+        if self.groups.len() - watched >= MAX_UNWATCHED {
+            self.groups.remove_unwatched();
         }
-        self.groups.insert(id.clone(), Slot::default());
+        self.groups.add(id);
     }
 
     /// Forgets everything.
     fn detach(&mut self) {
         self.inotify = None;
-        self.change_all();
-        self.groups.values_mut().for_each(|slot| slot.watch = None);
-    }
-
-    fn change_all(&mut self) {
-        self.news.is_everything = true;
         self.clock += 1;
         self.listing = self.clock;
         self.is_complete = false;
-        for slot in self.groups.values_mut() {
-            slot.change(self.clock);
-        }
+        self.groups = Slots::default();
+        self.news.is_everything = true;
     }
 
     /// Takes note of the reported changes.
     fn catch_up(&mut self) {
         let Some(inotify) = &mut self.inotify else { return };
         for event in inotify.changes() {
-            self.see(event);
+            self.see(&event);
         }
     }
 
-    fn see(&mut self, event: Event) {
+    fn see(&mut self, event: &Event) {
         self.clock += 1;
-        if let Some(id) = event.id() {
-            self.news.ids.push(id.clone());
-        }
+        self.news.ids.extend(event.id().cloned());
         match event {
-            Event::BaseGone => self.detach(),
-            Event::Overflow => self.change_all(),
+            Event::Lost => self.detach(),
             Event::Came(id) => {
                 self.listing = self.clock;
-                self.groups.entry(id).or_default().change(self.clock);
+                self.remove(id);
+                self.groups.add(id);
+                self.groups.change(id, self.clock);
             }
             Event::Went(id) => {
                 self.listing = self.clock;
-                self.remove(&id);
+                self.remove(id);
+                self.cache.remove(id);
             }
-            Event::Changed(id) => {
-                if let Some(slot) = self.groups.get_mut(&id) {
-                    slot.change(self.clock);
-                }
-            }
-            Event::Unwatched(id) => {
-                if let Some(slot) = self.groups.get_mut(&id) {
-                    slot.change(self.clock);
-                    slot.watch = None;
-                }
-            }
+            Event::Changed(id) => self.groups.change(id, self.clock),
+            Event::Unwatched(id) => self.groups.set_watch(id, None, self.clock),
         }
     }
 
     fn remove(&mut self, id: &GroupId) {
-        if let Some(watch) = self.groups.remove(id).and_then(|slot| slot.watch)
+        if let Some(watch) = self.groups.remove(id)
             && let Some(inotify) = &mut self.inotify
         {
             inotify.remove(watch, id);
-        }
-    }
-
-    fn retain(&mut self, ids: &HashSet<&GroupId>) {
-        let gone: Vec<GroupId> = self.groups.keys().filter(|id| !ids.contains(id)).cloned().collect();
-        for id in gone {
-            self.remove(&id);
         }
     }
 }
@@ -402,9 +399,191 @@ pub fn is_polling_forced() -> bool {
     std::env::var_os("SESSION_GROUPS_POLLING").is_some_and(|value| !value.is_empty() && value != "0")
 }
 
-impl Slot {
-    fn change(&mut self, clock: u64) {
-        self.changed = clock;
-        self.fields = None;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::model::tests::GROUP;
+    use crate::repository::document::Document;
+    use crate::repository::fields::FieldValues;
+    use crate::repository::file::dir::Stat;
+
+    fn group(id: &str) -> Document {
+        Document::from_text(GROUP.replace("20260115-103000-auth", id)).unwrap()
+    }
+
+    /// A store of groups.
+    struct Fixture {
+        base: tempfile::TempDir,
+        live: Live,
+    }
+
+    impl Fixture {
+        fn new(ids: &[&str]) -> Self {
+            let store = Self { base: tempfile::tempdir().unwrap(), live: Live::new(Arc::default()) };
+            for id in ids {
+                store.write(id);
+            }
+            store
+        }
+
+        fn dir(&self) -> Dir {
+            Dir::open(self.base.path()).unwrap()
+        }
+
+        fn write(&self, id: &str) {
+            let directory = self.base.path().join(id);
+            fs::create_dir_all(&directory).unwrap();
+            fs::write(directory.join("meta.json"), group(id).text()).unwrap();
+        }
+
+        fn fingerprint(&self, id: &str) -> FileFingerprint {
+            let file = fs::File::open(self.base.path().join(id).join("meta.json")).unwrap();
+            Stat::of(&file).unwrap().fingerprint()
+        }
+
+        /// Reads a group while something happens.
+        fn read_while(&self, id: &str, meanwhile: impl FnOnce()) -> bool {
+            let reading = self.live.begin(&self.dir(), group(id).id());
+            let fingerprint = self.fingerprint(id);
+            meanwhile();
+            self.live.end(reading.as_ref(), &fingerprint, group(id).fields())
+        }
+
+        fn read(&self, id: &str) -> bool {
+            self.read_while(id, || {})
+        }
+
+        fn list_while(&self, ids: &[&str], meanwhile: impl FnOnce()) {
+            let reading = self.live.begin_listing(&self.dir());
+            meanwhile();
+            let ids: Vec<GroupId> = ids.iter().map(|id| group(id).id().clone()).collect();
+            self.live.end_listing(reading.as_ref(), &ids);
+        }
+
+        /// The groups that are certain, and the others; `None` if it is not certain which groups there are.
+        fn groups(&self) -> Option<(usize, usize)> {
+            let found = self.live.query(self.base.path(), |_| Some(()))?;
+            Some((found.chosen.len(), found.uncertain.len()))
+        }
+
+        fn is_certain(&self, id: &str) -> bool {
+            self.live.get(self.base.path(), group(id).id()).is_some()
+        }
+
+        fn slots(&self) -> usize {
+            self.live.state().groups.len()
+        }
+    }
+
+    #[test]
+    fn a_group_is_certain_from_its_second_reading_on() {
+        let store = Fixture::new(&["a"]);
+        assert!(!store.read("a"));
+        assert!(store.read("a") && store.is_certain("a"));
+        store.write("a");
+        assert!(!store.is_certain("a"));
+        assert!(store.read("a") && store.is_certain("a"));
+    }
+
+    #[test]
+    fn a_group_that_changes_while_it_is_read_is_not_certain() {
+        let store = Fixture::new(&["a"]);
+        store.read("a");
+        assert!(!store.read_while("a", || store.write("a")));
+        assert!(!store.is_certain("a"));
+        let changed_before_another_looks = || {
+            store.write("a");
+            assert!(!store.is_certain("a"));
+        };
+        assert!(!store.read_while("a", changed_before_another_looks));
+        assert!(!store.is_certain("a"));
+    }
+
+    #[test]
+    fn a_group_on_another_file_system_is_not_certain() {
+        let store = Fixture::new(&["a"]);
+        store.read("a");
+        let reading = store.live.begin(&store.dir(), group("a").id());
+        let here = store.fingerprint("a");
+        let elsewhere = FileFingerprint { device: here.device + 1, ..here };
+        assert!(!store.live.end(reading.as_ref(), &elsewhere, group("a").fields()));
+        assert!(!store.is_certain("a"));
+    }
+
+    #[test]
+    fn a_group_behind_a_link_is_not_watched() {
+        let store = Fixture::new(&["a"]);
+        store.read("a");
+        let path = |name| store.base.path().join(name);
+        fs::rename(path("a"), path(".a")).unwrap();
+        std::os::unix::fs::symlink(".a", path("a")).unwrap();
+        assert!(store.live.begin(&store.dir(), group("a").id()).is_none());
+    }
+
+    #[test]
+    fn groups_that_come_or_go_while_they_are_listed_are_not_missed() {
+        let store = Fixture::new(&["a"]);
+        store.list_while(&["a"], || {});
+        assert_eq!(store.groups(), None);
+        store.list_while(&["a"], || store.write("b"));
+        assert_eq!(store.groups(), None);
+        store.list_while(&["a", "b"], || fs::remove_dir_all(store.base.path().join("b")).unwrap());
+        assert_eq!(store.groups(), None);
+        store.list_while(&["a"], || {});
+        assert_eq!(store.groups(), Some((0, 1)));
+        store.write("b");
+        assert_eq!(store.groups(), Some((0, 2)));
+    }
+
+    #[test]
+    fn a_listing_of_a_base_directory_says_nothing_of_the_next_one() {
+        let store = Fixture::new(&["a"]);
+        store.list_while(&["a"], || {});
+        store.write("b");
+        store.list_while(&["a"], || {
+            let away = store.base.path().with_extension("away");
+            fs::rename(store.base.path(), &away).unwrap();
+            fs::create_dir(store.base.path()).unwrap();
+            fs::remove_dir_all(away).unwrap();
+            assert!(store.live.begin_listing(&store.dir()).is_some());
+        });
+        assert_eq!(store.groups(), None);
+    }
+
+    #[test]
+    fn groups_that_are_gone_take_no_room() {
+        let store = Fixture::new(&["a"]);
+        store.list_while(&["a"], || {});
+        store.list_while(&["a"], || {});
+        store.read("a");
+        let (a, b) = (group("a"), group("b"));
+        store.live.state().cache.put(store.fingerprint("a"), &a);
+        let fingerprint = store.fingerprint("a");
+        fs::remove_dir_all(store.base.path().join("a")).unwrap();
+        assert_eq!(store.groups(), Some((0, 0)));
+        // Another thread has read them before they went.
+        store.live.end(None, &fingerprint, a.fields());
+        store.live.end(None, &fingerprint, b.fields());
+        assert_eq!((store.groups(), store.slots()), (Some((0, 0)), 0));
+        assert!(!store.live.state().cache.has(a.id()));
+    }
+
+    #[test]
+    fn groups_that_were_read_once_take_little_room() {
+        let store = Fixture::new(&["a"]);
+        let fingerprint = store.fingerprint("a");
+        store.read("a");
+        store.read("a");
+        for number in 0..25_000 {
+            let id = GroupId::new(&format!("g{number}")).unwrap();
+            let fields = FieldValues { id, ..FieldValues::clone(group("a").fields()) };
+            let fields = Arc::new(Fields::from(fields));
+            store.live.end(None, &fingerprint, &fields);
+        }
+        assert!(store.slots() <= 10_001);
+        assert!(store.is_certain("a"));
     }
 }

@@ -43,6 +43,7 @@ mod queue;
 mod read;
 mod scan;
 mod serve;
+mod slots;
 mod store;
 mod task;
 mod turn;

@@ -8,8 +8,7 @@ use crate::repository::file::dir::Dir;
 /// A reported change.
 #[allow(dead_code, reason = "there are none")]
 pub enum Event {
-    Overflow,
-    BaseGone,
+    Lost,
     Came(GroupId),
     Went(GroupId),
     Changed(GroupId),
@@ -19,7 +18,7 @@ pub enum Event {
 impl Event {
     pub fn id(&self) -> Option<&GroupId> {
         match self {
-            Self::Overflow | Self::BaseGone => None,
+            Self::Lost => None,
             Self::Came(id) | Self::Went(id) | Self::Changed(id) | Self::Unwatched(id) => Some(id),
         }
     }
@@ -28,16 +27,17 @@ impl Event {
 /// What reports changes.
 pub struct Source;
 
+#[derive(Clone, Copy)]
+pub struct Watch {
+    pub is_of_file: bool,
+}
+
 /// Never made.
 pub enum Inotify {}
 
 impl Inotify {
     pub fn new(_base: &Dir) -> Option<Self> {
         None
-    }
-
-    pub fn is_full() -> bool {
-        true
     }
 
     pub fn watches(&self, _base: &Dir) -> bool {
@@ -48,15 +48,32 @@ impl Inotify {
         match *self {}
     }
 
-    pub fn add(&mut self, _base: &Dir, _id: &GroupId) -> Option<(i32, Option<GroupId>)> {
+    pub fn device(&self) -> u64 {
         match *self {}
     }
 
-    pub fn remove(&mut self, _watch: i32, _id: &GroupId) {
+    pub fn watched(&self) -> usize {
         match *self {}
+    }
+
+    pub fn is_full() -> bool {
+        true
     }
 
     pub fn source(&self) -> Source {
+        match *self {}
+    }
+
+    pub fn add(
+        &mut self,
+        _base: &Dir,
+        _id: &GroupId,
+        _or_directory: bool,
+    ) -> Option<(Watch, Option<GroupId>)> {
+        match *self {}
+    }
+
+    pub fn remove(&mut self, _watch: Watch, _id: &GroupId) {
         match *self {}
     }
 

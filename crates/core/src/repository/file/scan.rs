@@ -134,6 +134,9 @@ pub fn summaries_at_once(
 
 /// Returns the number of groups that match, as long as none of it needs a look at a file and it is not much.
 pub fn count_at_once(base: &Path, live: &Live, filter: &GroupFilter) -> Option<usize> {
+    if filter.since.is_none() && filter.name_contains.is_none() {
+        return live.try_count(base, filter.status);
+    }
     let matches = filter.fast_matcher()?;
     let count = |groups: Vec<&Arc<Fields>>| groups.iter().filter(|fields| matches(fields)).count();
     live.try_query(base, MAX_GROUPS_AT_ONCE, |groups| Some(count(groups)))
