@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use crate::error::{Error, quoted};
+use crate::error::Error;
 
 /// The error for a path that belongs to another user; `None` when it is this user's. `directory` is what to change the
 /// owner of.
 #[cfg(unix)]
 pub fn if_foreign(group_id: Option<&str>, path: &Path, directory: &Path) -> Option<Error> {
+    use crate::error::quoted;
     use std::os::unix::fs::MetadataExt;
     let owner = std::fs::symlink_metadata(path).ok()?.uid();
     let user = rustix::process::geteuid().as_raw();

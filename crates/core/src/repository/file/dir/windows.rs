@@ -201,7 +201,7 @@ impl Stat {
             it if it.is_file() => Kind::File,
             _ => Kind::Other,
         };
-        Ok(Self { kind, fingerprint: stamp(file)? })
+        Ok(Self { kind, fingerprint: fingerprint(file)? })
     }
 
     /// The kind of the entry.
