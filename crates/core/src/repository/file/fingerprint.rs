@@ -10,8 +10,6 @@ pub struct FileFingerprint {
     pub device: u64,
     /// Its inode on it.
     pub inode: u64,
-    /// Number of names that it has.
-    pub links: u64,
     /// In bytes.
     pub size: u64,
     /// Time of the last change of its content, if nobody set that back.
@@ -51,7 +49,7 @@ mod tests {
 
     fn changed(seconds: i64, nanoseconds: i64) -> FileFingerprint {
         let time = (seconds, nanoseconds);
-        FileFingerprint { device: 1, inode: 1, links: 1, size: 1, modified: time, changed: time }
+        FileFingerprint { device: 1, inode: 1, size: 1, modified: time, changed: time }
     }
 
     fn at(seconds: u64, milliseconds: u64) -> SystemTime {

@@ -1,5 +1,16 @@
 //! The kernel's notifications about a store on Linux. On a local file system the kernel queues a notification before the
 //! system call that it reports returns, so an empty queue proves that nothing has changed.
+//!
+//! Watched are the base directory, for the directories in it, and the file of each group. The file itself, because it can
+//! be written under another name: through a hard link, or by a program that opened it before it was linked into place.
+//! Such a write is not reported to the group's directory.
+//!
+//! No notification reports:
+//! - a write through a memory mapping or `io_submit(2)`, before the file is closed and the mapping ends
+//! - another file system mounted over a group's directory or file
+//! - a rollback of a whole file system, and changes of the layers below a mounted overlayfs
+//! - what depends on a rename that has not returned: a write to a file that another process is just renaming into place
+//!   is reported when that rename returns
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,11 +18,13 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
+use rustix::fs::IFlags;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
 
+use crate::executor;
 use crate::model::GroupId;
 use crate::repository::file::dir::Dir;
 use crate::repository::file::paths::META;
@@ -26,9 +39,14 @@ const BASE: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::MOVE_SELF)
     .union(WatchFlags::ONLYDIR);
 
-/// Changes of a group's directory that are reported. `CLOSE_WRITE` reports what was written through a mapping.
-const GROUP: WatchFlags =
-    BASE.union(WatchFlags::MODIFY).union(WatchFlags::CLOSE_WRITE).union(WatchFlags::DONT_FOLLOW);
+/// Changes of a group's file that are reported. `ATTRIB` reports permissions and also the number of links: a file that is
+/// deleted or replaced while it is open elsewhere. `CLOSE_WRITE` reports what was written through a mapping.
+const FILE: WatchFlags = WatchFlags::MODIFY
+    .union(WatchFlags::CLOSE_WRITE)
+    .union(WatchFlags::ATTRIB)
+    .union(WatchFlags::DELETE_SELF)
+    .union(WatchFlags::MOVE_SELF)
+    .union(WatchFlags::DONT_FOLLOW);
 
 /// File systems whose changes all go through this kernel, by the magic numbers of statfs(2).
 const LOCAL_FILE_SYSTEMS: &[u32] = &[
@@ -42,35 +60,65 @@ const LOCAL_FILE_SYSTEMS: &[u32] = &[
     0xca45_1a4e, // bcachefs
 ];
 
-/// Number of groups that this process watches.
-static WATCHED: AtomicUsize = AtomicUsize::new(0);
+/// The attribute of directories that ignore case, where a notification may spell a name in another way.
+const CASEFOLD: IFlags = IFlags::from_bits_retain(0x4000_0000);
 
-/// A quarter of the watches that the system grants a user, since others need some, too.
-static MAX_WATCHED: LazyLock<usize> = LazyLock::new(|| {
-    let limit = fs::read_to_string("/proc/sys/fs/inotify/max_user_watches").ok();
-    limit.and_then(|limit| limit.trim().parse::<usize>().ok()).unwrap_or(0) / 4
-});
+/// Groups that this process watches.
+static WATCHES: Budget = Budget::new("max_user_watches");
+/// Stores that this process watches.
+static INSTANCES: Budget = Budget::new("max_user_instances");
+
+/// A quarter of what the system grants a user, since others need some, too.
+struct Budget {
+    /// Name of the system's limit.
+    name: &'static str,
+    limit: OnceLock<usize>,
+    used: AtomicUsize,
+}
+
+impl Budget {
+    const fn new(name: &'static str) -> Self {
+        Self { name, limit: OnceLock::new(), used: AtomicUsize::new(0) }
+    }
+
+    fn take(&self) -> bool {
+        let limit = *self.limit.get_or_init(|| {
+            let limit = fs::read_to_string(format!("/proc/sys/fs/inotify/{}", self.name)).ok();
+            limit.and_then(|limit| limit.trim().parse::<usize>().ok()).unwrap_or(0) / 4
+        });
+        let is_granted = self.used.fetch_add(1, Ordering::Relaxed) < limit;
+        if !is_granted {
+            self.give_back(1);
+        }
+        is_granted
+    }
+
+    fn give_back(&self, count: usize) {
+        self.used.fetch_sub(count, Ordering::Relaxed);
+    }
+}
 
 /// A reported change.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Anything may have changed: notifications were lost.
-    Overflow,
-    /// The base directory is no longer the one that was watched.
-    BaseGone,
+    /// Notifications were lost, or the base directory is no longer the one that was watched: nothing is certain, and no
+    /// watch.
+    Lost,
     /// A directory came into the base directory.
     Came(GroupId),
     /// A group's directory left the base directory.
     Went(GroupId),
     /// A group's file or directory changed.
     Changed(GroupId),
-    /// A group's directory was moved or deleted, and is no longer watched.
+    /// A group's file may be another one now, and is no longer watched.
     Unwatched(GroupId),
 }
 
-/// The watches of a store's base directory and of the directories of its groups.
+/// The watches of a store's base directory and of the files of its groups.
 pub struct Inotify {
     descriptor: Arc<OwnedFd>,
+    /// The process that began to watch. One that was forked off shares its queue.
+    process: u32,
     /// Device and inode of the base directory.
     identity: (u64, u64),
     base: i32,
@@ -81,53 +129,93 @@ impl Inotify {
     /// Watches a base directory; `None` where notifications prove nothing, or no more watches are granted.
     pub fn new(base: &Dir) -> Option<Self> {
         let file_system = rustix::fs::fstatfs(base.as_fd()).ok()?.f_type;
-        if !LOCAL_FILE_SYSTEMS.iter().any(|magic| i128::from(*magic) == i128::from(file_system)) {
+        let is_local = LOCAL_FILE_SYSTEMS.iter().any(|magic| i128::from(*magic) == i128::from(file_system));
+        let ignores_case =
+            rustix::fs::ioctl_getflags(base.as_fd()).is_ok_and(|flags| flags.contains(CASEFOLD));
+        if !is_local || ignores_case || !INSTANCES.take() {
             return None;
         }
+        let watching = Self::watch(base);
+        if watching.is_none() {
+            INSTANCES.give_back(1);
+        }
+        watching
+    }
+
+    fn watch(base: &Dir) -> Option<Self> {
         let descriptor = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok()?;
         let stat = rustix::fs::fstat(base.as_fd()).ok()?;
         let watched = inotify::add_watch(&descriptor, path_of(base), BASE).ok()?;
-        let (descriptor, identity) = (Arc::new(descriptor), (stat.st_dev, stat.st_ino));
-        Some(Self { descriptor, identity, base: watched, groups: HashMap::new() })
+        Some(Self {
+            descriptor: Arc::new(descriptor),
+            process: std::process::id(),
+            identity: (stat.st_dev, stat.st_ino),
+            base: watched,
+            groups: HashMap::new(),
+        })
     }
 
-    /// Returns `true` if this is the watched base directory.
+    /// Returns `true` if this process watches this base directory.
     pub fn watches(&self, base: &Dir) -> bool {
-        rustix::fs::fstat(base.as_fd()).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == self.identity)
+        self.is_own() && rustix::fs::fstat(base.as_fd()).is_ok_and(|stat| self.is_base(&stat))
     }
 
-    /// Returns `true` if the watched base directory is still found under its path.
+    /// Returns `true` if this process watches the base directory that is found under a path.
     pub fn is_at(&self, path: &Path) -> bool {
-        rustix::fs::stat(path).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == self.identity)
+        self.is_own() && rustix::fs::stat(path).is_ok_and(|stat| self.is_base(&stat))
     }
 
-    /// Watches a group's directory. Returns the watch, and the group that it was of until now: the directory may have been
-    /// renamed. `None` if it does not exist or no more watches are granted.
+    fn is_own(&self) -> bool {
+        // safeguard: a process that was forked off leaves the queue to its parent
+        self.process == std::process::id()
+    }
+
+    fn is_base(&self, stat: &rustix::fs::Stat) -> bool {
+        (stat.st_dev, stat.st_ino) == self.identity
+    }
+
+    /// Returns the device of the base directory.
+    pub fn device(&self) -> u64 {
+        self.identity.0
+    }
+
+    /// Returns the number of watched groups.
+    pub fn watched(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Watches a group's file. Returns the watch, and the group that it was of until now: the file may have been renamed.
+    /// `None` if it does not exist or no more watches are granted.
     pub fn add(&mut self, base: &Dir, id: &GroupId) -> Option<(i32, Option<GroupId>)> {
-        if WATCHED.fetch_add(1, Ordering::Relaxed) >= *MAX_WATCHED {
-            WATCHED.fetch_sub(1, Ordering::Relaxed);
+        if !WATCHES.take() {
             return None;
         }
-        let added = inotify::add_watch(&self.descriptor, format!("{}/{id}", path_of(base)), GROUP);
-        let former = added.ok().and_then(|watch| self.groups.insert(watch, id.clone()));
-        if added.is_err() || former.is_some() {
-            WATCHED.fetch_sub(1, Ordering::Relaxed);
+        let watch = self.watch_file(base, id);
+        let former = watch.and_then(|watch| self.groups.insert(watch, id.clone()));
+        if watch.is_none() || former.is_some() {
+            WATCHES.give_back(1);
         }
-        Some((added.ok()?, former.filter(|former| former != id)))
+        Some((watch?, former.filter(|former| former != id)))
+    }
+
+    fn watch_file(&self, base: &Dir, id: &GroupId) -> Option<i32> {
+        // Opened, since a directory may turn out to be a link.
+        let directory = base.open_dir(id.as_str()).ok()?;
+        inotify::add_watch(&self.descriptor, format!("{}/{META}", path_of(&directory)), FILE).ok()
     }
 
     /// Ends the watch of a group.
     pub fn remove(&mut self, watch: i32, id: &GroupId) {
         if self.groups.get(&watch) == Some(id) {
-            self.forget(watch);
-            // Fails if the directory is gone.
-            let _ = inotify::remove_watch(&self.descriptor, watch);
+            self.end(watch);
         }
     }
 
-    fn forget(&mut self, watch: i32) -> Option<GroupId> {
+    fn end(&mut self, watch: i32) -> Option<GroupId> {
         let id = self.groups.remove(&watch)?;
-        WATCHED.fetch_sub(1, Ordering::Relaxed);
+        WATCHES.give_back(1);
+        // Fails if the file is gone.
+        let _ = inotify::remove_watch(&self.descriptor, watch);
         Some(id)
     }
 
@@ -147,7 +235,7 @@ impl Inotify {
                 Err(Errno::AGAIN) => return events,
                 // safeguard: notifications that cannot be read prove nothing
                 Err(_) => {
-                    events.push(Event::BaseGone);
+                    events.push(Event::Lost);
                     return events;
                 }
             }
@@ -155,34 +243,28 @@ impl Inotify {
     }
 
     fn change(&mut self, watch: i32, flags: ReadFlags, name: Option<&str>) -> Option<Event> {
-        let is_gone = flags.intersects(
-            ReadFlags::IGNORED | ReadFlags::UNMOUNT | ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF,
-        );
         // safeguard: lost notifications
         if flags.contains(ReadFlags::QUEUE_OVERFLOW) {
-            return Some(Event::Overflow);
+            return Some(Event::Lost);
         }
-        if watch == self.base {
-            let Some(name) = name else {
-                return Some(if is_gone { Event::BaseGone } else { Event::Overflow });
-            };
-            let id = GroupId::new(name).ok()?;
-            let is_dir = flags.contains(ReadFlags::ISDIR);
-            return Some(if flags.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM) {
-                Event::Went(id)
-            } else if is_dir && flags.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {
-                Event::Came(id)
+        if watch != self.base {
+            return if flags.intersects(ReadFlags::MODIFY | ReadFlags::CLOSE_WRITE) {
+                self.groups.get(&watch).cloned().map(Event::Changed)
             } else {
-                Event::Changed(id)
-            });
+                self.end(watch).map(Event::Unwatched)
+            };
         }
-        if is_gone {
-            // Fails if the directory is gone.
-            let _ = inotify::remove_watch(&self.descriptor, watch);
-            return self.forget(watch).map(Event::Unwatched);
-        }
-        let id = self.groups.get(&watch)?;
-        name.is_none_or(|name| name == META).then(|| Event::Changed(id.clone()))
+        // Without a name it is the base directory itself that changed.
+        let Some(name) = name else { return Some(Event::Lost) };
+        let id = GroupId::new(name).ok()?;
+        let is_dir = flags.contains(ReadFlags::ISDIR);
+        Some(if flags.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM) {
+            Event::Went(id)
+        } else if is_dir && flags.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {
+            Event::Came(id)
+        } else {
+            Event::Changed(id)
+        })
     }
 
     #[allow(dead_code)]
@@ -194,11 +276,79 @@ impl Inotify {
 
 impl Drop for Inotify {
     fn drop(&mut self) {
-        WATCHED.fetch_sub(self.groups.len(), Ordering::Relaxed);
+        INSTANCES.give_back(1);
+        WATCHES.give_back(self.groups.len());
+        // The kernel takes some milliseconds to close it.
+        let descriptor = Arc::clone(&self.descriptor);
+        executor::run(move || drop(descriptor));
     }
 }
 
 /// A path to exactly this directory, however it is moved.
 fn path_of(directory: &Dir) -> String {
     format!("/proc/self/fd/{}", directory.as_fd().as_raw_fd())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn used() -> (usize, usize) {
+        (WATCHES.used.load(Ordering::Relaxed), INSTANCES.used.load(Ordering::Relaxed))
+    }
+
+    fn id(number: usize) -> GroupId {
+        GroupId::new(&format!("g-{number}")).unwrap()
+    }
+
+    #[test]
+    fn everything_that_was_granted_is_given_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |id: &GroupId| directory.path().join(id.as_str());
+        let base = Dir::open(directory.path()).unwrap();
+        for round in 0..10 {
+            let mut inotify = Inotify::new(&base).unwrap();
+            for number in 0..20 {
+                fs::create_dir_all(path(&id(number))).unwrap();
+                fs::write(path(&id(number)).join(META), "").unwrap();
+                let (watch, former) = inotify.add(&base, &id(number)).unwrap();
+                assert_eq!((former, inotify.add(&base, &id(number))), (None, Some((watch, None))));
+                match number % 5 {
+                    0 => fs::remove_dir_all(path(&id(number))).unwrap(),
+                    1 => {
+                        fs::rename(path(&id(number)), path(&id(number + 100))).unwrap();
+                        assert_eq!(inotify.add(&base, &id(number + 100)), Some((watch, Some(id(number)))));
+                        fs::remove_dir_all(path(&id(number + 100))).unwrap();
+                    }
+                    2 => inotify.remove(watch, &id(number)),
+                    3 => inotify.remove(watch, &id(number + 1)),
+                    _ => assert_eq!(inotify.add(&base, &id(number + 200)), None),
+                }
+                if number % 3 == round % 3 {
+                    inotify.changes();
+                }
+            }
+            inotify.changes();
+            assert_eq!(inotify.watched(), 8);
+        }
+        drop(base);
+        // Other tests watch, too.
+        let end = Instant::now() + Duration::from_secs(60);
+        while used() != (0, 0) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(used(), (0, 0));
+    }
+
+    #[test]
+    fn what_cannot_be_read_reports_that_everything_may_have_changed() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = Dir::open(directory.path()).unwrap();
+        let mut inotify = Inotify::new(&base).unwrap();
+        assert_eq!(inotify.changes(), []);
+        inotify.descriptor = Arc::new(fs::File::open(directory.path()).unwrap().into());
+        assert_eq!(inotify.changes(), [Event::Lost]);
+    }
 }

@@ -10,18 +10,19 @@ use std::time::{Duration, Instant};
 
 use crate::model::GroupId;
 use crate::repository::document::Fields;
+use crate::repository::file::cache::Cache;
 use crate::repository::file::dir::Dir;
 use crate::repository::file::fingerprint::FileFingerprint;
 use crate::repository::file::inotify::{Event, Inotify};
 
 /// The watched groups of a store.
-#[derive(Default)]
 pub struct Live {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
+    /// The cache of the store, where groups that are gone need no room.
+    cache: Arc<Cache>,
     inotify: Option<Inotify>,
     /// Time of the last attempt to watch the base directory that failed.
     failed: Option<Instant>,
@@ -63,6 +64,22 @@ pub struct Found<T> {
 }
 
 impl Live {
+    /// Watches nothing yet.
+    pub fn new(cache: Arc<Cache>) -> Self {
+        Self {
+            state: Mutex::new(State {
+                cache,
+                inotify: None,
+                failed: None,
+                clock: 0,
+                listing: 0,
+                was_listed: false,
+                is_complete: false,
+                groups: HashMap::new(),
+            }),
+        }
+    }
+
     /// Returns what is stored of a group, if that is certain.
     pub fn get(&self, base: &Path, id: &GroupId) -> Option<Arc<Fields>> {
         self.state().get(base, id)
@@ -127,18 +144,17 @@ impl Live {
             return false;
         };
         state.catch_up();
+        let device = state.inotify.as_ref().map(Inotify::device);
         let slot = state.groups.get_mut(&fields.id);
         // safeguard: a change while a group is read
         let Some(slot) = slot.filter(|slot| slot.changed == reading.changed && slot.watch.is_some()) else {
             return false;
         };
-        // A write through another name of the file would be reported elsewhere.
-        // safeguard: a file with several names is looked at each time
-        if fingerprint.links != 1 {
-            return false;
-        }
-        slot.fields = Some(Arc::clone(fields));
-        true
+        // Its file system may report no changes, or may be unmounted.
+        // safeguard: a file on another file system is looked at each time
+        let is_certain = device == Some(fingerprint.device);
+        slot.fields = is_certain.then(|| Arc::clone(fields));
+        is_certain
     }
 
     /// Begins to list the groups of a store.
@@ -228,7 +244,6 @@ impl State {
         let has_failed = self.failed.is_some_and(|failed| failed.elapsed() < RETRY);
         if self.inotify.is_none() && !has_failed {
             self.inotify = if is_polling_forced() { None } else { Inotify::new(base) };
-            self.change_all();
             self.failed = if self.inotify.is_none() { Some(Instant::now()) } else { None };
         }
         self.inotify.is_some()
@@ -238,11 +253,13 @@ impl State {
     fn note(&mut self, id: &GroupId) {
         /// To read a group once more costs little.
         const MAX_UNWATCHED: usize = 10_000;
-        if self.failed.is_some() || self.groups.contains_key(id) {
+        // One that is not among all groups has gone since it was read.
+        if self.failed.is_some() || self.is_complete || self.groups.contains_key(id) {
             return;
         }
-        if self.inotify.is_none() && self.groups.len() >= MAX_UNWATCHED {
-            self.groups.clear();
+        let watched = self.inotify.as_ref().map_or(0, Inotify::watched);
+        if self.groups.len() - watched >= MAX_UNWATCHED {
+            self.groups.retain(|_, slot| slot.watch.is_some());
         }
         self.groups.insert(id.clone(), Slot::default());
     }
@@ -250,17 +267,10 @@ impl State {
     /// Forgets everything.
     fn detach(&mut self) {
         self.inotify = None;
-        self.change_all();
-        self.groups.values_mut().for_each(|slot| slot.watch = None);
-    }
-
-    fn change_all(&mut self) {
         self.clock += 1;
         self.listing = self.clock;
         self.is_complete = false;
-        for slot in self.groups.values_mut() {
-            slot.change(self.clock);
-        }
+        self.groups.clear();
     }
 
     /// Takes note of the reported changes.
@@ -274,15 +284,16 @@ impl State {
     fn see(&mut self, event: Event) {
         self.clock += 1;
         match event {
-            Event::BaseGone => self.detach(),
-            Event::Overflow => self.change_all(),
+            Event::Lost => self.detach(),
             Event::Came(id) => {
                 self.listing = self.clock;
-                self.groups.entry(id).or_default().change(self.clock);
+                self.remove(&id);
+                self.groups.insert(id, Slot::default());
             }
             Event::Went(id) => {
                 self.listing = self.clock;
                 self.remove(&id);
+                self.cache.remove(&id);
             }
             Event::Changed(id) => {
                 if let Some(slot) = self.groups.get_mut(&id) {
@@ -323,5 +334,192 @@ impl Slot {
     fn change(&mut self, clock: u64) {
         self.changed = clock;
         self.fields = None;
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::model::tests::GROUP;
+    use crate::repository::document::Document;
+    use crate::repository::file::dir::Stat;
+
+    fn group(id: &str) -> Document {
+        Document::from_text(GROUP.replace("20260115-103000-auth", id)).unwrap()
+    }
+
+    /// A store of groups.
+    struct Fixture {
+        base: tempfile::TempDir,
+        live: Live,
+    }
+
+    impl Fixture {
+        fn new(ids: &[&str]) -> Self {
+            let store = Self { base: tempfile::tempdir().unwrap(), live: Live::new(Arc::default()) };
+            for id in ids {
+                store.write(id);
+            }
+            store
+        }
+
+        fn dir(&self) -> Dir {
+            Dir::open(self.base.path()).unwrap()
+        }
+
+        fn write(&self, id: &str) {
+            let directory = self.base.path().join(id);
+            fs::create_dir_all(&directory).unwrap();
+            fs::write(directory.join("meta.json"), group(id).text()).unwrap();
+        }
+
+        fn fingerprint(&self, id: &str) -> FileFingerprint {
+            let file = fs::File::open(self.base.path().join(id).join("meta.json")).unwrap();
+            Stat::of(&file).unwrap().fingerprint()
+        }
+
+        /// Reads a group while something happens.
+        fn read_while(&self, id: &str, meanwhile: impl FnOnce()) -> bool {
+            let reading = self.live.begin(&self.dir(), group(id).id());
+            let fingerprint = self.fingerprint(id);
+            meanwhile();
+            self.live.end(reading.as_ref(), &fingerprint, group(id).fields())
+        }
+
+        fn read(&self, id: &str) -> bool {
+            self.read_while(id, || {})
+        }
+
+        fn list_while(&self, ids: &[&str], meanwhile: impl FnOnce()) {
+            let reading = self.live.begin_listing(&self.dir());
+            meanwhile();
+            let ids: Vec<GroupId> = ids.iter().map(|id| group(id).id().clone()).collect();
+            self.live.end_listing(reading.as_ref(), &ids);
+        }
+
+        /// The groups that are certain, and the others; `None` if it is not certain which groups there are.
+        fn groups(&self) -> Option<(usize, usize)> {
+            let found = self.live.query(self.base.path(), |_| Some(()))?;
+            Some((found.chosen.len(), found.uncertain.len()))
+        }
+
+        fn is_certain(&self, id: &str) -> bool {
+            self.live.get(self.base.path(), group(id).id()).is_some()
+        }
+
+        fn slots(&self) -> usize {
+            self.live.state().groups.len()
+        }
+    }
+
+    #[test]
+    fn a_group_is_certain_from_its_second_reading_on() {
+        let store = Fixture::new(&["a"]);
+        assert!(!store.read("a"));
+        assert!(store.read("a") && store.is_certain("a"));
+        store.write("a");
+        assert!(!store.is_certain("a"));
+        assert!(store.read("a") && store.is_certain("a"));
+    }
+
+    #[test]
+    fn a_group_that_changes_while_it_is_read_is_not_certain() {
+        let store = Fixture::new(&["a"]);
+        store.read("a");
+        assert!(!store.read_while("a", || store.write("a")));
+        assert!(!store.is_certain("a"));
+        let changed_before_another_looks = || {
+            store.write("a");
+            assert!(!store.is_certain("a"));
+        };
+        assert!(!store.read_while("a", changed_before_another_looks));
+        assert!(!store.is_certain("a"));
+    }
+
+    #[test]
+    fn a_group_on_another_file_system_is_not_certain() {
+        let store = Fixture::new(&["a"]);
+        store.read("a");
+        let reading = store.live.begin(&store.dir(), group("a").id());
+        let here = store.fingerprint("a");
+        let elsewhere = FileFingerprint { device: here.device + 1, ..here };
+        assert!(!store.live.end(reading.as_ref(), &elsewhere, group("a").fields()));
+        assert!(!store.is_certain("a"));
+    }
+
+    #[test]
+    fn a_group_behind_a_link_is_not_watched() {
+        let store = Fixture::new(&["a"]);
+        store.read("a");
+        let path = |name| store.base.path().join(name);
+        fs::rename(path("a"), path(".a")).unwrap();
+        std::os::unix::fs::symlink(".a", path("a")).unwrap();
+        assert!(store.live.begin(&store.dir(), group("a").id()).is_none());
+    }
+
+    #[test]
+    fn groups_that_come_or_go_while_they_are_listed_are_not_missed() {
+        let store = Fixture::new(&["a"]);
+        store.list_while(&["a"], || {});
+        assert_eq!(store.groups(), None);
+        store.list_while(&["a"], || store.write("b"));
+        assert_eq!(store.groups(), None);
+        store.list_while(&["a", "b"], || fs::remove_dir_all(store.base.path().join("b")).unwrap());
+        assert_eq!(store.groups(), None);
+        store.list_while(&["a"], || {});
+        assert_eq!(store.groups(), Some((0, 1)));
+        store.write("b");
+        assert_eq!(store.groups(), Some((0, 2)));
+    }
+
+    #[test]
+    fn a_listing_of_a_base_directory_says_nothing_of_the_next_one() {
+        let store = Fixture::new(&["a"]);
+        store.list_while(&["a"], || {});
+        store.write("b");
+        store.list_while(&["a"], || {
+            let away = store.base.path().with_extension("away");
+            fs::rename(store.base.path(), &away).unwrap();
+            fs::create_dir(store.base.path()).unwrap();
+            fs::remove_dir_all(away).unwrap();
+            assert!(store.live.begin_listing(&store.dir()).is_some());
+        });
+        assert_eq!(store.groups(), None);
+    }
+
+    #[test]
+    fn groups_that_are_gone_take_no_room() {
+        let store = Fixture::new(&["a"]);
+        store.list_while(&["a"], || {});
+        store.list_while(&["a"], || {});
+        store.read("a");
+        let (a, b) = (group("a"), group("b"));
+        store.live.state().cache.put(store.fingerprint("a"), &a);
+        let fingerprint = store.fingerprint("a");
+        fs::remove_dir_all(store.base.path().join("a")).unwrap();
+        assert_eq!(store.groups(), Some((0, 0)));
+        // Another thread has read them before they went.
+        store.live.end(None, &fingerprint, a.fields());
+        store.live.end(None, &fingerprint, b.fields());
+        assert_eq!((store.groups(), store.slots()), (Some((0, 0)), 0));
+        assert!(!store.live.state().cache.has(a.id()));
+    }
+
+    #[test]
+    fn groups_that_were_read_once_take_little_room() {
+        let store = Fixture::new(&["a"]);
+        let fingerprint = store.fingerprint("a");
+        store.read("a");
+        store.read("a");
+        for number in 0..25_000 {
+            let id = GroupId::new(&format!("g{number}")).unwrap();
+            let fields = Arc::new(Fields { id, ..(**group("a").fields()).clone() });
+            store.live.end(None, &fingerprint, &fields);
+        }
+        assert!(store.slots() <= 10_001);
+        assert!(store.is_certain("a"));
     }
 }

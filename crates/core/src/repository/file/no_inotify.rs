@@ -8,8 +8,7 @@ use crate::repository::file::dir::Dir;
 /// A reported change.
 #[allow(dead_code, reason = "there are none")]
 pub enum Event {
-    Overflow,
-    BaseGone,
+    Lost,
     Came(GroupId),
     Went(GroupId),
     Changed(GroupId),
@@ -29,6 +28,14 @@ impl Inotify {
     }
 
     pub fn is_at(&self, _path: &Path) -> bool {
+        match *self {}
+    }
+
+    pub fn device(&self) -> u64 {
+        match *self {}
+    }
+
+    pub fn watched(&self) -> usize {
         match *self {}
     }
 

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -34,7 +34,7 @@ pub struct Store {
     /// Set when the base directory itself is on the disk.
     base_is_synced: AtomicBool,
     synced: SyncedDirs,
-    cache: Cache,
+    cache: Arc<Cache>,
     live: Live,
     swept: Swept,
     valid: ValidBytes,
@@ -43,13 +43,14 @@ pub struct Store {
 impl Store {
     /// The store under a base directory, which need not be there.
     pub fn new(base: PathBuf) -> Self {
+        let cache = Arc::new(Cache::default());
         Self {
             queue: Queue::new(),
             base,
             base_is_synced: AtomicBool::new(false),
             synced: SyncedDirs::default(),
-            cache: Cache::default(),
-            live: Live::default(),
+            live: Live::new(Arc::clone(&cache)),
+            cache,
             swept: Swept::default(),
             valid: ValidBytes::default(),
         }

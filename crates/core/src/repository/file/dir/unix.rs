@@ -244,7 +244,6 @@ impl Stat {
         FileFingerprint {
             device: stat.st_dev as u64,
             inode: stat.st_ino as u64,
-            links: stat.st_nlink as u64,
             size: stat.st_size as u64,
             modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
             // safeguard: a file is the same only while nothing of it has changed

@@ -245,7 +245,6 @@ fn fingerprint(file: &File) -> io::Result<FileFingerprint> {
     Ok(FileFingerprint {
         device: u64::from(identity.dwVolumeSerialNumber),
         inode: join(identity.nFileIndexHigh, identity.nFileIndexLow),
-        links: u64::from(identity.nNumberOfLinks),
         size: join(identity.nFileSizeHigh, identity.nFileSizeLow),
         modified: since_1970(basic.LastWriteTime),
         changed: since_1970(basic.ChangeTime),
