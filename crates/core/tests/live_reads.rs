@@ -10,6 +10,8 @@ use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use session_groups::model::time::IsoTime;
 use session_groups::model::{GroupId, SessionGroup};
@@ -225,4 +227,30 @@ fn a_store_keeps_no_notifications_of_groups_that_come_and_go() {
         assert_eq!(count(&repository), 1);
     }
     assert_eq!(watches(), 2);
+}
+
+#[test]
+fn a_directory_that_is_replaced_while_it_is_opened_fails_no_query() {
+    let (base, repository) = live_store(&["a", "b"]);
+    let (directory, away) = (base.path().join("a"), base.path().join(".a"));
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_secs(1) {
+                fs::rename(&directory, &away).unwrap();
+                symlink(&away, &directory).unwrap();
+                fs::remove_file(&directory).unwrap();
+                fs::rename(&away, &directory).unwrap();
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+        while !is_over.load(Ordering::Relaxed) {
+            assert!(count(&repository) <= 2);
+            if let Err(error) = repository.find_by_id(&id("a")) {
+                assert_eq!(error.code(), "CORRUPT", "{error}");
+            }
+        }
+    });
+    assert_eq!(count(&repository), 2);
 }

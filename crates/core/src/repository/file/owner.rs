@@ -8,6 +8,7 @@ use crate::error::Error;
 /// owner of.
 #[cfg(unix)]
 pub fn if_foreign(group_id: Option<&str>, path: &Path, directory: &Path) -> Option<Error> {
+    use crate::error::quoted;
     use std::os::unix::fs::MetadataExt;
     let owner = std::fs::symlink_metadata(path).ok()?.uid();
     let user = rustix::process::geteuid().as_raw();
@@ -17,7 +18,7 @@ pub fn if_foreign(group_id: Option<&str>, path: &Path, directory: &Path) -> Opti
             path,
             &shown(owner),
             &shown(user),
-            &format!("chown -R {user} {}", crate::error::quoted(directory)),
+            &format!("chown -R {user} {}", quoted(directory)),
         )
     })
 }

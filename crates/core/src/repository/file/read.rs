@@ -145,22 +145,30 @@ struct OpenGroup<'a> {
 
 /// Opens the file of a group and sees whether it may be read; `None` when there is none.
 fn open_group<'a>(base: &'a Dir, id: &'a GroupId) -> Result<Option<OpenGroup<'a>>> {
+    /// A directory may be replaced while it is opened, but not for ever.
+    const MAX_ATTEMPTS: usize = 100;
+    let mut attempts = 0;
     let failed = |source: io::Error| read_error(base, id, source);
     let corrupt = |problem: &str| corrupt(base, id, problem);
-    let file = match base.open_beneath(id.as_str(), META) {
-        Ok(file) => file,
+    let file = loop {
+        if let Ok(file) = base.open_beneath(id.as_str(), META) {
+            break file;
+        }
         // Step by step, to learn which step it was.
-        Err(_) => match base.open_dir(id.as_str()).map(|group| group.open_file(META)) {
-            Ok(Ok(file)) => file,
+        match base.open_dir(id.as_str()).map(|group| group.open_file(META)) {
+            Ok(Ok(file)) => break file,
             Err(error) | Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) if is_no_directory(&error) => {
                 let there = base.stat(id.as_str()).map_err(failed)?;
                 // A file is not the store's, and no group that could be deleted.
-                return match there.map(|stat| stat.kind()) {
-                    Some(Kind::Other) => Err(corrupt("its directory is a link, which is not followed")),
-                    Some(Kind::Directory) => Err(failed(error)),
-                    Some(Kind::File) | None => Ok(None),
-                };
+                match there.map(|stat| stat.kind()) {
+                    Some(Kind::Other) => {
+                        return Err(corrupt("its directory is a link, which is not followed"));
+                    }
+                    Some(Kind::Directory) if attempts < MAX_ATTEMPTS => attempts += 1,
+                    Some(Kind::Directory) => return Err(failed(error)),
+                    Some(Kind::File) | None => return Ok(None),
+                }
             }
             Ok(Err(error)) if is_link(&error) => {
                 return Err(corrupt("it is a symbolic link, which is not followed"));
@@ -171,7 +179,7 @@ fn open_group<'a>(base: &'a Dir, id: &'a GroupId) -> Result<Option<OpenGroup<'a>
                 return Err(foreign_owner(base, id).unwrap_or_else(|| failed(error)));
             }
             Err(error) | Ok(Err(error)) => return Err(failed(error)),
-        },
+        }
     };
     let stat = Stat::of(&file).map_err(failed)?;
     // safeguard: only regular files are read
