@@ -2,19 +2,23 @@
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Result;
 use crate::model::GroupId;
 use crate::repository::document::Document;
 use crate::repository::merge::{Write, WriteOutcome};
 use crate::repository::query::{GroupFilter, GroupSort};
+use crate::repository::watch::{Subscribers, Watcher};
 use crate::repository::{GroupRepository, RepositoryProblem};
+
+type Groups = BTreeMap<GroupId, Document>;
 
 /// Keeps groups as long as it lives.
 #[derive(Debug, Default)]
 pub struct InMemoryGroupRepository {
-    groups: Mutex<BTreeMap<GroupId, Document>>,
+    groups: Arc<Mutex<Groups>>,
+    subscribers: Subscribers,
 }
 
 impl InMemoryGroupRepository {
@@ -26,12 +30,17 @@ impl InMemoryGroupRepository {
     /// Forgets all groups.
     pub fn clear(&self) {
         self.groups().clear();
+        self.subscribers.mark_all(&[]);
     }
 
-    fn groups(&self) -> MutexGuard<'_, BTreeMap<GroupId, Document>> {
-        // Every change of the map is a single insertion or removal: a panic elsewhere leaves it whole.
-        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    fn groups(&self) -> MutexGuard<'_, Groups> {
+        lock(&self.groups)
     }
+}
+
+fn lock(groups: &Mutex<Groups>) -> MutexGuard<'_, Groups> {
+    // Every change of the map is a single insertion or removal: a panic elsewhere leaves it whole.
+    groups.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl GroupRepository for InMemoryGroupRepository {
@@ -58,10 +67,19 @@ impl GroupRepository for InMemoryGroupRepository {
             WriteOutcome::Stored(group) => drop(groups.insert(id.clone(), group.clone())),
             WriteOutcome::Deleted => drop(groups.remove(id)),
         }
+        drop(groups);
+        self.subscribers.mark([id]);
         Ok(written)
     }
 
     fn verify(&self) -> Result<Vec<RepositoryProblem>> {
         Ok(Vec::new())
+    }
+
+    fn watch(&self, only: Option<GroupId>) -> Result<Watcher> {
+        let groups = Arc::clone(&self.groups);
+        let watcher = self.subscribers.subscribe(only, move |id| Ok(lock(&groups).get(id).cloned()));
+        watcher.mark(self.groups().keys());
+        Ok(watcher)
     }
 }

@@ -8,6 +8,7 @@ mod memory;
 mod merge;
 mod name_part;
 mod query;
+mod watch;
 mod working_copy;
 
 pub use document::{Document, Revision};
@@ -15,6 +16,7 @@ pub use file::FileGroupRepository;
 pub use memory::InMemoryGroupRepository;
 pub use merge::{Changes, Condition, Write, WriteOutcome};
 pub use query::{Direction, GroupFilter, GroupSort, SortField};
+pub use watch::{Change, Watcher};
 
 use std::path::PathBuf;
 
@@ -38,6 +40,10 @@ pub trait GroupRepository: Send + Sync {
 
     /// Returns the problems of the store.
     fn verify(&self) -> Result<Vec<RepositoryProblem>>;
+
+    /// Watches one group, or all: first reports the state of each group that exists, then each change. Quick changes of a
+    /// group may be reported as one.
+    fn watch(&self, only: Option<GroupId>) -> Result<Watcher>;
 
     /// Returns the groups of that status, by id.
     fn find_by_status(&self, status: GroupStatus) -> Result<Vec<Document>> {

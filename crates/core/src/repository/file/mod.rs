@@ -37,7 +37,7 @@ use crate::model::GroupId;
 use crate::repository::document::Document;
 use crate::repository::merge::{Condition, Write, WriteOutcome};
 use crate::repository::query::{GroupFilter, GroupSort};
-use crate::repository::{GroupRepository, RepositoryProblem};
+use crate::repository::{GroupRepository, RepositoryProblem, Watcher};
 use completion::{Completion, Slot};
 use scan::Suspect;
 use store::Store;
@@ -294,6 +294,10 @@ impl GroupRepository for FileGroupRepository {
             Some(base) => verify::verify(&base, |id, found| self.find_again(id, found)),
             None => Ok(Vec::new()),
         }
+    }
+
+    fn watch(&self, _only: Option<GroupId>) -> Result<Watcher> {
+        Err(Error::internal("a store of files cannot be watched yet"))
     }
 }
 
