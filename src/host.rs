@@ -1,4 +1,5 @@
-//! The objects of JavaScript that index.js hands to the addon: its error class, its `JSON`, its clock and its environment.
+//! The objects of JavaScript that index.js hands to the addon: its error class, its `JSON`, its clock, its environment and
+//! its watchers.
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ struct Host {
     stringify: sys::napi_ref,
     now: sys::napi_ref,
     home: sys::napi_ref,
+    watch: sys::napi_ref,
 }
 
 thread_local! {
@@ -38,6 +40,7 @@ impl Host {
             stringify: reference(c"stringify")?,
             now: reference(c"now")?,
             home: reference(c"home")?,
+            watch: reference(c"watch")?,
         })
     }
 
@@ -62,8 +65,8 @@ impl Host {
     }
 
     fn delete(self, env: &Env) -> napi::Result<()> {
-        let Self { error_class, rejected, parse, stringify, now, home } = self;
-        for reference in [error_class, rejected, parse, stringify, now, home] {
+        let Self { error_class, rejected, parse, stringify, now, home, watch } = self;
+        for reference in [error_class, rejected, parse, stringify, now, home, watch] {
             js::delete_reference(env, reference)?;
         }
         Ok(())
@@ -114,6 +117,18 @@ pub fn parse<'env>(env: &'env Env, text: Unknown<'_>) -> napi::Result<Unknown<'e
 /// Calls `JSON.stringify`.
 pub fn stringify<'env>(env: &'env Env, value: Unknown<'_>) -> napi::Result<Unknown<'env>> {
     js::call(env, js::referenced(env, Host::of(env)?.stringify)?, &[value])
+}
+
+/// Calls `watch(source, listener, signal?)`: a watcher, or an iterator if the listener is `undefined`.
+pub fn watch<'env>(
+    env: &'env Env,
+    source: Unknown<'_>,
+    listener: Unknown<'_>,
+    signal: Option<Unknown<'_>>,
+) -> napi::Result<Unknown<'env>> {
+    let mut arguments = vec![source, listener];
+    arguments.extend(signal);
+    js::call(env, js::referenced(env, Host::of(env)?.watch)?, &arguments)
 }
 
 /// Calls `Date.now()`, which fake timers may have replaced.

@@ -14,3 +14,4 @@ mod promise;
 mod reader;
 mod repository;
 mod update;
+mod watch;

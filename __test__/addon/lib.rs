@@ -27,3 +27,5 @@ mod reader;
 mod repository;
 #[path = "../../src/update.rs"]
 mod update;
+#[path = "../../src/watch.rs"]
+mod watch;
