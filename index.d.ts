@@ -752,6 +752,63 @@ export interface GroupSummary {
   readonly cause?: GroupCause | undefined
 }
 
+/** Options of `watch`. */
+export interface WatchOptions {
+  /** Id of the only group to watch. By default all groups are watched. */
+  readonly id?: string | undefined
+  /** `AbortSignal` that closes the watcher. */
+  readonly signal?:
+    | {
+        /** `true` once it is aborted. */
+        readonly aborted: boolean
+        /** Adds a listener. */
+        addEventListener(type: 'abort', listener: () => void): void
+        /** Removes a listener. */
+        removeEventListener(type: 'abort', listener: () => void): void
+      }
+    | undefined
+}
+
+/** State of a group after a change, or when watching starts. */
+export interface GroupChange {
+  /** Id of the group. */
+  readonly id: string
+  /** Revision of the state, or `null` if the group was deleted or cannot be read. */
+  readonly revision: string | null
+  /** The group, or `null` if it was deleted or cannot be read. */
+  readonly group: SessionGroup | null
+  /** Reason why the group cannot be read: `CORRUPT`, `NEWER_SCHEMA`, `FOREIGN_OWNER` or `IO`. Absent otherwise. */
+  readonly error?: SessionGroupsError
+}
+
+/** Calls a listener with changes, until it is closed. */
+export interface Watcher {
+  /** Stops at once. The listener is not called again, not even with changes that have already happened. */
+  close(): void
+  /** Keeps the process alive until the watcher is closed. By default it does not. */
+  ref(): this
+  /** Undoes `ref`. */
+  unref(): this
+}
+
+/** `Symbol.asyncDispose`, if the library that TypeScript uses has it. */
+type AsyncDispose = SymbolConstructor extends { readonly asyncDispose: infer Key extends symbol }
+  ? Key
+  : never
+
+/**
+ * Iterator over changes. Leaving a `for await` loop closes it, and so does the end of a block with `await using`. A pending
+ * `next` keeps the process alive.
+ */
+export interface GroupChangeIterator extends Record<AsyncDispose, () => Promise<void>> {
+  /** Waits for the next change. The iterator is done once it is closed. */
+  next(): Promise<IteratorResult<GroupChange, undefined>>
+  /** Closes the iterator. */
+  return(value?: undefined): Promise<IteratorResult<GroupChange, undefined>>
+  /** Returns the iterator itself. */
+  [Symbol.asyncIterator](): this
+}
+
 /** Fields to merge into a group; an optional field given as `undefined` is removed. */
 export type GroupChanges = Partial<Omit<SessionGroup, 'id' | 'slug' | 'createdAt'>>
 
@@ -763,9 +820,9 @@ export type SessionChanges = Partial<Omit<GroupSession, 'id'>>
  * {@link FileGroupRepository} and {@link InMemoryGroupRepository} implement {@link GroupStore}, which has more methods. The
  * README lists every difference from the original.
  *
- * In both, every method rejects with a {@link SessionGroupsError} and never throws; a call that rejects has changed nothing,
- * except with the code `NOT_DURABLE`. Any method can reject with `INVALID_ARGUMENT` for an argument of the wrong type. In
- * files, reading can fail with `CORRUPT`, `NEWER_SCHEMA`, `FOREIGN_OWNER` or `IO`, and writing with those and
+ * In both, every method except `watch` rejects with a {@link SessionGroupsError} and never throws; a call that rejects has
+ * changed nothing, except with the code `NOT_DURABLE`. Any method can reject with `INVALID_ARGUMENT` for an argument of the
+ * wrong type. In files, reading can fail with `CORRUPT`, `NEWER_SCHEMA`, `FOREIGN_OWNER` or `IO`, and writing with those and
  * `INSECURE_STORE`, `LOCK_TIMEOUT`, `NOT_COMMITTED` or `NOT_DURABLE`.
  *
  * Call the methods on the repository: `ids.map((id) => repository.findById(id))`, not `ids.map(repository.findById)`.
@@ -823,7 +880,10 @@ export interface GroupRepository {
   delete(id: string): Promise<boolean>
 }
 
-/** A {@link GroupRepository} with summaries, preconditions, updates of whole groups, and a check of the whole store. */
+/**
+ * A {@link GroupRepository} with summaries, preconditions, updates of whole groups, watchers, and a check of the whole
+ * store.
+ */
 export interface GroupStore extends GroupRepository {
   /**
    * Returns the groups that match, like `list`, but without their sessions. This takes a small part of the time of `list`, so
@@ -890,6 +950,37 @@ export interface GroupStore extends GroupRepository {
   revision(id: string): Promise<string | null>
   /** Reads the whole store and lists its problems. Changes no group. */
   verify(): Promise<readonly RepositoryProblem[]>
+  /**
+   * Calls a listener with the state of each group, and then after each change of a group by any process. Several quick
+   * changes of a group may be reported as one. Unlike the other methods it throws: `INVALID_ARGUMENT`.
+   *
+   * The watcher does not keep the process alive unless its `ref` is called. An error that the listener throws is an uncaught
+   * exception, as with `fs.watch`.
+   *
+   * @example
+   * const watcher = repository.watch(({ id, group, error }) => {
+   *   if (error) console.error(error.message)
+   *   else console.log(id, group?.status ?? 'deleted')
+   * })
+   * // Later:
+   * watcher.close()
+   *
+   * @param listener Called with each change, for the first time after `watch` has returned.
+   * @param options The only group to watch, and a signal that closes the watcher.
+   */
+  watch(listener: (change: GroupChange) => void, options?: WatchOptions): Watcher
+  /**
+   * Returns an iterator over the state of each group, and then over the changes. Unlike the other methods it throws:
+   * `INVALID_ARGUMENT`.
+   *
+   * @example
+   * for await (const { group } of repository.watch({ id })) {
+   *   if (group === null || isTerminalGroupStatus(group.status)) break
+   * }
+   *
+   * @param options The only group to watch, and a signal that closes the iterator.
+   */
+  watch(options?: WatchOptions): GroupChangeIterator
 }
 
 /** A {@link GroupStore} on files. */

@@ -1,5 +1,6 @@
 // The entry of the package: loads the addon and adds the parts that are better written in JavaScript.
 
+const { watch } = require('./watch.js')
 const {
   ClaudeStream,
   DEFAULT_BUDGET_CONFIG,
@@ -50,6 +51,7 @@ const SessionGroupsError = initialize({
   // Looked up at the call, because fake timers replace `Date` and Jest copies `process.env`.
   now: () => Date.now(),
   home: () => process.env[process.platform === 'win32' ? 'USERPROFILE' : 'HOME'],
+  watch,
 })
 
 /**

@@ -29,10 +29,16 @@ export async function build(args = []) {
     renameSync(path.join(root, `${name}.new`), path.join(root, name))
   }
   const parts = TYPINGS.map((subject) => path.join(root, 'src', 'types', `${subject}.d.ts`))
-  const typings = [...parts, path.join(output, 'index.d.ts')].map((file) => readFileSync(file, 'utf8').trim())
+  const generated = withoutInternal(readFileSync(path.join(output, 'index.d.ts'), 'utf8'))
+  const typings = [...parts.map((file) => readFileSync(file, 'utf8')), generated].map((text) => text.trim())
   writeFileSync(path.join(root, 'index.d.ts'), `export {}\n\n${typings.join('\n\n')}\n`)
   // Written last, because its modification time marks the end of the build.
   await writeLoader(root)
+}
+
+/** Removes the classes that are documented as `@internal`: the addon has them for index.js. */
+function withoutInternal(typings) {
+  return typings.replace(/\/\*\*(?:(?!\*\/).)*@internal\n \*\/\nexport declare class \w+ \{[^}]*\}\n/gs, '')
 }
 
 /** Writes binding.js, which finds the addon of the platform. index.js names the exports. */

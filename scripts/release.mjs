@@ -40,6 +40,7 @@ function layOut() {
     ...readdirSync(root).filter((name) => name.endsWith('.md')),
     'LICENSE',
     'index.js',
+    'watch.js',
     'index.d.ts',
     'docs',
     'examples',

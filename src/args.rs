@@ -264,7 +264,7 @@ pub fn file_options(env: &Env, value: Unknown<'_>) -> Parsed<FileOptions> {
 /// A `GroupFilter`, or nothing. Unknown keys are ignored, so that an object made for something else as well can be passed
 /// on; getters and inherited properties are read.
 pub fn filter(env: &Env, value: Unknown<'_>) -> Parsed<GroupFilter> {
-    let Some(query) = Query::new(env, "filter", value)? else {
+    let Some(query) = Query::new(env, in_filter, "filter", value)? else {
         return Ok(GroupFilter::default());
     };
     Ok(GroupFilter {
@@ -276,30 +276,33 @@ pub fn filter(env: &Env, value: Unknown<'_>) -> Parsed<GroupFilter> {
     })
 }
 
-/// A filter or a sort, whose keys are read one by one.
+/// An object whose keys are read one by one: a filter, a sort, or options of which unknown ones are ignored.
 struct Query<'env> {
     env: &'env Env,
+    complain: Complaint,
     object: Unknown<'env>,
 }
 
 impl<'env> Query<'env> {
     /// An argument that is such an object; `None` when it is `undefined` or `null`.
-    fn new(env: &'env Env, name: &str, value: Unknown<'_>) -> Parsed<Option<Self>> {
+    fn new(env: &'env Env, complain: Complaint, name: &str, value: Unknown<'_>) -> Parsed<Option<Self>> {
         if is_absent(value) {
             return Ok(None);
         }
         if !is_object(value) {
-            return Err(must_be(env, in_filter, name, "an object", value));
+            return Err(must_be(env, complain, name, "an object", value));
         }
         // SAFETY: the value lives as long as the call in which it is read.
-        Ok(Some(Self { env, object: unsafe { Unknown::from_raw_unchecked(env.raw(), value.raw()) } }))
+        let object = unsafe { Unknown::from_raw_unchecked(env.raw(), value.raw()) };
+        Ok(Some(Self { env, complain, object }))
     }
 
     /// The value of a key; `None` when it is `undefined` or `null`.
-    fn read<T>(&self, key: &CStr, read: impl FnOnce(&str, Unknown<'_>) -> Parsed<T>) -> Parsed<Option<T>> {
+    fn read<T>(&self, key: &CStr, read: impl FnOnce(&str, Unknown<'env>) -> Parsed<T>) -> Parsed<Option<T>> {
         let name = key.to_str().unwrap_or_default();
-        let unreadable =
-            |thrown: napi::Error| Error::filter(name, format!("cannot be read: {}", thrown.reason));
+        let unreadable = |thrown: napi::Error| {
+            (self.complain)(name.to_owned(), format!("cannot be read: {}", thrown.reason))
+        };
         let value = js::property(self.env, self.object, key).map_err(unreadable)?;
         if is_absent(value) { Ok(None) } else { read(name, value).map(Some) }
     }
@@ -319,7 +322,7 @@ pub fn status(env: &Env, value: Unknown<'_>) -> Parsed<GroupStatus> {
 
 /// A `GroupSort`, or nothing. Unknown keys are ignored.
 pub fn sort(env: &Env, value: Unknown<'_>) -> Parsed<Option<GroupSort>> {
-    let Some(query) = Query::new(env, "sort", value)? else {
+    let Some(query) = Query::new(env, in_filter, "sort", value)? else {
         return Ok(None);
     };
     let field = query.read(c"field", |_, value| sort_field(env, value))?;
@@ -414,4 +417,57 @@ pub fn base_dir(env: &Env, value: Unknown<'_>) -> Parsed<Option<PathBuf>> {
 /// A function, where `changes` may be one.
 pub fn is_function(value: Unknown<'_>) -> bool {
     matches!(value.get_type(), Ok(ValueType::Function))
+}
+
+/// Splits the arguments of `watch`: `(listener, options?)` or `(options?)`.
+pub fn listener_and_options<'a>(
+    env: &'a Env,
+    listener: Unknown<'a>,
+    options: Unknown<'a>,
+) -> Parsed<(Unknown<'a>, Unknown<'a>)> {
+    if is_function(listener) {
+        return Ok((listener, options));
+    }
+    if !is_undefined(options) {
+        return Err(must_be(env, argument, "listener", "a function", listener));
+    }
+    if is_absent(listener) || is_object(listener) {
+        return Ok((options, listener));
+    }
+    Err(must_be(env, argument, "listener", "a function, or options without a listener", listener))
+}
+
+/// Options of `watch`.
+pub struct WatchOptions<'env> {
+    pub watched: Watched,
+    /// An `AbortSignal`.
+    pub signal: Option<Unknown<'env>>,
+}
+
+/// The groups to watch.
+pub enum Watched {
+    All,
+    Group(GroupId),
+    /// The id cannot be the one of a group.
+    Nothing,
+}
+
+/// `{ id?, signal? }` of `watch`. Unknown keys are ignored.
+pub fn watch_options<'env>(env: &'env Env, value: Unknown<'_>) -> Parsed<WatchOptions<'env>> {
+    let Some(query) = Query::new(env, argument, "options", value)? else {
+        return Ok(WatchOptions { watched: Watched::All, signal: None });
+    };
+    let id = query.read(c"id", |key, value| group_id(env, key, value))?;
+    let watched = id.map_or(Watched::All, |id| id.map_or(Watched::Nothing, Watched::Group));
+    Ok(WatchOptions { watched, signal: query.read(c"signal", |_, value| abort_signal(env, value))? })
+}
+
+/// An `AbortSignal`, recognized by its members: each realm has a class of its own, and there are polyfills.
+fn abort_signal<'env>(env: &'env Env, value: Unknown<'env>) -> Parsed<Unknown<'env>> {
+    let has = |key: &CStr, is: fn(Unknown<'_>) -> bool| js::property(env, value, key).is_ok_and(is);
+    let is_signal = is_object(value)
+        && has(c"aborted", |aborted| matches!(aborted.get_type(), Ok(ValueType::Boolean)))
+        && has(c"addEventListener", is_function)
+        && has(c"removeEventListener", is_function);
+    if is_signal { Ok(value) } else { Err(must_be(env, argument, "signal", "an AbortSignal", value)) }
 }

@@ -26,7 +26,8 @@ pub fn rejected(env: &Env, error: &Error) -> napi::Result<Value> {
     Ok(host::rejected(env, &error.to_string(), details(env, error)?)?.into())
 }
 
-fn instance<'env>(env: &'env Env, error: &Error) -> napi::Result<Unknown<'env>> {
+/// An error of the class.
+pub fn instance<'env>(env: &'env Env, error: &Error) -> napi::Result<Unknown<'env>> {
     // SAFETY: index.js gives a class, which is a function.
     let class: Function<'_, FnArgs<(String, Object<'_>)>, Unknown<'_>> =
         unsafe { host::error_class(env)?.cast()? };

@@ -1,4 +1,5 @@
-//! The objects of JavaScript that index.js hands to the addon: its error class, its `JSON`, its clock and its environment.
+//! The objects of JavaScript that index.js hands to the addon: its error class, its `JSON`, its clock, its environment and
+//! its watchers.
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ struct Host {
     now: sys::napi_ref,
     home: sys::napi_ref,
     summaries: sys::napi_ref,
+    watch: sys::napi_ref,
 }
 
 /// The data of an environment.
@@ -48,6 +50,7 @@ impl Host {
             now: reference(c"now")?,
             home: reference(c"home")?,
             summaries: reference(c"summaries")?,
+            watch: reference(c"watch")?,
         })
     }
 
@@ -72,8 +75,8 @@ impl Host {
     }
 
     fn delete(self, env: &Env) -> napi::Result<()> {
-        let Self { error_class, rejected, parse, stringify, now, home, summaries } = self;
-        for reference in [error_class, rejected, parse, stringify, now, home, summaries] {
+        let Self { error_class, rejected, parse, stringify, now, home, summaries, watch } = self;
+        for reference in [error_class, rejected, parse, stringify, now, home, summaries, watch] {
             js::delete_reference(env, reference)?;
         }
         Ok(())
@@ -131,6 +134,18 @@ pub fn parse<'env>(env: &'env Env, text: Unknown<'_>) -> napi::Result<Unknown<'e
 /// Calls `JSON.stringify`.
 pub fn stringify<'env>(env: &'env Env, value: Unknown<'_>) -> napi::Result<Unknown<'env>> {
     js::call(env, js::referenced(env, Host::of(env)?.stringify)?, &[value])
+}
+
+/// Calls `watch(source, listener, signal?)`: a watcher, or an iterator if the listener is `undefined`.
+pub fn watch<'env>(
+    env: &'env Env,
+    source: Unknown<'_>,
+    listener: Unknown<'_>,
+    signal: Option<Unknown<'_>>,
+) -> napi::Result<Unknown<'env>> {
+    let mut arguments = vec![source, listener];
+    arguments.extend(signal);
+    js::call(env, js::referenced(env, Host::of(env)?.watch)?, &arguments)
 }
 
 /// Calls `Date.now()`, which fake timers may have replaced.

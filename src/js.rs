@@ -55,7 +55,8 @@ pub fn delete_reference(env: &Env, reference: sys::napi_ref) -> napi::Result<()>
     checked(unsafe { sys::napi_delete_reference(env.raw(), reference) })
 }
 
-fn checked(status: sys::napi_status) -> napi::Result<()> {
+/// Turns a status that is not `napi_ok` into an error.
+pub fn checked(status: sys::napi_status) -> napi::Result<()> {
     if status == sys::Status::napi_ok {
         return Ok(());
     }
@@ -79,6 +80,12 @@ pub fn call<'env>(
     caught(env, status)?;
     // SAFETY: the engine has just given us this value.
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), result) })
+}
+
+/// Reports an error as an uncaught exception of the process or the worker thread, which it ends unless there is a handler.
+pub fn throw_uncaught(env: &Env, error: Unknown<'_>) -> napi::Result<()> {
+    // SAFETY: the error belongs to this environment.
+    checked(unsafe { sys::napi_fatal_exception(env.raw(), error.raw()) })
 }
 
 /// Turns a status into what was thrown, so that nothing stays pending behind our back. Node's status does not always

@@ -15,3 +15,4 @@ mod reader;
 mod repository;
 mod summaries;
 mod update;
+mod watch;

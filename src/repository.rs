@@ -6,14 +6,16 @@ use napi::Env;
 use napi::bindgen_prelude::Unknown;
 
 use crate::answer::Answer;
-use crate::args;
+use crate::args::{self, Watched};
 use crate::js::Fault;
 use crate::promise::Reply;
 use crate::update::{Update, keep};
+use crate::watch;
 use session_groups::error::Error;
 use session_groups::model::GroupId;
 use session_groups::repository::{
-    Condition, Document, GroupFilter, GroupSort, RepositoryProblem, Write, WriteOutcome,
+    Condition, Document, GroupFilter, GroupRepository, GroupSort, InMemoryGroupRepository, RepositoryProblem,
+    Watcher, Write, WriteOutcome,
 };
 
 /// A repository behind a class. Each call starts the work and returns the way to its answer.
@@ -34,6 +36,8 @@ pub trait Backend {
     /// Updates a group with the changes that a function of JavaScript computes.
     fn update_by(&self, env: &Env, id: GroupId, function: Arc<Update>) -> Result<Reply, Fault>;
     fn verify(&self, answer: fn(&[RepositoryProblem]) -> Answer) -> Result<Reply, Fault>;
+    /// Watches one group, or all.
+    fn watch(&self, only: Option<GroupId>) -> session_groups::Result<Watcher>;
 }
 
 pub fn find(
@@ -139,6 +143,23 @@ pub fn verify(backend: &impl Backend) -> Result<Reply, Fault> {
     backend.verify(Answer::problems)
 }
 
+/// Unlike the others, this is a synchronous function: it throws.
+pub fn watch<'env>(
+    backend: &impl Backend,
+    env: &'env Env,
+    listener: Unknown<'_>,
+    options: Unknown<'_>,
+) -> Result<Unknown<'env>, Fault> {
+    let (listener, options) = args::listener_and_options(env, listener, options)?;
+    let options = args::watch_options(env, options)?;
+    let watcher = match options.watched {
+        Watched::All => backend.watch(None)?,
+        Watched::Group(id) => backend.watch(Some(id))?,
+        Watched::Nothing => InMemoryGroupRepository::new().watch(None)?,
+    };
+    watch::watch(env, watcher, listener, options.signal)
+}
+
 /// Implements the methods of a class that has its [`Backend`] in the field `backend`.
 macro_rules! repository_methods {
     ($class:ident) => {
@@ -232,6 +253,16 @@ macro_rules! repository_methods {
             #[napi(enumerable = false, skip_typescript)]
             pub fn verify<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
                 promise(env, || repository::verify(&self.backend))
+            }
+
+            #[napi(enumerable = false, skip_typescript)]
+            pub fn watch<'env>(
+                &self,
+                env: &'env Env,
+                listener: Unknown<'_>,
+                options: Unknown<'_>,
+            ) -> napi::Result<Unknown<'env>> {
+                throwing(env, || repository::watch(&self.backend, env, listener, options))
             }
         }
     };

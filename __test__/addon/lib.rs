@@ -29,3 +29,5 @@ mod repository;
 mod summaries;
 #[path = "../../src/update.rs"]
 mod update;
+#[path = "../../src/watch.rs"]
+mod watch;

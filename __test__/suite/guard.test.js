@@ -29,6 +29,9 @@ const isGuarded = ({ indent, body }) => {
   return /^ *(throwing|promise)\(.*[^;?]$/.test(lines[0]) && (lines.length === 1 || isOne)
 }
 
+/** The function and the class that index.js and watch.js use and do not export. */
+const isInternal = (name) => name === 'initialize' || name.startsWith('ChangeSource.')
+
 const found = files.flatMap((file) => functionsIn(readFileSync(path.join(source, file), 'utf8')))
 
 /** Returns the methods and getters of the classes, and the functions, by the names that the sources give them. */
@@ -45,7 +48,12 @@ test('every exported function is found in the sources', () => {
   const classes = ['FileGroupRepository', 'InMemoryGroupRepository']
   const names = found.map(({ name }) => name).filter((name) => !name.startsWith('$class.'))
   const all = [...names, ...classes.flatMap((name) => shared.map((method) => `${name}.${method}`))]
-  expect(all.filter((name) => name !== 'initialize').sort()).toEqual(exported.sort())
+  expect(all.filter((name) => !isInternal(name)).sort()).toEqual(exported.sort())
+})
+
+test('the internal class is among the functions whose guard is checked', () => {
+  const methods = found.map(({ name }) => name).filter((name) => name.startsWith('ChangeSource.'))
+  expect(methods.length).toBeGreaterThan(5)
 })
 
 test.each(found.map((each) => [each.name, each]))('%s is guarded', (_, each) => {

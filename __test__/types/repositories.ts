@@ -3,6 +3,8 @@
 import {
   type DeleteOptions,
   FileGroupRepository,
+  type GroupChange,
+  type GroupChangeIterator,
   type GroupChanges,
   type GroupFilter,
   type GroupRepository,
@@ -18,16 +20,26 @@ import {
   type SessionGroup,
   SessionGroupsError,
   type TokenUsage,
+  type Watcher,
+  type WatchOptions,
 } from 'session-groups'
 import type { Claim, HasAny, Not, Same } from './check.js'
 
 type Result<Method extends keyof GroupStore> = Awaited<ReturnType<GroupStore[Method]>>
 type Seven = 'findById' | 'findByStatus' | 'list' | 'count' | 'save' | 'updateSession' | 'delete'
 
+/** A class without the method whose result, as an iterator that returns itself, cannot be searched for `any`. */
+type Unwatched<Store extends GroupStore> = Omit<Store, 'watch'>
+type Signal = NonNullable<WatchOptions['signal']>
+/** The runtime's `AbortSignal`, if its types are there. */
+type GlobalSignal = typeof globalThis extends { AbortSignal: { prototype: infer Signal } } ? Signal : never
+
 export type Claims = [
   // The original's methods, and the rest.
   Claim<Same<keyof GroupRepository, Seven>>,
-  Claim<Same<keyof GroupStore, Seven | 'summaries' | 'update' | 'revision' | 'verify'>>,
+  Claim<
+    Same<keyof GroupStore, Seven | 'summaries' | 'update' | 'revision' | 'verify' | 'watch'>
+  >,
   Claim<Same<Parameters<GroupRepository['save']>, [group: SessionGroup]>>,
   Claim<Same<Parameters<GroupRepository['delete']>, [id: string]>>,
   Claim<Same<Parameters<GroupStore['save']>, [group: SessionGroup, options?: SaveOptions | undefined]>>,
@@ -51,9 +63,14 @@ export type Claims = [
   Claim<Same<Result<'verify'>, readonly RepositoryProblem[]>>,
   Claim<Same<Awaited<ReturnType<FileGroupRepository['findById']>>, SessionGroup | null>>,
   Claim<Same<Awaited<ReturnType<InMemoryGroupRepository['findById']>>, SessionGroup | null>>,
-  Claim<Not<HasAny<GroupRepository | GroupStore>>>,
-  Claim<Not<HasAny<FileGroupRepository[keyof FileGroupRepository]>>>,
-  Claim<Not<HasAny<InMemoryGroupRepository[keyof InMemoryGroupRepository]>>>,
+  Claim<Same<GroupChange['group'], SessionGroup | null>>,
+  Claim<Same<GroupChange['revision'], string | null>>,
+  Claim<Same<GroupChange['error'], SessionGroupsError | undefined>>,
+  Claim<Same<GlobalSignal extends Signal ? true : false, true>>,
+  Claim<Not<HasAny<GroupRepository | Unwatched<GroupStore>>>>,
+  Claim<Not<HasAny<Unwatched<FileGroupRepository> | Unwatched<InMemoryGroupRepository>>>>,
+  Claim<Not<HasAny<GroupChange | WatchOptions>>>,
+  Claim<Not<HasAny<ReturnType<GroupChangeIterator['next' | 'return']>>>>,
   // Beyond the interface, only `clear` of the one in memory.
   Claim<Same<keyof FileGroupRepository, keyof GroupStore>>,
   Claim<Same<keyof InMemoryGroupRepository, keyof GroupStore | 'clear'>>,
@@ -92,6 +109,28 @@ export async function use(repository: GroupStore, group: SessionGroup): Promise<
 
   const found = await repository.findById(group.id)
   return found === null ? 'none' : found.name
+}
+
+export async function watch(repository: GroupStore, id: string, signal: Signal): Promise<string[]> {
+  const seen: string[] = []
+  const watcher: Watcher = repository.watch(({ id, revision, group, error }) => {
+    seen.push(error?.code ?? `${id} ${revision?.length} ${group?.name ?? 'deleted'}`)
+  })
+  watcher.ref().unref().close()
+  repository.watch(() => {}, undefined).close()
+  repository.watch(() => {}, { id, signal }).close()
+  repository.watch(async (change: GroupChange) => void change, { id: undefined, signal: undefined }).close()
+  for await (const change of repository.watch()) seen.push(change.id)
+  for await (const { group } of repository.watch({ id, signal })) if (group?.status === 'completed') break
+  const changes: AsyncIterableIterator<GroupChange> = repository.watch(undefined)
+  const first = await repository.watch({}).next()
+  if (!first.done) seen.push(first.value.id)
+  await changes.return?.()
+  return seen
+}
+
+export async function* forward(repository: GroupStore): AsyncGenerator<GroupChange, undefined, void> {
+  return yield* repository.watch()
 }
 
 /** One of the user's own, written with nothing but what the package exports. */
@@ -170,6 +209,31 @@ export class OwnStore implements GroupStore {
   async verify(): Promise<readonly RepositoryProblem[]> {
     return []
   }
+
+  watch(listener: (change: GroupChange) => void, options?: WatchOptions): Watcher
+  watch(options?: WatchOptions): GroupChangeIterator
+  watch(
+    first?: ((change: GroupChange) => void) | WatchOptions,
+    options?: WatchOptions,
+  ): Watcher | GroupChangeIterator {
+    const inMemory = new InMemoryGroupRepository()
+    if (typeof first !== 'function') return inMemory.watch(first)
+    for (const [id, group] of this.#groups)
+      if (id === (options?.id ?? id)) first({ id, revision: group.updatedAt, group })
+    return new OwnWatcher()
+  }
+}
+
+class OwnWatcher implements Watcher {
+  close(): void {}
+
+  ref(): this {
+    return this
+  }
+
+  unref(): this {
+    return this
+  }
 }
 
 /** A class that lacks methods is none. */
@@ -226,6 +290,22 @@ export async function misuse(): Promise<void> {
   summary?.sessions
   // @ts-expect-error Preconditions are for a GroupStore.
   await narrow.save(found as SessionGroup, { ifAbsent: true })
+  // @ts-expect-error A listener is a function.
+  repository.watch('a')
+  // @ts-expect-error An id is a string.
+  repository.watch({ id: 1 })
+  // @ts-expect-error A controller is not its signal.
+  repository.watch(() => {}, { signal: { abort() {} } })
+  // @ts-expect-error The options come last.
+  repository.watch({ id: 'a' }, () => {})
+  // @ts-expect-error A watcher that calls a listener cannot be iterated.
+  for await (const change of repository.watch(() => {})) change.id
+  repository.watch((change) => {
+    // @ts-expect-error Fields are readonly.
+    change.group = null
+  })
+  // @ts-expect-error A repository of the user's own need not have it.
+  narrow.watch(() => {})
   // @ts-expect-error Only in memory.
   await repository.clear()
   return absent

@@ -16,7 +16,8 @@ use crate::update::{FileUpdate, Update};
 use session_groups::model::GroupId;
 use session_groups::repository::file::FileGroupRepository as Core;
 use session_groups::repository::{
-    Condition, Document, GroupFilter, GroupRepository, GroupSort, RepositoryProblem, Write, WriteOutcome,
+    Condition, Document, GroupFilter, GroupRepository, GroupSort, RepositoryProblem, Watcher, Write,
+    WriteOutcome,
 };
 
 /// Stores groups in files, `{baseDir}/{id}/meta.json`, which several processes may share. An acknowledged write is durable,
@@ -120,5 +121,9 @@ impl Backend for Core {
     fn verify(&self, answer: fn(&[RepositoryProblem]) -> Answer) -> Result<Reply, Fault> {
         let core = self.clone();
         Ok(Reply::on_thread(move || Ok(answer(&GroupRepository::verify(&core)?))))
+    }
+
+    fn watch(&self, only: Option<GroupId>) -> session_groups::Result<Watcher> {
+        GroupRepository::watch(self, only)
     }
 }

@@ -19,7 +19,7 @@ use crate::update::{Update, update_in_memory};
 use session_groups::model::GroupId;
 use session_groups::repository::{
     Condition, Document, GroupFilter, GroupRepository, GroupSort, InMemoryGroupRepository as Core,
-    RepositoryProblem, Write, WriteOutcome,
+    RepositoryProblem, Watcher, Write, WriteOutcome,
 };
 
 /// Stores groups in memory, for tests. It behaves like the repository of files, but nothing is durable.
@@ -138,5 +138,9 @@ impl Backend for Memory {
 
     fn verify(&self, answer: fn(&[RepositoryProblem]) -> Answer) -> Result<Reply, Fault> {
         Ok(Reply::Now(answer(&self.core.verify()?)))
+    }
+
+    fn watch(&self, only: Option<GroupId>) -> session_groups::Result<Watcher> {
+        self.core.watch(only)
     }
 }

@@ -10,8 +10,8 @@ mod subscriber;
 mod tests;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::{fmt, iter};
 
 use crate::error::{Error, Result};
 use crate::executor;
@@ -88,6 +88,11 @@ impl Watcher {
         })
     }
 
+    /// Iterates over the changes until the watcher is closed, and waits for each.
+    pub fn changes(&self) -> impl Iterator<Item = Change> {
+        iter::from_fn(|| self.next())
+    }
+
     /// Requests the next changes: `done` is called once, on another thread, as soon as there are any. It gets at most 32
     /// changes, and no further one after 1 MiB of text. Once the watcher is closed it gets none.
     ///
@@ -118,16 +123,6 @@ impl Watcher {
 impl Drop for Watcher {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-#[allow(clippy::copy_iterator, reason = "a reference to a watcher is copied, not its changes")]
-/// Iterates over the changes until the watcher is closed.
-impl Iterator for &Watcher {
-    type Item = Change;
-
-    fn next(&mut self) -> Option<Change> {
-        Watcher::next(self)
     }
 }
 

@@ -402,7 +402,7 @@ fn changes_can_be_iterated_over_until_the_watcher_is_closed() {
     shelf.save("a", "1");
     shelf.save("b", "1");
     let mut seen = Vec::new();
-    for change in &watcher {
+    for change in watcher.changes() {
         seen.push(shown(&change));
         if seen.len() == 1 {
             watcher.close();
