@@ -11,6 +11,11 @@ const REPOSITORIES = [
     create: () => new sg.InMemoryGroupRepository(),
     code: 'new sg.InMemoryGroupRepository()',
   },
+  {
+    name: 'FileGroupRepository',
+    create: () => new sg.FileGroupRepository(freshDir(), { durability: 'process' }),
+    code: "new sg.FileGroupRepository(process.env.DIR, { durability: 'process' })",
+  },
 ]
 
 describe.each(REPOSITORIES)('watch of $name', ({ create, code }) => {

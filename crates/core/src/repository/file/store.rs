@@ -254,7 +254,10 @@ impl Store {
             (None, Some(_)) => self.move_to_trash(id, durability, guard).map(Some),
             (Some(new), Some(old)) if new == old => commit.ensure_durable(&guard.lock).map(|()| None),
             (Some(new), _) => {
-                commit.put(new, &guard.lock)?;
+                // Reported even if the directory could not be fsynced, because it is visible.
+                let stored = commit.put(new, &guard.lock);
+                self.report(id);
+                stored?;
                 self.valid.insert(id, new);
                 Ok(None)
             }
@@ -265,7 +268,14 @@ impl Store {
         self.synced.forget(id);
         self.swept.forget(id);
         self.valid.forget(id);
-        delete::move_to_trash(&guard.base, id, durability, &guard.lock)
+        let moved = delete::move_to_trash(&guard.base, id, durability, &guard.lock);
+        self.report(id);
+        moved
+    }
+
+    /// Reports a change of this process to its watchers, also where the kernel reports none.
+    fn report(&self, id: &GroupId) {
+        self.live.subscribers.mark([id]);
     }
 
     /// Carries out tasks where the stored group cannot be read, up to a deletion: nothing else is allowed, and only when
