@@ -37,9 +37,7 @@ type GlobalSignal = typeof globalThis extends { AbortSignal: { prototype: infer 
 export type Claims = [
   // The original's methods, and the rest.
   Claim<Same<keyof GroupRepository, Seven>>,
-  Claim<
-    Same<keyof GroupStore, Seven | 'summaries' | 'update' | 'revision' | 'verify' | 'watch'>
-  >,
+  Claim<Same<keyof GroupStore, Seven | 'summaries' | 'update' | 'revision' | 'verify' | 'watch'>>,
   Claim<Same<Parameters<GroupRepository['save']>, [group: SessionGroup]>>,
   Claim<Same<Parameters<GroupRepository['delete']>, [id: string]>>,
   Claim<Same<Parameters<GroupStore['save']>, [group: SessionGroup, options?: SaveOptions | undefined]>>,
