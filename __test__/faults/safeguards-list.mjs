@@ -101,8 +101,71 @@ export const SAFEGUARDS = [
   },
   {
     name: 'what is known of a file counts only while it is the same',
-    instead: 'state.groups.get(id).map(|(_, known)| known.clone())',
+    instead: '(of.device == fingerprint.device).then_some(fields)',
     caughtBy: SUITE,
+  },
+  {
+    name: 'a text counts only with the fields that were read with it',
+    instead: 'self.texts.get(&fields.id)',
+    caughtBy: RUST,
+  },
+  {
+    name: 'the changes up to now are seen before an answer',
+    instead: '',
+    caughtBy: SUITE,
+  },
+  {
+    name: 'another directory in the place of the base directory',
+    instead: 'if self.inotify.as_ref().is_some_and(|inotify| !inotify.is_at(base) && self.clock == 0) {',
+    caughtBy: RUST,
+  },
+  {
+    name: 'a base directory that is replaced while its groups are listed',
+    instead: '',
+    caughtBy: RUST,
+  },
+  {
+    name: 'a change while a group is read',
+    instead:
+      'let Some(slot) = slot.filter(|slot| slot.changed >= reading.changed && slot.watch.is_some()) else {',
+    caughtBy: RUST,
+  },
+  {
+    name: 'a group that comes while the groups are listed',
+    instead: 'if state.inotify.is_none() || reading.changed > state.listing {',
+    caughtBy: RUST,
+  },
+  {
+    name: 'a file on another file system is looked at each time',
+    instead: 'let is_certain = device.is_some_and(|device| device <= fingerprint.device);',
+    caughtBy: RUST,
+  },
+  {
+    name: 'a file that is replaced while it is open elsewhere',
+    instead: '',
+    caughtBy: RUST,
+  },
+  {
+    name: 'no link followed on the way to a file that is watched',
+    lines: 2,
+    instead: 'inotify::add_watch(&self.descriptor, format!("{}/{id}/{META}", path_of(base)), FILE).ok()',
+    caughtBy: RUST,
+  },
+  {
+    name: 'lost notifications',
+    instead: 'if flags.contains(ReadFlags::QUEUE_OVERFLOW) && watch == self.base {',
+    caughtBy: RUST,
+  },
+  {
+    name: 'notifications that cannot be read prove nothing',
+    lines: 4,
+    instead: 'Err(_) => return events,',
+    caughtBy: RUST,
+  },
+  {
+    name: 'a process that was forked off leaves the queue to its parent',
+    instead: 'self.process != 0',
+    caughtBy: RUST,
   },
   {
     name: 'a file is the same only while nothing of it has changed',

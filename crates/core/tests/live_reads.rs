@@ -166,6 +166,53 @@ fn another_base_directory_in_the_same_place_is_seen() {
 }
 
 #[test]
+fn another_base_directory_behind_the_same_path_is_seen() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    for name in ["one", "two"] {
+        plant(&path(name).join("store"), "a", name);
+    }
+    // A link, and a directory above, of which nothing is reported.
+    symlink("one", path("link")).unwrap();
+    let repository = open(&path("link/store"));
+    for _ in 0..5 {
+        for (target, name) in [("one", "one"), ("two", "two")] {
+            fs::remove_file(path("link")).unwrap();
+            symlink(target, path("link")).unwrap();
+            assert_eq!(name_of(&repository, "a").unwrap(), name);
+            make_live(&repository, &["a"]);
+        }
+        fs::rename(path("two"), path("away")).unwrap();
+        assert_eq!(name_of(&repository, "a"), None);
+        fs::rename(path("one"), path("two")).unwrap();
+        assert_eq!(name_of(&repository, "a").unwrap(), "one");
+        make_live(&repository, &["a"]);
+        fs::rename(path("two"), path("one")).unwrap();
+        fs::rename(path("away"), path("two")).unwrap();
+        assert_eq!(name_of(&repository, "a").unwrap(), "two");
+        assert_eq!(count(&repository), 1);
+    }
+}
+
+#[test]
+fn a_file_that_is_replaced_while_it_is_open_elsewhere_is_seen() {
+    let (base, repository) = live_store(&["a"]);
+    for name in ["new", "newer"] {
+        let open = File::open(meta(base.path(), "a")).unwrap();
+        let temporary = base.path().join("a/temporary");
+        fs::write(&temporary, text("a", name)).unwrap();
+        fs::rename(&temporary, meta(base.path(), "a")).unwrap();
+        assert_eq!(name_of(&repository, "a").unwrap(), name);
+        make_live(&repository, &["a"]);
+        drop(open);
+        fs::remove_file(meta(base.path(), "a")).unwrap();
+        assert_eq!(name_of(&repository, "a"), None);
+        plant(base.path(), "a", "old");
+        make_live(&repository, &["a"]);
+    }
+}
+
+#[test]
 fn directories_that_change_places_are_seen() {
     let (base, repository) = live_store(&["a", "b"]);
     let path = |name: &str| base.path().join(name);

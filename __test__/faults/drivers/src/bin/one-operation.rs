@@ -80,6 +80,19 @@ fn batch(repository: &FileGroupRepository, id: &GroupId) -> String {
     format!("{outcomes:?}")
 }
 
+/// Changes a group that is watched, and sees whether it is found as it is then. A reading may fail.
+fn update_watched(repository: &FileGroupRepository, id: &GroupId) -> Result<(), String> {
+    for _ in 0..3 {
+        let _ = repository.find_by_id(id);
+    }
+    repository.update(id, changes(r#"{"name":"new"}"#)).map_err(|error| error.code().to_owned())?;
+    match repository.find_by_id(id) {
+        Ok(Some(group)) if group.name() == "new" => Ok(()),
+        Ok(_) => Err("stale".to_owned()),
+        Err(_) => Ok(()),
+    }
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, base, operation] = arguments.as_slice() else { panic!("one-operation BASE OPERATION") };
@@ -95,6 +108,11 @@ fn main() {
         "delete" => repository.delete(&id, Condition::None).map(drop),
         "batch" => {
             println!("{}", batch(&repository, &id));
+            return std::io::stdout().flush().unwrap();
+        }
+        "update-watched" => {
+            let outcome = update_watched(&repository, &id);
+            println!("{}", outcome.err().unwrap_or_else(|| "acknowledged".to_owned()));
             return std::io::stdout().flush().unwrap();
         }
         "find" => repository.find_by_id(&id).map(drop),

@@ -44,6 +44,7 @@ const BASE: WatchFlags = WatchFlags::CREATE
 /// deleted or replaced while it is open elsewhere. `CLOSE_WRITE` reports what was written through a mapping.
 const FILE: WatchFlags = WatchFlags::MODIFY
     .union(WatchFlags::CLOSE_WRITE)
+    // safeguard: a file that is replaced while it is open elsewhere
     .union(WatchFlags::ATTRIB)
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MOVE_SELF)
@@ -241,7 +242,7 @@ impl Inotify {
     }
 
     fn watch_group(&self, base: &Dir, id: &GroupId, or_directory: bool) -> Option<Watch> {
-        // Opened, since a directory may turn out to be a link.
+        // safeguard: no link followed on the way to a file that is watched
         let directory = base.open_dir(id.as_str()).ok()?;
         let watch_file = || {
             let file = format!("{}/{META}", path_of(&directory));

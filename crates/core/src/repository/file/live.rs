@@ -349,6 +349,7 @@ impl State {
     /// Forgets everything.
     fn detach(&mut self) {
         self.inotify = None;
+        // safeguard: a base directory that is replaced while its groups are listed
         self.clock += 1;
         self.listing = self.clock;
         self.is_complete = false;

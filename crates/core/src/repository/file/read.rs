@@ -135,6 +135,17 @@ fn read_and_remember(base: &Dir, id: &GroupId, cache: &Cache, live: &Live) -> Re
     Ok(Some(document))
 }
 
+/// Returns the fingerprint of a group's file if this very file is corrupt and a later change is sure to give it another
+/// fingerprint.
+pub fn corrupt_fingerprint(base: &Dir, id: &GroupId) -> Option<FileFingerprint> {
+    let now = SystemTime::now();
+    let group = open_group(base, id).ok()??;
+    let parsed = group.bytes().and_then(|bytes| parse_group(base, id, bytes));
+    let is_unchanged = Stat::of(&group.file).is_ok_and(|stat| stat.fingerprint() == group.fingerprint);
+    let is_corrupt = parsed.is_err_and(|error| error.is(ErrorKind::Corrupt));
+    (is_corrupt && is_unchanged && group.fingerprint.is_reliable_at(now)).then_some(group.fingerprint)
+}
+
 /// A stored group that is open for reading.
 struct OpenGroup<'a> {
     base: &'a Dir,
@@ -277,4 +288,36 @@ pub fn may_be_deleted(error: &Error) -> bool {
 
 fn is_no_directory(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotADirectory || is_link(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::model::tests::GROUP;
+
+    #[test]
+    fn only_a_file_that_is_corrupt_itself_is_known_as_corrupt() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = Dir::open(directory.path()).unwrap();
+        let write = |id: &GroupId, text: &str| {
+            let group = directory.path().join(id.as_str());
+            fs::create_dir(&group).unwrap();
+            fs::write(group.join(META), text).unwrap();
+        };
+        let ids = ["sound", "corrupt", "link"].map(|id| GroupId::new(id).unwrap());
+        let [sound, corrupt, link] = &ids;
+        write(sound, &GROUP.replace("20260115-103000-auth", "sound"));
+        write(corrupt, "{");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("sound", directory.path().join("link")).unwrap();
+        let fingerprint = |id| corrupt_fingerprint(&base, id);
+        // It has just been written.
+        assert_eq!(ids.each_ref().map(fingerprint), [None; 3]);
+        std::thread::sleep(std::time::Duration::from_millis(150));
+        assert_eq!([sound, link].map(fingerprint), [None; 2]);
+        let there = base.stat(&format!("{corrupt}/{META}")).unwrap().unwrap().fingerprint();
+        assert_eq!(fingerprint(corrupt), Some(there));
+    }
 }

@@ -5,7 +5,6 @@ use std::borrow::Borrow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{GroupId, GroupSummary};
@@ -17,7 +16,7 @@ use crate::repository::file::live::Live;
 use crate::repository::file::owner::if_foreign;
 use crate::repository::file::parallel::par_filter_map;
 use crate::repository::file::paths::META;
-use crate::repository::file::read::{is_group_local, read_through};
+use crate::repository::file::read::{corrupt_fingerprint, is_group_local, read_through};
 use crate::repository::query::{GroupFilter, GroupSort, SortField};
 
 /// Number of times that a page is looked for because groups of it changed before they were read.
@@ -289,12 +288,11 @@ impl<'a> Listing<'a> {
         {
             return Ok(Read::Nothing);
         }
-        let before = SystemTime::now();
         match read_through(self.base, id, self.cache, self.live) {
             Ok(group) => Ok(group.map_or(Read::Nothing, Read::Found)),
             Err(error) if error.is(ErrorKind::Corrupt) => {
-                let fingerprint =
-                    self.fingerprint(id).filter(|fingerprint| fingerprint.is_reliable_at(before));
+                // Not that of any file found under the path now: a directory may have taken the place of another.
+                let fingerprint = corrupt_fingerprint(self.base, id);
                 let suspect = Suspect { id: id.clone(), fingerprint };
                 // safeguard: a query looks again at what it cannot understand
                 self.suspects.lock().unwrap_or_else(PoisonError::into_inner).push(suspect);
