@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use session_groups::claude::ClaudeStream;
-use session_groups::model::GroupId;
+use session_groups::graph::{DependencyGraph, Node};
+use session_groups::model::{GroupId, SessionStatus};
+use session_groups::progress::{GroupOutline, ProgressAggregator, SessionOutline};
 use session_groups::repository::file::{Durability, FileOptions};
 use session_groups::repository::{
     Changes, Condition, Document, FileGroupRepository, GroupFilter, GroupRepository, InMemoryGroupRepository,
@@ -65,6 +67,34 @@ fn count_by_name(bencher: Bencher, groups: usize) {
     let repository = memory_of(groups);
     let filter = GroupFilter { name_contains: Some("9".to_owned()), ..GroupFilter::default() };
     bencher.bench(|| repository.count(black_box(&filter)).unwrap());
+}
+
+/// Creates ids, each with three dependencies on ids before it.
+fn dependencies(sessions: usize) -> Vec<(String, Vec<String>)> {
+    let id = |session: usize| format!("{session:05}-session");
+    let depends_on = |session: usize| [2, 3, 7].map(|part| id(session / part)).to_vec();
+    (0..sessions)
+        .map(|session| (id(session), if session == 0 { Vec::new() } else { depends_on(session) }))
+        .collect()
+}
+
+#[divan::bench(args = [100, 10_000])]
+fn create_a_graph(bencher: Bencher, sessions: usize) {
+    let dependencies = dependencies(sessions);
+    bencher.bench(|| DependencyGraph::new(dependencies.iter().map(|(id, ids)| Node::new(id, ids))));
+}
+
+#[divan::bench(args = [100, 10_000])]
+fn estimate_the_time_remaining(bencher: Bencher, sessions: usize) {
+    let mut group = GroupOutline::from(&group(0).group().unwrap());
+    group.sessions = dependencies(sessions)
+        .into_iter()
+        .map(|(id, depends_on)| SessionOutline::of_tracked(id, depends_on))
+        .collect();
+    group.sessions[0].status = SessionStatus::Completed;
+    group.sessions[0].ran_ms = Some(1_000.0);
+    let aggregator = ProgressAggregator::new(None);
+    bencher.bench(|| aggregator.compute_progress(&group, 0.0).estimated_time_remaining.unwrap());
 }
 
 /// A store of 1,000 groups.

@@ -61,6 +61,8 @@ kinds! {
     NotDurable = "NOT_DURABLE",
     /// A read failed.
     Io = "IO",
+    /// Sessions depend on each other in a circle.
+    CircularDependency = "CIRCULAR_DEPENDENCY",
     /// A panic: a bug of this package.
     Internal = "INTERNAL",
 }
@@ -78,6 +80,8 @@ struct Parts {
     field: Option<String>,
     /// The revision found by a conflict.
     actual_revision: Option<String>,
+    /// The cycles of a circular dependency.
+    cycles: Vec<Vec<String>>,
     io: Option<IoFailure>,
 }
 
@@ -121,6 +125,7 @@ impl Error {
             path: None,
             field: None,
             actual_revision: None,
+            cycles: Vec::new(),
             io: None,
         }))
     }
@@ -172,6 +177,30 @@ impl Error {
     pub fn invalid_group(group_id: &str, error: FieldError) -> Self {
         let message = format!("{} was not stored: {error}", named(group_id));
         Self::about_field(ErrorKind::InvalidGroup, message, error).with_group(group_id)
+    }
+
+    /// Two sessions of a group have the same id.
+    pub fn repeated_session(error: FieldError) -> Self {
+        Self::about_field(ErrorKind::InvalidGroup, error.to_string(), error)
+    }
+
+    /// Sessions depend on each other in circles. Each session of a cycle depends on the next, and the last on the first.
+    pub fn circular_dependency(cycles: Vec<Vec<String>>) -> Self {
+        const MAX_SHOWN: usize = 3;
+        let shown: Vec<_> = cycles.iter().take(MAX_SHOWN).map(|cycle| circle(cycle)).collect();
+        let more = match cycles.len().saturating_sub(MAX_SHOWN) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        let remedy = if cycles.len() > 1 {
+            "Remove a dependency from each"
+        } else {
+            "Remove one of these dependencies"
+        };
+        let message = format!("Circular dependency detected: {}{more}. {remedy}", shown.join("; "));
+        let mut error = Self::new(ErrorKind::CircularDependency, message);
+        error.0.cycles = cycles;
+        error
     }
 
     /// A text that is not an event.
@@ -310,6 +339,11 @@ impl Error {
         self.is(ErrorKind::Conflict).then_some(self.0.actual_revision.as_deref())
     }
 
+    /// For a circular dependency: the ids of each cycle.
+    pub fn cycles(&self) -> &[Vec<String>] {
+        &self.0.cycles
+    }
+
     /// The kind of the failed call of the operating system.
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         self.0.io.as_ref().map(|io| io.source.kind())
@@ -347,6 +381,18 @@ pub(crate) fn quoted(path: &Path) -> String {
     let path = path.display().to_string();
     let is_plain = |character: char| character.is_alphanumeric() || "/._-+:@%,=".contains(character);
     if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+/// A cycle as a message shows it, e.g. `a -> b -> a`.
+fn circle(cycle: &[String]) -> String {
+    const MAX_SHOWN: usize = 10;
+    let mut shown: Vec<&str> = cycle.iter().take(MAX_SHOWN).map(String::as_str).collect();
+    let more = format!("({} more)", cycle.len().saturating_sub(MAX_SHOWN));
+    if cycle.len() > MAX_SHOWN {
+        shown.push(&more);
+    }
+    shown.extend(cycle.first().map(String::as_str));
+    shown.join(" -> ")
 }
 
 fn named(group_id: &str) -> String {

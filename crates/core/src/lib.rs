@@ -1,6 +1,7 @@
 //! Groups of coding-agent sessions: the data model, a durable store, and the accounting of what sessions cost.
 //!
 //! - [`model`]: what a session group is. Pure data and rules.
+//! - [`graph`]: the order in which its sessions can run.
 //! - [`progress`]: the progress of one session and of a group.
 //! - [`claude`]: the output of a running session becomes its progress.
 //! - [`repository`]: where groups are kept, in memory or in files that several processes share.
@@ -35,6 +36,7 @@
 pub mod claude;
 pub mod error;
 pub mod executor;
+pub mod graph;
 pub mod json;
 pub mod model;
 pub mod progress;

@@ -88,8 +88,7 @@ fn sessions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<GroupSessi
             let repeated = ids.windows(2).filter(|pair| pair[0].1 == pair[1].1);
             let Some(pair) = repeated.min_by_key(|pair| pair[1].0) else { return Ok(sessions) };
             let [(first, id), (index, _)] = [pair[0], pair[1]];
-            let problem = format!("must be unique, but {id:?} is the id of sessions[{first}] too");
-            Err(A::Error::custom(format!("[{index}].id {problem}")))
+            Err(A::Error::custom(format!("[{index}].id {}", session::repeated_id(id, first))))
         }
     }
     deserializer.deserialize_seq(Sessions)

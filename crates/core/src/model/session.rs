@@ -111,6 +111,11 @@ impl GroupSession {
     }
 }
 
+/// The problem of a session's id that is the id of the session at the position `first`, too.
+pub(crate) fn repeated_id(id: &str, first: usize) -> String {
+    format!("must be unique, but {id:?} is the id of sessions[{first}] too")
+}
+
 /// [`GroupSession::ran_ms`] for times in Unix milliseconds.
 pub fn ran_ms(
     status: SessionStatus,
