@@ -1,7 +1,8 @@
 //! How long the rest of a group takes when it runs as planned.
 
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeSet, BinaryHeap};
 
+use crate::graph::{DependencyGraph, Node, NodeState};
 use crate::model::SessionStatus;
 
 /// A session as the plan sees it.
@@ -13,11 +14,23 @@ pub(super) struct Planned<'a> {
     pub spent: f64,
 }
 
+impl<'a> Planned<'a> {
+    fn node(&self) -> Node<'a> {
+        let state = match self.status {
+            SessionStatus::Paused => NodeState::Waiting,
+            status => status.into(),
+        };
+        Node { state, ..Node::new(self.id, self.depends_on) }
+    }
+}
+
 /// Milliseconds until the last session ends, if each takes `duration` (less what a running one has spent), starts
 /// in the order of the plan as soon as those it depends on have completed, and at most `max_concurrent` run at a
 /// time. Sessions that can never start take no time.
 pub(super) fn time_remaining(sessions: &[Planned<'_>], duration: f64, max_concurrent: u64) -> f64 {
-    let mut plan = Plan::new(sessions);
+    let mut graph = DependencyGraph::new(sessions.iter().map(Planned::node));
+    // In the group's order, whereas the graph has the longest chain first.
+    let mut ready: BTreeSet<_> = graph.ready().collect();
     let mut running = BinaryHeap::new();
     for (index, session) in sessions.iter().enumerate() {
         if session.status == SessionStatus::Active {
@@ -28,61 +41,13 @@ pub(super) fn time_remaining(sessions: &[Planned<'_>], duration: f64, max_concur
     let mut now = 0.0;
     loop {
         while running.len() < limit
-            && let Some(index) = plan.ready.pop_first()
+            && let Some(index) = ready.pop_first()
         {
             running.push(End { at: now + duration, index });
         }
         let Some(end) = running.pop() else { return now };
         now = end.at;
-        plan.complete(end.index);
-    }
-}
-
-/// Which sessions may start, and which wait for whom.
-struct Plan {
-    ready: BTreeSet<usize>,
-    waiting_for: Vec<usize>,
-    dependents: Vec<Vec<usize>>,
-}
-
-impl Plan {
-    fn new(sessions: &[Planned<'_>]) -> Self {
-        let index_of: HashMap<&str, usize> =
-            sessions.iter().enumerate().map(|(index, session)| (session.id, index)).collect();
-        let mut plan = Self {
-            ready: BTreeSet::new(),
-            waiting_for: vec![0; sessions.len()],
-            dependents: vec![Vec::new(); sessions.len()],
-        };
-        for (index, session) in sessions.iter().enumerate() {
-            if !matches!(session.status, SessionStatus::Pending | SessionStatus::Paused) {
-                continue;
-            }
-            for dependency in session.depends_on {
-                match index_of.get(dependency.as_str()) {
-                    Some(&on) if sessions[on].status == SessionStatus::Completed => {}
-                    Some(&on) => {
-                        plan.waiting_for[index] += 1;
-                        plan.dependents[on].push(index);
-                    }
-                    // Nobody will ever complete it, so the session never becomes ready.
-                    None => plan.waiting_for[index] += 1,
-                }
-            }
-            if plan.waiting_for[index] == 0 {
-                plan.ready.insert(index);
-            }
-        }
-        plan
-    }
-
-    fn complete(&mut self, index: usize) {
-        for dependent in std::mem::take(&mut self.dependents[index]) {
-            self.waiting_for[dependent] -= 1;
-            if self.waiting_for[dependent] == 0 {
-                self.ready.insert(dependent);
-            }
-        }
+        ready.extend(graph.mark(end.index, NodeState::Completed));
     }
 }
 
