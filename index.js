@@ -7,6 +7,7 @@ const {
   DEFAULT_CONCURRENCY_CONFIG,
   DEFAULT_GROUP_CONFIG,
   DEFAULT_SESSION_CONFIG,
+  DependencyGraph: PositionGraph,
   FileGroupRepository,
   InMemoryGroupRepository,
   ProgressAggregator,
@@ -35,15 +36,28 @@ const OwnError = class SessionGroupsError extends Error {
   }
 }
 
+const OwnCircularError = class CircularDependencyError extends OwnError {
+  static {
+    const name = { value: 'CircularDependencyError', writable: true, configurable: true }
+    Object.defineProperty(CircularDependencyError.prototype, 'name', name)
+  }
+
+  constructor(message, details = {}) {
+    super(message, { ...details, code: 'CIRCULAR_DEPENDENCY' })
+    this.cycles = details.cycles ?? []
+    this.cycle = this.cycles[0] ?? []
+  }
+}
+
 const { parse, stringify } = JSON
 
 /** Parsed summaries by their slots, never returned to a caller. */
 const kept = []
 
 // The addon is loaded once per environment, but Jest evaluates this module again in a realm of its own for each test file,
-// and `jest.resetModules()` several times in one realm. The last realm is the one in use; its first copy's class is shared.
-const SessionGroupsError = initialize({
-  SessionGroupsError: OwnError,
+// and `jest.resetModules()` several times in one realm. The last realm is the one in use; its first copy's classes are shared.
+const { CircularDependencyError, SessionGroupsError } = initialize({
+  errors: { CircularDependencyError: OwnCircularError, SessionGroupsError: OwnError },
   rejected,
   parse,
   stringify,
@@ -111,10 +125,80 @@ function copyOf(summary) {
  * in an async function, so that a call pays for its stack only when it fails. The second `await` is needed because the addon's
  * promise follows this one only after the first.
  */
-async function rejected(message, details) {
+async function rejected(ErrorClass, message, details) {
   await undefined
   await undefined
-  throw new SessionGroupsError(message, details)
+  throw new ErrorClass(message, details)
+}
+
+/**
+ * Returns the sessions it was given, where the class of the addon returns their positions. Keeps the sets that `getCompleted`
+ * and `getFailed` return.
+ */
+class DependencyGraph extends PositionGraph {
+  #sessions
+  #completed = new Set()
+  #failed = new Set()
+
+  constructor(sessions) {
+    // Copied, because positions are those at the time of the call.
+    const copy = Array.isArray(sessions) ? [...sessions] : sessions
+    super(copy)
+    this.#sessions = copy
+    for (const { id, status } of copy) {
+      if (status === 'completed') this.#completed.add(id)
+      if (status === 'failed') this.#failed.add(id)
+    }
+  }
+
+  /** Returns `false`, because the constructor throws if there are cycles. */
+  hasCycles() {
+    return false
+  }
+
+  getReadySessions() {
+    return Array.from(super.getReadySessions(), (position) => this.#sessions[position])
+  }
+
+  getBlockedSessions() {
+    return Array.from(super.getBlockedSessions(), ([position, waitingOn]) => ({
+      session: this.#sessions[position],
+      waitingOn,
+    }))
+  }
+
+  unreachable() {
+    return Array.from(super.unreachable(), ([position, because]) => ({
+      session: this.#sessions[position],
+      because,
+    }))
+  }
+
+  markStarted(sessionId) {
+    super.markStarted(sessionId)
+    this.#completed.delete(sessionId)
+    this.#failed.delete(sessionId)
+  }
+
+  markCompleted(sessionId) {
+    super.markCompleted(sessionId)
+    this.#failed.delete(sessionId)
+    this.#completed.add(sessionId)
+  }
+
+  markFailed(sessionId) {
+    super.markFailed(sessionId)
+    this.#completed.delete(sessionId)
+    this.#failed.add(sessionId)
+  }
+
+  getCompleted() {
+    return this.#completed
+  }
+
+  getFailed() {
+    return this.#failed
+  }
 }
 
 function loadBinding() {
@@ -185,11 +269,13 @@ function throwNoBinary(attempts) {
 }
 
 module.exports = {
+  CircularDependencyError,
   ClaudeStream,
   DEFAULT_BUDGET_CONFIG,
   DEFAULT_CONCURRENCY_CONFIG,
   DEFAULT_GROUP_CONFIG,
   DEFAULT_SESSION_CONFIG,
+  DependencyGraph,
   FileGroupRepository,
   InMemoryGroupRepository,
   ProgressAggregator,

@@ -26,7 +26,7 @@ await main(async () => {
     program,
     ...['--entryPoints', 'index.d.ts', '--tsconfig', '__test__/types/tsconfig.json', '--out', out],
     ...['--readme', 'README.md'],
-    ...['groups', 'running', 'repositories', 'progress', 'events'].flatMap((page) => [
+    ...['groups', 'dependencies', 'running', 'repositories', 'progress', 'events'].flatMap((page) => [
       '--projectDocuments',
       `docs/${page}.md`,
     ]),

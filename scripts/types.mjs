@@ -79,7 +79,7 @@ async function compile({ name, type, options }) {
 
 /** The exports that are only types. The values are in __test__/types/exports.ts. */
 const TYPES = `
-  Attempt BaseEvent BudgetConfig BudgetExceededEvent BudgetWarningEvent ClaudeStreamOptions ConcurrencyConfig Control DeleteOptions
+  Attempt BaseEvent BlockedSession BudgetConfig BudgetExceededEvent BudgetWarningEvent ClaudeStreamOptions ConcurrencyConfig Control DeleteOptions
   DependencyResolvedEvent DependencyWaitingEvent EnvSource FileGroupRepositoryOptions GroupCause GroupChange
   GroupChangeIterator GroupChanges
   GroupCompletedEvent
@@ -89,7 +89,7 @@ const TYPES = `
   GroupStatus GroupStore GroupSummary PlanSource ProcessExit ProcessIdentity ProgressSummary RepositoryProblem RunnerRecord SaveOptions
   SessionChanges SessionCompletedEvent SessionConfig SessionFailedEvent SessionGroup SessionGroupsErrorCode
   SessionGroupsErrorConstructor SessionProgress SessionProgressEvent
-  SessionStartedEvent SessionStatus TokenUsage WatchOptions Watcher`
+  SessionStartedEvent SessionStatus TokenUsage UnreachableSession WatchOptions Watcher`
 
 function inspect(text) {
   const declared = [...text.matchAll(/^export (?:declare )?(interface|type|class|const|function) (\w+)/gm)]

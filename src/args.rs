@@ -1,5 +1,6 @@
 //! Arguments: an invalid one is an error with the path of its field, before anything is done.
 
+use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -208,6 +209,21 @@ pub fn options<'env>(
     }
     members.retain(|(_, value)| !is_undefined(*value));
     Ok(members)
+}
+
+/// The weights of sessions by their ids; none for `undefined`.
+pub fn weights(env: &Env, value: Unknown<'_>) -> Parsed<HashMap<String, f64>> {
+    if is_undefined(value) {
+        return Ok(HashMap::new());
+    }
+    object(env, "weights", value)?;
+    let members = js::properties(env, value).map_err(|thrown| unreadable("weights", &thrown))?;
+    let weight = |(id, value)| {
+        let (field, expected) = (format!("weights.{id}"), "a finite number of 0 or more");
+        let weight = number_that(env, field, value, expected, |weight| weight.is_finite() && weight >= 0.0)?;
+        Ok((id, weight))
+    };
+    members.into_iter().map(weight).collect()
 }
 
 /// `{ ifRevision?, ifAbsent? }` of `save`.

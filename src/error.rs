@@ -1,4 +1,4 @@
-//! Turns the core's errors into instances of the class `SessionGroupsError`, which index.js defines.
+//! Turns the core's errors into instances of `SessionGroupsError` and its subclass, which index.js defines.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -6,8 +6,8 @@ use napi::Env;
 use napi::bindgen_prelude::{FnArgs, Function, JsObjectValue, Object, Unknown};
 
 use crate::host;
-use crate::js::{Fault, Value};
-use session_groups::error::Error;
+use crate::js::{self, Fault, Value};
+use session_groups::error::{Error, ErrorKind};
 
 /// A failure as JavaScript sees it.
 pub fn to_js(env: &Env, fault: impl Into<Fault>) -> napi::Error {
@@ -23,14 +23,14 @@ pub fn to_js(env: &Env, fault: impl Into<Fault>) -> napi::Error {
 
 /// A promise that is rejected with an error, and whose stack tells who awaits it. For errors that come from other threads.
 pub fn rejected(env: &Env, error: &Error) -> napi::Result<Value> {
-    Ok(host::rejected(env, &error.to_string(), details(env, error)?)?.into())
+    Ok(host::rejected(env, error, details(env, error)?)?.into())
 }
 
 /// An error of the class.
 pub fn instance<'env>(env: &'env Env, error: &Error) -> napi::Result<Unknown<'env>> {
     // SAFETY: index.js gives a class, which is a function.
     let class: Function<'_, FnArgs<(String, Object<'_>)>, Unknown<'_>> =
-        unsafe { host::error_class(env)?.cast()? };
+        unsafe { host::error_class(env, error)?.cast()? };
     class.new_instance((error.to_string(), details(env, error)?).into())
 }
 
@@ -49,6 +49,11 @@ fn details<'env>(env: &'env Env, error: &Error) -> napi::Result<Object<'env>> {
     }
     if let Some(actual) = error.actual_revision() {
         details.set_named_property("actualRevision", actual)?;
+    }
+    if error.is(ErrorKind::CircularDependency) {
+        let cycles = serde_json::to_string(error.cycles());
+        let cycles = cycles.map_err(|error| napi::Error::from_reason(error.to_string()))?;
+        details.set_named_property("cycles", js::parse(env, &cycles)?)?;
     }
     Ok(details)
 }

@@ -1,4 +1,4 @@
-//! The objects of JavaScript that index.js hands to the addon: its error class, its `JSON`, its clock, its environment and
+//! The objects of JavaScript that index.js hands to the addon: its error classes, its `JSON`, its clock, its environment and
 //! its watchers.
 
 use std::cell::Cell;
@@ -11,12 +11,13 @@ use napi_derive::napi;
 use crate::error::throwing;
 use crate::js::{self, Value};
 use crate::summaries::Slots;
+use session_groups::error::{Error, ErrorKind};
 
 /// References to the objects of the newest realm in which index.js was evaluated. There is one `Host` per environment:
 /// the main thread, each worker thread. The environment frees the references when it ends.
 #[derive(Clone, Copy)]
 struct Host {
-    error_class: sys::napi_ref,
+    errors: sys::napi_ref,
     rejected: sys::napi_ref,
     parse: sys::napi_ref,
     stringify: sys::napi_ref,
@@ -43,7 +44,7 @@ impl Host {
     fn new(env: &Env, objects: Unknown<'_>) -> napi::Result<Self> {
         let reference = |name| js::reference(env, js::property(env, objects, name)?);
         Ok(Self {
-            error_class: reference(c"SessionGroupsError")?,
+            errors: reference(c"errors")?,
             rejected: reference(c"rejected")?,
             parse: reference(c"parse")?,
             stringify: reference(c"stringify")?,
@@ -75,8 +76,8 @@ impl Host {
     }
 
     fn delete(self, env: &Env) -> napi::Result<()> {
-        let Self { error_class, rejected, parse, stringify, now, home, summaries, watch } = self;
-        for reference in [error_class, rejected, parse, stringify, now, home, summaries, watch] {
+        let Self { errors, rejected, parse, stringify, now, home, summaries, watch } = self;
+        for reference in [errors, rejected, parse, stringify, now, home, summaries, watch] {
             js::delete_reference(env, reference)?;
         }
         Ok(())
@@ -90,40 +91,52 @@ impl Instance {
     }
 }
 
-/// Takes the objects that the addon needs from index.js. Returns the error class to export: that of an earlier copy of
+/// Takes the objects that the addon needs from index.js. Returns the error classes to export: those of an earlier copy of
 /// index.js in the same realm, if there is one.
 #[napi(skip_typescript)]
 pub fn initialize(env: Env, objects: Unknown<'_>) -> napi::Result<Value> {
     throwing(&env, || {
         let host = Host::new(&env, objects)?;
         let former = host.install(&env)?;
-        let Some(former) = former else { return Ok(error_class(&env)?.into()) };
-        let class = js::referenced(&env, former.error_class)?;
-        let is_same_realm = env.strict_equals(parent(&env, class)?, parent(&env, error_class(&env)?)?)?;
+        let Some(former) = former else { return Ok(errors(&env)?.into()) };
+        let before = realm(&env, js::referenced(&env, former.errors)?)?;
+        let is_same_realm = env.strict_equals(before, realm(&env, errors(&env)?)?)?;
         if is_same_realm {
             former.install(&env)?;
         }
         let unused = if is_same_realm { host } else { former };
         unused.delete(&env)?;
-        Ok(error_class(&env)?.into())
+        Ok(errors(&env)?.into())
     })
 }
 
-/// The class that a class extends: each realm has an `Error` of its own.
-fn parent<'env>(env: &'env Env, class: Unknown<'_>) -> napi::Result<Unknown<'env>> {
-    let class = Object::from_raw(env.raw(), class.raw());
-    class.get_prototype_unchecked()
+/// The class `Error` that the error classes extend: each realm has its own.
+fn realm<'env>(env: &'env Env, errors: Unknown<'_>) -> napi::Result<Unknown<'env>> {
+    let class = js::property(env, errors, c"SessionGroupsError")?;
+    Object::from_raw(env.raw(), class.raw()).get_prototype_unchecked()
 }
 
-/// The class `SessionGroupsError`.
-pub fn error_class(env: &Env) -> napi::Result<Unknown<'_>> {
-    js::referenced(env, Host::of(env)?.error_class)
+/// The object with the error classes.
+fn errors(env: &Env) -> napi::Result<Unknown<'_>> {
+    js::referenced(env, Host::of(env)?.errors)
 }
 
-/// Calls `rejected(message, details)`: a promise that is rejected with an error.
-pub fn rejected<'env>(env: &'env Env, message: &str, details: Object<'_>) -> napi::Result<Unknown<'env>> {
-    let message = env.create_string(message)?.to_unknown();
-    js::call(env, js::referenced(env, Host::of(env)?.rejected)?, &[message, details.to_unknown()])
+/// The class of an error.
+pub fn error_class<'env>(env: &'env Env, error: &Error) -> napi::Result<Unknown<'env>> {
+    let is_circular = error.is(ErrorKind::CircularDependency);
+    js::property(
+        env,
+        errors(env)?,
+        if is_circular { c"CircularDependencyError" } else { c"SessionGroupsError" },
+    )
+}
+
+/// Calls `rejected(Class, message, details)`: a promise that is rejected with an error.
+pub fn rejected<'env>(env: &'env Env, error: &Error, details: Object<'_>) -> napi::Result<Unknown<'env>> {
+    let class = error_class(env, error)?;
+    let message = env.create_string(error.to_string())?.to_unknown();
+    let rejected = js::referenced(env, Host::of(env)?.rejected)?;
+    js::call(env, rejected, &[class, message, details.to_unknown()])
 }
 
 /// Calls `JSON.parse`.

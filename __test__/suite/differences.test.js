@@ -166,6 +166,24 @@ const DIFFERENCES = {
     expect([left(3), left(1)]).toEqual([200, 300])
   },
 
+  '`DependencyGraph` ignores that sessions are stored': () => {
+    const session = (id, dependsOn, status = 'pending') => makeSession({ id, dependsOn, status })
+    const graph = new sg.DependencyGraph([session('a', [], 'completed'), session('b', ['a'])])
+    expect(graph.getReadySessions()).toMatchObject([{ id: 'b' }])
+    expect([...graph.getCompleted()]).toEqual(['a'])
+    const circle = [session('a', ['b']), session('b', ['c']), session('c', ['b'])]
+    expect(thrown(() => new sg.DependencyGraph(circle)).cycle).toEqual(['b', 'c'])
+  },
+
+  'ready sessions are in the group’s order': () => {
+    const dependencies = { a: [], b: [], c: ['b'] }
+    const sessions = Object.entries(dependencies).map(([id, dependsOn]) => makeSession({ id, dependsOn }))
+    const graph = new sg.DependencyGraph(sessions)
+    expect(graph.getReadySessions().map(({ id }) => id)).toEqual(['b', 'a'])
+    graph.markStarted('b')
+    expect(graph.getReadySessions().map(({ id }) => id)).toEqual(['a'])
+  },
+
   'money is summed in floating point': () => {
     const aggregator = new sg.ProgressAggregator()
     for (let index = 0; index < 10; index++) aggregator.updateSession(progress(`s${index}`, { cost: 0.1 }))

@@ -26,6 +26,21 @@ test('the class can be used and extended', () => {
   expect(new Mine('x', { code: 'IO' }) instanceof SessionGroupsError).toBe(true)
 })
 
+test('a circular dependency has a class of its own', () => {
+  const session = (id, ...dependsOn) => ({ id, dependsOn, status: 'pending' })
+  const error = thrown(() => new sg.DependencyGraph([session('a', 'b'), session('b', 'a')]))
+  expect(error instanceof sg.CircularDependencyError).toBe(true)
+  expect(error instanceof SessionGroupsError).toBe(true)
+  expect(util.types.isNativeError(error)).toBe(true)
+  expect(error.name).toBe('CircularDependencyError')
+  expect(error.stack.split('\n')[0]).toBe(`CircularDependencyError: ${error.message}`)
+  expect(Object.keys(error).sort()).toEqual(['code', 'cycle', 'cycles'])
+  expect(Object.getPrototypeOf(error.cycles)).toBe(Array.prototype)
+  const cause = new Error('below')
+  const own = new sg.CircularDependencyError('mine', { cycles: [['a'], ['b']], groupId: 'g', cause })
+  expect(own).toMatchObject({ code: 'CIRCULAR_DEPENDENCY', cycle: ['a'], groupId: 'g', cause })
+})
+
 test('a rejection is one, too', async () => {
   expect((await rejection(new sg.InMemoryGroupRepository().findById(5))) instanceof SessionGroupsError).toBe(
     true,
@@ -183,12 +198,13 @@ test('everything can be imported by name', async () => {
   expect((await runScript(script)).stdout).toBe(`true ${names.length}`)
 })
 
-test('copies of index.js in one realm share the class', () => {
+test('copies of index.js in one realm share the classes', () => {
   const script = `const file = require.resolve(${JSON.stringify(root)})
     delete require.cache[file]
     const copy = require(file)
-    try { sg.isBudgetExceeded() } catch (error) { console.log(copy !== sg, error instanceof copy.SessionGroupsError, error instanceof sg.SessionGroupsError) }`
-  return expect(runScript(script)).resolves.toMatchObject({ stdout: 'true true true' })
+    try { sg.isBudgetExceeded() } catch (error) { console.log(copy !== sg, error instanceof copy.SessionGroupsError, error instanceof sg.SessionGroupsError) }
+    try { new copy.DependencyGraph([{ id: 'a', dependsOn: ['a'], status: 'pending' }]) } catch (error) { console.log(error instanceof copy.CircularDependencyError, error instanceof sg.CircularDependencyError) }`
+  return expect(runScript(script)).resolves.toMatchObject({ stdout: 'true true true\ntrue true' })
 })
 
 test('another JSON of somebody else makes no difference', async () => {

@@ -34,11 +34,18 @@ const isInternal = (name) => name === 'initialize' || name.startsWith('ChangeSou
 
 const found = files.flatMap((file) => functionsIn(readFileSync(path.join(source, file), 'utf8')))
 
+/** Returns a class of the addon: a class itself, or the one that it extends in index.js. */
+const native = (value) => {
+  const parent = Object.getPrototypeOf(value)
+  return parent.prototype ? parent : value
+}
+
 /** Returns the methods and getters of the classes, and the functions, by the names that the sources give them. */
 const exported = Object.entries(sg)
-  .filter(([name, value]) => typeof value === 'function' && name !== 'SessionGroupsError')
-  .flatMap(([name, { prototype }]) => {
+  .filter(([name, value]) => typeof value === 'function' && !name.endsWith('Error'))
+  .flatMap(([name, value]) => {
     const isClass = /^[A-Z]/.test(name)
+    const { prototype } = native(value)
     const members = isClass ? Object.getOwnPropertyNames(prototype) : []
     return isClass ? members.map((member) => `${name}.${member === 'constructor' ? 'new' : member}`) : [name]
   })

@@ -70,11 +70,13 @@ describe('the status of a group', () => {
 
 test('nothing is exported but what is documented', () => {
   expect(Object.keys(sg).sort()).toEqual([
+    'CircularDependencyError',
     'ClaudeStream',
     'DEFAULT_BUDGET_CONFIG',
     'DEFAULT_CONCURRENCY_CONFIG',
     'DEFAULT_GROUP_CONFIG',
     'DEFAULT_SESSION_CONFIG',
+    'DependencyGraph',
     'FileGroupRepository',
     'InMemoryGroupRepository',
     'ProgressAggregator',

@@ -1,6 +1,6 @@
 // Errors: a class to narrow with, and codes to tell them apart.
 
-import { SessionGroupsError, type SessionGroupsErrorCode } from 'session-groups'
+import { CircularDependencyError, SessionGroupsError, type SessionGroupsErrorCode } from 'session-groups'
 import type { Claim, HasAny, Not, Same } from './check.js'
 
 type Code =
@@ -18,6 +18,7 @@ type Code =
   | 'NOT_COMMITTED'
   | 'NOT_DURABLE'
   | 'IO'
+  | 'CIRCULAR_DEPENDENCY'
   | 'INTERNAL'
 
 export type Claims = [
@@ -27,10 +28,15 @@ export type Claims = [
   Claim<Same<SessionGroupsError['path'], string | undefined>>,
   Claim<Same<SessionGroupsError['field'], string | undefined>>,
   Claim<Same<SessionGroupsError['actualRevision'], string | null | undefined>>,
+  Claim<Same<CircularDependencyError['code'], 'CIRCULAR_DEPENDENCY'>>,
+  Claim<Same<CircularDependencyError['cycle'], readonly string[]>>,
+  Claim<Same<CircularDependencyError['cycles'], readonly (readonly string[])[]>>,
   Claim<Not<HasAny<SessionGroupsError['code'] | SessionGroupsError['field'] | SessionGroupsError['path']>>>,
 ]
 
 export function explain(error: unknown): string {
+  if (error instanceof CircularDependencyError)
+    return `${error.code}: ${error.cycle.join()} of ${error.cycles.length}`
   if (!(error instanceof SessionGroupsError)) return String(error)
   const plain: Error = error
   switch (error.code) {
@@ -42,6 +48,13 @@ export function explain(error: unknown): string {
       return `${plain.message} ${error.groupId ?? ''} ${error.path ?? ''}`
   }
 }
+
+export const circular: SessionGroupsError = new CircularDependencyError('a', { cycles: [['a']], cause: 1 })
+export class OwnCircularError extends CircularDependencyError {}
+// @ts-expect-error The code is always the same.
+export const other = new CircularDependencyError('a', { cycles: [['a']], code: 'IO' })
+// @ts-expect-error The cycles are required.
+export const none = new CircularDependencyError('a', {})
 
 declare const error: SessionGroupsError
 // @ts-expect-error No such code.

@@ -4,11 +4,13 @@ import type * as groups from 'session-groups'
 import type { Claim, Same } from './check.js'
 
 type Values =
+  | 'CircularDependencyError'
   | 'ClaudeStream'
   | 'DEFAULT_BUDGET_CONFIG'
   | 'DEFAULT_CONCURRENCY_CONFIG'
   | 'DEFAULT_GROUP_CONFIG'
   | 'DEFAULT_SESSION_CONFIG'
+  | 'DependencyGraph'
   | 'FileGroupRepository'
   | 'InMemoryGroupRepository'
   | 'ProgressAggregator'

@@ -1,6 +1,7 @@
 //! The exported classes, one file for each.
 
 mod claude_stream;
+mod dependency_graph;
 mod file_group_repository;
 mod in_memory_group_repository;
 mod progress_aggregator;

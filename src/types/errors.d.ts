@@ -17,6 +17,7 @@
  * | `NOT_COMMITTED` | the write failed: nothing changed |
  * | `NOT_DURABLE` | the change is visible, but fsync failed |
  * | `IO` | reading failed |
+ * | `CIRCULAR_DEPENDENCY` | sessions depend on each other in a circle: a {@link CircularDependencyError} |
  * | `INTERNAL` | a bug of this package, caught before it could end the process |
  */
 export interface SessionGroupsError extends Error {
@@ -48,6 +49,7 @@ export type SessionGroupsErrorCode =
   | 'NOT_COMMITTED'
   | 'NOT_DURABLE'
   | 'IO'
+  | 'CIRCULAR_DEPENDENCY'
   | 'INTERNAL'
 
 /** The class {@link SessionGroupsError}. */
@@ -70,3 +72,36 @@ export interface SessionGroupsErrorConstructor {
 
 /** Class of the errors of this package. */
 export declare const SessionGroupsError: SessionGroupsErrorConstructor
+
+/**
+ * Error of dependencies that form a circle. Its `code` is `CIRCULAR_DEPENDENCY`.
+ *
+ * @example
+ * try {
+ *   new DependencyGraph(group.sessions)
+ * } catch (error) {
+ *   if (!(error instanceof CircularDependencyError)) throw error
+ *   for (const cycle of error.cycles) console.error([...cycle, cycle[0]].join(' depends on '))
+ * }
+ */
+export declare class CircularDependencyError extends SessionGroupsError {
+  /** Creates an error of your own check. */
+  constructor(
+    message: string,
+    about: {
+      readonly cycles: readonly (readonly string[])[]
+      readonly groupId?: string | undefined
+      readonly path?: string | undefined
+      readonly cause?: unknown
+    },
+  )
+  /** Code of the error. */
+  readonly code: 'CIRCULAR_DEPENDENCY'
+  /** The first of `cycles`. */
+  readonly cycle: readonly string[]
+  /**
+   * Ids of the sessions of each cycle. Each session depends on the next, and the last on the first. Cycles that share sessions or
+   * depend on each other count as one, and the shortest of them is here.
+   */
+  readonly cycles: readonly (readonly string[])[]
+}
