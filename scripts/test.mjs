@@ -12,6 +12,9 @@ import { testTypes } from './types.mjs'
 const results = path.join(root, 'target', 'test-results')
 const total = { passed: 0, failed: 0 }
 
+/** The tests of the cache once more, without trust in the kernel's notifications. */
+const POLLING = { only: 'cache.test.js', env: { ...process.env, SESSION_GROUPS_POLLING: '1' } }
+
 try {
   temporaryDirectory()
   await setUp()
@@ -20,7 +23,9 @@ try {
   await report('cargo test', testRust)
   await buildTestAddon()
   await report('jest', testOnNode)
+  await report('jest, reads by stat', () => testOnNode(POLLING))
   await report('bun test', testOnBun)
+  await report('bun test, reads by stat', () => testOnBun(POLLING))
   await report('typings', testTypes)
   await report('fault tests, short form', testFaults)
 } catch (error) {
@@ -52,22 +57,25 @@ async function testRust() {
   return { passed: sum(counts, 1), failed: sum(counts, 2), crashed: !ok, output }
 }
 
-async function testOnNode() {
-  const file = path.join(results, 'jest.json')
+async function testOnNode({ only = '.test.js', env } = {}) {
+  const file = path.join(results, `jest-${only}on`)
   const jest = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js')
-  const { ok, output } = await run(process.execPath, [jest, '--ci', '--json', `--outputFile=${file}`])
+  const args = [jest, '--ci', '--json', `--outputFile=${file}`, only]
+  const { ok, output } = await run(process.execPath, args, { env })
   if (!existsSync(file)) return { passed: 0, failed: 0, crashed: true, output }
   const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(readFileSync(file, 'utf8'))
   return { passed: numPassedTests, failed: numFailedTests + numRuntimeErrorTestSuites, crashed: !ok, output }
 }
 
-async function testOnBun() {
-  const file = path.join(results, 'bun.xml')
+async function testOnBun({ only = '.test.js', env } = {}) {
+  const file = path.join(results, `bun-${only}.xml`)
   const args = ['test', '--timeout', '30000', '--reporter=junit', `--reporter-outfile=${file}`]
-  const files = readdirSync(path.join(root, '__test__', 'suite')).filter((name) => name.endsWith('.test.js'))
+  const suite = readdirSync(path.join(root, '__test__', 'suite'))
+  const files = suite.filter((file) => file.endsWith(only))
   // Without file arguments, Bun would search the whole repository for tests.
   if (files.length === 0) return { passed: 0, failed: 0, output: 'No tests in __test__/suite' }
-  const { ok, output } = await run(bun(), [...args, ...files.map((name) => `./__test__/suite/${name}`)])
+  const paths = files.map((file) => `./__test__/suite/${file}`)
+  const { ok, output } = await run(bun(), [...args, ...paths], { env })
   const [suites = ''] = existsSync(file) ? (readFileSync(file, 'utf8').match(/<testsuites [^>]*>/) ?? []) : []
   const count = (name) => Number(suites.match(new RegExp(` ${name}="(\\d+)"`))?.[1] ?? 0)
   // A file that could not be loaded is missing from the report. Only the summary counts it as an error.

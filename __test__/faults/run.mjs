@@ -5,7 +5,7 @@ import path from 'node:path'
 import { main, must, root, run, Stop } from '../../scripts/process.mjs'
 import { setUp } from '../../scripts/setup.mjs'
 import { fuzz } from '../fuzz/run.mjs'
-import { cannotMount, lacks } from './tools.mjs'
+import { cannotMount, isNotLinux, lacks } from './tools.mjs'
 
 const short = process.argv.includes('--short')
 const only = process.argv.includes('--only') ? process.argv.at(-1) : ''
@@ -21,6 +21,8 @@ await main(async () => {
   const { testTerminations } = await import('./terminations.mjs')
   const { testHeldLock } = await import('./held-lock.mjs')
   const { checkList } = await import('./safeguards.mjs')
+  const { testLiveReads } = await import('./live-reads.mjs')
+  const { testWarmReads } = await import('./warm-reads.mjs')
   const { testFullDisk } = await import('./full-disk.mjs')
   const { testPowerLoss } = await import('./power-loss.mjs')
 
@@ -40,6 +42,13 @@ await main(async () => {
   await row('writers are killed', undefined, () => testKills({ kills: short ? 20 : 1000 }))
   await row('updates that wait are written together', lacks('strace'), testTogether)
   await row('workers are terminated', undefined, () => testTerminations({ rounds: short ? 20 : 1000 }))
+  for (const isPolling of [false, true]) {
+    const way = isPolling ? 'a stat' : 'notifications'
+    await row(`each acknowledged change is seen at once, by ${way}`, isNotLinux(), () =>
+      testLiveReads({ seconds: short ? 3 : 120, isPolling }),
+    )
+  }
+  await row('reads of known groups need no look at them', lacks('strace'), testWarmReads)
   await row('a lock is held elsewhere', undefined, () => testHeldLock({ seconds: short ? 1 : 5 }))
   // In the short form these are among Rust's tests.
   if (!short) await row('hostile input', undefined, () => fuzz(75))

@@ -175,7 +175,7 @@ export const SAFEGUARDS = [
   {
     name: 'what has just changed is read again',
     instead: 'if is_unchanged {',
-    caughtBy: SUITE,
+    caughtBy: RUST,
   },
   {
     name: 'no link followed to a directory',

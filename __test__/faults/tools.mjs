@@ -13,6 +13,11 @@ export function lacks(program) {
   return error ? `${program} of the package ${PACKAGES[program]} is not installed` : undefined
 }
 
+/** Returns the reason why a test of the kernel's notifications cannot run, or `undefined` if it can. */
+export function isNotLinux() {
+  return process.platform === 'linux' ? undefined : 'reads rely on notifications on Linux alone'
+}
+
 /** Returns the reason why a test that mounts a disk cannot run, or `undefined` if it can. */
 export function cannotMount() {
   if (!isRoot) return 'mounting needs root'

@@ -293,31 +293,63 @@ fn is_no_directory(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
     use crate::model::tests::GROUP;
+
+    fn id(id: &str) -> GroupId {
+        GroupId::new(id).unwrap()
+    }
+
+    fn sound(id: &str) -> String {
+        GROUP.replace("20260115-103000-auth", id)
+    }
+
+    /// Writes a group into the file that is there, if any.
+    fn write(base: &Dir, id: &str, text: &str) -> FileFingerprint {
+        fs::create_dir_all(base.path().join(id)).unwrap();
+        fs::write(base.path().join(id).join(META), text).unwrap();
+        base.stat(&format!("{id}/{META}")).unwrap().unwrap().fingerprint()
+    }
+
+    /// Longer than a change may leave the times of a file as they are.
+    fn wait() {
+        std::thread::sleep(Duration::from_millis(150));
+    }
+
+    #[test]
+    fn a_file_that_has_just_changed_is_not_cached() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = Dir::open(directory.path()).unwrap();
+        let cache = Arc::new(Cache::default());
+        let live = Live::new(Arc::clone(&cache));
+        let is_cached = |fingerprint| {
+            read_through(&base, &id("a"), &cache, &live).unwrap();
+            cache.fields(&id("a"), &fingerprint).is_some()
+        };
+        let fingerprint = write(&base, "a", &sound("a"));
+        wait();
+        assert!(is_cached(fingerprint));
+        write(&base, "a", &sound("a"));
+        // However long the next step takes.
+        let later = SystemTime::now() + Duration::from_secs(60);
+        let file = File::options().write(true).open(directory.path().join("a").join(META)).unwrap();
+        file.set_modified(later).unwrap();
+        assert!(!is_cached(Stat::of(&file).unwrap().fingerprint()));
+    }
 
     #[test]
     fn only_a_file_that_is_corrupt_itself_is_known_as_corrupt() {
         let directory = tempfile::tempdir().unwrap();
         let base = Dir::open(directory.path()).unwrap();
-        let write = |id: &GroupId, text: &str| {
-            let group = directory.path().join(id.as_str());
-            fs::create_dir(&group).unwrap();
-            fs::write(group.join(META), text).unwrap();
-        };
-        let ids = ["sound", "corrupt", "link"].map(|id| GroupId::new(id).unwrap());
-        let [sound, corrupt, link] = &ids;
-        write(sound, &GROUP.replace("20260115-103000-auth", "sound"));
-        write(corrupt, "{");
+        write(&base, "sound", &sound("sound"));
+        let corrupt = write(&base, "corrupt", "{");
         #[cfg(unix)]
         std::os::unix::fs::symlink("sound", directory.path().join("link")).unwrap();
-        let fingerprint = |id| corrupt_fingerprint(&base, id);
-        // It has just been written.
-        assert_eq!(ids.each_ref().map(fingerprint), [None; 3]);
-        std::thread::sleep(std::time::Duration::from_millis(150));
-        assert_eq!([sound, link].map(fingerprint), [None; 2]);
-        let there = base.stat(&format!("{corrupt}/{META}")).unwrap().unwrap().fingerprint();
-        assert_eq!(fingerprint(corrupt), Some(there));
+        wait();
+        let found = ["sound", "link", "corrupt"].map(|name| corrupt_fingerprint(&base, &id(name)));
+        assert_eq!(found, [None, None, Some(corrupt)]);
     }
 }
