@@ -63,6 +63,14 @@ kinds! {
     Io = "IO",
     /// Sessions depend on each other in a circle.
     CircularDependency = "CIRCULAR_DEPENDENCY",
+    /// The call is not possible in the current state.
+    InvalidState = "INVALID_STATE",
+    /// There is no program `claude` to run.
+    ClaudeNotFound = "CLAUDE_NOT_FOUND",
+    /// The version of Claude Code lacks a required option.
+    ClaudeTooOld = "CLAUDE_TOO_OLD",
+    /// Not possible on this platform or with this repository.
+    Unsupported = "UNSUPPORTED",
     /// A panic: a bug of this package.
     Internal = "INTERNAL",
 }
@@ -281,6 +289,26 @@ impl Error {
     /// A read failed.
     pub fn io(group_id: Option<&str>, path: &Path, action: &'static str, source: io::Error) -> Self {
         Self::of_io(ErrorKind::Io, group_id.unwrap_or_default(), path, action, source)
+    }
+
+    /// The call is not possible in the current state. `message` also says what to do.
+    pub fn invalid_state(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidState, message)
+    }
+
+    /// There is no program `claude` to run. `message` says where it was looked for.
+    pub fn claude_not_found(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::ClaudeNotFound, message)
+    }
+
+    /// The version of Claude Code lacks a required option.
+    pub fn claude_too_old(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::ClaudeTooOld, message)
+    }
+
+    /// Not possible on this platform or with this repository.
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unsupported, message)
     }
 
     fn of_io(kind: ErrorKind, group_id: &str, path: &Path, action: &'static str, source: io::Error) -> Self {

@@ -15,13 +15,20 @@
 //! ```
 
 mod accounts;
+mod arguments;
+pub mod command;
 mod counters;
+pub mod environment;
+pub mod input;
 mod line;
-mod lines;
+pub(crate) mod lines;
 mod messages;
 mod outcome;
 mod stream;
 mod tokens;
 mod tools;
+mod version;
+pub mod work;
 
 pub use stream::{ClaudeStream, Exit};
+pub use version::ClaudeVersion;

@@ -79,6 +79,22 @@ impl Dir {
         Ok(File::from(rustix::fs::openat(&self.file, name, flags, PRIVATE_FILE)?))
     }
 
+    /// Makes a private file that was not there, to which everything is appended.
+    pub fn create_log(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::WRONLY
+            | OFlags::APPEND
+            | OFlags::CREATE
+            | OFlags::EXCL
+            | OFlags::NOFOLLOW
+            | OFlags::CLOEXEC;
+        Ok(File::from(rustix::fs::openat(&self.file, name, flags, PRIVATE_FILE)?))
+    }
+
+    /// Denies everyone else the use of this directory.
+    pub fn make_private(&self) -> io::Result<()> {
+        Ok(rustix::fs::fchmod(&self.file, PRIVATE_DIR)?)
+    }
+
     /// Opens a private file for locking, made when it is not there.
     pub fn open_lock(&self, name: &str) -> io::Result<File> {
         // safeguard: no link followed to a lock
@@ -192,7 +208,6 @@ impl Dir {
     }
 }
 
-#[cfg(target_os = "linux")]
 impl std::os::fd::AsFd for Dir {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         self.file.as_fd()
@@ -221,6 +236,11 @@ impl Stat {
     /// Returns `true` if the entry belongs to the user of this process.
     pub fn owned_by_us(&self) -> bool {
         self.0.st_uid == rustix::process::geteuid().as_raw()
+    }
+
+    /// Returns `true` if only its owner can use it.
+    pub fn is_private(&self) -> bool {
+        !Mode::from_raw_mode(self.0.st_mode).intersects(Mode::RWXG | Mode::RWXO)
     }
 
     /// Its permissions when they allow everyone to write.

@@ -1,0 +1,175 @@
+//! Single rules.
+
+use std::time::{Duration, Instant};
+
+use session_groups::model::SessionStatus;
+use session_groups::model::run::ProcessIdentity;
+use session_groups::runner::process::{Look, ProcessOptions, Processes, Step, current_identity};
+use uuid::Uuid;
+
+use crate::support::{Attempt, SETTINGS, Settings, World, after, drive, options};
+
+fn one(
+    world: &World,
+    behaviour: &str,
+    options: ProcessOptions,
+    settings: Settings,
+) -> (Processes, Vec<Attempt>) {
+    let mut processes = Processes::new(options).unwrap();
+    let mut attempt = Attempt::new(world, behaviour, Uuid::new_v4());
+    attempt.start(world, &mut processes, settings);
+    (processes, vec![attempt])
+}
+
+fn finish(world: &World, processes: &mut Processes, attempts: &mut [Attempt]) {
+    drive(processes, attempts, |_, _| {}, Attempt::is_done);
+    let problems: Vec<String> = attempts.iter().flat_map(|attempt| attempt.problems(world)).collect();
+    assert!(problems.is_empty(), "{problems:?}");
+}
+
+#[test]
+fn an_interrupted_turn_has_a_result_with_its_cost() {
+    let world = World::new();
+    let patient = ProcessOptions { interrupt_grace: Duration::from_secs(20), ..options() };
+    let (mut processes, mut attempts) = one(&world, "works_on", patient, SETTINGS);
+    let interrupt = |processes: &mut Processes, attempt: &mut Attempt| {
+        if after(attempt, 200) {
+            processes.interrupt(attempt.mark);
+        }
+    };
+    drive(&mut processes, &mut attempts, interrupt, Attempt::is_done);
+    finish(&world, &mut processes, &mut attempts);
+    assert_eq!(attempts[0].ended.as_ref().unwrap().step, Some(Step::Interrupt));
+    assert!(attempts[0].stream.progress().cost.get() > 0.0);
+}
+
+#[test]
+fn a_turn_goes_on_after_its_input_was_closed() {
+    let world = World::new();
+    let (mut processes, mut attempts) =
+        one(&world, "answers", options(), Settings { turn_ms: 900, ..SETTINGS });
+    processes.close_input(attempts[0].mark);
+    finish(&world, &mut processes, &mut attempts);
+    assert_eq!(
+        (attempts[0].status(), attempts[0].ended.as_ref().unwrap().step),
+        (SessionStatus::Completed, None)
+    );
+}
+
+#[test]
+fn dropping_the_processes_ends_none_of_them() {
+    let world = World::new();
+    let (processes, mut attempts) = one(&world, "answers", options(), Settings { turn_ms: 500, ..SETTINGS });
+    drop(processes);
+    let attempt = &mut attempts[0];
+    assert!(matches!(attempt.look(&world, None), Look::Alive(_)));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let look = loop {
+        match attempt.look(&world, attempt.identity.as_ref()) {
+            Look::Alive(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
+            look => break look,
+        }
+    };
+    attempt.read_output(&look);
+    assert_eq!(attempt.stream.progress().cost.get().to_bits(), 0.0044_f64.to_bits());
+}
+
+#[test]
+fn a_file_that_becomes_too_large_ends_the_attempt() {
+    let world = World::new();
+    for behaviour in ["floods_its_output", "floods_its_error_output"] {
+        let small = ProcessOptions { max_output_bytes: 1024 * 1024, ..options() };
+        let (mut processes, mut attempts) = one(&world, behaviour, small, SETTINGS);
+        finish(&world, &mut processes, &mut attempts);
+        assert!(attempts[0].is_over_limit, "{behaviour}");
+        assert!(attempts[0].ended.as_ref().unwrap().errors.len() <= 64 * 1024);
+    }
+}
+
+#[test]
+fn processes_that_match_are_kept_after_a_normal_end_alone() {
+    let world = World::new();
+    let keep = ProcessOptions { keep_processes: vec!["--tool deaf".to_owned()], ..options() };
+    let (mut processes, mut attempts) = one(&world, "leaves_a_deaf_tool", keep.clone(), SETTINGS);
+    drive(&mut processes, &mut attempts, |_, _| {}, Attempt::is_done);
+    let report = attempts[0].swept.clone().unwrap();
+    assert_eq!((report.kept, report.ended), (attempts[0].unmarked(), 0));
+    assert_eq!(attempts[0].unmarked().len(), 1);
+    drop(attempts);
+    let world = World::new();
+    let (mut processes, mut attempts) = one(&world, "ignores_sigterm_with_a_tool", keep, SETTINGS);
+    let kill = |processes: &mut Processes, attempt: &mut Attempt| {
+        if after(attempt, 300) {
+            processes.kill(attempt.mark);
+        }
+    };
+    drive(&mut processes, &mut attempts, kill, Attempt::is_done);
+    finish(&world, &mut processes, &mut attempts);
+}
+
+#[test]
+fn an_attempt_is_never_started_twice() {
+    let world = World::new();
+    let (mut processes, mut attempts) =
+        one(&world, "answers", options(), Settings { turn_ms: 300, ..SETTINGS });
+    assert!(attempts[0].try_start(&world, &mut processes, SETTINGS, "Again.").is_err());
+    let mut others = Processes::new(options()).unwrap();
+    let error = attempts[0].try_start(&world, &mut others, SETTINGS, "Again.").unwrap_err();
+    assert!(error.to_string().contains("the attempt is new"), "{error}");
+    finish(&world, &mut processes, &mut attempts);
+}
+
+#[test]
+fn a_stored_pid_alone_proves_nothing() {
+    let world = World::new();
+    let (mut processes, mut attempts) = one(&world, "answers", options(), SETTINGS);
+    finish(&world, &mut processes, &mut attempts);
+    let attempt = &attempts[0];
+    let own = current_identity().unwrap();
+    let init = ProcessIdentity { pid: session_groups::model::number::Positive::clamped(1), ..own.clone() };
+    // This process runs, with this start time and boot id, but is no session.
+    for recorded in [own.clone(), init] {
+        assert!(matches!(attempt.look(&world, Some(&recorded)), Look::Gone(_)));
+    }
+    let elsewhere = ProcessIdentity { boot_id: "x".to_owned(), host: "elsewhere".to_owned(), ..own };
+    let Look::Unknown(reason) = attempt.look(&world, Some(&elsewhere)) else { panic!("a decision was made") };
+    assert!(reason.contains("elsewhere"), "{reason}");
+}
+
+#[test]
+fn an_attempt_without_files_was_never_started() {
+    let world = World::new();
+    let attempt = Attempt::new(&world, "answers", Uuid::new_v4());
+    assert!(matches!(attempt.look(&world, None), Look::Gone(None)));
+}
+
+#[test]
+fn a_waker_ends_the_wait() {
+    let mut processes = Processes::new(options()).unwrap();
+    let waker = processes.waker();
+    let waking = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        waker.wake();
+    });
+    let started = Instant::now();
+    assert_eq!(processes.wait(Some(Instant::now() + Duration::from_secs(30))), []);
+    assert!(started.elapsed() < Duration::from_secs(20));
+    waking.join().unwrap();
+}
+
+#[test]
+fn the_environment_has_the_marks() {
+    let world = World::new();
+    let (mut processes, mut attempts) =
+        one(&world, "answers", options(), Settings { turn_ms: 400, ..SETTINGS });
+    assert_eq!(session_groups::runner::process::find_marked(attempts[0].mark).len(), 1);
+    finish(&world, &mut processes, &mut attempts);
+}
+
+#[test]
+fn a_tool_without_the_mark_is_ended_because_it_was_seen() {
+    let world = World::new();
+    let (mut processes, mut attempts) = one(&world, "clears_the_environment", options(), SETTINGS);
+    finish(&world, &mut processes, &mut attempts);
+    assert_eq!(attempts[0].swept.as_ref().unwrap().ended, 1);
+}

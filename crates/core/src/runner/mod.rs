@@ -1,0 +1,3 @@
+//! Runs the sessions of a group.
+
+pub mod process;

@@ -1,0 +1,66 @@
+//! The mark of an attempt: a variable in the environment of its processes.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+/// The mark of one attempt, made from its UUID.
+///
+/// ```
+/// use session_groups::runner::process::Mark;
+///
+/// let mark: Mark = "f8583c87-dcc3-4521-834e-d68f75432474".parse().unwrap();
+/// assert_eq!(mark.variable(), "SESSION_GROUPS_ATTEMPT_f8583c87-dcc3-4521-834e-d68f75432474");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark(Uuid);
+
+impl Mark {
+    /// The mark of an attempt.
+    pub fn new(attempt: Uuid) -> Self {
+        Self(attempt)
+    }
+
+    /// Name of the variable. A nested runner adds its own without hiding this one.
+    pub fn variable(self) -> String {
+        format!("SESSION_GROUPS_ATTEMPT_{}", self.0)
+    }
+
+    /// Returns `true` if an environment, its variables separated by NUL, contains the mark.
+    pub fn is_in(self, environment: &[u8]) -> bool {
+        let variable = format!("{}=1", self.variable());
+        environment.split(|&byte| byte == 0).any(|entry| entry == variable.as_bytes())
+    }
+}
+
+impl std::str::FromStr for Mark {
+    type Err = uuid::Error;
+
+    fn from_str(uuid: &str) -> Result<Self, uuid::Error> {
+        uuid.parse().map(Self)
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_variable_is_the_mark() {
+        let mark = Mark::new(Uuid::from_u128(1));
+        let variable = mark.variable();
+        assert!(mark.is_in(format!("A=1\0{variable}=1\0").as_bytes()));
+        assert!(mark.is_in(format!("{variable}=1").as_bytes()));
+        for other in
+            [format!("X{variable}=1"), format!("{variable}=11"), format!("A={variable}=1"), String::new()]
+        {
+            assert!(!mark.is_in(other.as_bytes()), "{other:?}");
+        }
+    }
+}

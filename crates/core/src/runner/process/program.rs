@@ -1,0 +1,248 @@
+//! The program `claude`: where it is, and which version.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::claude::ClaudeVersion;
+use crate::claude::environment::Environment;
+use crate::error::{Error, Result};
+
+/// The variable that names the program.
+const VARIABLE: &str = "SESSION_GROUPS_CLAUDE";
+/// The program's name in PATH.
+const NAME: &str = "claude";
+/// Maximum time for `claude --version`.
+const VERSION_TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum length of its answer that is read, in bytes.
+const MAX_ANSWER: usize = 4096;
+
+/// Places to look for the program.
+#[derive(Debug, Clone, Copy)]
+pub struct ProgramSearch<'a> {
+    /// The path that the caller gave, the option `claudePath`.
+    pub path: Option<&'a Path>,
+    /// The runner's environment.
+    pub environment: &'a Environment,
+    /// The projects of all sessions. A program in one of them is never found by PATH.
+    pub projects: &'a [&'a Path],
+}
+
+/// The program `claude` of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    path: PathBuf,
+}
+
+impl Program {
+    /// Finds the program. Fails with `CLAUDE_NOT_FOUND`, which says where it was looked for.
+    ///
+    /// ```
+    /// use session_groups::claude::environment::Environment;
+    /// use session_groups::runner::process::{Program, ProgramSearch};
+    ///
+    /// let environment = Environment::inherit([("PATH".into(), "".into())]);
+    /// let search = ProgramSearch { path: None, environment: &environment, projects: &[] };
+    /// assert_eq!(Program::find(&search).unwrap_err().code(), "CLAUDE_NOT_FOUND");
+    /// ```
+    pub fn find(search: &ProgramSearch<'_>) -> Result<Self> {
+        if let Some(path) = search.path {
+            return Self::at(path, "claudePath");
+        }
+        if let Some(path) = search.environment.get(VARIABLE).filter(|path| !path.is_empty()) {
+            return Self::at(Path::new(path), VARIABLE);
+        }
+        let path = search.environment.get("PATH").unwrap_or_default();
+        let projects: Vec<PathBuf> = search.projects.iter().map(|project| canonical(project)).collect();
+        let mut looked_at = Vec::new();
+        for directory in std::env::split_paths(path) {
+            let shown = directory.display();
+            if !directory.is_absolute() {
+                looked_at.push(format!("{shown:?} (skipped: not an absolute path)"));
+            } else if projects.iter().any(|project| canonical(&directory).starts_with(project)) {
+                looked_at.push(format!("{shown} (skipped: inside a session's project)"));
+            } else if is_executable(&directory.join(NAME)) {
+                return Ok(Self { path: directory.join(NAME) });
+            } else {
+                looked_at.push(shown.to_string());
+            }
+        }
+        let looked_at =
+            if looked_at.is_empty() { "nowhere, PATH is empty".to_owned() } else { looked_at.join(", ") };
+        Err(Error::claude_not_found(format!(
+            "cannot find the program `claude`. Looked in: {looked_at}. Install Claude Code, or set claudePath or {VARIABLE}"
+        )))
+    }
+
+    fn at(path: &Path, from: &str) -> Result<Self> {
+        let absolute = std::path::absolute(path);
+        match absolute {
+            Ok(path) if is_executable(&path) => Ok(Self { path }),
+            _ => Err(Error::claude_not_found(format!(
+                "cannot use {from}: {} is not an executable file. Set it to the path of `claude`",
+                path.display()
+            ))),
+        }
+    }
+
+    /// The absolute path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Asks the program for its version. Blocks; asked once as long as the file stays the same. Fails with
+    /// `CLAUDE_NOT_FOUND` if the program prints no version.
+    pub fn version(&self, environment: &Environment) -> Result<ClaudeVersion> {
+        static KNOWN: LazyLock<Mutex<HashMap<FileState, ClaudeVersion>>> = LazyLock::new(Mutex::default);
+        let state = FileState::of(&self.path);
+        let known = state.as_ref().and_then(|state| lock(&KNOWN).get(state).copied());
+        if let Some(version) = known {
+            return Ok(version);
+        }
+        let answer = self.ask(environment).map_err(|reason| {
+            let path = self.path.display();
+            Error::claude_not_found(format!(
+                "cannot use {path}: `{path} --version` {reason}. Set claudePath to `claude`"
+            ))
+        })?;
+        lock(&KNOWN).extend(state.map(|state| (state, answer)));
+        Ok(answer)
+    }
+
+    fn ask(&self, environment: &Environment) -> std::result::Result<ClaudeVersion, String> {
+        let mut child = Command::new(&self.path)
+            .arg("--version")
+            .env_clear()
+            .envs(environment.iter())
+            // Not in a project, whose files could change what runs.
+            .current_dir(self.path.parent().unwrap_or(Path::new("/")))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("did not start: {error}"))?;
+        let deadline = Instant::now() + VERSION_TIMEOUT;
+        while child.try_wait().map_err(|error| error.to_string())?.is_none() {
+            if Instant::now() >= deadline {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(format!("did not end within {} s", VERSION_TIMEOUT.as_secs()));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // A process that it left behind may hold the pipe open. One read returns what is there.
+        let mut answer = [0; MAX_ANSWER];
+        let read = child.stdout.take().map_or(Ok(0), |mut stdout| stdout.read(&mut answer));
+        let length = read.map_err(|error| error.to_string())?;
+        let answer = String::from_utf8_lossy(&answer[..length]);
+        ClaudeVersion::parse(&answer)
+            .ok_or_else(|| format!("printed no version, but {:?}", crate::json::shortened(answer.trim(), 80)))
+    }
+}
+
+/// The state of a file, by which a changed one is noticed.
+#[derive(PartialEq, Eq, Hash)]
+struct FileState {
+    path: PathBuf,
+    size: u64,
+    modified: SystemTime,
+}
+
+impl FileState {
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = path.metadata().ok()?;
+        Some(Self { path: path.to_owned(), size: metadata.len(), modified: metadata.modified().ok()? })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(unix)]
+fn is_executable(path: &Path) -> bool {
+    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+#[cfg(not(unix))]
+fn is_executable(path: &Path) -> bool {
+    path.is_file() || path.with_extension("exe").is_file()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[allow(clippy::unwrap_used, reason = "a failing test panics")]
+    fn program(directory: &Path, text: &str) -> PathBuf {
+        std::fs::create_dir_all(directory).unwrap();
+        let path = directory.join(NAME);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    fn find(path: &str, variable: &str, projects: &[&Path]) -> Result<Program> {
+        let variables = [("PATH", path), (VARIABLE, variable)];
+        let environment = Environment::inherit(variables.map(|(name, value)| (name.into(), value.into())));
+        Program::find(&ProgramSearch { path: None, environment: &environment, projects })
+    }
+
+    #[test]
+    fn a_program_inside_a_project_or_by_a_relative_entry_is_not_found() {
+        let base = tempfile::tempdir().unwrap();
+        let project = base.path().join("project");
+        program(&project.join("bin"), "");
+        let good = program(&base.path().join("bin"), "");
+        std::os::unix::fs::symlink(project.join("bin"), base.path().join("link")).unwrap();
+        let path = format!("{0}/project/bin::bin:.:{0}/link:{0}/none:{0}/bin", base.path().display());
+        assert_eq!(find(&path, "", &[&project]).unwrap().path(), good);
+        let path = format!("{0}/project/bin::bin:.:{0}/link", base.path().display());
+        let error = find(&path, "", &[&project]).unwrap_err();
+        assert_eq!(error.code(), "CLAUDE_NOT_FOUND");
+        assert!(error.to_string().contains("inside a session's project"), "{error}");
+        // A path that the caller names is the caller's decision.
+        let named = project.join("bin/claude");
+        assert_eq!(find("", named.to_str().unwrap(), &[&project]).unwrap().path(), named);
+    }
+
+    #[test]
+    fn what_cannot_be_executed_is_not_found() {
+        let base = tempfile::tempdir().unwrap();
+        let path = program(base.path(), "");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(find(base.path().to_str().unwrap(), "", &[]).is_err());
+        assert!(find("", path.to_str().unwrap(), &[]).is_err());
+        assert!(find("", base.path().to_str().unwrap(), &[]).is_err());
+        assert!(find("", "", &[]).unwrap_err().to_string().contains("claudePath"));
+    }
+
+    #[test]
+    fn the_version_is_asked_once_per_file() {
+        let base = tempfile::tempdir().unwrap();
+        let count = base.path().join("count");
+        let text = |version: &str| {
+            format!("#!/bin/sh\necho x >> {}\necho '{version} (Claude Code)'\n", count.display())
+        };
+        let path = program(base.path(), &text("2.1.332"));
+        let environment = Environment::of_process();
+        let program_at = Program::at(&path, "claudePath").unwrap();
+        for _ in 0..2 {
+            assert_eq!(program_at.version(&environment).unwrap(), ClaudeVersion::new(2, 1, 332));
+        }
+        assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\n");
+        program(base.path(), &text("2.0.0"));
+        assert_eq!(program_at.version(&environment).unwrap(), ClaudeVersion::new(2, 0, 0));
+        program(base.path(), "#!/bin/sh\necho hello\n");
+        let error = program_at.version(&environment).unwrap_err();
+        assert!(error.to_string().contains("printed no version"), "{error}");
+    }
+}

@@ -1,0 +1,54 @@
+//! Checks of a session's project directory.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// Checks the directory that a session is to work in, and returns its path without links. Fails with `INVALID_STATE` if it
+/// is not an absolute path of a directory, or contains the store, which the session could then change.
+pub fn check_project(project: &Path, store: Option<&Path>) -> Result<PathBuf> {
+    let shown = project.display();
+    let refuse = |reason: &str| Error::invalid_state(format!("cannot start a session in {shown}: {reason}"));
+    if !project.is_absolute() {
+        return Err(refuse("projectPath must be an absolute path"));
+    }
+    let canonical = match project.canonicalize() {
+        Ok(canonical) => canonical,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(refuse("there is no such directory. Create it, or change projectPath"));
+        }
+        Err(source) => return Err(Error::io(None, project, "opening", source)),
+    };
+    if !canonical.is_dir() {
+        return Err(refuse("it is not a directory. Change projectPath"));
+    }
+    let store = store.and_then(|store| store.canonicalize().ok());
+    if store.is_some_and(|store| store.starts_with(&canonical)) {
+        return Err(refuse("it contains the store. Use another store, or a directory below this one"));
+    }
+    Ok(canonical)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_is_a_directory_that_does_not_contain_the_store() {
+        let base = tempfile::tempdir().unwrap();
+        let store = base.path().join("project/store");
+        std::fs::create_dir_all(&store).unwrap();
+        std::fs::create_dir_all(base.path().join("other")).unwrap();
+        std::fs::write(base.path().join("file"), "").unwrap();
+        let check = |name: &str| check_project(&base.path().join(name), Some(&store));
+        assert!(check("other").is_ok());
+        for (name, reason) in
+            [("project", "contains the store"), ("none", "no such"), ("file", "not a directory")]
+        {
+            let error = check(name).unwrap_err();
+            assert!(error.code() == "INVALID_STATE" && error.to_string().contains(reason), "{error}");
+        }
+        assert!(check("project/store").is_err());
+        assert!(check_project(Path::new("relative"), None).is_err());
+    }
+}

@@ -1,0 +1,331 @@
+//! One process in the loop: its input, its output and its way to the end.
+
+use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use rustix::process::Signal;
+
+use crate::claude::lines::Lines;
+use crate::claude::work::Work;
+use crate::claude::{Exit, input};
+use crate::runner::process::ending::{Action, Ending, Input};
+use crate::runner::process::unix::alive::AliveFile;
+use crate::runner::process::unix::child::Child;
+use crate::runner::process::unix::input::InputPipe;
+use crate::runner::process::unix::look;
+use crate::runner::process::unix::pinned::Pinned;
+use crate::runner::process::unix::recorder::Recorder;
+use crate::runner::process::unix::spawn::Spawned;
+use crate::runner::process::unix::table::{self, Entry};
+use crate::runner::process::unix::tail::Tail;
+use crate::runner::process::unix::tree::Tree;
+use crate::runner::process::{Mark, ProcessOptions, Step};
+
+/// Number of bytes of the error output that are kept.
+const KEPT_ERRORS: usize = 64 * 1024;
+/// Maximum number of reads of one file before the other processes get their turn.
+const MAX_READS: usize = 8;
+/// A fact about a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The mark of its attempt.
+    pub mark: Mark,
+    /// The fact.
+    pub fact: Fact,
+}
+
+/// Facts about a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// The next bytes of its output, for a `ClaudeStream`. Every byte comes once, in order, before the exit.
+    Output(Vec<u8>),
+    /// One of its output files has become too large. It is interrupted.
+    OutputLimit,
+    /// It has ended, and all of its output was read.
+    Exited(Ended),
+    /// Everything that it left behind has ended.
+    Swept(super::SweepReport),
+}
+
+/// The end of a process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// Exit code or signal. Neither is known for an adopted process.
+    pub exit: Exit,
+    /// The last step of the stop ladder that was taken; `None` if it ended by itself.
+    pub step: Option<Step>,
+    /// The end of its error output, at most 64 KiB.
+    pub errors: Vec<u8>,
+}
+
+/// A process that is not known to have ended, or whose output was not read to the end.
+pub struct Running {
+    mark: Mark,
+    process: Process,
+    alive: AliveFile,
+    input: InputPipe,
+    pub output: Tail,
+    pub errors: Tail,
+    kept_errors: VecDeque<u8>,
+    lines: Lines,
+    work: Work,
+    ending: Ending,
+    tree: Arc<Mutex<Tree>>,
+    recorder: Recorder,
+    requests: u64,
+    is_over_limit: bool,
+    exit: Option<Exit>,
+    /// There may be output to read.
+    pub is_dirty: bool,
+}
+
+enum Process {
+    Own(Child),
+    /// The process may not be found, though its lock is held.
+    Adopted(Option<Pinned>),
+}
+
+impl Running {
+    pub fn started(mark: Mark, spawned: Spawned, recorder: Recorder) -> Self {
+        let Spawned { child, entry, alive, input, output, errors } = spawned;
+        let tails = (output, errors);
+        Self::new(
+            mark,
+            (Process::Own(child), alive),
+            (input, Input::Open),
+            tails,
+            (Tree::new(entry), recorder),
+        )
+    }
+
+    pub fn adopted(
+        mark: Mark,
+        process: Option<Pinned>,
+        alive: AliveFile,
+        tails: (Tail, Tail),
+        recorder: Recorder,
+    ) -> Self {
+        let tree = process.as_ref().map_or_else(Tree::default, |process| Tree::new(process.entry()));
+        let input = (InputPipe::closed(), Input::Foreign);
+        let running = Self::new(mark, (Process::Adopted(process), alive), input, tails, (tree, recorder));
+        running.recorder.record_soon(&running.tree);
+        running
+    }
+
+    fn new(
+        mark: Mark,
+        (process, alive): (Process, AliveFile),
+        (input, state): (InputPipe, Input),
+        (output, errors): (Tail, Tail),
+        (tree, recorder): (Tree, Recorder),
+    ) -> Self {
+        Self {
+            mark,
+            process,
+            alive,
+            input,
+            output,
+            errors,
+            kept_errors: VecDeque::new(),
+            lines: Lines::default(),
+            work: Work::default(),
+            ending: Ending::new(state),
+            tree: Arc::new(Mutex::new(tree)),
+            recorder,
+            requests: 0,
+            is_over_limit: false,
+            exit: None,
+            is_dirty: true,
+        }
+    }
+
+    /// The descriptor that becomes readable when the process ends. `None` if it has to be polled.
+    pub fn exit_descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match &self.process {
+            Process::Own(child) => child.descriptor(),
+            Process::Adopted(process) => process.as_ref().filter(|process| process.runs())?.descriptor(),
+        }
+    }
+
+    /// The input, while something waits to be written.
+    pub fn waiting_input(&self) -> Option<BorrowedFd<'_>> {
+        self.input.waiting()
+    }
+
+    /// Returns `true` once it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.exit.is_some()
+    }
+
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.has_ended() { None } else { self.ending.deadline() }
+    }
+
+    pub fn interrupt(&mut self, now: Instant, options: &ProcessOptions) {
+        let actions = self.ending.interrupt(now, &self.work, options);
+        self.carry_out(&actions);
+    }
+
+    pub fn close_input(&mut self) {
+        let actions = self.ending.close_input();
+        self.carry_out(&actions);
+    }
+
+    pub fn terminate(&mut self, now: Instant, options: &ProcessOptions) {
+        let actions = self.ending.terminate(now, options);
+        self.carry_out(&actions);
+    }
+
+    pub fn kill(&mut self) {
+        let actions = self.ending.kill();
+        self.carry_out(&actions);
+    }
+
+    /// Does everything that is due. Returns the facts in their order.
+    pub fn step(&mut self, now: Instant, options: &ProcessOptions, buffer: &mut [u8]) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        // Looked at before the output is read, so that all of it is.
+        self.look_for_exit();
+        if self.is_dirty || self.has_ended() {
+            self.read(options, buffer, &mut facts);
+        }
+        if self.is_over_limit && self.ending.step().is_none() {
+            self.interrupt(now, options);
+        }
+        if !self.has_ended() {
+            let actions = self.ending.update(now, &self.work, options);
+            self.carry_out(&actions);
+            if !self.input.flush() {
+                self.ending.input_broke();
+            }
+        }
+        if let Some(exit) = self.exit.clone().filter(|_| !self.is_dirty) {
+            let errors = std::mem::take(&mut self.kept_errors).into();
+            facts.push(Fact::Exited(Ended { exit, step: self.ending.step(), errors }));
+        }
+        facts
+    }
+
+    /// Returns the child to be reaped, its lock and the processes seen below it, for the sweep.
+    pub fn into_remains(self) -> (Option<Child>, AliveFile, Arc<Mutex<Tree>>) {
+        match self.process {
+            Process::Own(child) => (Some(child), self.alive, self.tree),
+            Process::Adopted(_) => (None, self.alive, self.tree),
+        }
+    }
+
+    fn look_for_exit(&mut self) {
+        if self.has_ended() {
+            return;
+        }
+        self.exit = match &mut self.process {
+            Process::Own(child) => child.exit(),
+            Process::Adopted(process) => {
+                let runs = process.as_ref().is_some_and(Pinned::runs);
+                (!runs && !self.alive.is_held()).then(Exit::default)
+            }
+        };
+        if self.has_ended() {
+            self.input.close_now();
+            self.is_dirty = true;
+        }
+    }
+
+    /// Reads what is there, up to a bound. The files stay dirty if there may be more.
+    fn read(&mut self, options: &ProcessOptions, buffer: &mut [u8], facts: &mut Vec<Fact>) {
+        self.is_dirty = false;
+        let tools_before = self.work.tool_uses();
+        for read in 0.. {
+            let length = self.output.read(buffer).unwrap_or(0);
+            if length == 0 {
+                break;
+            }
+            let chunk = &buffer[..length];
+            let work = &mut self.work;
+            self.lines.push(chunk, |line| work.read(line));
+            facts.push(Fact::Output(chunk.to_vec()));
+            if read >= MAX_READS {
+                self.is_dirty = true;
+                break;
+            }
+        }
+        for read in 0.. {
+            let length = self.errors.read(buffer).unwrap_or(0);
+            if length == 0 {
+                break;
+            }
+            self.kept_errors.extend(&buffer[..length]);
+            let surplus = self.kept_errors.len().saturating_sub(KEPT_ERRORS);
+            self.kept_errors.drain(..surplus);
+            if read >= MAX_READS {
+                self.is_dirty = true;
+                break;
+            }
+        }
+        if self.work.tool_uses() > tools_before && !self.has_ended() {
+            self.recorder.record_soon(&self.tree);
+        }
+        let size = self.output.offset().max(self.errors.offset());
+        if size > options.max_output_bytes && !self.is_over_limit {
+            self.is_over_limit = true;
+            facts.push(Fact::OutputLimit);
+        }
+    }
+
+    fn carry_out(&mut self, actions: &[Action]) {
+        for action in actions {
+            match action {
+                Action::Interrupt => {
+                    let id = self.request_id();
+                    self.input.push(&input::interrupt(&id));
+                }
+                Action::StopTasks => {
+                    let tasks: Vec<String> = self.work.tasks().map(str::to_owned).collect();
+                    for task in tasks {
+                        let id = self.request_id();
+                        self.input.push(&input::stop_task(&id, &task));
+                    }
+                }
+                Action::CloseInput => self.input.close(),
+                Action::Terminate => self.signal(Signal::TERM),
+                Action::Kill => self.signal(Signal::KILL),
+            }
+        }
+        if !self.input.flush() {
+            self.ending.input_broke();
+        }
+    }
+
+    fn request_id(&mut self) -> String {
+        self.requests += 1;
+        format!("session-groups-{}", self.requests)
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        self.input.close_now();
+        // While the parents still live.
+        record(&self.tree);
+        match &mut self.process {
+            Process::Own(child) => child.signal(signal),
+            Process::Adopted(process) => {
+                if process.as_ref().is_none_or(|process| !process.runs()) {
+                    *process = look::find(self.mark, &self.alive).and_then(Pinned::new);
+                }
+                // safeguard: an adopted process is signalled only with the mark or the lock
+                let is_ours = |entry: Entry| {
+                    table::bears(entry.pid, self.mark) == Some(true) || self.alive.holders().contains(&entry)
+                };
+                if let Some(process) = process.as_ref().filter(|process| is_ours(process.entry())) {
+                    process.signal(signal);
+                }
+            }
+        }
+    }
+}
+
+fn record(tree: &Mutex<Tree>) {
+    let table = table::list();
+    tree.lock().unwrap_or_else(std::sync::PoisonError::into_inner).record(&table);
+}

@@ -1,0 +1,75 @@
+//! Identity of processes beyond the reuse of a pid.
+
+use crate::error::{Error, Result};
+use crate::model::number::Positive;
+use crate::model::run::ProcessIdentity;
+use crate::runner::process::unix::table::{self, Entry};
+
+/// Returns the identity of this process.
+pub fn current_identity() -> Result<ProcessIdentity> {
+    let pid = rustix::process::getpid().as_raw_nonzero().get();
+    table::entry(pid)
+        .map(identity_of)
+        .ok_or_else(|| Error::internal("this process is not in the table of processes"))
+}
+
+/// Returns the identity of a process.
+pub fn identity_of(entry: Entry) -> ProcessIdentity {
+    ProcessIdentity {
+        pid: Positive::clamped(u64::try_from(entry.pid).unwrap_or(1)),
+        start_time: entry.start.to_string(),
+        boot_id: table::boot_id(),
+        host: host(),
+    }
+}
+
+/// Returns the name of this machine.
+pub fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// The state of a process that was recorded earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// The pid and the start time are those of a process that runs.
+    Running(Entry),
+    /// It has ended.
+    Ended,
+    /// It belongs to another machine.
+    Foreign,
+}
+
+/// Returns the state of a recorded process. A pid alone is not trusted.
+pub fn state_of(recorded: &ProcessIdentity) -> State {
+    // A boot has the same id for nobody else, even if the machine was renamed since.
+    let is_same_boot = !recorded.boot_id.is_empty() && recorded.boot_id == table::boot_id();
+    if !is_same_boot {
+        return if recorded.host == host() { State::Ended } else { State::Foreign };
+    }
+    let pid = i32::try_from(recorded.pid.get()).unwrap_or(0);
+    match table::entry(pid) {
+        Some(entry) if entry.start.to_string() == recorded.start_time && !entry.is_zombie => {
+            State::Running(entry)
+        }
+        _ => State::Ended,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recorded_process_is_known_by_all_its_fields() {
+        let own = current_identity().unwrap();
+        assert!(matches!(state_of(&own), State::Running(_)));
+        let reused = ProcessIdentity { start_time: "1".to_owned(), ..own.clone() };
+        assert_eq!(state_of(&reused), State::Ended);
+        let rebooted = ProcessIdentity { boot_id: "other".to_owned(), ..own.clone() };
+        assert_eq!(state_of(&rebooted), State::Ended);
+        let elsewhere = ProcessIdentity { host: "other".to_owned(), ..rebooted };
+        assert_eq!(state_of(&elsewhere), State::Foreign);
+        let renamed = ProcessIdentity { host: "other".to_owned(), ..own };
+        assert!(matches!(state_of(&renamed), State::Running(_)));
+    }
+}

@@ -1,0 +1,131 @@
+//! The look at a process that an earlier runner started.
+
+use std::fs::File;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::model::run::ProcessIdentity;
+use crate::runner::process::unix::alive::{AliveFile, LockState};
+use crate::runner::process::unix::directory::SessionDirectory;
+use crate::runner::process::unix::identity::{State, state_of};
+use crate::runner::process::unix::pinned::Pinned;
+use crate::runner::process::unix::processes::Adoption;
+use crate::runner::process::unix::table::{self, Entry};
+use crate::runner::process::{Mark, SessionDirectoryNames};
+
+/// An attempt of an earlier runner.
+#[derive(Debug, Clone, Copy)]
+pub struct Earlier<'a> {
+    /// The group's directory.
+    pub group: &'a Path,
+    /// Names of the session's directory.
+    pub names: &'a SessionDirectoryNames,
+    /// Number of the attempt.
+    pub attempt: u64,
+    /// Mark of the attempt.
+    pub mark: Mark,
+    /// The process, if the earlier runner came to record it.
+    pub recorded: Option<&'a ProcessIdentity>,
+}
+
+/// The result of a look.
+pub enum Look {
+    /// The process lives and can be adopted.
+    Alive(Adoption),
+    /// It has ended. Its output is whole; `None` if there is none, because it was never started.
+    Gone(Option<Recorded>),
+    /// It cannot be told, for this reason. A process that may live must not be started a second time.
+    Unknown(String),
+}
+
+/// The files of an attempt.
+pub struct Recorded {
+    pub(super) directory: SessionDirectory,
+    pub(super) attempt: u64,
+}
+
+impl Recorded {
+    /// Opens the output.
+    pub fn output(&self) -> Result<File> {
+        self.directory.output(self.attempt)
+    }
+
+    /// Opens the error output.
+    pub fn errors(&self) -> Result<File> {
+        self.directory.errors(self.attempt)
+    }
+}
+
+/// Looks at a process of an earlier runner. Starts, stops and changes nothing.
+pub fn look(earlier: &Earlier<'_>) -> Look {
+    try_look(earlier).unwrap_or_else(|error| Look::Unknown(error.to_string()))
+}
+
+fn try_look(earlier: &Earlier<'_>) -> Result<Look> {
+    let Earlier { group, names, attempt, mark, recorded } = *earlier;
+    let state = recorded.map(state_of);
+    let Some((directory, alive)) = SessionDirectory::of_attempt(group, names, attempt, mark)? else {
+        return Ok(look_without_files(earlier, state));
+    };
+    let lock = alive.state().map_err(|source| Error::io(None, directory.path(), "reading", source))?;
+    let process = match (lock, state) {
+        (LockState::Held, Some(State::Running(entry))) if is_marked(entry, mark) == Some(true) => Some(entry),
+        (LockState::Held, state) => {
+            let found = find(mark, &alive);
+            if found.is_none() && matches!(state, Some(State::Foreign)) {
+                return Ok(unknown(recorded, "it runs on another machine"));
+            }
+            found
+        }
+        (_, Some(State::Foreign)) => return Ok(unknown(recorded, "it was started on another machine")),
+        (_, Some(State::Running(entry))) => match is_marked(entry, mark) {
+            Some(true) => Some(entry),
+            // safeguard: a process without the mark is another one
+            Some(false) => None,
+            None => return Ok(unknown(recorded, "its environment cannot be read")),
+        },
+        (LockState::Unavailable, None) => oldest_marked(mark),
+        (_, Some(State::Ended) | None) => None,
+    };
+    let files = Recorded { directory, attempt };
+    if lock != LockState::Held && process.is_none() {
+        return Ok(Look::Gone(Some(files)));
+    }
+    Ok(Look::Alive(Adoption { mark, files, alive, process: process.and_then(Pinned::new) }))
+}
+
+/// Looks at a process whose directory has no files of it.
+fn look_without_files(earlier: &Earlier<'_>, state: Option<State>) -> Look {
+    match state {
+        Some(State::Running(entry)) if is_marked(entry, earlier.mark) != Some(false) => {
+            unknown(earlier.recorded, "a process with its pid does, but its files are missing")
+        }
+        Some(State::Foreign) => unknown(earlier.recorded, "it was started on another machine"),
+        _ => Look::Gone(None),
+    }
+}
+
+/// Returns the oldest process that bears the mark, or else holds the lock.
+pub(super) fn find(mark: Mark, alive: &AliveFile) -> Option<Entry> {
+    oldest_marked(mark).or_else(|| alive.holders().into_iter().min_by_key(|entry| (entry.start, entry.pid)))
+}
+
+/// Returns `None` if the environment of the process cannot be read.
+fn is_marked(entry: Entry, mark: Mark) -> Option<bool> {
+    table::bears(entry.pid, mark)
+}
+
+/// Returns the oldest process with a mark: the others were started by it.
+fn oldest_marked(mark: Mark) -> Option<Entry> {
+    let running = table::list().into_iter().filter(|entry| !entry.is_zombie);
+    let marked = running.filter(|entry| is_marked(*entry, mark) == Some(true));
+    marked.min_by_key(|entry| (entry.start, entry.pid))
+}
+
+fn unknown(recorded: Option<&ProcessIdentity>, reason: &str) -> Look {
+    let process = match recorded {
+        Some(process) => format!("process {} of {}", process.pid.get(), process.host),
+        None => "its process".to_owned(),
+    };
+    Look::Unknown(format!("cannot tell if {process} still runs: {reason}"))
+}

@@ -1,0 +1,28 @@
+//! Linux and macOS.
+
+mod alive;
+mod attempt;
+mod child;
+mod directory;
+mod identity;
+mod input;
+mod look;
+mod pinned;
+mod poll;
+mod processes;
+mod recorder;
+mod spawn;
+mod sweep;
+mod table;
+mod tail;
+mod tree;
+mod watch;
+
+pub use attempt::{Ended, Event, Fact};
+pub use directory::SessionDirectory;
+pub use identity::current_identity;
+pub use look::{Earlier, Look, Recorded, look};
+pub use poll::Waker;
+pub use processes::{Adoption, Processes};
+pub use spawn::Launch;
+pub use sweep::{SweepReport, find_marked};

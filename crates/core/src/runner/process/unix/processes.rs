@@ -1,0 +1,239 @@
+//! All processes of one runner, in its loop.
+
+use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+
+use crate::error::{Error, Result};
+use crate::model::run::ProcessIdentity;
+use crate::runner::process::ending::{earliest, until};
+use crate::runner::process::unix::alive::AliveFile;
+use crate::runner::process::unix::attempt::{Ended, Event, Fact, Running};
+use crate::runner::process::unix::identity::identity_of;
+use crate::runner::process::unix::look::Recorded;
+use crate::runner::process::unix::pinned::Pinned;
+use crate::runner::process::unix::poll::{Alarm, Waker, poll};
+use crate::runner::process::unix::recorder::Recorder;
+use crate::runner::process::unix::spawn::{Launch, spawn};
+use crate::runner::process::unix::sweep::{Sweep, Sweeper};
+use crate::runner::process::unix::tail::{self, Tail};
+use crate::runner::process::unix::tree::Tree;
+use crate::runner::process::unix::watch::Watch;
+use crate::runner::process::{Mark, ProcessOptions, Step};
+
+/// Time between two looks at a process or a file whose changes the system does not report.
+const POLL_PAUSE: Duration = Duration::from_millis(10);
+
+/// A process that was found alive.
+pub struct Adoption {
+    pub(super) mark: Mark,
+    pub(super) files: Recorded,
+    pub(super) alive: AliveFile,
+    pub(super) process: Option<Pinned>,
+}
+
+impl Adoption {
+    /// The identity of the process; `None` if only its lock was found.
+    pub fn identity(&self) -> Option<ProcessIdentity> {
+        self.process.as_ref().map(|process| identity_of(process.entry()))
+    }
+}
+
+/// The processes of a runner.
+///
+/// Dropping it ends no process: each finishes its turn by itself, since its input is closed then.
+pub struct Processes {
+    options: ProcessOptions,
+    running: BTreeMap<Mark, Running>,
+    alarm: Alarm,
+    watch: Watch,
+    recorder: Recorder,
+    sweeper: Sweeper,
+    /// Where the sweeps report.
+    sweeps: (Sender<Event>, Receiver<Event>),
+    buffer: Vec<u8>,
+}
+
+impl Processes {
+    /// A runner without processes. Fails with `IO` if the process has no file descriptors left.
+    pub fn new(options: ProcessOptions) -> Result<Self> {
+        let alarm = Alarm::new().map_err(|source| Error::io(None, "a pipe".as_ref(), "creating", source))?;
+        let buffer = vec![0; tail::BUFFER];
+        Ok(Self {
+            options,
+            running: BTreeMap::new(),
+            alarm,
+            watch: Watch::new(),
+            recorder: Recorder::default(),
+            sweeper: Sweeper::default(),
+            sweeps: channel(),
+            buffer,
+        })
+    }
+
+    /// Returns a handle that lets [`Self::wait`] return, for other threads.
+    pub fn waker(&self) -> Waker {
+        self.alarm.waker()
+    }
+
+    /// Starts a process and gives it its prompt. Everything that it needs must be stored before. Fails with
+    /// `INVALID_STATE` for a blank prompt or a project that is not a directory, and with `IO` if its files cannot be created
+    /// or the program cannot be executed; then nothing runs.
+    pub fn start(&mut self, launch: &Launch<'_>) -> Result<ProcessIdentity> {
+        if self.running.contains_key(&launch.mark) {
+            return Err(Error::internal("an attempt was started twice"));
+        }
+        let spawned = spawn(launch)?;
+        let identity = identity_of(spawned.entry);
+        self.watch.add(&spawned.output, launch.mark);
+        self.watch.add(&spawned.errors, launch.mark);
+        self.running.insert(launch.mark, Running::started(launch.mark, spawned, self.recorder.clone()));
+        Ok(identity)
+    }
+
+    /// Adopts a process of an earlier runner: its output is read from the start, and it ends its turn by itself. Fails with
+    /// `IO` if its output cannot be opened.
+    pub fn adopt(&mut self, adoption: Adoption) -> Result<()> {
+        let Adoption { mark, files, alive, process } = adoption;
+        let tails = (Tail::new(files.output()?), Tail::new(files.errors()?));
+        self.watch.add(&tails.0, mark);
+        self.watch.add(&tails.1, mark);
+        self.running.insert(mark, Running::adopted(mark, process, alive, tails, self.recorder.clone()));
+        Ok(())
+    }
+
+    /// Asks a process to end its turn, then terminates and kills it when it does not. An adopted process is not asked: it
+    /// ends its turn by itself.
+    pub fn interrupt(&mut self, mark: Mark) {
+        if let Some(running) = self.running.get_mut(&mark) {
+            running.interrupt(Instant::now(), &self.options);
+        }
+    }
+
+    /// Closes the input of a process. It finishes its turn.
+    pub fn close_input(&mut self, mark: Mark) {
+        if let Some(running) = self.running.get_mut(&mark) {
+            running.close_input();
+        }
+    }
+
+    /// Terminates a process, and kills it when it does not end.
+    pub fn terminate(&mut self, mark: Mark) {
+        if let Some(running) = self.running.get_mut(&mark) {
+            running.terminate(Instant::now(), &self.options);
+        }
+    }
+
+    /// Kills a process.
+    pub fn kill(&mut self, mark: Mark) {
+        if let Some(running) = self.running.get_mut(&mark) {
+            running.kill();
+        }
+    }
+
+    /// Ends everything that bears the mark of an attempt whose process is gone.
+    pub fn sweep(&self, mark: Mark) {
+        self.start_sweep(Sweep {
+            mark,
+            child: None,
+            alive: None,
+            tree: Arc::new(Mutex::new(Tree::default())),
+            keep: Vec::new(),
+            grace: self.options.sweep_grace,
+        });
+    }
+
+    /// Returns `true` if no process runs. Sweeps may still go on.
+    pub fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// Waits until something has happened, the time has come or a waker was used. Returns what has happened, for each
+    /// process in its order.
+    pub fn wait(&mut self, deadline: Option<Instant>) -> Vec<Event> {
+        loop {
+            let now = Instant::now();
+            let mut events = self.step(now);
+            events.extend(self.sweeps.1.try_iter());
+            if !events.is_empty() || deadline.is_some_and(|deadline| deadline <= now) {
+                return events;
+            }
+            if self.sleep(deadline, now) {
+                return self.sweeps.1.try_iter().collect();
+            }
+        }
+    }
+
+    fn step(&mut self, now: Instant) -> Vec<Event> {
+        let mut events = Vec::new();
+        let mut ended = Vec::new();
+        for (mark, running) in &mut self.running {
+            for fact in running.step(now, &self.options, &mut self.buffer) {
+                if let Fact::Exited(end) = &fact {
+                    ended.push((*mark, is_normal(end)));
+                }
+                events.push(Event { mark: *mark, fact });
+            }
+        }
+        for (mark, is_normal) in ended {
+            self.watch.remove(mark);
+            let Some((child, alive, tree)) = self.running.remove(&mark).map(Running::into_remains) else {
+                continue;
+            };
+            let keep = if is_normal { self.options.keep_processes.clone() } else { Vec::new() };
+            self.start_sweep(Sweep {
+                mark,
+                child,
+                alive: Some(alive),
+                tree,
+                keep,
+                grace: self.options.sweep_grace,
+            });
+        }
+        events
+    }
+
+    fn start_sweep(&self, sweep: Sweep) {
+        let (mark, events, waker) = (sweep.mark, self.sweeps.0.clone(), self.alarm.waker());
+        self.sweeper.start(sweep, move |report| {
+            // Fails if the runner is gone.
+            let _ = events.send(Event { mark, fact: Fact::Swept(report) });
+            waker.wake();
+        });
+    }
+
+    /// Sleeps until there is something to do. Returns `true` if a waker was used.
+    fn sleep(&mut self, deadline: Option<Instant>, now: Instant) -> bool {
+        let mut descriptors: Vec<(BorrowedFd<'_>, PollFlags)> =
+            vec![(self.alarm.descriptor(), PollFlags::IN)];
+        descriptors.extend(self.watch.descriptor().map(|descriptor| (descriptor, PollFlags::IN)));
+        let mut deadline = deadline;
+        let mut must_poll = false;
+        for running in self.running.values() {
+            deadline = earliest(deadline, running.deadline());
+            descriptors.extend(running.waiting_input().map(|input| (input, PollFlags::OUT)));
+            let exit = running.exit_descriptor();
+            must_poll |= exit.is_none() || self.watch.descriptor().is_none();
+            if running.is_dirty {
+                deadline = Some(now);
+            }
+            descriptors.extend(exit.map(|exit| (exit, PollFlags::IN)));
+        }
+        let pause = must_poll.then(|| now + POLL_PAUSE);
+        poll(&descriptors, until(earliest(deadline, pause), now));
+        let changed = self.watch.changed();
+        for (mark, running) in &mut self.running {
+            running.is_dirty |= changed.as_ref().is_none_or(|changed| changed.contains(mark));
+        }
+        self.alarm.take()
+    }
+}
+
+/// Returns `true` for an end that nobody forced.
+fn is_normal(ended: &Ended) -> bool {
+    ended.step <= Some(Step::Interrupt) && ended.exit.signal.is_none()
+}

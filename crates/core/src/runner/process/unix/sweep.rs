@@ -1,0 +1,215 @@
+//! Ends everything that attempts left behind: the process group of the runner's own child, what bears the mark, what was
+//! seen below the process, and what inherited its lock. All sweeps share one look at the processes of the machine, which
+//! one job of the pool takes at a time, so that they hold up nothing else.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::executor;
+use crate::runner::process::Mark;
+use crate::runner::process::unix::alive::AliveFile;
+use crate::runner::process::unix::child::Child;
+use crate::runner::process::unix::pinned::Pinned;
+use crate::runner::process::unix::table::{self, Entry};
+use crate::runner::process::unix::tree::Tree;
+
+/// Time between two looks.
+const PAUSE: Duration = Duration::from_millis(40);
+/// Number of looks in a row that must find nothing.
+const CLEAN_LOOKS: u32 = 2;
+/// Maximum number of rounds of one look, in each of which only new processes are looked at.
+const MAX_ROUNDS: usize = 20;
+/// Time after SIGKILL at which a process is given up, as one that waits for a dead disk.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The outcome of a sweep.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SweepReport {
+    /// Number of processes that were ended.
+    pub ended: usize,
+    /// Pids of processes that were left alone by request.
+    pub kept: Vec<i32>,
+    /// Pids of processes that could not be ended.
+    pub left: Vec<i32>,
+}
+
+/// A sweep to be done.
+pub struct Sweep {
+    /// The mark of the attempt.
+    pub mark: Mark,
+    /// The ended child, if the process was this runner's. It is reaped after the sweep, so that its group stays its own.
+    pub child: Option<Child>,
+    /// The lock that it held, which a tool may have inherited.
+    pub alive: Option<AliveFile>,
+    /// The processes seen below it.
+    pub tree: Arc<Mutex<Tree>>,
+    /// Texts in the command lines of processes to leave alone.
+    pub keep: Vec<String>,
+    /// Time from SIGTERM to SIGKILL.
+    pub grace: Duration,
+}
+
+/// Returns the pids of the running processes that bear a mark.
+pub fn find_marked(mark: Mark) -> Vec<i32> {
+    let running = table::list().into_iter().filter(|entry| !entry.is_zombie);
+    running.filter(|entry| table::bears(entry.pid, mark) == Some(true)).map(|entry| entry.pid).collect()
+}
+
+/// The sweeps of a runner.
+#[derive(Clone, Default)]
+pub struct Sweeper(Arc<Mutex<Sweeps>>);
+
+#[derive(Default)]
+struct Sweeps {
+    new: Vec<State>,
+    is_active: bool,
+}
+
+type Done = Box<dyn FnOnce(SweepReport) + Send>;
+
+impl Sweeper {
+    /// Starts a sweep. `done` is called on a thread of the pool.
+    pub fn start(&self, sweep: Sweep, done: impl FnOnce(SweepReport) + Send + 'static) {
+        let mut sweeps = self.lock();
+        sweeps.new.push(State::new(sweep, Box::new(done)));
+        if !std::mem::replace(&mut sweeps.is_active, true) {
+            let sweeper = self.clone();
+            executor::run(move || sweeper.run(Vec::new()));
+        }
+    }
+
+    fn run(self, mut states: Vec<State>) {
+        states.append(&mut self.lock().new);
+        look(&mut states);
+        let now = Instant::now();
+        let (ended, states): (Vec<State>, Vec<State>) =
+            states.into_iter().partition(|state| state.has_ended(now));
+        ended.into_iter().for_each(State::end);
+        let mut sweeps = self.lock();
+        if states.is_empty() && sweeps.new.is_empty() {
+            sweeps.is_active = false;
+            return;
+        }
+        drop(sweeps);
+        executor::run_later(PAUSE, move || self.run(states));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sweeps> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct State {
+    sweep: Sweep,
+    done: Done,
+    kill_at: Instant,
+    /// Pids and start times of processes that got SIGTERM.
+    terminated: HashSet<(i32, u64)>,
+    kept: BTreeSet<i32>,
+    /// Processes that hold the lock, while it is held.
+    holders: Vec<Entry>,
+    /// Processes found by this look.
+    found: Vec<i32>,
+    clean_looks: u32,
+}
+
+/// Finds the running processes that the sweeps are to end, and signals each at once: it may be about to start another.
+fn look(states: &mut [State]) {
+    let now = Instant::now();
+    let table = table::list();
+    let protected = table::protected();
+    for state in &mut *states {
+        state.begin(&table);
+    }
+    let mut looked_at = HashSet::new();
+    for _ in 0..MAX_ROUNDS {
+        // Those that were started during the round before.
+        let new: Vec<i32> = table::pids().into_iter().filter(|pid| looked_at.insert(*pid)).collect();
+        if new.is_empty() {
+            break;
+        }
+        let candidates = new.into_iter().filter(|pid| !protected.contains(pid)).filter_map(table::entry);
+        for entry in candidates.filter(|entry| !entry.is_zombie) {
+            let environment = table::environment(entry.pid).unwrap_or_default();
+            for state in states.iter_mut().filter(|state| state.is_about(entry, &environment)) {
+                state.take(entry, now >= state.kill_at);
+            }
+        }
+    }
+    for state in states {
+        state.clean_looks = if state.found.is_empty() { state.clean_looks + 1 } else { 0 };
+        // The group as a whole, since a process may have joined it after the look.
+        if let Some(child) =
+            state.sweep.child.as_ref().filter(|_| now >= state.kill_at && state.kept.is_empty())
+        {
+            child.signal_group(Signal::KILL);
+        }
+    }
+}
+
+impl State {
+    fn new(sweep: Sweep, done: Done) -> Self {
+        Self {
+            kill_at: Instant::now() + sweep.grace,
+            sweep,
+            done,
+            terminated: HashSet::new(),
+            kept: BTreeSet::new(),
+            holders: Vec::new(),
+            found: Vec::new(),
+            clean_looks: 0,
+        }
+    }
+
+    fn begin(&mut self, table: &[Entry]) {
+        self.found.clear();
+        self.sweep.tree.lock().unwrap_or_else(PoisonError::into_inner).record(table);
+        let alive = self.sweep.alive.as_ref().filter(|alive| alive.is_held());
+        self.holders = alive.map(AliveFile::holders).unwrap_or_default();
+    }
+
+    /// Returns `true` if the attempt left a process behind.
+    fn is_about(&self, entry: Entry, environment: &[u8]) -> bool {
+        self.sweep.child.as_ref().map(Child::pid) == Some(entry.group)
+            || self.found.contains(&entry.parent)
+            || self.holders.contains(&entry)
+            || self.sweep.mark.is_in(environment)
+            || self.sweep.tree.lock().unwrap_or_else(PoisonError::into_inner).contains(&entry)
+    }
+
+    fn take(&mut self, entry: Entry, kill: bool) {
+        if self.is_kept(entry) {
+            self.kept.insert(entry.pid);
+            return;
+        }
+        self.found.push(entry.pid);
+        let is_new = self.terminated.insert((entry.pid, entry.start));
+        if let Some(process) = Pinned::new(entry).filter(|_| kill || is_new) {
+            process.signal(if kill { Signal::KILL } else { Signal::TERM });
+        }
+    }
+
+    fn is_kept(&self, entry: Entry) -> bool {
+        let keep = &self.sweep.keep;
+        !keep.is_empty() && {
+            let command_line = table::command_line(entry.pid);
+            keep.iter().any(|text| command_line.contains(text.as_str()))
+        }
+    }
+
+    fn has_ended(&self, now: Instant) -> bool {
+        self.clean_looks >= CLEAN_LOOKS || now >= self.kill_at + PATIENCE
+    }
+
+    fn end(self) {
+        let ended = self.terminated.len().saturating_sub(self.found.len());
+        let report = SweepReport { ended, kept: self.kept.into_iter().collect(), left: self.found };
+        if let Some(child) = self.sweep.child {
+            child.reap();
+        }
+        (self.done)(report);
+    }
+}

@@ -1,0 +1,71 @@
+//! The table of processes in `/proc`.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use crate::runner::process::unix::table::Entry;
+
+pub fn pids() -> Vec<i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+pub fn entry(pid: i32) -> Option<Entry> {
+    parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// Reads a line of `/proc/PID/stat`. The second field is the program's name in parentheses, which may contain any byte.
+fn parse(pid: i32, stat: &[u8]) -> Option<Entry> {
+    let end = stat.iter().rposition(|&byte| byte == b')')?;
+    let fields = std::str::from_utf8(&stat[end + 1..]).ok()?;
+    let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
+    let number = |index: usize| fields.get(index)?.parse().ok();
+    Some(Entry {
+        pid,
+        parent: number(1)?,
+        group: number(2)?,
+        session: number(3)?,
+        start: fields.get(19)?.parse().ok()?,
+        is_zombie: matches!(*fields.first()?, "Z" | "X" | "x"),
+    })
+}
+
+pub fn environment(pid: i32) -> Option<Vec<u8>> {
+    fs::read(format!("/proc/{pid}/environ")).ok()
+}
+
+pub fn arguments(pid: i32) -> Option<Vec<u8>> {
+    fs::read(format!("/proc/{pid}/cmdline")).ok()
+}
+
+pub fn holds_lock(pid: i32, file: (u64, u64)) -> bool {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let mut same = descriptors.filter(|descriptor| {
+        let metadata = fs::metadata(descriptor.path());
+        metadata.is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == file)
+    });
+    // A process that only looks at the lock has the file open, too.
+    same.any(|descriptor| {
+        let name = descriptor.file_name();
+        let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", name.to_string_lossy()));
+        info.is_ok_and(|info| info.lines().any(|line| line.starts_with("lock:") && line.contains("WRITE")))
+    })
+}
+
+pub fn boot_id() -> Option<String> {
+    Some(fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_may_have_any_name() {
+        let stat = b"7 (a) S 1 (b) Z 3 4 5 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 991 0 0";
+        let entry = parse(7, stat).unwrap();
+        let expected = Entry { pid: 7, parent: 3, group: 4, session: 5, start: 991, is_zombie: true };
+        assert_eq!(entry, expected);
+        assert_eq!(parse(7, b"7 (a) S 1"), None);
+    }
+}

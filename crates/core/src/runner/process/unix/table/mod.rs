@@ -1,0 +1,104 @@
+//! The processes of the machine.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
+
+#[cfg(target_os = "linux")]
+use linux as system;
+#[cfg(target_os = "macos")]
+use macos as system;
+
+use std::collections::HashSet;
+
+use crate::runner::process::Mark;
+
+/// A process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Process id.
+    pub pid: i32,
+    /// Process id of the parent.
+    pub parent: i32,
+    /// Process group.
+    pub group: i32,
+    /// Session; 0 where it is not known.
+    pub session: i32,
+    /// Start time, in a unit of the system. Two processes with the same pid differ in it.
+    pub start: u64,
+    /// Ended, but its parent has not taken notice.
+    pub is_zombie: bool,
+}
+
+/// Returns all processes that this user can see.
+pub fn list() -> Vec<Entry> {
+    pids().into_iter().filter_map(system::entry).collect()
+}
+
+/// Returns a process by its pid.
+pub fn entry(pid: i32) -> Option<Entry> {
+    system::entry(pid)
+}
+
+/// Returns the environment of a process, its variables separated by NUL; `None` if it cannot be read.
+pub fn environment(pid: i32) -> Option<Vec<u8>> {
+    system::environment(pid)
+}
+
+/// Tells if a process bears a mark; `None` if its environment cannot be read.
+pub fn bears(pid: i32, mark: Mark) -> Option<bool> {
+    environment(pid).map(|environment| mark.is_in(&environment))
+}
+
+/// Returns `true` if a process has inherited the exclusive lock of a file, given by its device and inode. Always `false`
+/// where the system does not report that.
+pub fn holds_lock(pid: i32, file: (u64, u64)) -> bool {
+    system::holds_lock(pid, file)
+}
+
+/// Returns the pids of all processes, in no order.
+pub fn pids() -> Vec<i32> {
+    system::pids()
+}
+
+/// Returns the command line of a process, its arguments separated by spaces.
+pub fn command_line(pid: i32) -> String {
+    let text = system::arguments(pid).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    text.trim_end_matches('\0').replace('\0', " ")
+}
+
+/// Returns an identifier of the machine's current boot; empty if there is none.
+pub fn boot_id() -> String {
+    system::boot_id().unwrap_or_default()
+}
+
+/// Returns the pids that must never get a signal: init, this process and its ancestors.
+pub fn protected() -> HashSet<i32> {
+    let mut protected = HashSet::from([0, 1]);
+    let mut pid = rustix::process::getpid().as_raw_nonzero().get();
+    while protected.insert(pid) {
+        let Some(entry) = entry(pid) else { break };
+        pid = entry.parent;
+    }
+    protected
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_in_the_table_and_protected() {
+        let pid = rustix::process::getpid().as_raw_nonzero().get();
+        let own = entry(pid).unwrap();
+        assert!(list().contains(&own));
+        assert!(!own.is_zombie && own.start > 0 && own.session > 0);
+        assert_eq!(Some(own.parent), rustix::process::getppid().map(|parent| parent.as_raw_nonzero().get()));
+        let protected = protected();
+        assert!(protected.contains(&pid) && protected.contains(&own.parent) && protected.contains(&1));
+        assert!(command_line(pid).contains("session_groups"));
+        assert!(!boot_id().is_empty());
+    }
+}

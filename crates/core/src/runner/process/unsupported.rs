@@ -1,0 +1,17 @@
+//! Systems without sessions, signals and inherited locks.
+
+use crate::error::{Error, Result};
+use crate::runner::process::ProcessOptions;
+
+/// Processes of one runner. Not supported on this system.
+#[derive(Debug)]
+pub enum Processes {}
+
+impl Processes {
+    /// Fails with `UNSUPPORTED`.
+    pub fn new(_options: ProcessOptions) -> Result<Self> {
+        Err(Error::unsupported(
+            "cannot run sessions on this system: running groups is supported on Linux and macOS",
+        ))
+    }
+}
