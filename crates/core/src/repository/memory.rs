@@ -79,7 +79,7 @@ impl GroupRepository for InMemoryGroupRepository {
     fn watch(&self, only: Option<GroupId>) -> Result<Watcher> {
         let groups = Arc::clone(&self.groups);
         let watcher = self.subscribers.subscribe(only, move |id| Ok(lock(&groups).get(id).cloned()));
-        watcher.mark(self.groups().keys());
+        watcher.begin(self.groups().keys());
         Ok(watcher)
     }
 }

@@ -112,9 +112,9 @@ impl Watcher {
         self.subscriber.close();
     }
 
-    /// Adds groups that may have changed for this watcher only, such as those that are there when it starts.
-    pub(crate) fn mark<'a>(&self, ids: impl IntoIterator<Item = &'a GroupId>) {
-        if self.subscriber.mark(ids) {
+    /// Begins with the groups that are there, whose state is reported first.
+    pub(crate) fn begin<'a>(&self, there: impl IntoIterator<Item = &'a GroupId>) {
+        if self.subscriber.begin(there) {
             self.subscriber.start();
         }
     }
@@ -133,8 +133,8 @@ pub(crate) struct Subscribers {
 }
 
 impl Subscribers {
-    /// Opens a watcher of one group, or of all. `read` reads a group as it is now. The repository then marks the groups
-    /// that are there, to have their state reported first.
+    /// Opens a watcher of one group, or of all. `read` reads a group as it is now. The watcher then begins
+    /// with the groups that are there, or with the next call of [`mark_all`](Self::mark_all); nothing is reported before.
     pub(crate) fn subscribe(
         &self,
         only: Option<GroupId>,

@@ -35,9 +35,8 @@ pub fn watch(
         // The thread has listed the groups already.
         let store = Arc::clone(store);
         executor::run(move || {
-            if let Ok(Some(base)) = read::open_base(store.base()) {
-                store.live.subscribers.mark(&list(&base));
-            }
+            let base = read::open_base(store.base()).ok().flatten();
+            store.live.subscribers.mark_all(&base.map_or_else(Vec::new, |base| list(&base)));
         });
     }
     Ok(watcher)
@@ -75,15 +74,17 @@ impl Observer {
     }
 
     fn run(mut self) {
+        let mut is_first = true;
         while !self.is_over() {
             let base = read::open_base(self.store.base()).ok().flatten();
             if let Some(base) = &base {
                 self.look(base);
-            } else if self.is_there {
+            } else if self.is_there || is_first {
                 self.files.clear();
                 self.store.live.subscribers.mark_all(&[]);
             }
             self.is_there = base.is_some();
+            is_first = false;
             self.alarm.wait(self.store.live.source().as_ref(), if self.is_there { POLL } else { ABSENT });
         }
     }

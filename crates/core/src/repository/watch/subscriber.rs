@@ -38,6 +38,8 @@ struct State {
     read: Option<Arc<Read>>,
     /// Groups that may have changed.
     pending: Pending,
+    /// Groups that were added before it was known which ones are there: those are reported first.
+    early: Option<Pending>,
     /// The group that is being read.
     reading: Option<GroupId>,
     /// The state in which each group was reported last.
@@ -98,11 +100,21 @@ enum Verdict {
 
 impl Subscriber {
     pub(super) fn new(only: Option<GroupId>, read: Arc<Read>) -> Self {
-        Self { only, state: Mutex::new(State { read: Some(read), ..State::default() }) }
+        let state = State { read: Some(read), early: Some(Pending::default()), ..State::default() };
+        Self { only, state: Mutex::new(state) }
     }
 
     pub(super) fn watches(&self, id: &GroupId) -> bool {
         self.only.as_ref().is_none_or(|only| only == id)
+    }
+
+    /// Adds the groups that are there when it starts. Returns `true` if the caller has to start a job.
+    pub(super) fn begin<'a>(&self, there: impl IntoIterator<Item = &'a GroupId>) -> bool {
+        let mut state = self.state();
+        let early = state.early.take();
+        self.add(&mut state, there);
+        self.add(&mut state, early.iter().flat_map(|early| &early.queue));
+        state.begin_job()
     }
 
     /// Adds groups to read. Returns `true` if the caller has to start a job.
@@ -115,6 +127,10 @@ impl Subscriber {
     /// Adds these groups and all that have been reported. Returns `true` if the caller has to start a job.
     pub(super) fn mark_all(&self, there: &[GroupId]) -> bool {
         let mut state = self.state();
+        if state.early.is_some() {
+            drop(state);
+            return self.begin(there);
+        }
         self.add(&mut state, there);
         // The group that is being read may be gone by the time it is reported.
         let reported: Vec<_> = state.reported.keys().chain(&state.reading).cloned().collect();
@@ -124,8 +140,10 @@ impl Subscriber {
 
     fn add<'a>(&self, state: &mut State, ids: impl IntoIterator<Item = &'a GroupId>) {
         if state.read.is_some() {
+            let State { pending, early, .. } = state;
+            let pending = early.as_mut().unwrap_or(pending);
             for id in ids.into_iter().filter(|id| self.watches(id)) {
-                state.pending.add(id);
+                pending.add(id);
             }
         }
     }

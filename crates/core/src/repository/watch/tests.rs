@@ -44,7 +44,7 @@ impl Shelf {
             after(id);
             found
         });
-        watcher.mark(self.ids().iter());
+        watcher.begin(self.ids().iter());
         watcher
     }
 
