@@ -116,3 +116,59 @@ fn hostile_session_ids_stay_in_the_directory_of_the_group() {
     assert_eq!(created.len(), ids.len());
     assert_eq!(std::fs::read_dir(world.group.parent().unwrap()).unwrap().count(), 1);
 }
+
+/// A small file system of its own, unmounted at the end.
+#[cfg(target_os = "linux")]
+struct Disk<'a>(&'a std::path::Path);
+
+#[cfg(target_os = "linux")]
+impl<'a> Disk<'a> {
+    /// Returns `None` if this user may not mount one.
+    fn mount(path: &'a std::path::Path, options: &str) -> Option<Self> {
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "none"]).arg(path).stderr(std::process::Stdio::null());
+        let is_mounted = mount.status().is_ok_and(|status| status.success());
+        if !is_mounted {
+            println!("skipped: mounting a file system needs root");
+        }
+        is_mounted.then_some(Self(path))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Disk<'_> {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(self.0).status();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_without_room_for_the_files_starts_nothing() {
+    let world = World::new();
+    // The directories, and one of the three files.
+    let Some(_disk) = Disk::mount(&world.group, "mode=700,size=1m,nr_inodes=4") else { return };
+    let (started, attempt) = try_start(&world, "Do it.");
+    assert_eq!(started.unwrap_err().code(), "IO");
+    assert!(find_marked(attempt.mark).is_empty());
+    assert_eq!(std::fs::read_dir(world.group.join("sessions/answers")).unwrap().count(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_fills_up_ends_as_a_run_without_a_result() {
+    let world = World::new();
+    let Some(_disk) = Disk::mount(&world.group, "mode=700,size=2m") else { return };
+    let mut processes = Processes::new(options()).unwrap();
+    let mut attempts = vec![Attempt::new(&world, "prints_a_long_line", Uuid::new_v4())];
+    attempts[0].start(&world, &mut processes, SETTINGS);
+    // It does not notice that its result was lost, and waits for more input.
+    let end = |processes: &mut Processes, attempt: &mut Attempt| {
+        if crate::support::after(attempt, 1_000) {
+            processes.close_input(attempt.mark);
+        }
+    };
+    drive(&mut processes, &mut attempts, end, Attempt::is_done);
+    assert_eq!(attempts[0].problems(&world), Vec::<String>::new());
+    assert_eq!(attempts[0].status(), session_groups::model::SessionStatus::Failed);
+}

@@ -6,6 +6,7 @@
 mod bad_input;
 mod behaviours;
 mod matrix;
+mod real;
 mod single;
 mod spawner;
 mod support;

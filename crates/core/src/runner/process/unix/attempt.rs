@@ -41,7 +41,7 @@ pub struct Event {
 pub enum Fact {
     /// The next bytes of its output, for a `ClaudeStream`. Every byte comes once, in order, before the exit.
     Output(Vec<u8>),
-    /// One of its output files has become too large. It is interrupted.
+    /// One of its output files has become too large. It is interrupted, or terminated if it was adopted.
     OutputLimit,
     /// It has ended, and all of its output was read.
     Exited(Ended),
@@ -79,6 +79,8 @@ pub struct Running {
     exit: Option<Exit>,
     /// There may be output to read.
     pub is_dirty: bool,
+    /// The process may have ended.
+    pub may_have_ended: bool,
 }
 
 enum Process {
@@ -138,6 +140,7 @@ impl Running {
             is_over_limit: false,
             exit: None,
             is_dirty: true,
+            may_have_ended: true,
         }
     }
 
@@ -192,7 +195,10 @@ impl Running {
             self.read(options, buffer, &mut facts);
         }
         if self.is_over_limit && self.ending.step().is_none() {
-            self.interrupt(now, options);
+            match self.process {
+                Process::Own(_) => self.interrupt(now, options),
+                Process::Adopted(_) => self.terminate(now, options),
+            }
         }
         if !self.has_ended() {
             let actions = self.ending.update(now, &self.work, options);
@@ -217,9 +223,10 @@ impl Running {
     }
 
     fn look_for_exit(&mut self) {
-        if self.has_ended() {
+        if self.has_ended() || !self.may_have_ended {
             return;
         }
+        self.may_have_ended = false;
         self.exit = match &mut self.process {
             Process::Own(child) => child.exit(),
             Process::Adopted(process) => {

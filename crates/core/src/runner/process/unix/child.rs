@@ -33,9 +33,14 @@ impl Child {
         Self { pid, descriptor, is_reaped: false }
     }
 
-    /// Its pid, which is also the id of its session and its process group.
+    /// Its pid.
     pub fn pid(&self) -> i32 {
         self.pid.as_raw_nonzero().get()
+    }
+
+    /// The id of its process group, which is its pid. `None` once that may be given to others.
+    pub fn group(&self) -> Option<i32> {
+        (!self.is_reaped).then(|| self.pid())
     }
 
     /// Becomes readable when it ends. `None` if it has to be polled.

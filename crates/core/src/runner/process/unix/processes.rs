@@ -114,7 +114,7 @@ impl Processes {
         }
     }
 
-    /// Closes the input of a process. It finishes its turn.
+    /// Closes the input of a process. It finishes its turn; it cannot be interrupted any more, only terminated.
     pub fn close_input(&mut self, mark: Mark) {
         if let Some(running) = self.running.get_mut(&mark) {
             running.close_input();
@@ -212,22 +212,25 @@ impl Processes {
             vec![(self.alarm.descriptor(), PollFlags::IN)];
         descriptors.extend(self.watch.descriptor().map(|descriptor| (descriptor, PollFlags::IN)));
         let mut deadline = deadline;
-        let mut must_poll = false;
-        for running in self.running.values() {
+        // Processes and where their exits are among the descriptors; `None` if they have to be polled.
+        let mut exits: Vec<(Mark, Option<usize>)> = Vec::new();
+        for (mark, running) in &self.running {
             deadline = earliest(deadline, running.deadline());
+            deadline = earliest(deadline, running.is_dirty.then_some(now));
             descriptors.extend(running.waiting_input().map(|input| (input, PollFlags::OUT)));
             let exit = running.exit_descriptor();
-            must_poll |= exit.is_none() || self.watch.descriptor().is_none();
-            if running.is_dirty {
-                deadline = Some(now);
-            }
+            exits.push((*mark, exit.map(|_| descriptors.len())));
             descriptors.extend(exit.map(|exit| (exit, PollFlags::IN)));
         }
+        let must_poll = !exits.is_empty() && self.watch.descriptor().is_none();
+        let must_poll = must_poll || exits.iter().any(|(_, exit)| exit.is_none());
         let pause = must_poll.then(|| now + POLL_PAUSE);
-        poll(&descriptors, until(earliest(deadline, pause), now));
+        let ready = poll(&descriptors, until(earliest(deadline, pause), now));
         let changed = self.watch.changed();
-        for (mark, running) in &mut self.running {
-            running.is_dirty |= changed.as_ref().is_none_or(|changed| changed.contains(mark));
+        for (mark, exit) in exits {
+            let Some(running) = self.running.get_mut(&mark) else { continue };
+            running.may_have_ended |= exit.is_none_or(|exit| ready[exit]);
+            running.is_dirty |= changed.as_ref().is_none_or(|changed| changed.contains(&mark));
         }
         self.alarm.take()
     }

@@ -173,7 +173,7 @@ impl State {
 
     /// Returns `true` if the attempt left a process behind.
     fn is_about(&self, entry: Entry, environment: &[u8]) -> bool {
-        self.sweep.child.as_ref().map(Child::pid) == Some(entry.group)
+        self.sweep.child.as_ref().and_then(Child::group) == Some(entry.group)
             || self.found.contains(&entry.parent)
             || self.holders.contains(&entry)
             || self.sweep.mark.is_in(environment)
