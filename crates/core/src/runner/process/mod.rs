@@ -12,6 +12,53 @@
 //!   left behind.
 //!
 //! The host must ignore SIGPIPE, as Rust programs, Node and Bun do.
+//!
+//! ```
+//! # #[cfg(unix)] {
+//! use std::ffi::OsString;
+//!
+//! use session_groups::claude::environment::Environment;
+//! use session_groups::runner::process::{
+//!     Fact, Launch, Mark, ProcessOptions, Processes, SessionDirectory, directory_names,
+//! };
+//!
+//! let base = tempfile::tempdir()?;
+//! let names = directory_names("001-api", ["001-api"]);
+//! let directory = SessionDirectory::create(&base.path().join("group"), &names)?;
+//! // In place of `claude`: it reads the prompt and prints a result.
+//! let script = r#"read prompt; echo '{ "type": "result", "subtype": "success", "num_turns": 1 }'"#;
+//! let mut processes = Processes::new(ProcessOptions::default())?;
+//! processes.start(&Launch {
+//!     program: "/bin/sh".as_ref(),
+//!     arguments: &["-c", script].map(OsString::from),
+//!     environment: &Environment::of_process(),
+//!     project: base.path(),
+//!     prompt: "Add a login",
+//!     directory: &directory,
+//!     attempt: 1,
+//!     mark: Mark::new(uuid::Uuid::new_v4()),
+//!     label: "group/001-api",
+//! })?;
+//! let mut output = Vec::new();
+//! let ended = loop {
+//!     let mut events = processes.wait(None).into_iter();
+//!     let ended = events.find_map(|event| match event.fact {
+//!         Fact::Output(bytes) => {
+//!             output.extend(bytes);
+//!             None
+//!         }
+//!         Fact::Exited(ended) => Some(ended),
+//!         _ => None,
+//!     });
+//!     if let Some(ended) = ended {
+//!         break ended;
+//!     }
+//! };
+//! assert!(String::from_utf8(output)?.contains("success"));
+//! assert_eq!((ended.exit.code, ended.step), (Some(0), None));
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #[cfg(unix)]
 mod ending;

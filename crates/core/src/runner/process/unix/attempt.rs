@@ -320,7 +320,7 @@ impl Running {
                 if process.as_ref().is_none_or(|process| !process.runs()) {
                     *process = look::find(self.mark, &self.alive).and_then(Pinned::new);
                 }
-                // safeguard: an adopted process is signalled only with the mark or the lock
+                // An adopted process is signalled only with the mark or the lock: its pid was input.
                 let is_ours = |entry: Entry| {
                     table::bears(entry.pid, self.mark) == Some(true) || self.alive.holders().contains(&entry)
                 };

@@ -73,7 +73,7 @@ impl Child {
 
     /// Sends a signal to its process group.
     pub fn signal_group(&self, signal: Signal) {
-        // safeguard: a group is signalled only while its leader is not reaped
+        // Afterwards the number may name another group.
         if !self.is_reaped {
             let _ = rustix::process::kill_process_group(self.pid, signal);
         }

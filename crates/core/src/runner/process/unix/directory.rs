@@ -142,7 +142,7 @@ fn open_private(parent: &Dir, name: &str, create: bool) -> Result<Dir> {
     let failed = |source| Error::io(None, &path, "opening", explain(source));
     let dir = opened.map_err(failed)?;
     check_owner(&dir)?;
-    if !dir.own_stat().map_err(failed)?.is_private() {
+    if create && !dir.own_stat().map_err(failed)?.is_private() {
         dir.make_private().map_err(failed)?;
     }
     Ok(dir)

@@ -34,7 +34,7 @@ pub enum Look {
     Alive(Adoption),
     /// It has ended. Its output is whole; `None` if there is none, because it was never started.
     Gone(Option<Recorded>),
-    /// It cannot be told, for this reason. A process that may live must not be started a second time.
+    /// The state cannot be determined, for this reason. A process that may live must not be started a second time.
     Unknown(String),
 }
 
@@ -80,7 +80,7 @@ fn try_look(earlier: &Earlier<'_>) -> Result<Look> {
         (_, Some(State::Foreign)) => return Ok(unknown(recorded, "it was started on another machine")),
         (_, Some(State::Running(entry))) => match is_marked(entry, mark) {
             Some(true) => Some(entry),
-            // safeguard: a process without the mark is another one
+            // The pid was reused, within one unit of the start time.
             Some(false) => None,
             None => return Ok(unknown(recorded, "its environment cannot be read")),
         },

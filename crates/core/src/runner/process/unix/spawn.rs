@@ -105,7 +105,7 @@ fn spawn_with(launch: &Launch<'_>, files: AttemptFiles) -> Result<Spawned> {
     }
     // Not waited for by the standard library, which would free the pid before the sweep.
     let spawned = command.spawn().map_err(|source| explain(launch, source))?;
-    // safeguard: the runner does not hold the lock of its own child
+    // Otherwise the lock would outlive the child.
     drop(lock);
     let pid = i32::try_from(spawned.id()).ok().and_then(Pid::from_raw);
     let child = Child::new(pid.ok_or_else(|| Error::internal("a child without a pid"))?);

@@ -46,7 +46,7 @@ pub fn environment(pid: i32) -> Option<Vec<u8>> {
     system::environment(pid)
 }
 
-/// Tells if a process bears a mark; `None` if its environment cannot be read.
+/// Returns whether a process bears a mark; `None` if its environment cannot be read.
 pub fn bears(pid: i32, mark: Mark) -> Option<bool> {
     environment(pid).map(|environment| mark.is_in(&environment))
 }
