@@ -4,6 +4,7 @@
 //! - [`progress`]: the progress of one session and of a group.
 //! - [`claude`]: the output of a running session becomes its progress.
 //! - [`repository`]: where groups are kept, in memory or in files that several processes share.
+//! - [`runner`]: running a group; so far its decisions.
 //! - [`executor`]: the thread pool of the process.
 //! - [`error`]: every way to fail, with its code.
 //! - [`json`]: JSON text, read and edited in place.
@@ -39,5 +40,6 @@ pub mod json;
 pub mod model;
 pub mod progress;
 pub mod repository;
+pub mod runner;
 
 pub use error::{Error, Result};
