@@ -58,6 +58,15 @@ impl Commits {
         self.next.is_empty() && self.open.is_none()
     }
 
+    /// Numbers the open commit 1, so that states after different numbers of commits can be compared.
+    #[cfg(test)]
+    pub fn renumber(&mut self) {
+        self.issued = u64::from(self.open.is_some());
+        if let Some((id, _)) = &mut self.open {
+            *id = CommitId(1);
+        }
+    }
+
     /// Returns `true` while commits fail.
     pub fn are_failing(&self) -> bool {
         self.failed > 0

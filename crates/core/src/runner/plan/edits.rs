@@ -57,13 +57,20 @@ impl Run {
                 entry.record = stored.record.clone();
                 entry.phase = Phase::Idle;
             }
+            // A start must be stored as it is after this change.
+            if let Phase::Starting { commit, .. } = &mut entry.phase {
+                *commit = None;
+            }
             self.commits.change_session(index);
         }
     }
 
-    /// A session with an open attempt is put back by the next commit. Any other one is no longer part of the group.
+    /// A start that is not commanded is withdrawn. A session with an open attempt is put back by the next commit. Any other one is no longer part of the group.
     fn session_disappeared(&mut self, index: SessionIndex) {
         let is_forgotten = planted!(self, RemovedSessionForgotten);
+        if matches!(self.session(index).phase, Phase::Starting { .. }) {
+            self.withdraw(index);
+        }
         let entry = self.session_mut(index);
         if entry.record.open_attempt().is_some() && !is_forgotten {
             self.commits.change_session(index);

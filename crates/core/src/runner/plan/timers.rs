@@ -76,6 +76,12 @@ impl Timers {
         Some(timer)
     }
 
+    /// The earliest timer.
+    #[cfg(test)]
+    pub fn next_timer(&self) -> Option<Timer> {
+        self.order.first().map(|(_, timer)| *timer)
+    }
+
     /// Moves all timers, so that states at different times can be compared.
     #[cfg(test)]
     pub fn shift(&mut self, shift: impl Fn(Monotonic) -> Monotonic) {
