@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import path from 'node:path'
 import { buildTestAddon } from './build.mjs'
 import { root, run, Stop, temporaryDirectory } from './process.mjs'
+import { decisions } from './runner.mjs'
 import { bun } from './runtimes.mjs'
 import { setUp } from './setup.mjs'
 import { testTypes } from './types.mjs'
@@ -18,6 +19,7 @@ try {
   rmSync(results, { recursive: true, force: true })
   mkdirSync(results, { recursive: true })
   await report('cargo test', testRust)
+  await report('decisions of the runner, optimized', testDecisions)
   await buildTestAddon()
   await report('jest', testOnNode)
   await report('bun test', testOnBun)
@@ -48,6 +50,14 @@ async function report(name, test) {
 async function testRust() {
   const args = ['test', '--package', 'session-groups', '--no-fail-fast', '--color', 'never']
   const { ok, output } = await run('cargo', args)
+  const counts = [...output.matchAll(/^test result: .*? (\d+) passed; (\d+) failed;/gm)]
+  return { passed: sum(counts, 1), failed: sum(counts, 2), crashed: !ok, output }
+}
+
+/** Explores the runner's decisions in an optimized build and prints how many states were checked. */
+async function testDecisions() {
+  const { ok, output } = await run('cargo', [...decisions, '--nocapture'])
+  for (const [line] of output.matchAll(/^\d+ (?:states|random steps).*$/gm)) console.log(line)
   const counts = [...output.matchAll(/^test result: .*? (\d+) passed; (\d+) failed;/gm)]
   return { passed: sum(counts, 1), failed: sum(counts, 2), crashed: !ok, output }
 }

@@ -46,10 +46,12 @@ impl Run {
         Claim::Granted { reserve, cap: Some(reserve) }
     }
 
-    /// The session's held money, which its next start takes over, if that is worth a start.
+    /// The session's held money, which its next start takes over instead of a share, as far as it still fits. Less than is
+    /// worth a start is no claim of its own.
     fn held_for(&self, session: SessionIndex) -> Option<Nanos> {
         let held = self.session(session).record.held();
-        (held >= self.options.min_reservation && !self.is_over_budget()).then_some(held)
+        let fits = self.settings.budget + held - self.tally.spent - self.tally.reserved;
+        (held >= self.options.min_reservation).then(|| held.min(fits))
     }
 
     /// The session's share of what is neither spent nor reserved: one part for each session that could start next, in whole
@@ -60,7 +62,7 @@ impl Run {
         if planted!(self, WholeRestAsCap) {
             return self.settings.budget - self.tally.spent;
         }
-        let others = self.tally.unreserved - u64::from(held == Nanos::ZERO);
+        let others = self.tally.unreserved.saturating_sub(u64::from(held == Nanos::ZERO));
         let parts = (others + 1).min(self.free_slots());
         (free / parts.max(1)).whole_cents()
     }
@@ -86,7 +88,8 @@ impl Run {
     pub(super) fn has_held_start(&self) -> bool {
         let can_start = |standing| matches!(standing, Some(Standing::Ready | Standing::Scheduled));
         self.tally.held.iter().any(|&session| {
-            can_start(self.session(session).counted.standing) && self.held_for(session).is_some()
+            can_start(self.session(session).counted.standing)
+                && self.held_for(session) >= Some(self.options.min_reservation)
         })
     }
 

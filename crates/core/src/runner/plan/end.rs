@@ -55,12 +55,11 @@ impl Run {
         let failed = count(Standing::Failed)
             + if planted!(self, AllowedFailureFails) { count(Standing::Tolerated) } else { 0 };
         let is_complete = stopped + waiting + blocked + failed + count(Standing::Unknown) == 0;
-        if let Some(halt) = self.halt {
-            // The error threshold wins even when nothing is left. Any other halt comes too late then.
-            let wins = halt.cause == GroupCause::ErrorThreshold && !planted!(self, ThresholdLosesAtEnd);
-            if wins || !is_complete {
-                return Some((halt.status, Some(halt.cause)));
-            }
+        // A halt comes too late if everything is done. The error threshold wins even when nothing else is left to do.
+        if let Some(halt) = self.halt.filter(|_| !is_complete)
+            && !(planted!(self, ThresholdLosesAtEnd) && waiting + blocked == 0)
+        {
+            return Some((halt.status, Some(halt.cause)));
         }
         if is_complete {
             return Some((GroupStatus::Completed, None));

@@ -132,7 +132,7 @@ impl Run {
         let fits = u64::from(self.settings.max_concurrent) >= self.tally.live.len() as u64;
         let waits = self.session(session).unmet > 0 && self.settings.respect_dependencies;
         fits && !waits
-            && self.limit.permits(session)
+            && (self.limit.permits(session) || planted!(self, LimitIgnored) || planted!(self, AllProbe))
             && !self.directory_is_busy(session)
             && !self.is_over_budget()
     }

@@ -118,18 +118,32 @@ impl World {
             return Ok(());
         }
         let cap = cap.ok_or_else(|| format!("session {number} starts without a cap"))?;
-        let spent: Nanos = (0..self.processes.len()).map(|other| self.printed(other)).sum();
+        let spent = self.known_spent();
         let reserved: Nanos = (0..self.processes.len())
             .filter(|&other| other != number)
             .map(|other| self.at_stake(other))
             .sum();
-        let limit = self.run.settings.budget;
+        let limit = self.run.settings.budget + self.unknown_calls();
         ensure(cap >= min, || format!("session {number} starts with {cap:?} only"))?;
         ensure(spent + reserved + cap <= limit, || {
             format!(
                 "session {number} starts with {cap:?}, though {spent:?} are spent and {reserved:?} reserved of {limit:?}"
             )
         })
+    }
+
+    /// Money that was printed by sessions that the run can know.
+    fn known_spent(&self) -> Nanos {
+        let known = (0..self.processes.len()).filter(|number| !self.truth.lost.contains(number));
+        known.map(|number| self.printed(number)).sum()
+    }
+
+    /// What calls cost beyond caps, as far as no runner has read it yet.
+    fn unknown_calls(&self) -> Nanos {
+        let is_unread = |process: &&super::world::Proc| {
+            process.printed.is_some() && (process.state == ProcState::Spawned || process.is_looked_at)
+        };
+        self.processes.iter().filter(is_unread).map(|_| CALL).sum()
     }
 
     /// Money that a session may still spend, or may have spent without printing it.
@@ -149,7 +163,7 @@ impl World {
     /// What must be true when the group is at its limit.
     pub fn check_budget_halt(&self) -> Check {
         let limit = self.run.settings.budget;
-        let spent: Nanos = (0..self.processes.len()).map(|number| self.printed(number)).sum();
+        let spent = self.known_spent();
         let is_alone = self.run.tally.live.is_empty();
         ensure(spent >= limit || is_alone, || {
             "the group is at its limit while sessions may give money back".into()
@@ -258,7 +272,7 @@ impl World {
                 other.settings.allow_failure && other.record.status == SessionStatus::Failed
             });
             let is_idle = other.is_some_and(|other| other.phase == Phase::Idle && !other.is_removed);
-            !(is_allowed || has_succeeded && is_idle)
+            !(is_idle && (is_allowed || has_succeeded))
         })
     }
 
@@ -326,7 +340,7 @@ impl World {
         let can_move = idle(Standing::Ready) + idle(Standing::Scheduled) > 0;
         ensure(!can_move || self.run.halt.is_some(), || "the run ends though a session could start".into())?;
         if cause == Some(GroupCause::BudgetExceeded) {
-            let spent: Nanos = (0..self.processes.len()).map(|number| self.printed(number)).sum();
+            let spent = self.known_spent();
             // The run cannot know that a start it had recorded was never carried out.
             let held = |number| {
                 self.index(number).map_or(Nanos::ZERO, |index| self.run.session(index).record.held())

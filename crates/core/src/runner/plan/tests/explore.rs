@@ -205,3 +205,13 @@ fn more_groups_keep_every_promise_in_every_state() {
     print(&format!("{states} states, {steps} steps, all checked"));
     assert!(states >= 20_000_000, "{states} states only");
 }
+
+/// Explores the scenarios whose name contains `RUNNER_SCENARIO`.
+#[test]
+#[ignore = "for the search of one defect"]
+fn chosen_scenarios() {
+    let wanted = std::env::var("RUNNER_SCENARIO").unwrap_or_default();
+    let mut chosen = scenarios::all();
+    chosen.retain(|scenario| scenario.name.contains(&wanted));
+    print(&format!("{:?}", explore_all(&chosen)));
+}

@@ -68,6 +68,16 @@ fn bounds() -> Vec<(&'static str, Bounds)> {
     ]
 }
 
+/// Two things that go wrong together, for small groups.
+fn pairs() -> Vec<(&'static str, Bounds)> {
+    vec![
+        ("crash, trouble", Bounds { crashes: 1, troubles: 1, ..NONE }),
+        ("request, trouble", Bounds { requests: 1, troubles: 1, ..NONE }),
+        ("request, edit", Bounds { requests: 1, edits: 1, ..NONE }),
+        ("2 failed commits", Bounds { failed_commits: 2, ..NONE }),
+    ]
+}
+
 /// Several things that go wrong together, for the smallest groups.
 fn mixtures() -> Vec<(&'static str, Bounds)> {
     vec![
@@ -109,8 +119,9 @@ fn variants(graph: &Graph) -> Vec<Scenario> {
         new("run again", Bounds { requests: 1, reruns: 1, ..NONE }),
         new("deleted", Bounds { deletions: 1, failed_commits: 1, ..NONE }),
         new("unknown process", Bounds { crashes: 1, unknown: 1, ..NONE }),
-        new("busy", Bounds { activity: 2, hangs: 2, ..NONE }),
-        new("sleep", Bounds { sleeps: 1, hangs: 2, limits: 1, ..NONE }),
+        new("busy", Bounds { activity: 2, hangs: 1, ..NONE }),
+        new("sleep", Bounds { sleeps: 1, hangs: 1, ..NONE }),
+        new("sleep, limit", Bounds { sleeps: 1, limits: 1, ..NONE }),
         new("spacing", Bounds { crashes: 1, ..NONE })
             .with(|scenario| scenario.options.spacing = Some(Spacing { starts: 1, window_ms: 500 })),
         new("timeout", Bounds { hangs: 2, ..NONE })
@@ -153,14 +164,32 @@ pub fn for_defects() -> Vec<Scenario> {
 
 /// The share of `npm test`.
 pub fn all() -> Vec<Scenario> {
-    let mut all = each(&graphs_of([1, 2]), &[bounds(), mixtures()]);
-    all.extend(each(&graphs_of([3]), &[bounds()]));
+    let mut all = each(&graphs_of([1]), &[bounds(), mixtures()]);
+    all.extend(each(&graphs_of([2]), &[bounds(), pairs()]));
+    all.extend(light(&graphs_of([3, 4])));
     all
 }
 
 /// The share of `npm run test:runner`.
 pub fn more() -> Vec<Scenario> {
-    each(&graphs_of([1, 2, 3, 4]), &[bounds()])
+    let mut all = each(&graphs_of([1, 2]), &[bounds(), pairs(), mixtures()]);
+    all.extend(each(&graphs_of([3]), &[bounds()]));
+    all.extend(light(&graphs_of([4])));
+    all
+}
+
+/// One thing that goes wrong.
+fn light(graphs: &[Graph]) -> Vec<Scenario> {
+    let one = [
+        ("1 crash", Bounds { crashes: 1, ..NONE }),
+        ("1 request", Bounds { requests: 1, ..NONE }),
+        ("1 trouble", Bounds { troubles: 1, ..NONE }),
+        ("1 failed commit", Bounds { failed_commits: 1, ..NONE }),
+        ("1 limit", Bounds { limits: 1, ..NONE }),
+        ("1 edit", Bounds { edits: 1, ..NONE }),
+    ];
+    let scenarios = |graph| one.iter().map(move |(name, bounds)| Scenario::new(name, graph, *bounds));
+    graphs.iter().flat_map(scenarios).collect()
 }
 
 /// All scenarios of some graphs, with the settings that matter.

@@ -41,8 +41,6 @@ pub enum Step {
     CannotTell(usize),
     /// Nothing happens until the deadline.
     Time,
-    /// Nothing happens for some milliseconds.
-    Pass(u64),
     /// The machine sleeps for two hours.
     Sleep,
     /// The runner dies, and another one takes over.
@@ -244,7 +242,6 @@ impl World {
                 self.bounds.hangs = self.bounds.hangs.saturating_sub(u8::from(self.is_hang()));
                 self.pass(deadline.since(self.now.monotonic))
             }
-            Step::Pass(milliseconds) => self.pass(milliseconds),
             Step::Sleep => self.sleep(),
             Step::Crash => {
                 self.bounds.crashes -= 1;
@@ -269,8 +266,8 @@ impl World {
     fn begin(&mut self) -> Check {
         self.tell(Input::TimePassed)?;
         match self.shared_limit {
-            Some(until) if until > self.now.wall => self.tell(Input::LimitOpened { until: Some(until) }),
-            _ => Ok(()),
+            Some(until) => self.tell(Input::LimitOpened { until: Some(until) }),
+            None => Ok(()),
         }
     }
 
@@ -451,10 +448,9 @@ impl World {
     fn sleep(&mut self) -> Check {
         self.bounds.sleeps -= 1;
         self.now.wall = self.now.wall.after(2 * 60 * 60_000);
-        self.processes
-            .iter_mut()
-            .filter(|process| process.is_alive())
-            .for_each(|process| process.slept = true);
+        for process in &mut self.processes {
+            process.slept |= process.state == ProcState::Running;
+        }
         self.tell(Input::TimePassed)
     }
 
@@ -495,6 +491,14 @@ impl World {
             limited_until: self.shared_limit,
             ..Truth::default()
         };
+        // A forged record is believed once no runner holds the lock.
+        for session in &self.stored.sessions {
+            let is_pending =
+                session.record.status == SessionStatus::Pending && session.record.open_attempt().is_none();
+            if let (true, Ok(number)) = (is_pending, session.id.parse::<usize>()) {
+                self.truth.succeeded[number] = false;
+            }
+        }
         self.commit = None;
         self.outcome = None;
         self.run = Run::of(&self.stored, Arc::clone(&self.options));
