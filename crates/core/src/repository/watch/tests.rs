@@ -502,9 +502,9 @@ fn every_final_state_is_reported_under_concurrent_changes() {
                 for round in 0..200 {
                     let name = format!("g{}", (round + writer) % 7);
                     if round % 5 == 0 {
-                        shelf.delete(&name)
+                        shelf.delete(&name);
                     } else {
-                        shelf.save(&name, &round.to_string())
+                        shelf.save(&name, &round.to_string());
                     }
                     if round % 50 == 0 {
                         shelf.subscribers.mark_all(&shelf.ids());

@@ -49,15 +49,6 @@ impl AccountLimit {
             LimitState::Open | LimitState::Probing(_) => None,
         }
     }
-
-    /// Returns `true` if a decided start of this session may go on.
-    pub fn permits(&self, session: SessionIndex) -> bool {
-        match self.state {
-            LimitState::Open => true,
-            LimitState::Closed(_) => false,
-            LimitState::Probing(probe) => probe == Some(session),
-        }
-    }
 }
 
 impl Run {
@@ -67,6 +58,15 @@ impl Run {
             LimitState::Closed(until) if !planted!(self, LimitIgnored) => Some(Wait::UsageLimit(until)),
             LimitState::Probing(Some(probe)) if !planted!(self, AllProbe) => Some(Wait::Probe(probe)),
             _ => None,
+        }
+    }
+
+    /// Returns `true` if the limit lets a decided start go on.
+    pub(super) fn limit_permits(&self, session: SessionIndex) -> bool {
+        match self.limit.state {
+            LimitState::Open => true,
+            LimitState::Closed(_) => planted!(self, LimitIgnored),
+            LimitState::Probing(probe) => probe == Some(session) || planted!(self, AllProbe),
         }
     }
 

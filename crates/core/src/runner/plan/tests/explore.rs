@@ -12,7 +12,7 @@ use super::steps::Step;
 use super::world::World;
 
 /// The largest world: more states point to a loop that never comes back to the same state.
-const MAX_STATES: usize = 4_000_000;
+const MAX_STATES: usize = 8_000_000;
 
 /// The number of the states and steps that were explored.
 #[derive(Debug, Clone, Copy, Default)]
@@ -81,7 +81,7 @@ pub fn explore_up_to(world: World, max_states: usize, is_bounded: bool) -> Resul
             next.rebase();
             let to = all.reach(next, (number, step));
             all.edges.push((number, to));
-            if to % 64 == 0 && number % 8 == 0 {
+            if to.is_multiple_of(64) && number.is_multiple_of(8) {
                 all.check_deeply(&world, number, step)?;
             }
         }
@@ -124,7 +124,9 @@ impl Exploration {
         }
         let mut can_end = vec![false; self.origins.len()];
         let mut found = self.ends.clone();
-        found.iter().for_each(|end| can_end[*end as usize] = true);
+        for end in &found {
+            can_end[*end as usize] = true;
+        }
         while let Some(state) = found.pop() {
             for &earlier in &before[state as usize] {
                 if !std::mem::replace(&mut can_end[earlier as usize], true) {

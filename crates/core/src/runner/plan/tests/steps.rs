@@ -210,7 +210,10 @@ impl World {
     pub fn happen(&mut self, step: Step) -> Check {
         match step {
             Step::Begin => self.begin(),
-            Step::Write => self.write(),
+            Step::Write => {
+                self.write();
+                Ok(())
+            }
             Step::Report => self.report(),
             Step::FailCommit => self.fail_commit(),
             Step::Spawn(number) => {
@@ -247,11 +250,13 @@ impl World {
                 self.bounds.crashes -= 1;
                 self.truth.crashes += 1;
                 self.truth.completions.fill(0);
-                self.take_over()
+                self.take_over();
+                Ok(())
             }
             Step::RunAgain => {
                 self.bounds.reruns -= 1;
-                self.take_over()
+                self.take_over();
+                Ok(())
             }
             Step::Ask(ask) => self.ask(ask),
             Step::Edit(edit) => self.edit(edit),
@@ -455,7 +460,7 @@ impl World {
     }
 
     /// Another runner takes over what is stored. Processes live on without their standard input.
-    fn take_over(&mut self) -> Check {
+    fn take_over(&mut self) {
         // Events of a commit that was written but not confirmed are lost, as in a crash.
         if self.outcome == Some(Outcome::StoreFailed) {
             self.truth.crashes += 1;
@@ -503,7 +508,6 @@ impl World {
         self.outcome = None;
         self.run = Run::of(&self.stored, Arc::clone(&self.options));
         self.run.defect = self.defect;
-        Ok(())
     }
 
     fn ask(&mut self, ask: Ask) -> Check {
@@ -571,7 +575,9 @@ impl World {
     /// Checks the outcome that the run gave to an attempt.
     fn check_outcome_of(&self, number: usize, process: &Proc) -> Check {
         let Some(session) = self.index(number) else { return Ok(()) };
-        let outcome = self.run.session(session).record.attempts.last().and_then(|attempt| attempt.outcome);
+        let attempts = &self.run.session(session).record.attempts;
+        let ended = attempts.iter().find(|attempt| attempt.n == process.attempt);
+        let outcome = ended.and_then(|attempt| attempt.outcome);
         if process.slept && outcome == Some(AttemptOutcome::Stalled) {
             return Err(format!("session {number} stalled while the machine slept"));
         }

@@ -57,6 +57,7 @@ pub struct World {
 
 /// The newest process of a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, each named")]
 pub struct Proc {
     pub state: ProcState,
     pub attempt: u32,
@@ -92,6 +93,7 @@ pub enum ProcState {
 
 /// What is true, whatever the run believes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, each named")]
 pub struct Truth {
     /// Money that the results of each session have printed, over all processes that are gone.
     pub spent: Vec<Nanos>,
@@ -301,8 +303,8 @@ impl World {
     }
 
     /// Writes the open commit to the store.
-    pub fn write(&mut self) -> Check {
-        let Some((commit, is_written)) = &mut self.commit else { return Ok(()) };
+    pub fn write(&mut self) {
+        let Some((commit, is_written)) = &mut self.commit else { return };
         *is_written = true;
         let commit = commit.clone();
         if let Some(group) = commit.group {
@@ -326,7 +328,6 @@ impl World {
                 }),
             }
         }
-        Ok(())
     }
 
     /// Emits the events of a commit that succeeded.
