@@ -71,6 +71,8 @@ kinds! {
     ClaudeTooOld = "CLAUDE_TOO_OLD",
     /// Not possible on this platform or with this repository.
     Unsupported = "UNSUPPORTED",
+    /// The change of a group's status is not possible now.
+    InvalidTransition = "INVALID_TRANSITION",
     /// A panic: a bug of this package.
     Internal = "INTERNAL",
 }
@@ -179,6 +181,11 @@ impl Error {
         // Even an empty one: it is what was given.
         error.0.group_id = Some(id.to_owned());
         error
+    }
+
+    /// A group's status does not permit a change. `problem` is a sentence without its subject.
+    pub fn invalid_transition(group_id: &str, problem: &str) -> Self {
+        Self::new(ErrorKind::InvalidTransition, format!("group {group_id:?} {problem}")).with_group(group_id)
     }
 
     /// A value that is not a group was to be stored. `group_id` is empty if the value has no readable id.

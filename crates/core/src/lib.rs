@@ -5,7 +5,7 @@
 //! - [`progress`]: the progress of one session and of a group.
 //! - [`claude`]: the output of a running session becomes its progress.
 //! - [`repository`]: where groups are kept, in memory or in files that several processes share.
-//! - [`runner`]: runs the sessions of a group.
+//! - [`runner`]: running a group: so far its decisions, and the processes of Claude Code.
 //! - [`executor`]: the thread pool of the process.
 //! - [`error`]: every way to fail, with its code.
 //! - [`json`]: JSON text, read and edited in place.

@@ -1,0 +1,177 @@
+//! Single rules, each in a world where nothing else happens.
+
+use std::sync::Arc;
+
+use super::super::*;
+use super::steps::{Say, Step};
+use super::world::{Bounds, World, group, session};
+use crate::model::SessionStatus;
+use crate::model::run::AttemptOutcome;
+
+fn world(graph: &[Vec<usize>], change: impl FnOnce(&mut StoredGroup)) -> World {
+    let mut stored = group(&graph.to_vec());
+    change(&mut stored);
+    let bounds = Bounds { troubles: 99, hangs: 99, activity: 99, limits: 99, ..Bounds::default() };
+    World::new(stored, RunOptions::default(), bounds, None)
+}
+
+/// Lets steps happen, each followed by the commits that it causes.
+fn follow(world: &mut World, steps: &[Step]) {
+    for &step in steps {
+        world.apply(step).unwrap_or_else(|message| panic!("{step:?}: {message}"));
+        while world.commit.is_some() {
+            world.apply(Step::Write).and_then(|()| world.apply(Step::Report)).expect("commits succeed");
+        }
+    }
+}
+
+fn start(world: &mut World, number: usize) {
+    follow(world, &[Step::Spawn(number), Step::ReportStart(number)]);
+}
+
+fn run_to_end(world: &mut World, number: usize, say: Say) {
+    start(world, number);
+    follow(world, &[Step::Print(number, say), Step::Exit(number)]);
+}
+
+fn wait(world: &World, number: u32) -> Option<Wait> {
+    world.run.wait(SessionIndex(number))
+}
+
+fn milliseconds_to_deadline(world: &World) -> u64 {
+    world.run.deadline().map_or(0, |deadline| deadline.since(world.now.monotonic))
+}
+
+#[test]
+fn longest_path_starts_first_then_the_order_of_the_group() {
+    // 0 and 1 have no dependants; 2 is followed by 3.
+    let mut world = world(&[vec![], vec![], vec![], vec![2]], |stored| stored.settings.max_concurrent = 1);
+    follow(&mut world, &[Step::Begin]);
+    run_to_end(&mut world, 2, Say::Success);
+    assert_eq!(
+        [0, 1, 3].map(|number| wait(&world, number)),
+        [Some(Wait::Spawn), Some(Wait::Slot), Some(Wait::Slot)]
+    );
+}
+
+#[test]
+fn shares_divide_what_is_neither_spent_nor_reserved_among_free_slots() {
+    let mut world = world(&[vec![], vec![], vec![]], |stored| stored.settings.budget = Nanos::cents(100));
+    follow(&mut world, &[Step::Begin]);
+    assert_eq!([0, 1].map(|number| world.processes[number].cap), [Some(Nanos::cents(50)); 2]);
+    // 10 cents are spent, 50 reserved: the third session gets the remaining 40.
+    run_to_end(&mut world, 0, Say::Success);
+    assert_eq!(world.processes[2].cap, Some(Nanos::cents(40)));
+}
+
+#[test]
+fn a_share_is_limited_by_the_own_budget() {
+    let mut world = world(&[vec![]], |stored| {
+        Arc::make_mut(&mut stored.sessions[0].settings).max_budget = Some(Nanos::cents(12));
+    });
+    follow(&mut world, &[Step::Begin]);
+    assert_eq!(world.processes[0].cap, Some(Nanos::cents(12)));
+    run_to_end(&mut world, 0, Say::Cap);
+    assert_eq!(world.stored.sessions[0].record.status, SessionStatus::Failed);
+}
+
+#[test]
+fn transient_failures_are_retried_later_and_later() {
+    let mut world = world(&[vec![]], |stored| Arc::make_mut(&mut stored.sessions[0].settings).retries = 2);
+    follow(&mut world, &[Step::Begin]);
+    run_to_end(&mut world, 0, Say::Transient);
+    assert!((15_000..=30_000).contains(&milliseconds_to_deadline(&world)));
+    assert!(matches!(wait(&world, 0), Some(Wait::Retry(_))));
+    follow(&mut world, &[Step::Time]);
+    run_to_end(&mut world, 0, Say::Transient);
+    assert!((30_000..=60_000).contains(&milliseconds_to_deadline(&world)));
+    follow(&mut world, &[Step::Time]);
+    run_to_end(&mut world, 0, Say::Transient);
+    assert_eq!(world.stored.sessions[0].record.status, SessionStatus::Failed);
+}
+
+#[test]
+fn after_a_usage_limit_one_session_probes_first() {
+    let mut world = world(&[vec![], vec![]], |_| {});
+    follow(&mut world, &[Step::Begin]);
+    run_to_end(&mut world, 0, Say::Limit);
+    assert!(matches!(wait(&world, 0), Some(Wait::UsageLimit(_))));
+    run_to_end(&mut world, 1, Say::Success);
+    follow(&mut world, &[Step::Time; 7]);
+    start(&mut world, 0);
+    assert_eq!(wait(&world, 0), Some(Wait::Turn));
+    follow(&mut world, &[Step::Advance(0)]);
+    assert_eq!(world.shared_limit, None);
+}
+
+#[test]
+fn a_hanging_process_goes_down_the_ladder() {
+    let mut world = world(&[vec![]], |_| {});
+    follow(&mut world, &[Step::Begin]);
+    start(&mut world, 0);
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        seen.push(milliseconds_to_deadline(&world));
+        if seen.len() < 4 {
+            follow(&mut world, &[Step::Time]);
+        }
+    }
+    assert_eq!(seen, [900_000, 5_000, 10_000, 0]);
+    let process = world.processes[0];
+    assert!(process.is_interrupted && process.is_terminated && process.is_killed);
+    follow(&mut world, &[Step::Exit(0)]);
+    let attempts = &world.stored.sessions[0].record.attempts;
+    assert_eq!(attempts[0].outcome, Some(AttemptOutcome::Stalled));
+    assert!(attempts[0].estimated && attempts[1].reserved == attempts[0].reserved);
+}
+
+#[test]
+fn failing_commits_are_tried_again_after_1_2_5_and_10_seconds_and_given_up_after_60() {
+    let mut world = world(&[vec![]], |_| {});
+    world.bounds.failed_commits = 99;
+    let mut delays = Vec::new();
+    world.apply(Step::Begin).expect("the run begins");
+    while world.outcome.is_none() {
+        if world.commit.is_some() {
+            world.apply(Step::FailCommit).expect("a commit may fail");
+        } else {
+            delays.push(milliseconds_to_deadline(&world));
+            world.apply(Step::Time).expect("time passes");
+        }
+    }
+    assert_eq!(delays, [1_000, 2_000, 5_000, 10_000, 10_000, 10_000, 10_000, 10_000, 2_000]);
+    assert_eq!(world.outcome, Some(Outcome::StoreFailed));
+}
+
+#[test]
+fn sessions_that_can_never_start_fail_the_group() {
+    let mut world = world(&[vec![], vec![0], vec![1]], |stored| {
+        stored.sessions.push(session(3, &[7]));
+    });
+    follow(&mut world, &[Step::Begin]);
+    assert_eq!(wait(&world, 3), Some(Wait::Unreachable));
+    run_to_end(&mut world, 0, Say::Refused);
+    assert_eq!(wait(&world, 2), Some(Wait::Unreachable));
+    let ended = Outcome::Ended(GroupStatus::Failed, Some(crate::model::run::GroupCause::Unreachable));
+    assert_eq!(world.outcome, Some(ended));
+}
+
+#[test]
+fn stored_fields_are_read_as_the_contract_says() {
+    let text = r#"{ "id": "g", "name": "G", "slug": "g", "status": "running", "createdAt": "2026-01-15T10:30:00Z",
+        "updatedAt": "2026-01-15T10:30:00Z", "config": { "model": "sonnet", "maxBudgetUsd": 2.5, "onBudgetExceeded": "stop",
+        "warningThreshold": 0.8, "maxConcurrentSessions": 3, "concurrency": { "maxConcurrent": 5, "respectDependencies": true,
+        "pauseOnError": true, "errorThreshold": 2 } }, "sessions": [{ "id": "a", "projectPath": "/p", "prompt": "x",
+        "status": "active", "dependsOn": ["b"], "createdAt": "2026-01-15T10:30:00Z", "cost": 0.1, "stallTimeoutMs": 1000,
+        "claudeSessionId": "c", "attempts": [{ "n": 1, "uuid": "u", "how": "fresh", "startedAt": "2026-01-15T10:30:00Z",
+        "reservedUsd": 0.3, "claudeSessionId": "c" }] }] }"#;
+    let group: SessionGroup = crate::model::from_json(text).expect("a valid group");
+    let stored = StoredGroup::from(&group);
+    assert_eq!((stored.settings.max_concurrent, stored.settings.error_threshold), (5, Some(2)));
+    assert_eq!((stored.settings.budget, stored.settings.warning_at), (Nanos::cents(250), Nanos::cents(200)));
+    let session = &stored.sessions[0];
+    assert_eq!((session.record.cost, session.record.reserved()), (Nanos::cents(10), Nanos::cents(30)));
+    assert!(session.record.conversation && session.record.open_attempt().is_some());
+    assert_eq!(session.settings.stall_timeout_ms, 8 * 60_000);
+    assert!(Run::new(&group, &RunOptions::default()).is_ok());
+}
