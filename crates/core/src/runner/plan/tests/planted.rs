@@ -18,7 +18,7 @@ const SEEDS: u64 = 300;
 
 const HEAD: &str = "# What happens when a defect is planted in the runner's decisions
 
-Each of these defects was planted in [`runner/plan`](../crates/core/src/runner/plan/mod.rs), one at a time, and a test had to find it: the exploration of every state of a small group, or a random run. `npm run test:runner` does it again and compares this page; with `UPDATE_DOCS=1` it writes the page. In the code, `planted!` marks the places. The product does not contain the defects.
+Each of these defects was planted in [`runner/plan`](../crates/core/src/runner/plan/mod.rs), one at a time, and a test had to find it: the exploration of every state of a small group, or a random run. `npm run test:runner` does it again and compares this page; with `UPDATE_DOCS=1` it writes the page. In the code, `planted!` marks the places. The product does not contain the defects. The list behind the name of a world is its graph: for each session, the sessions it depends on.
 
 | defect | found by | what is seen |
 |---|---|---|

@@ -218,7 +218,7 @@ fn run(seeds: std::ops::Range<u64>) {
 fn random_runs_keep_every_promise() {
     match std::env::var("RUNNER_SEED").ok().and_then(|seed| seed.parse::<u64>().ok()) {
         Some(seed) => run(seed..seed + 1),
-        None => run(0..if cfg!(debug_assertions) { 40 } else { 1_500 }),
+        None => run(0..if cfg!(debug_assertions) { 40 } else { 6_000 }),
     }
 }
 
