@@ -129,7 +129,8 @@ impl Run {
 
     /// Returns `true` if a decided start still fits, now that it is stored: the group may have changed meanwhile.
     pub(super) fn may_still_start(&self, session: SessionIndex) -> bool {
-        let has_slot = u64::from(self.settings.max_concurrent) >= self.tally.live.len() as u64;
+        let has_slot = u64::from(self.settings.max_concurrent) >= self.tally.live.len() as u64
+            || planted!(self, LimitCountsOnlyRunning);
         let waits = self.session(session).unmet > 0 && self.settings.respect_dependencies;
         let is_hindered = waits || self.directory_is_busy(session) || self.is_over_budget();
         has_slot && self.limit_permits(session) && !is_hindered

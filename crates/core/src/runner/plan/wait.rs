@@ -86,8 +86,9 @@ impl Run {
         if self.directory_is_busy(session) {
             return Some(Wait::Directory);
         }
+        // A session whose own budget is used up is told so when its turn comes, so it waits like those before it.
         let gives_back = !self.tally.live.is_empty() || self.has_held_start();
-        (self.claim(session) == Claim::TooSmall && gives_back && !planted!(self, AtLimitWhileRunning))
-            .then_some(Wait::Budget)
+        let can_start = matches!(self.claim(session), Claim::Granted { .. });
+        (!can_start && gives_back && !planted!(self, AtLimitWhileRunning)).then_some(Wait::Budget)
     }
 }

@@ -152,8 +152,12 @@ impl World {
         let is_lost = self.truth.lost.contains(&number);
         let status = self.index(number).map(|index| self.run.session(index).record.status);
         let is_finished = matches!(status, Some(SessionStatus::Completed | SessionStatus::Failed) | None);
+        // A decided start has taken over the money of the process before it.
+        let open = self.index(number).and_then(|index| self.run.session(index).record.open_attempt());
+        let taken_over = open.filter(|open| open.n > process.attempt && process.state == ProcState::Gone);
         match process.state {
             _ if is_lost => Nanos::ZERO,
+            _ if taken_over.is_some() => taken_over.map_or(Nanos::ZERO, |open| open.reserved),
             ProcState::Commanded | ProcState::Spawned | ProcState::Running => process.may_spend(),
             ProcState::Gone if process.printed.is_none() && !is_finished => process.may_spend(),
             ProcState::Gone | ProcState::None => Nanos::ZERO,
@@ -347,7 +351,7 @@ impl World {
             };
             let stake: Nanos =
                 (0..self.processes.len()).map(|number| self.at_stake(number).max(held(number))).sum();
-            let slots = u64::from(self.run.settings.max_concurrent);
+            let slots = u64::from(self.truth.slots);
             let least = Nanos(self.options.min_reservation.0 * slots);
             let limit = self.run.settings.budget;
             let all = self.run.sessions.len() as u64;

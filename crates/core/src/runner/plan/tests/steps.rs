@@ -481,17 +481,19 @@ impl World {
             let id = number.to_string();
             self.stored.sessions.iter().any(|session| *session.id == *id)
         };
-        let lost = (0..self.processes.len()).filter(|number| !is_stored(number)).collect();
-        let Truth { spent, overshoot, succeeded, warned, was_retried, completions, crashes, .. } =
+        let lost: Vec<usize> = (0..self.processes.len()).filter(|number| !is_stored(number)).collect();
+        let Truth { spent, overshoot, succeeded, warned, was_retried, completions, crashes, slots, .. } =
             std::mem::take(&mut self.truth);
         self.truth = Truth {
             spent,
             overshoot,
             succeeded,
-            warned,
+            // Without the money of a removed session, the threshold may be crossed again.
+            warned: warned && lost.is_empty(),
             was_retried,
             completions,
             crashes,
+            slots,
             lost,
             limited_until: self.shared_limit,
             ..Truth::default()
@@ -550,6 +552,8 @@ impl World {
             Edit::Forge(number) => {
                 let Some(at) = position(number) else { return Ok(()) };
                 self.stored.sessions[at].record.status = SessionStatus::Pending;
+                // The next runner takes a failed session that was made pending for one to retry.
+                self.truth.was_retried = true;
             }
             Edit::Remove(number) => {
                 let Some(at) = position(number) else { return Ok(()) };

@@ -121,6 +121,8 @@ pub struct Truth {
     pub troubles: Vec<(Monotonic, usize)>,
     /// Failures since the newest run or resume.
     pub failures: u32,
+    /// The number of slots at the beginning. Edits only lower it, maybe after the group has reached its limit.
+    pub slots: u32,
     /// The session that was swept by the newest fact.
     pub swept: Option<usize>,
 }
@@ -188,6 +190,7 @@ impl World {
             spent: stored.sessions.iter().map(|session| session.record.cost).collect(),
             succeeded,
             completions: vec![0; count],
+            slots: stored.settings.max_concurrent,
             ..Truth::default()
         };
         let mut run = Run::of(&stored, Arc::clone(&options));
