@@ -38,7 +38,7 @@ export function testWarmReads() {
         JSON.stringify({ ...createGroup('warm'), id: idOf(number) }),
       )
     }
-    // What has just changed is not cached.
+    // A group that has just changed is not cached.
     await pause(200)
     const failures = []
     let passed = 0

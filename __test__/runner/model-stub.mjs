@@ -243,7 +243,7 @@ const log = (entry) =>
 const words = (messages) => JSON.stringify(messages)
 const isAssistant = (m) => m.role === 'assistant'
 
-// Which scenario a conversation asks for, and how many answers it has had since.
+// The scenario that a conversation asks for, and the number of answers since.
 function asked(body) {
   const whole = words(body.messages)
   const found = (whole.match(/scenario:([a-z]+)/) || [])[1] || 'simple'

@@ -1,4 +1,4 @@
-//! What the tests have in common.
+//! Helpers of these tests.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

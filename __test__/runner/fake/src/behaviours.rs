@@ -1,4 +1,4 @@
-//! What the program does with a prompt.
+//! The reactions of the program to a prompt.
 
 use std::io::Write;
 use std::process::exit;
@@ -96,7 +96,7 @@ fn in_turn(behaviour: &str, fake: &mut Fake) {
             sleep(SHORT);
             exit(143)
         }
-        // What is left behind.
+        // Processes and files that are left behind.
         "leaves_a_tool" | "leaves_a_deaf_tool" | "gives_its_lock_to_a_tool" => {
             fake.tool_use();
             drop(start_tool(
