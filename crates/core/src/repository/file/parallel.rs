@@ -1,6 +1,7 @@
 //! Work on many items on several threads.
 
 use std::num::NonZero;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -37,7 +38,6 @@ pub fn par_filter_map<I: Sync, T: Send>(
         }
     };
     let chunks = items.len().div_ceil(CHUNK);
-    // One thread does not ask for the number of cores: the kernel's answer is in several files.
     let helpers = if chunks > 1 { threads().min(chunks) - 1 } else { 0 };
     let mut chunks = thread::scope(|scope| -> Result<_> {
         // Without a thread the others do its part.
@@ -57,7 +57,10 @@ pub fn par_filter_map<I: Sync, T: Send>(
 }
 
 fn threads() -> usize {
-    thread::available_parallelism().map_or(2, NonZero::get).min(MAX_THREADS)
+    /// Determined once, because the kernel's answer is in several files.
+    static THREADS: LazyLock<usize> =
+        LazyLock::new(|| thread::available_parallelism().map_or(2, NonZero::get).min(MAX_THREADS));
+    *THREADS
 }
 
 #[cfg(test)]
