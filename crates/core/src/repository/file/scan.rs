@@ -17,7 +17,7 @@ use crate::repository::file::owner::if_foreign;
 use crate::repository::file::parallel::par_filter_map;
 use crate::repository::file::paths::META;
 use crate::repository::file::read::{corrupt_fingerprint, is_group_local, read_through};
-use crate::repository::query::{GroupFilter, GroupSort, SortField};
+use crate::repository::query::{GroupFilter, GroupSort};
 
 /// Number of times that a page is looked for because groups of it changed before they were read.
 const MAX_ATTEMPTS: usize = 3;
@@ -103,8 +103,7 @@ pub fn list_at_once(
     const MAX_PAGE: usize = 50;
     const MAX_TEXT: usize = 1 << 20;
     filter.limit.filter(|limit| *limit <= MAX_PAGE)?;
-    sort.is_none_or(|sort| sort.field != SortField::Name).then_some(())?;
-    let matches = filter.fast_matcher()?;
+    let matches = filter.fast_matcher(sort)?;
     let page = live.try_query(base, MAX_GROUPS_AT_ONCE, |groups| {
         let matching = groups.into_iter().filter(|fields| matches(fields)).map(Certain).collect();
         filter
@@ -123,8 +122,7 @@ pub fn summaries_at_once(
     filter: &GroupFilter,
     sort: Option<GroupSort>,
 ) -> Option<Vec<Arc<GroupSummary>>> {
-    let matches = filter.fast_matcher()?;
-    sort.is_none_or(|sort| sort.field != SortField::Name).then_some(())?;
+    let matches = filter.fast_matcher(sort)?;
     live.try_query(base, MAX_GROUPS_AT_ONCE, |groups| {
         let matching = groups.into_iter().filter(|fields| matches(fields)).map(Certain).collect();
         filter.page(matching, sort).iter().map(|Certain(fields)| fields.summary().cloned()).collect()
@@ -136,7 +134,7 @@ pub fn count_at_once(base: &Path, live: &Live, filter: &GroupFilter) -> Option<u
     if filter.since.is_none() && filter.name_contains.is_none() {
         return live.try_count(base, filter.status);
     }
-    let matches = filter.fast_matcher()?;
+    let matches = filter.fast_matcher(None)?;
     let count = |groups: Vec<&Arc<Fields>>| groups.iter().filter(|fields| matches(fields)).count();
     live.try_query(base, MAX_GROUPS_AT_ONCE, |groups| Some(count(groups)))
 }
