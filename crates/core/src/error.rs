@@ -71,6 +71,10 @@ kinds! {
     ClaudeTooOld = "CLAUDE_TOO_OLD",
     /// Not possible on this platform or with this repository.
     Unsupported = "UNSUPPORTED",
+    /// There is no such group or session.
+    NotFound = "NOT_FOUND",
+    /// Another runner has the group.
+    AlreadyRunning = "ALREADY_RUNNING",
     /// The change of a group's status is not possible now.
     InvalidTransition = "INVALID_TRANSITION",
     /// A panic: a bug of this package.
@@ -296,6 +300,18 @@ impl Error {
     /// A read failed.
     pub fn io(group_id: Option<&str>, path: &Path, action: &'static str, source: io::Error) -> Self {
         Self::of_io(ErrorKind::Io, group_id.unwrap_or_default(), path, action, source)
+    }
+
+    /// There is no such group.
+    pub fn group_not_found(id: &str) -> Self {
+        Self::new(ErrorKind::NotFound, format!("Group not found: {id}")).with_group(id)
+    }
+
+    /// Another runner has the group. `owner` names it.
+    pub fn already_running(id: &str, owner: &str) -> Self {
+        let message =
+            format!("group {id:?} is already run by {owner}: wait for its end, or send it a request");
+        Self::new(ErrorKind::AlreadyRunning, message).with_group(id)
     }
 
     /// The call is not possible in the current state. `message` also says what to do.

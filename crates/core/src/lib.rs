@@ -5,6 +5,7 @@
 //! - [`progress`]: the progress of one session and of a group.
 //! - [`claude`]: the output of a running session becomes its progress.
 //! - [`repository`]: where groups are kept, in memory or in files that several processes share.
+//! - [`ownership`]: who runs a group.
 //! - [`runner`]: running a group: so far its decisions, and the processes of Claude Code.
 //! - [`executor`]: the thread pool of the process.
 //! - [`error`]: every way to fail, with its code.
@@ -40,6 +41,7 @@ pub mod executor;
 pub mod graph;
 pub mod json;
 pub mod model;
+pub mod ownership;
 pub mod progress;
 pub mod repository;
 pub mod runner;

@@ -41,6 +41,7 @@ mod parallel;
 pub(crate) mod paths;
 mod queue;
 mod read;
+mod run_lock;
 mod scan;
 mod serve;
 mod slots;
@@ -57,6 +58,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 pub use paths::default_base_in;
+pub use run_lock::{RunLock, TryRunLock};
 pub use turn::{Again, Attempt, Turn};
 pub use write::Durability;
 
@@ -109,6 +111,21 @@ impl FileGroupRepository {
     /// The base directory.
     pub fn base(&self) -> &Path {
         self.store.base()
+    }
+
+    /// Takes the lock of a group's run if no runner holds it. `owner` is written into it. Fails with `NOT_FOUND` if there is
+    /// no store, with `INSECURE_STORE` if everyone may write to it, and with `IO` if it cannot be locked.
+    pub fn try_run_lock(&self, id: &GroupId, owner: &str) -> Result<TryRunLock> {
+        let base = read::open_base(self.base())?.ok_or_else(|| Error::group_not_found(id.as_str()))?;
+        read::check_base(&base)?;
+        let path = self.base().join(paths::LOCKS);
+        RunLock::try_take(base, id, owner)
+            .map_err(|source| Error::io(Some(id.as_str()), &path, "locking", source))
+    }
+
+    /// Returns `true` if a runner holds the lock of a group's run.
+    pub fn has_runner(&self, id: &GroupId) -> bool {
+        read::open_base(self.base()).ok().flatten().is_some_and(|base| run_lock::is_held(&base, id))
     }
 
     /// Carries out several writes of a group, which are written together where they can be. Returns the outcome of each.

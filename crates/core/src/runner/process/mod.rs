@@ -88,4 +88,4 @@ pub use unix::{
     find_marked, is_running, look,
 };
 #[cfg(not(unix))]
-pub use unsupported::Processes;
+pub use unsupported::{Processes, current_identity, is_running};
