@@ -340,6 +340,13 @@ impl Error {
         error
     }
 
+    /// The same error, with the session that it is about in its message.
+    #[must_use]
+    pub(crate) fn in_session(mut self, id: &str) -> Self {
+        self.0.message = format!("session {id:?}: {}", self.0.message);
+        self
+    }
+
     /// The same failed call with another consequence, if this error is of the kind `from`.
     #[must_use]
     pub fn converted(mut self, from: ErrorKind, to: ErrorKind) -> Self {
