@@ -1,4 +1,4 @@
-//! Conversations that outlive their processes, in a directory: one file for each that the model has answered in, and one
+//! Conversations that outlive their processes, in a directory: one file for each in which the model was asked something, and one
 //! that is locked as long as a process works on it.
 
 use std::fs::{File, OpenOptions};
@@ -36,8 +36,8 @@ fn refuse(reason: &str) -> ! {
     exit(1)
 }
 
-/// Keeps a conversation in which the model has answered.
-pub fn answer(id: &str) {
+/// Keeps a conversation in which the model was asked something.
+pub fn keep(id: &str) {
     if let Some(directory) = directory() {
         let _ = File::create(directory.join(id));
     }

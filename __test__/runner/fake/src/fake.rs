@@ -192,12 +192,12 @@ impl Fake {
     fn request(&mut self) {
         self.requests += 1;
         note(&format!("bill {} {PRICE}", self.session));
+        conversation::keep(&self.session);
     }
 
     /// Prints an answer of the model, which costs one request.
     pub fn assistant(&mut self, content: &str) {
         self.request();
-        conversation::answer(&self.session);
         let (requests, session) = (self.requests, &self.session);
         self.print(&format!(
             r#"{{"type":"assistant","message":{{"id":"msg_{requests}","type":"message","role":"assistant","model":"claude-sonnet-5-5","content":[{content}],"usage":{{"input_tokens":1200,"cache_creation_input_tokens":300,"cache_read_input_tokens":4000,"output_tokens":85}}}},"parent_tool_use_id":null,"session_id":"{session}"}}"#

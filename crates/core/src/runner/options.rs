@@ -58,6 +58,8 @@ pub struct RunnerOptions {
     pub seed: Option<u64>,
     /// Path of `claude`. By default `SESSION_GROUPS_CLAUDE`, else found in PATH.
     pub claude_path: Option<PathBuf>,
+    /// Time for which commits may fail before the run gives up. Default: 60 s.
+    pub store_patience: Duration,
     /// Directory for the files of sessions, where the repository has none of the group. By default
     /// `$XDG_STATE_HOME/session-groups/runs/{group}`.
     pub work_dir: Option<PathBuf>,
@@ -86,6 +88,7 @@ impl Default for RunnerOptions {
             max_crashes: decisions.max_crashes,
             seed: None,
             claude_path: None,
+            store_patience: Duration::from_millis(decisions.give_up_ms),
             work_dir: None,
             allow_env: Vec::new(),
             environment: Environment::of_process(),
@@ -115,6 +118,7 @@ impl RunnerOptions {
             terminate_ms: milliseconds(self.process.terminate_grace),
             exit_ms: milliseconds(self.process.exit_grace),
             background_ms: milliseconds(self.process.background_grace),
+            give_up_ms: milliseconds(self.store_patience),
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct RunOptions {
     pub exit_ms: u64,
     /// Time for background work after the result.
     pub background_ms: u64,
+    /// Time after which failing commits end the run.
+    pub give_up_ms: u64,
 }
 
 /// Failed sessions to run again.
@@ -74,6 +76,7 @@ impl Default for RunOptions {
             terminate_ms: 10_000,
             exit_ms: 10_000,
             background_ms: 60_000,
+            give_up_ms: 60_000,
         }
     }
 }
