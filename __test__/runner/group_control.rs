@@ -5,7 +5,7 @@ use std::time::Duration;
 use session_groups::model::number::{Positive, Usd};
 use session_groups::model::run::{AttemptOutcome, ControlRequest, GroupCause};
 use session_groups::model::{GroupSession, GroupStatus, SessionStatus};
-use session_groups::repository::{Changes, Document, GroupRepository};
+use session_groups::repository::{Changes, Document, GroupFilter, GroupRepository};
 use session_groups::runner::{ControlOptions, Controlled, RunEnd, RunnerOptions, RunnerState, control};
 
 use crate::group_driver::{send, start_runner};
@@ -244,4 +244,22 @@ fn without_a_runner_a_resume_needs_one() {
     assert_eq!(ask(ControlRequest::Pause), Controlled::Settled(paused));
     assert_eq!(world.notes("process").len(), 0);
     assert_eq!(world.run().0.unwrap().status, GroupStatus::Completed);
+}
+
+#[test]
+fn a_summary_tells_if_a_running_group_has_a_runner() {
+    let live = |world: &GroupWorld| {
+        let summaries = world.repository().summaries(&GroupFilter::default(), None).unwrap();
+        summaries[0].live
+    };
+    let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), 400)]);
+    assert_eq!(live(&world), None);
+    let mut runner = start_runner(&world, None);
+    world.wait_for_active(1);
+    assert_eq!(live(&world), Some(true));
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+    assert_eq!(live(&world), Some(false));
+    assert_eq!(world.run().0.unwrap().status, GroupStatus::Completed);
+    assert_eq!(live(&world), None);
 }
