@@ -6,6 +6,7 @@
 //! - [`claude`]: the output of a running session becomes its progress.
 //! - [`repository`]: where groups are kept, in memory or in files that several processes share.
 //! - [`generate`]: the configuration files and the command line of a session.
+//! - [`manager`]: the checks that a change of a group has to pass, and the events that report it.
 //! - [`runner`]: running a group: so far its decisions, and the processes of Claude Code.
 //! - [`executor`]: the thread pool of the process.
 //! - [`error`]: every way to fail, with its code.
@@ -41,6 +42,7 @@ pub mod executor;
 pub mod generate;
 pub mod graph;
 pub mod json;
+pub mod manager;
 pub mod model;
 pub mod progress;
 pub mod repository;

@@ -12,6 +12,7 @@ mod query;
 mod watch;
 mod working_copy;
 
+pub(crate) use document::Draft;
 pub use document::{Document, Revision};
 pub use file::FileGroupRepository;
 pub use memory::InMemoryGroupRepository;
