@@ -94,6 +94,8 @@ pub struct Decision {
     pub group: Document,
     /// The event that reports the change, if it has one.
     pub event: Option<GroupEvent>,
+    /// The changes to merge into the session alone, for a repository that cannot merge fields into a group.
+    pub session: Option<Changes>,
 }
 
 /// Decides what is stored as a new group. `number` is 1 for the first id that is tried, 2 for the next. Fails with
@@ -116,7 +118,8 @@ pub fn create(new: &NewGroup, number: u32, now: &IsoTime) -> Result<Decision> {
         slug,
         total_sessions: 0.into(),
     });
-    Ok(Decision { changes: Changes::new("{}".to_owned(), Vec::new())?, group, event: Some(event) })
+    let changes = Changes::new("{}".to_owned(), Vec::new())?;
+    Ok(Decision { changes, group, event: Some(event), session: None })
 }
 
 /// Returns the default configuration with the members of an object.
@@ -274,7 +277,7 @@ fn update_session(
     }
     let has_status = changes.value("status").is_some();
     let event = has_status.then(|| session_event(after.id.as_str(), session, now)).flatten();
-    Ok(Decision { event, ..decision })
+    Ok(Decision { event, session: Some(changes), ..decision })
 }
 
 /// Checks the dependencies of a session: those that are not among the `former` ones must be sessions of the group, and none
@@ -327,7 +330,7 @@ fn with_sessions(group: &Document, sessions: &[impl AsRef<str>], now: &IsoTime) 
 /// Adds the time to changes, and applies them.
 fn decided(group: &Document, changes: Changes, now: &IsoTime) -> Result<Decision> {
     let changes = changes.with("updatedAt", json::quote(now)).made_at(now.unix_ms());
-    Ok(Decision { group: applied(group, changes.clone())?, changes, event: None })
+    Ok(Decision { group: applied(group, changes.clone())?, changes, event: None, session: None })
 }
 
 fn applied(group: &Document, changes: Changes) -> Result<Document> {
