@@ -1295,6 +1295,7 @@ export declare class ClaudeStream {
 }
 
 
+
 /**
  * Stores groups in files, `{baseDir}/{id}/meta.json`, which several processes may share. An acknowledged write is durable,
  * any other write is either complete or absent, and no write undoes another.

@@ -10,8 +10,9 @@ use std::time::Instant;
 
 use session_groups::Result;
 use session_groups::claude::ClaudeVersion;
-use session_groups::model::GroupId;
+use session_groups::generate::{Context, Prepared};
 use session_groups::model::run::{ControlRequest, ProcessIdentity};
+use session_groups::model::{GroupId, GroupSession, SessionGroup};
 use session_groups::repository::Document;
 use session_groups::runner::process::{Event, Fact, Mark, SessionDirectoryNames};
 use session_groups::runner::{
@@ -215,6 +216,16 @@ impl SessionProcesses for CrashingProcesses {
         let started = self.processes.start(start);
         self.crash.at("after-start");
         started
+    }
+
+    fn prepare(
+        &self,
+        group: &SessionGroup,
+        session: &GroupSession,
+        names: &SessionDirectoryNames,
+        context: &Context<'_>,
+    ) -> Result<Prepared> {
+        self.processes.prepare(group, session, names, context)
     }
 
     fn interrupt(&mut self, mark: Mark) {

@@ -3,5 +3,6 @@
 mod claude_stream;
 mod dependency_graph;
 mod file_group_repository;
+mod group_request;
 mod in_memory_group_repository;
 mod progress_aggregator;

@@ -71,12 +71,14 @@ kinds! {
     ClaudeTooOld = "CLAUDE_TOO_OLD",
     /// Not possible on this platform or with this repository.
     Unsupported = "UNSUPPORTED",
+    /// The change of a group's status is not possible now.
+    InvalidTransition = "INVALID_TRANSITION",
     /// There is no such group or session.
     NotFound = "NOT_FOUND",
     /// Another runner has the group.
     AlreadyRunning = "ALREADY_RUNNING",
-    /// The change of a group's status is not possible now.
-    InvalidTransition = "INVALID_TRANSITION",
+    /// A template cannot be used.
+    InvalidTemplate = "INVALID_TEMPLATE",
     /// A panic: a bug of this package.
     Internal = "INTERNAL",
 }
@@ -304,14 +306,48 @@ impl Error {
 
     /// There is no such group.
     pub fn group_not_found(id: &str) -> Self {
-        Self::new(ErrorKind::NotFound, format!("Group not found: {id}")).with_group(id)
+        Self::not_found(id, format!("Group not found: {id}"))
     }
 
-    /// Another runner has the group. `owner` names it.
-    pub fn already_running(id: &str, owner: &str) -> Self {
-        let message =
-            format!("group {id:?} is already run by {owner}: wait for its end, or send it a request");
-        Self::new(ErrorKind::AlreadyRunning, message).with_group(id)
+    /// There is no such group or session. `message` names it.
+    pub fn not_found(group_id: &str, message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotFound, message).with_group(group_id)
+    }
+
+    /// A runner has the group. `owner` names its process.
+    pub fn already_running(group_id: &str, owner: &str) -> Self {
+        let message = format!("group {group_id:?} is being run by {owner}. Stop that run first");
+        Self::new(ErrorKind::AlreadyRunning, message).with_group(group_id)
+    }
+
+    /// A template cannot be used. `line` counts from 1. `variable` is empty if the problem is not about one. `problem` is a
+    /// sentence without its subject.
+    pub fn invalid_template(path: &Path, line: usize, variable: &str, problem: &str) -> Self {
+        let subject = if variable.is_empty() { "it".to_owned() } else { format!("{{{{{variable}}}}}") };
+        let message = format!("{}:{line}: the template cannot be used: {subject} {problem}", path.display());
+        let mut error = Self::new(ErrorKind::InvalidTemplate, message).with_path(path);
+        error.0.field = Some(variable.to_owned()).filter(|variable| !variable.is_empty());
+        error
+    }
+
+    /// A template was not found. `message` says where it was looked for.
+    pub fn no_template(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidTemplate, message)
+    }
+
+    /// A template cannot be read.
+    pub fn unreadable_template(path: &Path, reason: impl fmt::Display) -> Self {
+        let message = format!("the template {} cannot be read: {reason}", path.display());
+        Self::new(ErrorKind::InvalidTemplate, message).with_path(path)
+    }
+
+    /// The same error, said of a session of a group.
+    #[must_use]
+    pub fn in_session(mut self, group_id: &str, session_id: &str) -> Self {
+        if self.0.io.is_none() {
+            self.0.message = format!("session {session_id:?}: {}", self.0.message);
+        }
+        self.with_group(group_id)
     }
 
     /// The call is not possible in the current state. `message` also says what to do.
@@ -338,13 +374,6 @@ impl Error {
         let mut error = Self::new(kind, "").with_group(group_id).with_path(path);
         error.0.io = Some(IoFailure { action, source: Arc::new(source) });
         error
-    }
-
-    /// The same error, with the session that it is about in its message.
-    #[must_use]
-    pub(crate) fn in_session(mut self, id: &str) -> Self {
-        self.0.message = format!("session {id:?}: {}", self.0.message);
-        self
     }
 
     /// The same failed call with another consequence, if this error is of the kind `from`.

@@ -7,6 +7,8 @@
 //! - [`repository`]: where groups are kept, in memory or in files that several processes share.
 //! - [`ownership`]: who runs a group.
 //! - [`feed`]: the events of a group, numbered and stored with what they report.
+//! - [`generate`]: the configuration files and the command line of a session.
+//! - [`manager`]: the checks that a change of a group has to pass, and the events that report it.
 //! - [`runner`]: running a group: so far its decisions, and the processes of Claude Code.
 //! - [`executor`]: the thread pool of the process.
 //! - [`error`]: every way to fail, with its code.
@@ -40,8 +42,10 @@ pub mod claude;
 pub mod error;
 pub mod executor;
 pub mod feed;
+pub mod generate;
 pub mod graph;
 pub mod json;
+pub mod manager;
 pub mod model;
 pub mod ownership;
 pub mod progress;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::Result;
+use crate::generate::{self, Context, Prepared};
 use crate::model::run::ProcessIdentity;
+use crate::model::{GroupSession, SessionGroup};
 use crate::runner::process::{
     Earlier, Event, Launch, Look, Mark, ProcessOptions, Processes, SessionDirectory, SessionDirectoryNames,
     look,
@@ -29,6 +31,17 @@ impl ClaudeProcesses {
 }
 
 impl SessionProcesses for ClaudeProcesses {
+    fn prepare(
+        &self,
+        group: &SessionGroup,
+        session: &GroupSession,
+        names: &SessionDirectoryNames,
+        context: &Context<'_>,
+    ) -> Result<Prepared> {
+        let directory = SessionDirectory::create(&self.group, names)?;
+        generate::prepare(group, session, &directory, context)
+    }
+
     fn start(&mut self, start: &Start<'_>) -> Result<Option<ProcessIdentity>> {
         let directory = SessionDirectory::create(&self.group, start.names)?;
         let launch = Launch {

@@ -194,7 +194,7 @@ impl Runner {
         // Before anything is written, to find what is wrong.
         Run::new(&group, &decisions)?;
         if decisions.settle.is_none() {
-            launcher.check(&group, &self.of_this_run(&group))?;
+            launcher.check(&group, |session| self.is_in(session))?;
         }
         let document = self.change_limits(document)?;
         let group = document.group()?;
@@ -216,12 +216,10 @@ impl Runner {
         }
     }
 
-    fn of_this_run<'a>(&self, group: &'a SessionGroup) -> Vec<&'a GroupSession> {
+    /// Returns `true` if a session is part of this run.
+    fn is_in(&self, session: &GroupSession) -> bool {
         let RunnerOptions { only, skip, .. } = &self.options;
-        let is_in = |session: &&GroupSession| {
-            only.as_ref().is_none_or(|only| only.contains(&session.id)) && !skip.contains(&session.id)
-        };
-        group.sessions.iter().filter(is_in).collect()
+        only.as_ref().is_none_or(|only| only.contains(&session.id)) && !skip.contains(&session.id)
     }
 
     /// Stores the limits that the options change.

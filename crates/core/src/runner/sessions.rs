@@ -8,7 +8,9 @@ use std::time::Instant;
 
 use crate::claude::environment::Environment;
 use crate::error::Result;
+use crate::generate::{self, Context, Prepared};
 use crate::model::run::ProcessIdentity;
+use crate::model::{GroupSession, SessionGroup};
 use crate::runner::process::{Event, Mark, SessionDirectoryNames};
 
 /// A process to start.
@@ -67,6 +69,17 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// The processes of one runner. They belong to the thread of its loop.
 pub trait SessionProcesses {
+    /// Prepares the configuration of a session anew. Fails as [`generate::check`] would, and with `IO`.
+    fn prepare(
+        &self,
+        group: &SessionGroup,
+        session: &GroupSession,
+        _names: &SessionDirectoryNames,
+        context: &Context<'_>,
+    ) -> Result<Prepared> {
+        generate::prepare_inline(group, session, context)
+    }
+
     /// Starts a process and gives it its prompt. Returns its identity if it is to be recorded. On an error nothing runs.
     fn start(&mut self, start: &Start<'_>) -> Result<Option<ProcessIdentity>>;
 

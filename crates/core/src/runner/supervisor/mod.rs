@@ -270,14 +270,15 @@ impl<'a> Supervisor<'a> {
         let goes_on = how == AttemptKind::Resume && self.was_answered(index);
         let interrupted_at = self.interrupted_at(index);
         let prompt = if goes_on { texts::go_on(interrupted_at.as_ref()) } else { session.prompt.clone() };
-        let line =
-            self.launcher.command_line(&self.book.group, session, conversation, cap.map(Into::into))?;
+        let project = self.launcher.project(session)?;
+        let names = self.book.names(index);
+        let prepared = self.processes.prepare(&self.book.group, session, &names, &self.launcher.context())?;
         let process = self.processes.start(&Start {
-            arguments: &line.arguments,
-            environment: &line.environment,
-            project: &line.project,
+            arguments: &prepared.arguments(conversation, cap.map(Into::into))?,
+            environment: &prepared.environment,
+            project: &project,
             prompt: &prompt,
-            names: &self.book.names(index),
+            names: &names,
             attempt: attempt.n.get(),
             mark,
             label: &format!("{}/{}", self.book.group.id, session.id),

@@ -12,6 +12,9 @@ use crate::repository::file::paths::SESSIONS;
 use crate::runner::process::unix::alive::{self, AliveFile};
 use crate::runner::process::{Mark, SessionDirectoryNames};
 
+/// The directory of the session's configuration.
+const CONFIG: &str = "config";
+
 /// The open directory of a session.
 pub struct SessionDirectory {
     dir: Dir,
@@ -101,6 +104,11 @@ impl SessionDirectory {
     /// Opens the error output of an attempt for reading.
     pub fn errors(&self, attempt: u64) -> Result<File> {
         self.open_file(&errors_name(attempt))
+    }
+
+    /// Opens the directory of the session's configuration, in this one. It is created if it is missing.
+    pub(crate) fn open_config(&self) -> Result<Dir> {
+        open_private(&self.dir, CONFIG, true)
     }
 
     /// Path of the directory.
