@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use session_groups::manager::GroupManager;
 use session_groups::model::number::{Positive, Usd};
 use session_groups::model::run::{AttemptOutcome, ControlRequest, GroupCause};
 use session_groups::model::{GroupSession, GroupStatus, SessionStatus};
 use session_groups::repository::{Changes, Document, GroupFilter, GroupRepository};
-use session_groups::runner::{ControlOptions, Controlled, RunEnd, RunnerOptions, RunnerState, control};
+use session_groups::runner::{
+    ControlOptions, Controlled, FileOwnership, RunEnd, RunnerOptions, RunnerState, control,
+};
 
 use crate::group_driver::{send, start_runner};
 use crate::group_world::{GroupWorld, session, slow, types};
@@ -262,4 +265,21 @@ fn a_summary_tells_if_a_running_group_has_a_runner() {
     assert_eq!(live(&world), Some(false));
     assert_eq!(world.run().0.unwrap().status, GroupStatus::Completed);
     assert_eq!(live(&world), None);
+}
+
+#[test]
+fn a_deletion_ends_what_a_dead_runner_left_and_is_refused_while_one_lives() {
+    let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), LONG_MS)]);
+    let repository = world.repository();
+    let ownership = FileOwnership::new(repository.clone(), world.options());
+    let manager = GroupManager::new(&repository, &ownership);
+    let mut runner = start_runner(&world, None);
+    world.wait_for_active(1);
+    assert_eq!(manager.delete_group(&GroupWorld::id()).unwrap_err().code(), "ALREADY_RUNNING");
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+    manager.delete_group(&GroupWorld::id()).unwrap();
+    let pids = world.notes("process");
+    assert!(pids.iter().all(|pid| !crate::support::is_alive(pid.parse().unwrap())));
+    assert!(!world.base.join("store/.locks/run-group").exists() && !world.base.join("store/group").exists());
 }

@@ -48,6 +48,27 @@ pub fn lock(repository: &FileGroupRepository, id: &GroupId) -> Result<RunLock> {
     }
 }
 
+/// The runner of a group, as another process sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Owner {
+    /// No runner has the group.
+    None,
+    /// This process runs it.
+    ThisProcess,
+    /// Another process runs it, which this text names.
+    Other(String),
+}
+
+/// Returns the runner of a group.
+pub fn owner(repository: &FileGroupRepository, id: &GroupId) -> Owner {
+    let Some(holder) = repository.run_lock_holder(id) else { return Owner::None };
+    match crate::model::from_json::<RunnerRecord>(&holder) {
+        Ok(record) if record.pid.get() == u64::from(std::process::id()) => Owner::ThisProcess,
+        Ok(record) => Owner::Other(shown(&record)),
+        Err(_) => Owner::Other("another process".to_owned()),
+    }
+}
+
 /// Returns the record of this process as a runner.
 pub fn record(now: IsoTime) -> Result<RunnerRecord> {
     let ProcessIdentity { pid, start_time, boot_id, host } = current_identity()?;

@@ -8,9 +8,9 @@ use crate::claude::ClaudeVersion;
 use crate::error::{Error, Result};
 use crate::feed::{Commit, Event};
 use crate::model::number::Positive;
-use crate::model::run::GroupCause;
+use crate::model::run::{ControlRequest, GroupCause};
 use crate::model::time::IsoTime;
-use crate::model::{GroupPatch, GroupSession, GroupStatus, SessionGroup};
+use crate::model::{GroupPatch, GroupSession, GroupStatus, SessionGroup, SessionStatus};
 use crate::ownership;
 use crate::repository::{Changes, Document};
 use crate::runner::handle::{RunHandle, RunnerState, Shared};
@@ -117,27 +117,56 @@ impl Runner {
         self.run_or_settle(Some(request), notice)
     }
 
+    /// Ends what an earlier runner left of the group, then calls a function while no runner can have the group.
+    #[cfg(unix)]
+    pub(super) fn end_and<T>(self, then: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.claimed(|claim, group, document| {
+            let lives = |session: &GroupSession| {
+                let open = session.attempts.iter().flatten().any(|attempt| attempt.outcome.is_none());
+                session.status == SessionStatus::Active || open
+            };
+            if group.sessions.iter().any(lives) {
+                let (seq, action) = (0, ControlRequest::Stop);
+                let stop = Request { seq, action, sessions: None, drain: false, now: true, fresh: false };
+                self.supervise_claude(Some(stop), claim, (group, document), &mut |_| {})?;
+            }
+            then()
+        })
+    }
+
     #[cfg(unix)]
     fn run_or_settle(self, settle: Option<Request>, mut notice: impl FnMut(RunNotice<'_>)) -> Result<RunEnd> {
         let shared = Arc::clone(&self.shared);
         shared.begin();
         let end = self.claimed(|claim, group, document| {
-            let (program, version) = match &settle {
-                Some(_) => (PathBuf::new(), crate::claude::command::MIN_VERSION),
-                None => self.program(&group)?,
-            };
-            let launcher = self.launcher(version, true);
-            let directory = self.directory()?;
-            let options = self.options.process.clone();
-            let mut processes = super::ClaudeProcesses::new(&program, &directory, options)?;
-            self.supervise((&mut processes, launcher), settle, claim, (group, document), &mut notice)
+            self.supervise_claude(settle, claim, (group, document), &mut notice)
         });
         finish(&shared, &end);
         end
     }
 
+    /// Runs or settles the group with processes of Claude Code. What is settled starts none.
+    #[cfg(unix)]
+    fn supervise_claude(
+        &self,
+        settle: Option<Request>,
+        claim: &Claim,
+        (group, document): (SessionGroup, Document),
+        notice: &mut dyn FnMut(RunNotice<'_>),
+    ) -> Result<RunEnd> {
+        let (program, version) = match &settle {
+            Some(_) => (PathBuf::new(), crate::claude::command::MIN_VERSION),
+            None => self.program(&group)?,
+        };
+        let launcher = self.launcher(version, true);
+        let directory = self.directory()?;
+        let options = self.options.process.clone();
+        let mut processes = super::ClaudeProcesses::new(&program, &directory, options)?;
+        self.supervise((&mut processes, launcher), settle, claim, (group, document), notice)
+    }
+
     /// Claims the group, and releases it at the end.
-    fn claimed(&self, run: impl FnOnce(&Claim, SessionGroup, Document) -> Result<RunEnd>) -> Result<RunEnd> {
+    fn claimed<T>(&self, run: impl FnOnce(&Claim, SessionGroup, Document) -> Result<T>) -> Result<T> {
         let claim = self.store.claim()?;
         let found = self.store.load().and_then(|found| self.existing(found));
         let end = found.and_then(|document| {

@@ -124,9 +124,9 @@ impl FileGroupRepository {
             .map_err(|source| Error::io(Some(id.as_str()), &path, "locking", source))
     }
 
-    /// Returns `true` if a runner holds the lock of a group's run.
-    pub fn has_runner(&self, id: &GroupId) -> bool {
-        read::open_base(self.base()).ok().flatten().is_some_and(|base| run_lock::is_held(&base, id))
+    /// Returns what the runner of a group has written into its lock; `None` if no runner holds it.
+    pub fn run_lock_holder(&self, id: &GroupId) -> Option<String> {
+        read::open_base(self.base()).ok().flatten().and_then(|base| run_lock::holder(&base, id))
     }
 
     /// Completes the summaries of running groups by whether a runner has them. The others are not looked at.
@@ -136,7 +136,7 @@ impl FileGroupRepository {
         }
         let base = read::open_base(self.base()).ok().flatten();
         for summary in summaries.iter_mut().filter(|summary| is_running(summary)) {
-            let is_held = base.as_ref().is_some_and(|base| run_lock::is_held(base, &summary.id));
+            let is_held = base.as_ref().is_some_and(|base| run_lock::holder(base, &summary.id).is_some());
             *summary = Arc::new(GroupSummary { live: Some(is_held), ..GroupSummary::clone(summary) });
         }
         summaries

@@ -64,12 +64,12 @@ impl Drop for RunLock {
     }
 }
 
-/// Returns `true` if a runner holds the lock of a group.
-pub(super) fn is_held(base: &Dir, id: &GroupId) -> bool {
-    let Ok(file) = base.open_dir(LOCKS).and_then(|locks| locks.open_file(&file_name(id))) else {
-        return false;
-    };
-    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+/// Returns what the runner of a group has written into its lock; `None` if no runner holds it.
+pub(super) fn holder(base: &Dir, id: &GroupId) -> Option<String> {
+    let name = file_name(id);
+    let file = base.open_dir(LOCKS).and_then(|locks| locks.open_file(&name)).ok()?;
+    let is_held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+    is_held.then(|| content(base, &name).unwrap_or_default())
 }
 
 fn content(base: &Dir, name: &str) -> io::Result<String> {
