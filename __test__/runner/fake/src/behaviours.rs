@@ -96,6 +96,14 @@ fn in_turn(behaviour: &str, fake: &mut Fake) {
             sleep(SHORT);
             exit(143)
         }
+        "prints_fifty_lines_a_second" => {
+            let until = Instant::now() + Duration::from_secs(10);
+            while Instant::now() < until {
+                fake.tool_use();
+                fake.work(Duration::from_millis(20));
+            }
+            fake.answer();
+        }
         // Processes and files that are left behind.
         "leaves_a_tool" | "leaves_a_deaf_tool" | "gives_its_lock_to_a_tool" => {
             fake.tool_use();

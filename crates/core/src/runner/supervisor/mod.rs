@@ -16,6 +16,7 @@ mod texts;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 pub use self::book::runner_change;
@@ -50,6 +51,12 @@ use crate::runner::store::RunStore;
 
 /// Time between two looks at the usage limits that other runners share.
 const LIMITS_PAUSE: Duration = Duration::from_secs(2);
+
+/// Time in which the output of many sessions gathers, so that the loop does not wake up for each line.
+const OUTPUT_PAUSE: Duration = Duration::from_millis(5);
+
+/// Number of sessions whose lines are read one by one.
+const FEW_SESSIONS: usize = 8;
 
 /// Maximum time to wait for sweeps at the end. A sweep gives up earlier by itself.
 const SWEEP_PATIENCE: Duration = Duration::from_secs(30);
@@ -158,12 +165,19 @@ impl<'a> Supervisor<'a> {
         self.warn_about_directories();
         self.tick(Instant::now());
         self.facts.push_back(Input::TimePassed);
+        let mut is_busy = false;
         let outcome = loop {
             if let Some(outcome) = self.decide() {
                 break outcome;
             }
+            if is_busy {
+                thread::sleep(OUTPUT_PAUSE);
+            }
             let deadline = self.deadline(Instant::now());
-            for event in self.processes.wait(deadline) {
+            let events = self.processes.wait(deadline);
+            let is_output = |event: &process::Event| matches!(event.fact, Fact::Output(_));
+            is_busy = self.lives.len() > FEW_SESSIONS && events.iter().all(is_output);
+            for event in events {
                 self.observed(event);
             }
             while let Ok(message) = self.receiver.try_recv() {
