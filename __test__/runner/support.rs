@@ -273,7 +273,8 @@ impl Ledger {
                         ledger.pids.push(pid);
                     }
                 }
-                Some((_, cost)) => ledger.cost = cost.parse().unwrap(),
+                Some(("cost", cost)) => ledger.cost = cost.parse().unwrap(),
+                Some(_) => {}
             }
         }
         ledger

@@ -304,6 +304,11 @@ impl Error {
         Self::of_io(ErrorKind::Io, group_id.unwrap_or_default(), path, action, source)
     }
 
+    /// There is no such group.
+    pub fn group_not_found(id: &str) -> Self {
+        Self::not_found(id, format!("Group not found: {id}"))
+    }
+
     /// There is no such group or session. `message` names it.
     pub fn not_found(group_id: &str, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::NotFound, message).with_group(group_id)

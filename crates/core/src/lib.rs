@@ -5,6 +5,8 @@
 //! - [`progress`]: the progress of one session and of a group.
 //! - [`claude`]: the output of a running session becomes its progress.
 //! - [`repository`]: where groups are kept, in memory or in files that several processes share.
+//! - [`ownership`]: who runs a group.
+//! - [`feed`]: the events of a group, numbered and stored with what they report.
 //! - [`generate`]: the configuration files and the command line of a session.
 //! - [`manager`]: the checks that a change of a group has to pass, and the events that report it.
 //! - [`runner`]: running a group: so far its decisions, and the processes of Claude Code.
@@ -39,11 +41,13 @@
 pub mod claude;
 pub mod error;
 pub mod executor;
+pub mod feed;
 pub mod generate;
 pub mod graph;
 pub mod json;
 pub mod manager;
 pub mod model;
+pub mod ownership;
 pub mod progress;
 pub mod repository;
 pub mod runner;

@@ -253,6 +253,17 @@ fn in_turn(behaviour: &str, fake: &mut Fake) {
             fake.result("error_max_budget_usd", true, 2, r#""errors":["Reached maximum budget ($0.01)"],"#);
             fake.leave(1);
         }
+        "reaches_its_cap_once" if !fake.is_resumed => {
+            fake.assistant("");
+            fake.result("error_max_budget_usd", true, 2, r#""errors":["Reached maximum budget ($0.01)"],"#);
+            fake.leave(1);
+        }
+        "crashes_once" if !fake.is_resumed => {
+            fake.assistant("");
+            unix::raise(libc::SIGSEGV);
+            std::process::abort();
+        }
+        "reaches_its_cap_once" | "crashes_once" => fake.answer(),
         "crashes" => {
             fake.assistant("");
             unix::raise(libc::SIGSEGV);

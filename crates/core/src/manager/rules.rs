@@ -82,7 +82,7 @@ impl Request {
 
 /// The error if there is no such group.
 pub fn group_not_found(group_id: &str) -> Error {
-    Error::not_found(group_id, format!("Group not found: {group_id}"))
+    Error::group_not_found(group_id)
 }
 
 /// The effect of a request.
@@ -360,6 +360,7 @@ fn group_event(group: &Document, now: &IsoTime) -> Result<Option<GroupEvent>> {
             group_id,
             failed_sessions,
             reason: "Error threshold exceeded".to_owned(),
+            cause: None,
         })),
         _ => None,
     })
@@ -376,6 +377,7 @@ fn session_event(group_id: &str, session: &GroupSession, now: &IsoTime) -> Optio
             session_id,
             project_path: session.project_path.clone(),
             prompt: session.prompt.clone(),
+            truncated: None,
         })),
         SessionStatus::Completed => Some(GroupEvent::GroupSessionCompleted(GroupSessionCompletedEvent {
             timestamp,

@@ -67,7 +67,7 @@ impl Changes {
     pub(crate) fn with(&self, field: &str, value: String) -> Self {
         let mut fields = self.fields();
         fields.set(field, value);
-        Self { text: fields.into_text(), ..self.clone() }
+        Self { text: fields.into_text(), ..self.without_removed(&[field]) }
     }
 
     /// The same changes without those that set some fields.

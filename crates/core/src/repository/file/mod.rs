@@ -41,6 +41,7 @@ mod parallel;
 pub(crate) mod paths;
 mod queue;
 mod read;
+mod run_lock;
 mod scan;
 mod serve;
 mod slots;
@@ -57,17 +58,19 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 pub use paths::default_base_in;
+pub use run_lock::{RunLock, TryRunLock};
 pub use turn::{Again, Attempt, Turn};
 pub use write::Durability;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor;
-use crate::model::{GroupId, GroupSummary};
+use crate::model::{GroupId, GroupStatus, GroupSummary};
 use crate::repository::document::Document;
 use crate::repository::merge::{Condition, Write, WriteOutcome};
 use crate::repository::query::{GroupFilter, GroupSort};
-use crate::repository::{GroupRepository, RepositoryProblem, Watcher};
+use crate::repository::{GroupRepository, RepositoryProblem, Transaction, Watcher};
 use completion::{Completion, Slot};
+use dir::Dir;
 use scan::Suspect;
 use store::Store;
 use task::{Arrival, Entry, Patience, Task, Work};
@@ -111,6 +114,34 @@ impl FileGroupRepository {
         self.store.base()
     }
 
+    /// Takes the lock of a group's run if no runner holds it. `owner` is written into it. Fails with `NOT_FOUND` if there is
+    /// no store, with `INSECURE_STORE` if everyone may write to it, and with `IO` if it cannot be locked.
+    pub fn try_run_lock(&self, id: &GroupId, owner: &str) -> Result<TryRunLock> {
+        let base = read::open_base(self.base())?.ok_or_else(|| Error::group_not_found(id.as_str()))?;
+        read::check_base(&base)?;
+        let path = self.base().join(paths::LOCKS);
+        RunLock::try_take(base, id, owner)
+            .map_err(|source| Error::io(Some(id.as_str()), &path, "locking", source))
+    }
+
+    /// Returns what the runner of a group has written into its lock; `None` if no runner holds it.
+    pub fn run_lock_holder(&self, id: &GroupId) -> Option<String> {
+        read::open_base(self.base()).ok().flatten().and_then(|base| run_lock::holder(&base, id))
+    }
+
+    /// Completes the summaries of running groups by whether a runner has them. The others are not looked at.
+    fn with_runners(&self, mut summaries: Vec<Arc<GroupSummary>>) -> Vec<Arc<GroupSummary>> {
+        if !summaries.iter().any(|summary| is_running(summary)) {
+            return summaries;
+        }
+        let base = read::open_base(self.base()).ok().flatten();
+        for summary in summaries.iter_mut().filter(|summary| is_running(summary)) {
+            let is_held = base.as_ref().is_some_and(|base| run_lock::holder(base, &summary.id).is_some());
+            *summary = Arc::new(GroupSummary { live: Some(is_held), ..GroupSummary::clone(summary) });
+        }
+        summaries
+    }
+
     /// Carries out several writes of a group, which are written together where they can be. Returns the outcome of each.
     pub fn write_all(&self, id: &GroupId, writes: Vec<Write>) -> Vec<Result<WriteOutcome>> {
         let outcomes = self.wait_for(id, writes.into_iter().map(Task::Write));
@@ -125,6 +156,30 @@ impl FileGroupRepository {
         done: impl FnOnce(Result<WriteOutcome>) + Send + 'static,
     ) {
         self.add(id, Task::Write(write), |written| done(written.map_err(refused)));
+    }
+
+    /// Carries out a transaction without waiting: `done` is called on another thread.
+    pub(crate) fn submit_transaction(
+        &self,
+        id: &GroupId,
+        transaction: Box<dyn Transaction<Dir>>,
+        done: impl FnOnce(Result<WriteOutcome>) + Send + 'static,
+    ) {
+        self.add(id, Task::Transaction(transaction), |written| done(written.map_err(refused)));
+    }
+
+    /// Carries out a transaction.
+    pub(crate) fn transaction(
+        &self,
+        id: &GroupId,
+        transaction: Box<dyn Transaction<Dir>>,
+    ) -> Result<WriteOutcome> {
+        self.carry_out(id, Task::Transaction(transaction))
+    }
+
+    fn carry_out(&self, id: &GroupId, task: Task) -> Result<WriteOutcome> {
+        let written = self.wait_for(id, [task]).pop();
+        written.unwrap_or_else(|| Err(Error::internal("a write had no outcome"))).map_err(refused)
     }
 
     /// Creates or replaces a group given as text without waiting: the text is checked and `done` is called on other
@@ -156,7 +211,8 @@ impl FileGroupRepository {
         filter: &GroupFilter,
         sort: Option<GroupSort>,
     ) -> Option<Vec<Arc<GroupSummary>>> {
-        self.store.summaries_at_once(filter, sort)
+        let summaries = self.store.summaries_at_once(filter, sort)?;
+        (!summaries.iter().any(|summary| is_running(summary))).then_some(summaries)
     }
 
     /// Counts groups if they are known without a look at a file and it takes well below a millisecond.
@@ -194,7 +250,11 @@ impl FileGroupRepository {
         sort: Option<GroupSort>,
         done: impl FnOnce(Result<Vec<Arc<GroupSummary>>>) + Send + 'static,
     ) {
-        self.submit_query(move |store| store.summaries(&filter, sort), done);
+        let repository = self.clone();
+        self.submit_query(
+            move |store| store.summaries(&filter, sort),
+            move |summaries| done(summaries.map(|summaries| repository.with_runners(summaries))),
+        );
     }
 
     /// Counts groups without waiting: `done` is called on another thread.
@@ -300,6 +360,10 @@ fn found_again(first: Result<Option<Document>>, reread: Result<WriteOutcome>) ->
     }
 }
 
+fn is_running(summary: &GroupSummary) -> bool {
+    summary.status == GroupStatus::Running
+}
+
 type Done = Box<dyn FnOnce(bool) + Send>;
 
 /// Readings under several locks; the last one to end calls back.
@@ -344,7 +408,7 @@ impl GroupRepository for FileGroupRepository {
     }
 
     fn summaries(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Arc<GroupSummary>>> {
-        self.query(|store| store.summaries(filter, sort))
+        self.query(|store| store.summaries(filter, sort)).map(|summaries| self.with_runners(summaries))
     }
 
     fn count(&self, filter: &GroupFilter) -> Result<usize> {
@@ -352,8 +416,7 @@ impl GroupRepository for FileGroupRepository {
     }
 
     fn write(&self, id: &GroupId, write: Write) -> Result<WriteOutcome> {
-        let written = self.wait_for(id, [Task::Write(write)]).pop();
-        written.unwrap_or_else(|| Err(Error::internal("a write had no outcome"))).map_err(refused)
+        self.carry_out(id, Task::Write(write))
     }
 
     fn verify(&self) -> Result<Vec<RepositoryProblem>> {

@@ -16,6 +16,7 @@ const PRIVATE_DIR: Mode = Mode::RWXU;
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// An open directory.
+#[derive(Debug)]
 pub struct Dir {
     file: File,
     path: PathBuf,
@@ -86,6 +87,19 @@ impl Dir {
             | OFlags::CREATE
             | OFlags::EXCL
             | OFlags::NOFOLLOW
+            | OFlags::CLOEXEC;
+        Ok(File::from(rustix::fs::openat(&self.file, name, flags, PRIVATE_FILE)?))
+    }
+
+    /// Opens a private file for reading and appending, made when it is not there; a link is an error, and a pipe does not
+    /// wait.
+    pub fn open_appendable(&self, name: &str) -> io::Result<File> {
+        // safeguard: no link followed to a file that is appended to
+        let flags = OFlags::RDWR
+            | OFlags::APPEND
+            | OFlags::CREATE
+            | OFlags::NOFOLLOW
+            | OFlags::NONBLOCK
             | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::openat(&self.file, name, flags, PRIVATE_FILE)?))
     }

@@ -27,6 +27,7 @@ use crate::repository::file::fingerprint::{FileFingerprint, Time};
 const NO_FOLLOW: u32 = FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS;
 
 /// An open directory.
+#[derive(Debug)]
 pub struct Dir {
     file: File,
     path: PathBuf,
@@ -85,6 +86,11 @@ impl Dir {
     /// Opens a file for locking, made when it is not there.
     pub fn open_lock(&self, name: &str) -> io::Result<File> {
         self.open_entry(OpenOptions::new().read(true).write(true).create(true).truncate(false), name)
+    }
+
+    /// Opens a file for reading and appending, made when it is not there; a link is an error.
+    pub fn open_appendable(&self, name: &str) -> io::Result<File> {
+        self.open_entry(OpenOptions::new().read(true).append(true).create(true), name)
     }
 
     fn open_entry(&self, options: &mut OpenOptions, name: &str) -> io::Result<File> {

@@ -63,6 +63,12 @@ impl SessionDirectory {
         Ok(None)
     }
 
+    /// Opens the output of an attempt in either of a session's directories; `None` if there is none.
+    pub fn open(group: &Path, names: &SessionDirectoryNames, attempt: u64) -> Option<File> {
+        let mut all = std::iter::once(&names.current).chain(&names.former);
+        all.find_map(|name| open_existing(group, name).ok()?.output(attempt).ok())
+    }
+
     /// Creates the files of an attempt. None of them may exist.
     pub(super) fn create_files(&self, attempt: u64, mark: Mark) -> Result<AttemptFiles> {
         let create = |name: &str, file: io::Result<File>| {
