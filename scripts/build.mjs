@@ -17,7 +17,17 @@ import { fileURLToPath } from 'node:url'
 import { main, must, root, Stop } from './process.mjs'
 
 /** The handwritten parts of index.d.ts. The generator adds the classes, functions and constants. */
-const TYPINGS = ['model', 'events', 'graph', 'progress', 'claude', 'repositories', 'manager', 'configuration', 'errors']
+const TYPINGS = [
+  'model',
+  'events',
+  'graph',
+  'progress',
+  'claude',
+  'repositories',
+  'manager',
+  'configuration',
+  'errors',
+]
 
 export async function build(args = []) {
   const output = path.join(root, 'target', 'addon')

@@ -29,8 +29,19 @@ const isGuarded = ({ indent, body }) => {
   return /^ *(throwing|promise)\(.*[^;?]$/.test(lines[0]) && (lines.length === 1 || isOne)
 }
 
-/** The function and the class that index.js and watch.js use and do not export. */
-const isInternal = (name) => name === 'initialize' || name.startsWith('ChangeSource.')
+/** The functions and classes that the package's own JavaScript uses and does not export. */
+const INTERNAL_FUNCTIONS = [
+  'directoryName',
+  'initialize',
+  'requireObject',
+  'substituteTemplate',
+  'throwNotFound',
+  'throwUnusableUpdate',
+  'unixTime',
+]
+const INTERNAL_CLASSES = ['ChangeRequest', 'ChangeSource', 'CreationRequest']
+const isInternal = (name) =>
+  INTERNAL_FUNCTIONS.includes(name) || INTERNAL_CLASSES.some((each) => name.startsWith(`${each}.`))
 
 const found = files.flatMap((file) => functionsIn(readFileSync(path.join(source, file), 'utf8')))
 
@@ -58,9 +69,11 @@ test('every exported function is found in the sources', () => {
   expect(all.filter((name) => !isInternal(name)).sort()).toEqual(exported.sort())
 })
 
-test('the internal class is among the functions whose guard is checked', () => {
-  const methods = found.map(({ name }) => name).filter((name) => name.startsWith('ChangeSource.'))
-  expect(methods.length).toBeGreaterThan(5)
+test('what is internal is among the functions whose guard is checked', () => {
+  const names = found.map(({ name }) => name)
+  expect(names).toEqual(expect.arrayContaining(INTERNAL_FUNCTIONS))
+  expect(names.filter((name) => name.startsWith('ChangeSource.')).length).toBeGreaterThan(5)
+  for (const name of INTERNAL_CLASSES) expect(names.filter((each) => each.startsWith(`${name}.`))).not.toEqual([])
 })
 
 test.each(found.map((each) => [each.name, each]))('%s is guarded', (_, each) => {

@@ -134,7 +134,7 @@ impl<'a> Reader<'a> {
             };
             let is_null = style == ScalarStyle::Plain && matches!(&*text, "" | "~" | "null");
             match key.as_str() {
-                "name" => variable.name = text.trim().to_owned(),
+                "name" => text.trim().clone_into(&mut variable.name),
                 "required" => variable.is_required = boolean(&text, line(&span))?,
                 "default" if is_null => {}
                 "default" => variable.default = Some(text.into_owned()),

@@ -92,8 +92,8 @@ fn read(path: &Path) -> Result<String> {
     let file = open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     file.map_err(|error| Error::unreadable_template(path, error))?;
     String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+        let line = valid.matches('\n').count() + 1;
         Error::invalid_template(path, line, "", "is not UTF-8")
     })
 }

@@ -57,7 +57,7 @@ impl Check<'_> {
     fn server(&mut self, server: &Map<String, Value>) {
         match server.get("type").map(Value::as_str) {
             None if server.contains_key("url") => {
-                self.fail("type", "is missing: use http or sse for a server with a url")
+                self.fail("type", "is missing: use http or sse for a server with a url");
             }
             None | Some(Some("stdio")) => {
                 self.text(server, "command", "the program of the server", |text| !text.trim().is_empty());

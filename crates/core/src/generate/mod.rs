@@ -262,3 +262,6 @@ impl Draft {
 
 /// The conversation of options that are not used to start a process yet.
 const NO_CONVERSATION: Conversation = Conversation::Fresh(Uuid::nil());
+
+#[cfg(test)]
+mod tests;

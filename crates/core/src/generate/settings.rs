@@ -3,6 +3,8 @@
 //! Claude Code ignores a settings file that has a single value of the wrong type, permissions included, without a word.
 //! Keys that are not known here are passed on: an unknown key does no harm.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
 
 use crate::claude::environment;
@@ -75,10 +77,9 @@ fn unite_permissions(base: &Value, merged: &mut Value, only_denied: bool) {
         let own = merged.get("permissions").and_then(|permissions| permissions.get(list));
         let own = match own {
             Some(Value::Array(own)) => own.clone(),
-            // Of another type, which the check reports.
-            Some(_) => continue,
             None if is_denied => Vec::new(),
-            None => continue,
+            // Removed, or of another type, which the check reports.
+            _ => continue,
         };
         if only_denied && !is_denied {
             continue;
@@ -190,7 +191,7 @@ impl Check<'_> {
 
     fn element(&mut self, index: usize, check: impl FnOnce(&mut Self)) {
         let length = self.path.len();
-        self.path.push_str(&format!("[{index}]"));
+        let _ = write!(self.path, "[{index}]");
         check(self);
         self.path.truncate(length);
     }

@@ -189,7 +189,9 @@ impl<'a> Scanner<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let braces = self.rest.find("{{").unwrap_or(self.rest.len());
+        let Some(braces) = self.rest.find("{{") else {
+            return Some(Token::Text(self.take(self.rest.len())));
+        };
         let is_escaped = self.rest[..braces].ends_with('\\');
         let text = if is_escaped { braces - 1 } else { braces };
         if text > 0 {
