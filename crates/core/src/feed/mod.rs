@@ -124,7 +124,7 @@ fn created(outcome: Result<Option<Committed>>) -> Result<Committed> {
 /// one above that of the last event, and ends. Without a group of this id it ends at once. Reading fails with `CORRUPT`, `FOREIGN_OWNER` or
 /// `IO`.
 pub fn events(repository: &impl FeedRepository, id: &GroupId, after: u64, follow: bool) -> Events {
-    Events::new(id, after, repository.open(id, follow))
+    Events::new(after, repository.open(id, follow))
 }
 
 /// A repository that keeps feeds: [`FileGroupRepository`] or [`InMemoryGroupRepository`].

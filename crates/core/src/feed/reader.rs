@@ -64,9 +64,13 @@ pub struct Events {
 }
 
 impl Events {
-    pub(super) fn new(id: &GroupId, after: u64, open: Open) -> Self {
+    /// Reads nothing: the events of a group that does not exist.
+    pub fn empty() -> Self {
+        Self::new(0, Box::new(|| Ok(None)))
+    }
+
+    pub(super) fn new(after: u64, open: Open) -> Self {
         let state = State {
-            id: id.clone(),
             open: Some(open),
             source: None,
             newest: after.min(MAX_SEQ),
@@ -145,7 +149,6 @@ struct Shared {
 }
 
 struct State {
-    id: GroupId,
     open: Option<Open>,
     source: Option<Box<dyn Source>>,
     /// Number of the last event that was returned.
@@ -280,7 +283,8 @@ impl State {
             } else if watcher.get().is_none() {
                 return Ok(self.end(Vec::new()));
             } else if is_gone {
-                return Ok(self.end(vec![self.deleted()]));
+                let deleted = deleted(source.id(), self.newest + 1);
+                return Ok(self.end(vec![deleted]));
             } else if source.is_gone() {
                 // Once more, for events just before the deletion.
                 is_gone = true;
@@ -296,12 +300,6 @@ impl State {
         Look::Answer(Ok(events))
     }
 
-    /// The event that the group was deleted, which nobody can store.
-    fn deleted(&self) -> FeedEvent {
-        let deleted = GroupDeletedEvent { timestamp: IsoTime::now(), group_id: self.id.to_string() };
-        FeedEvent::new(Positive::clamped(self.newest + 1), FurtherEvent::GroupDeleted(deleted).into())
-    }
-
     /// The time until another look, if one is due: the group says that there are events, or it has not been seen yet.
     fn pause(&mut self) -> Option<Duration> {
         let is_due = self.stored.is_none_or(|stored| stored > self.newest);
@@ -312,6 +310,12 @@ impl State {
         self.looks += 1;
         Some(FIRST_PAUSE.saturating_mul(1 << (self.looks - 1)).min(MAX_PAUSE))
     }
+}
+
+/// The event that a group was deleted, which nobody can store.
+fn deleted(id: &GroupId, seq: u64) -> FeedEvent {
+    let deleted = GroupDeletedEvent { timestamp: IsoTime::now(), group_id: id.to_string() };
+    FeedEvent::new(Positive::clamped(seq), FurtherEvent::GroupDeleted(deleted).into())
 }
 
 /// Leaves out the events up to the newest one that a reader has, and puts gaps where some are missing.

@@ -16,6 +16,9 @@ use crate::repository::{Attachment, FileGroupRepository, GroupRepository, InMemo
 
 /// The events of one group, as a reader goes through them.
 pub trait Source: Send {
+    /// The group's id.
+    fn id(&self) -> &GroupId;
+
     /// Returns the next events, some of which may have been returned before; `None` if there are no more now. `newest` is
     /// the number of the last event that the reader has.
     fn read(&mut self, newest: u64) -> Result<Option<Vec<FeedEvent>>>;
@@ -40,6 +43,10 @@ impl MemorySource {
 }
 
 impl Source for MemorySource {
+    fn id(&self) -> &GroupId {
+        &self.id
+    }
+
     fn read(&mut self, newest: u64) -> Result<Option<Vec<FeedEvent>>> {
         const MAX_EVENTS: usize = 256;
         let events = MemoryFeed::of(&self.attachment).after(newest, MAX_EVENTS);
@@ -193,6 +200,10 @@ impl FileSource {
 }
 
 impl Source for FileSource {
+    fn id(&self) -> &GroupId {
+        &self.id
+    }
+
     fn read(&mut self, _newest: u64) -> Result<Option<Vec<FeedEvent>>> {
         let read = match (self.group(), self.last.take()) {
             (Some(group), _) => self.read_next(&group),
