@@ -220,7 +220,17 @@ fn a_commit_that_panics_fails_alone() {
 /// Submits commits from several threads at once, on any repository.
 fn submit_at_once<R: FeedRepository + Clone + 'static>(repository: &R) {
     const COMMITS: usize = 200;
+    // One, two, three, one, and so on.
+    const TOTAL: u64 = 399;
     repository.save(group(), Condition::None).unwrap();
+    let followers = [(); 4].map(|()| feed::events(repository, &id(), 0, true));
+    let followers = followers.map(|events| {
+        thread::spawn(move || {
+            let seqs = events.iter().map(|event| event.unwrap().seq());
+            let seqs: Vec<u64> = seqs.take_while(|seq| *seq <= TOTAL).take(TOTAL as usize).collect();
+            assert_eq!(seqs, (1..=TOTAL).collect::<Vec<_>>());
+        })
+    });
     let (sender, receiver) = mpsc::channel();
     for number in 0..COMMITS {
         let sender = sender.clone();
@@ -238,17 +248,20 @@ fn submit_at_once<R: FeedRepository + Clone + 'static>(repository: &R) {
     drop(sender);
     let committed: Vec<_> = receiver.iter().map(|committed| committed.unwrap().unwrap()).collect();
     let seqs: Vec<u64> = committed.iter().flat_map(|it| it.events.iter().map(|(seq, _)| *seq)).collect();
-    let total = seqs.len() as u64;
-    assert_eq!(seqs.iter().copied().collect::<BTreeSet<u64>>(), (1..=total).collect());
+    assert_eq!(seqs.len() as u64, TOTAL);
+    assert_eq!(seqs.iter().copied().collect::<BTreeSet<u64>>(), (1..=TOTAL).collect());
     for commit in &committed {
         // Each is given the state that it made.
         let last = commit.events.last().unwrap().0;
         assert_eq!(commit.group.group().unwrap().event_seq.unwrap().get(), last);
     }
-    let expected: Vec<String> = (1..=total).map(|seq| format!("{seq} a")).collect();
+    let expected: Vec<String> = (1..=TOTAL).map(|seq| format!("{seq} a")).collect();
     assert_eq!(read(repository), expected);
     let stored = repository.find_by_id(&id()).unwrap().unwrap().group().unwrap();
     assert_eq!(stored.sessions[0].cost.map(|cost| cost.get()), Some(200.0));
+    for follower in followers {
+        follower.join().unwrap();
+    }
 }
 
 #[test]

@@ -177,10 +177,11 @@ impl sealed::Carrier for FileGroupRepository {
 
 impl sealed::Carrier for InMemoryGroupRepository {
     fn open(&self, id: &GroupId, follow: bool) -> Open {
-        let (repository, id) = (self.clone(), id.clone());
+        // At once: this takes no time.
+        let watcher = if follow { Some(self.watch(Some(id.clone()))) } else { None };
+        let source = MemorySource::open(self.clone(), id);
         Box::new(move || {
-            let watcher = if follow { Some(repository.watch(Some(id.clone()))?) } else { None };
-            let source = MemorySource::open(repository, &id);
+            let watcher = watcher.transpose()?;
             Ok(source.map(|source| (Box::new(source) as Box<dyn Source>, watcher)))
         })
     }

@@ -190,8 +190,9 @@ impl Shared {
         }
         match look {
             Look::Answer(events) => {
-                drop(state);
+                // Before another look can find it open.
                 let done = self.request().take();
+                drop(state);
                 if let Some(done) = done {
                     done(if is_closed { Ok(Vec::new()) } else { events });
                 }
