@@ -101,8 +101,7 @@ fn failures_have_reasons_and_leave_dependants_unreachable() {
             session("fine", "answers", &[]),
         ],
         |group| {
-            let mut rules = ConcurrencyConfig::default();
-            rules.pause_on_error = false;
+            let rules = ConcurrencyConfig { pause_on_error: false, ..ConcurrencyConfig::default() };
             group.config.concurrency = Some(rules);
         },
     );

@@ -68,7 +68,6 @@ pub fn run(behaviour: &str, mut fake: Fake) {
 #[allow(clippy::too_many_lines, reason = "a list")]
 fn in_turn(behaviour: &str, fake: &mut Fake) {
     match behaviour {
-        "answers" => fake.answer(),
         "uses_a_tool" => {
             fake.tool_use();
             start_tool("short", true, false).wait().unwrap();
@@ -271,7 +270,7 @@ fn in_turn(behaviour: &str, fake: &mut Fake) {
             unix::raise(libc::SIGSEGV);
             std::process::abort();
         }
-        "reaches_its_cap_once" | "crashes_once" => fake.answer(),
+        "answers" | "reaches_its_cap_once" | "crashes_once" => fake.answer(),
         "crashes" => {
             fake.assistant("");
             unix::raise(libc::SIGSEGV);

@@ -38,7 +38,7 @@ use crate::progress::{GroupOutline, ProgressAggregator, SessionOutline};
 use crate::repository::{Document, Revision};
 use crate::runner::RunNotice;
 use crate::runner::handle::{Order, Shared};
-use crate::runner::limits::SharedLimits;
+use crate::runner::limits::{Limited, SharedLimits};
 use crate::runner::options::Clock;
 use crate::runner::plan::{
     Command, Input, Look, Monotonic, Nanos, Now, Outcome, Run, SessionIndex, StoredGroup, TurnResult,
@@ -220,7 +220,7 @@ impl<'a> Supervisor<'a> {
             Command::Interrupt(session) => self.signal(session, |processes, mark| processes.interrupt(mark)),
             Command::StopTasks(session) => self.signal(session, |processes, mark| processes.stop_tasks(mark)),
             Command::CloseInput(session) => {
-                self.signal(session, |processes, mark| processes.close_input(mark))
+                self.signal(session, |processes, mark| processes.close_input(mark));
             }
             Command::Terminate(session) => self.signal(session, |processes, mark| processes.terminate(mark)),
             Command::Kill(session) => self.signal(session, |processes, mark| processes.kill(mark)),
@@ -418,7 +418,7 @@ impl<'a> Supervisor<'a> {
 
     fn received(&mut self, message: Message) {
         match message {
-            Message::Answered { flight, result, was } => self.answered(flight, result, was),
+            Message::Answered { flight, result, was } => self.answered(flight, result, was.as_ref()),
             Message::Changed if self.in_flight => self.must_look = true,
             Message::Changed => self.look_at_store(),
             Message::Order(Order::Request(request)) => {
@@ -434,8 +434,8 @@ impl<'a> Supervisor<'a> {
             self.next_limits = now + LIMITS_PAUSE;
             if let Some(limit) = self.limits.changed(wall_now()) {
                 self.facts.push_back(match limit {
-                    Some(until) => Input::LimitOpened { until: Some(until) },
-                    None => Input::LimitClosed,
+                    Limited::Until(until) => Input::LimitOpened { until: Some(until) },
+                    Limited::No => Input::LimitClosed,
                 });
             }
         }
