@@ -2,8 +2,10 @@
 
 use session_groups::model::GroupStatus;
 use session_groups::model::number::{Positive, Usd};
+use session_groups::model::run::ControlRequest;
+use session_groups::runner::{ControlOptions, Controlled, control};
 
-use crate::group_world::{GroupWorld, session};
+use crate::group_world::{GroupWorld, session, slow};
 
 /// Seconds of processor time that this process has used.
 fn processor_seconds() -> f64 {
@@ -45,4 +47,31 @@ fn a_hundred_sessions_with_fifty_lines_a_second_cost_little() {
     if !cfg!(debug_assertions) {
         assert!(cores < 0.3 && memory < 60.0, "{cores:.3} of a core, {memory:.1} MiB");
     }
+}
+
+#[test]
+#[ignore = "a measurement; npm run test:runner runs it"]
+fn requests_and_dependants_are_seen_at_once() {
+    let world = GroupWorld::new(vec![
+        session("a", "answers", &[]),
+        session("b", "answers", &["a"]),
+        slow(session("c", "answers", &["b"]), 20_000),
+    ]);
+    let run = world.spawn(world.options());
+    GroupWorld::wait_until("c runs", || world.stored("c").attempts.is_some());
+    world.wait_for_active(1);
+    let asked = std::time::Instant::now();
+    let options = ControlOptions::default();
+    let seen = control(&world.store(), ControlRequest::Pause, &options, &world.options()).unwrap();
+    let seen_ms = asked.elapsed().as_secs_f64() * 1e3;
+    assert!(matches!(seen, Controlled::Requested { seen: true, .. }), "{seen:?}");
+    run.join().0.unwrap();
+    let time = |id: &str, start: bool| {
+        let attempt = world.stored(id).attempts.unwrap().remove(0);
+        if start { attempt.started_at.unix_ms() } else { attempt.ended_at.unwrap().unix_ms() }
+    };
+    let gap_ms = time("b", true) - time("a", false);
+    println!(
+        "a request is carried out after {seen_ms:.1} ms, a dependant decided {gap_ms} ms after its dependency"
+    );
 }

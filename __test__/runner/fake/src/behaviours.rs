@@ -226,7 +226,10 @@ fn in_turn(behaviour: &str, fake: &mut Fake) {
         }
         // Failures of the model and of the program.
         "meets_a_usage_limit" => {
-            fake.print(r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795630000,"rateLimitType":"five_hour"}}"#);
+            let until = std::env::var("FAKE_RESETS_AT").unwrap_or_else(|_| "1795630000".to_owned());
+            fake.print(&format!(
+                r#"{{"type":"rate_limit_event","rate_limit_info":{{"status":"rejected","resetsAt":{until},"rateLimitType":"five_hour"}}}}"#
+            ));
             fake.result("success", true, 1, r#""api_error_status":429,"#);
             fake.leave(1);
         }

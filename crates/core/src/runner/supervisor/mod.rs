@@ -58,8 +58,8 @@ const OUTPUT_PAUSE: Duration = Duration::from_millis(5);
 /// Number of sessions whose lines are read one by one.
 const FEW_SESSIONS: usize = 8;
 
-/// Maximum time to wait for sweeps at the end. A sweep gives up earlier by itself.
-const SWEEP_PATIENCE: Duration = Duration::from_secs(30);
+/// Maximum time to wait for sweeps and for a commit at the end. They give up earlier by themselves.
+const END_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A message to the loop.
 enum Message {
@@ -189,7 +189,7 @@ impl<'a> Supervisor<'a> {
             }
         };
         drop(watch);
-        self.await_sweeps();
+        self.settle_down();
         match outcome {
             Outcome::Deleted => Err(Error::group_not_found(self.store.id().as_str())),
             Outcome::StoreFailed => {
@@ -544,13 +544,18 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Waits until nothing is left of the attempts of this run.
-    fn await_sweeps(&mut self) {
-        let deadline = Instant::now() + SWEEP_PATIENCE;
-        while !self.sweeps.is_empty() && Instant::now() < deadline {
+    /// Waits until nothing is left of the attempts of this run, and no commit of it can be stored any more.
+    fn settle_down(&mut self) {
+        let deadline = Instant::now() + END_PATIENCE;
+        while (self.in_flight || !self.sweeps.is_empty()) && Instant::now() < deadline {
             for event in self.processes.wait(Some(deadline)) {
                 if let Fact::Swept(_) = event.fact {
                     self.sweeps.remove(&event.mark);
+                }
+            }
+            while let Ok(message) = self.receiver.try_recv() {
+                if let Message::Answered { .. } = message {
+                    self.in_flight = false;
                 }
             }
         }
