@@ -44,6 +44,13 @@ impl FileGroupRepository {
     }
 }
 
+impl FileGroupRepository {
+    /// The repository itself.
+    pub fn core(&self) -> &Core {
+        &self.backend
+    }
+}
+
 repository_methods!(FileGroupRepository);
 
 impl Backend for Core {

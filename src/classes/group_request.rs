@@ -15,6 +15,7 @@ use session_groups::manager::NewGroup;
 use session_groups::manager::rules::{self, Decision, Request};
 use session_groups::model::event::GroupEvent;
 use session_groups::model::time::IsoTime;
+use session_groups::ownership::{self, Owner};
 use session_groups::repository::Changes;
 
 /// A request to create a group.
@@ -101,6 +102,12 @@ impl ChangeRequest {
             let Some(group) = args::found_group(env, group)? else {
                 return Err(self.request.no_group(&args::text(env, "groupId", group_id)?).into());
             };
+            let recorded = || match ownership::recorded(group.id(), group.group().ok()?.runner.as_ref(), now)
+            {
+                Owner::Other(name) => Some(name),
+                Owner::None | Owner::ThisProcess => None,
+            };
+            let runner = runner.or_else(|| if self.request.concerns_status() { recorded() } else { None });
             let now = IsoTime::of_unix_ms(now);
             let Decision { changes, event, session, .. } =
                 rules::decide(&group, &self.request, runner.as_deref(), &now)?;
