@@ -79,15 +79,18 @@ async function compile({ name, type, options }) {
 
 /** The exports that are only types. The values are in __test__/types/exports.ts. */
 const TYPES = `
-  Attempt BaseEvent BlockedSession BudgetConfig BudgetExceededEvent BudgetWarningEvent ClaudeStreamOptions ConcurrencyConfig Control DeleteOptions
-  DependencyResolvedEvent DependencyWaitingEvent EnvSource FileGroupRepositoryOptions GroupCause GroupChange
+  Attempt BaseEvent BlockedSession BudgetConfig BudgetExceededEvent BudgetWarningEvent ClaudeStreamOptions ConcurrencyConfig ConfigGeneratorError Control
+  CreateGroupOptions DeleteOptions
+  DependencyResolvedEvent DependencyWaitingEvent EnvSource Err FileGroupRepositoryOptions GroupCause GroupChange
   GroupChangeIterator GroupChanges
   GroupCompletedEvent
-  GroupConfig GroupCreatedEvent GroupEvent GroupEventMap GroupEventType GroupFailedEvent GroupFilter
+  GroupConfig GroupContainer GroupCreatedEvent GroupEvent GroupEventEmitter GroupEventMap GroupEventType GroupFailedEvent
+  GroupFileSystem GroupFilter
   GroupPausedEvent GroupProgress GroupProgressEvent GroupRepository GroupResumedEvent GroupSession
   GroupSessionCompletedEvent GroupSessionFailedEvent GroupSessionStartedEvent GroupSort GroupStartedEvent
-  GroupStatus GroupStore GroupSummary PlanSource ProcessExit ProcessIdentity ProgressSummary RepositoryProblem RunnerRecord SaveOptions
-  SessionChanges SessionCompletedEvent SessionConfig SessionFailedEvent SessionGroup SessionGroupsErrorCode
+  GroupStatus GroupStore GroupSummary Ok PlanSource ProcessExit ProcessIdentity ProgressSummary RemoveSessionOptions RepositoryProblem
+  Result RunnerRecord SaveOptions
+  SessionChanges SessionCompletedEvent SessionConfig SessionConfigResult SessionFailedEvent SessionGroup SessionGroupsErrorCode
   SessionGroupsErrorConstructor SessionProgress SessionProgressEvent
   SessionStartedEvent SessionStatus TokenUsage UnreachableSession WatchOptions Watcher`
 
@@ -97,8 +100,11 @@ function inspect(text) {
   const types = declared.map(([, , name]) => name).filter((name) => !values.includes(name))
   return [
     {
-      test: 'index.d.ts has no `any` and no enum',
-      problem: text.match(/^(?!\s*[*/]).*\b(?:any|enum)\b.*$/gm)?.join('\n'),
+      test: 'index.d.ts has no enum, and no `any` but in the emitter of a manager',
+      problem: text
+        .replace('emit(type: any, event: any): unknown', '')
+        .match(/^(?!\s*[*/]).*\b(?:any|enum)\b.*$/gm)
+        ?.join('\n'),
     },
     {
       test: 'index.d.ts exports exactly the documented types',

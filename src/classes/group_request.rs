@@ -61,9 +61,9 @@ pub struct ChangeRequest {
 impl ChangeRequest {
     /// `kind` is the name of the manager's method, whose arguments after the group's id follow.
     #[napi(constructor, skip_typescript)]
-    pub fn new(env: Env, kind: String, first: Unknown<'_>, second: Unknown<'_>) -> napi::Result<Self> {
+    pub fn new(env: Env, kind: Unknown<'_>, first: Unknown<'_>, second: Unknown<'_>) -> napi::Result<Self> {
         throwing(&env, || {
-            let request = match kind.as_str() {
+            let request = match args::text(&env, "kind", kind)?.as_str() {
                 "updateGroup" => Request::UpdateGroup(args::changes(&env, first)?),
                 "addSession" => Request::AddSession(args::session_text(&env, first)?),
                 "removeSession" => Request::RemoveSession {
