@@ -22,6 +22,7 @@ const {
   isBudgetWarning,
   isTerminalGroupStatus,
   parseGroupEvent,
+  parseGroupFeedEvent,
 } = require('./addon.js')
 
 const DETAILS = ['code', 'groupId', 'path', 'field', 'actualRevision']
@@ -225,4 +226,5 @@ module.exports = {
   isBudgetWarning,
   isTerminalGroupStatus,
   parseGroupEvent,
+  parseGroupFeedEvent,
 }

@@ -123,9 +123,9 @@ fn a_forged_process_is_not_signalled() {
     let own = session_groups::ownership::record(IsoTime::now()).unwrap();
     let pids = [u64::from(innocent.id()), 1, u64::from(std::process::id())];
     for pid in pids {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let fields = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let start =
-            stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(19)).unwrap_or("1").to_owned();
+            fields.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(19)).unwrap_or("1").to_owned();
         let process = ProcessIdentity {
             pid: Positive::clamped(pid),
             start_time: start,
@@ -260,7 +260,7 @@ fn a_disk_that_is_full_for_a_while_loses_nothing() {
         GroupWorld::new(vec![slow(session("a", "answers", &[]), 300), session("b", "answers", &["a"])]);
     let is_full = Arc::new(AtomicBool::new(false));
     let store = FullDisk { store: world.store(), is_full: Arc::clone(&is_full) };
-    let thread = Runner::new(store, world.options()).spawn(|_| {});
+    let thread = Runner::new(store, world.options()).spawn(|_| {}).unwrap();
     world.wait_for_active(1);
     is_full.store(true, Ordering::Relaxed);
     // The session ends meanwhile, and its dependant must not start before that is stored.
@@ -281,7 +281,7 @@ fn a_disk_that_stays_full_ends_the_run_and_the_next_one_settles_it() {
     let is_full = Arc::new(AtomicBool::new(false));
     let store = FullDisk { store: world.store(), is_full: Arc::clone(&is_full) };
     let options = RunnerOptions { store_patience: Duration::from_millis(1_500), ..world.options() };
-    let thread = Runner::new(store, options).spawn(|_| {});
+    let thread = Runner::new(store, options).spawn(|_| {}).unwrap();
     world.wait_for_active(2);
     is_full.store(true, Ordering::Relaxed);
     assert_eq!(thread.join().unwrap().unwrap_err().code(), "NOT_COMMITTED");

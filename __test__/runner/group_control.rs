@@ -224,7 +224,7 @@ fn without_a_runner_a_pause_or_stop_ends_what_runs() {
         runner.wait().unwrap();
         assert_eq!(world.group().status, GroupStatus::Running);
         let options = ControlOptions { drain, ..ControlOptions::default() };
-        let done = control(world.store(), request, &options, &world.options()).unwrap();
+        let done = control(&world.store(), request, &options, &world.options()).unwrap();
         let Controlled::Settled(end) = done else { panic!("{done:?}") };
         assert_eq!((end.status, world.group().status), (status, status));
         let expected = if drain { AttemptOutcome::Completed } else { AttemptOutcome::Killed };
@@ -240,7 +240,7 @@ fn without_a_runner_a_resume_needs_one() {
     let world = GroupWorld::new(vec![session("a", "answers", &[])]);
     let ask = |request| {
         let options = ControlOptions { wait: Some(Duration::ZERO), ..ControlOptions::default() };
-        control(world.store(), request, &options, &world.options()).unwrap()
+        control(&world.store(), request, &options, &world.options()).unwrap()
     };
     assert_eq!(ask(ControlRequest::Resume), Controlled::NeedsRunner);
     let paused = RunEnd { status: GroupStatus::Paused, cause: Some(GroupCause::Manual) };

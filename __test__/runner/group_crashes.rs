@@ -188,5 +188,7 @@ fn of_two_runners_one_wins_in_a_thousand_rounds() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
 }

@@ -73,7 +73,7 @@ fn other_process() {
         now: words.contains(&"now"),
         ..ControlOptions::default()
     };
-    control(world.store(), request, &options, &world.options()).unwrap();
+    control(&world.store(), request, &options, &world.options()).unwrap();
     std::process::exit(0);
 }
 

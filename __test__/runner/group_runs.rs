@@ -3,11 +3,12 @@
 use session_groups::model::config::ConcurrencyConfig;
 use session_groups::model::number::{Count, Positive, Usd};
 use session_groups::model::run::{AttemptOutcome, GroupCause};
-use session_groups::model::{BudgetAction, GroupStatus, SessionStatus};
+use session_groups::model::time::IsoTime;
+use session_groups::model::{BudgetAction, GroupId, GroupStatus, SessionStatus};
 use session_groups::repository::{Condition, Document, GroupRepository, InMemoryGroupRepository};
-use session_groups::runner::{ChangedLimits, MemoryRunStore, RunEnd, Runner, RunnerOptions};
+use session_groups::runner::{ChangedLimits, FileRunStore, MemoryRunStore, RunEnd, Runner, RunnerOptions};
 
-use crate::group_world::{GroupWorld, session, types};
+use crate::group_world::{GroupWorld, session, slow, types};
 
 fn ended(status: GroupStatus, cause: Option<GroupCause>) -> RunEnd {
     RunEnd { status, cause }
@@ -101,8 +102,7 @@ fn failures_have_reasons_and_leave_dependants_unreachable() {
             session("fine", "answers", &[]),
         ],
         |group| {
-            let mut rules = ConcurrencyConfig::default();
-            rules.pause_on_error = false;
+            let rules = ConcurrencyConfig { pause_on_error: false, ..ConcurrencyConfig::default() };
             group.config.concurrency = Some(rules);
         },
     );
@@ -198,4 +198,59 @@ fn only_the_chosen_sessions_run() {
     assert_eq!(end.unwrap(), ended(GroupStatus::Paused, Some(GroupCause::Manual)));
     let (end, _) = world.run_with(RunnerOptions { only: Some(vec!["b".to_owned()]), ..world.options() });
     assert_eq!(end.unwrap().status, GroupStatus::Completed);
+}
+
+#[test]
+fn a_usage_limit_holds_for_other_groups_of_the_account() {
+    let world = GroupWorld::new(vec![session("a", "meets_a_usage_limit", &[]), session("b", "answers", &[])]);
+    let mut options = RunnerOptions { wait_for_limits: false, ..world.options() };
+    let in_an_hour = IsoTime::now().unix_ms() / 1000.0 + 3600.0;
+    options.environment.set("FAKE_RESETS_AT", format!("{in_an_hour:.0}"));
+    options.environment.set("ANTHROPIC_API_KEY", "secret");
+    let limits = ChangedLimits { max_concurrent: Some(Positive::clamped(1)), ..ChangedLimits::default() };
+    let (end, events) = world.run_with(RunnerOptions { limits, ..options.clone() });
+    let limited = ended(GroupStatus::Paused, Some(GroupCause::UsageLimit));
+    assert_eq!(end.unwrap(), limited);
+    assert!(types(&events).contains(&"session_waiting_limit"));
+    assert_eq!(world.stored("a").attempts.unwrap()[0].outcome, Some(AttemptOutcome::Limited));
+    assert_eq!(world.stored("a").status, SessionStatus::Pending);
+    assert!(world.stored("a").waits_until.unwrap().unix_ms() > in_an_hour * 1000.0);
+    assert!(!std::fs::read_to_string(world.base.join("store/.limits.json")).unwrap().contains("secret"));
+
+    let mut other = world.group();
+    other.id = GroupId::new("other").unwrap();
+    other.status = GroupStatus::Created;
+    other.sessions = vec![world.placed(session("c", "answers", &[]))];
+    world.repository().save(Document::from_group(&other).unwrap(), Condition::None).unwrap();
+    let run = |options: &RunnerOptions| {
+        let store = FileRunStore::new(world.repository(), other.id.clone());
+        Runner::new(store, options.clone()).run(|_| {}).unwrap()
+    };
+    let started = world.notes("process").len();
+    assert_eq!(run(&options), limited);
+    assert_eq!(world.notes("process").len(), started);
+    options.environment.set("ANTHROPIC_API_KEY", "another account");
+    assert_eq!(run(&options).status, GroupStatus::Completed);
+}
+
+#[test]
+fn a_group_in_memory_has_one_runner() {
+    let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), 20_000)]);
+    let repository = InMemoryGroupRepository::new();
+    repository.save(Document::from_group(&world.group()).unwrap(), Condition::None).unwrap();
+    let options = RunnerOptions { work_dir: Some(world.base.join("work")), ..world.options() };
+    let runner = || Runner::new(MemoryRunStore::new(repository.clone(), GroupWorld::id()), options.clone());
+    let first = runner();
+    let handle = first.handle();
+    let thread = first.spawn(|_| {}).unwrap();
+    let stored = || repository.find_by_id(&GroupWorld::id()).unwrap().unwrap().group().unwrap();
+    GroupWorld::wait_until("it runs", || stored().sessions[0].status == SessionStatus::Active);
+    let owner = stored().runner.unwrap();
+    assert_eq!(owner.pid.get(), u64::from(std::process::id()));
+    let error = runner().run(|_| {}).unwrap_err();
+    assert_eq!(error.code(), "ALREADY_RUNNING");
+    assert!(error.to_string().contains(&format!("process {}", owner.pid.get())), "{error}");
+    handle.stop(true).unwrap();
+    thread.join().unwrap().unwrap();
+    assert_eq!(stored().runner, None);
 }

@@ -135,6 +135,7 @@ impl GroupWorld {
                 seen.lock().unwrap().push(event.clone());
             }
         });
+        let thread = thread.unwrap();
         Spawned { handle, events, thread }
     }
 

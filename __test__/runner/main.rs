@@ -9,6 +9,7 @@ mod group_bad_input;
 mod group_control;
 mod group_crashes;
 mod group_driver;
+mod group_load;
 mod group_runs;
 mod group_world;
 mod matrix;

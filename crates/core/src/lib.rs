@@ -9,7 +9,7 @@
 //! - [`feed`]: the events of a group, numbered and stored with what they report.
 //! - [`generate`]: the configuration files and the command line of a session.
 //! - [`manager`]: the checks that a change of a group has to pass, and the events that report it.
-//! - [`runner`]: running a group: so far its decisions, and the processes of Claude Code.
+//! - [`runner`]: running a group: its decisions, its processes, and how it is taken up and controlled.
 //! - [`executor`]: the thread pool of the process.
 //! - [`error`]: every way to fail, with its code.
 //! - [`json`]: JSON text, read and edited in place.

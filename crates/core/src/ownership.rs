@@ -38,7 +38,11 @@ const FOREIGN_PATIENCE_MS: f64 = 60_000.0;
 /// which names the process that has it.
 pub fn lock(repository: &FileGroupRepository, id: &GroupId) -> Result<RunLock> {
     let own = serde_json::to_string(&record(IsoTime::now())?).map_err(Error::internal)?;
-    match repository.try_run_lock(id, &own)? {
+    let is_runner = |holder: &str| {
+        let record = crate::model::from_json::<RunnerRecord>(holder);
+        record.is_ok_and(|record| is_running(&identity(record)) == Some(true))
+    };
+    match repository.try_run_lock(id, &own, is_runner)? {
         TryRunLock::Acquired(lock) => Ok(lock),
         TryRunLock::Held(owner) => {
             let owner = crate::model::from_json::<RunnerRecord>(&owner).ok();
@@ -87,12 +91,16 @@ pub fn record(now: IsoTime) -> Result<RunnerRecord> {
 /// Checks that a record which is stored in a group leaves the group to a new runner: its process is gone, or it belongs to
 /// another machine and was not renewed for a minute. Fails with `ALREADY_RUNNING`.
 pub fn check_record(id: &GroupId, stored: &RunnerRecord, now_ms: f64) -> Result<()> {
-    let RunnerRecord { pid, start_time, boot_id, host, at } = stored.clone();
-    let is_free = match is_running(&ProcessIdentity { pid, start_time, boot_id, host }) {
+    let is_free = match is_running(&identity(stored.clone())) {
         Some(is_running) => !is_running,
-        None => now_ms - at.unix_ms() > FOREIGN_PATIENCE_MS,
+        None => now_ms - stored.at.unix_ms() > FOREIGN_PATIENCE_MS,
     };
     if is_free { Ok(()) } else { Err(Error::already_running(id.as_str(), &shown(stored))) }
+}
+
+fn identity(record: RunnerRecord) -> ProcessIdentity {
+    let RunnerRecord { pid, start_time, boot_id, host, at: _ } = record;
+    ProcessIdentity { pid, start_time, boot_id, host }
 }
 
 fn shown(owner: &RunnerRecord) -> String {

@@ -2,6 +2,7 @@
 
 use crate::claude::line::Line;
 use crate::json::Json;
+use crate::model::number::to_whole;
 
 /// What the result of a turn means for its session.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,18 +74,13 @@ impl Meaning {
 
     fn of_status(status: f64, error: Option<&str>, text: &str, limit_ms: Option<f64>) -> Self {
         let is_billing = error == Some("billing_error") || text.starts_with("Credit balance");
-        if status >= 500.0 {
-            Self::Transient
-        } else if is_billing || status == 402.0 {
-            Self::Billing
-        } else if status == 429.0 {
-            Self::UsageLimit { until_ms: limit_ms }
-        } else if status == 401.0 || status == 403.0 {
-            Self::Login
-        } else if status == 408.0 {
-            Self::Transient
-        } else {
-            Self::Refused
+        match to_whole(status) {
+            500.. | 408 => Self::Transient,
+            _ if is_billing => Self::Billing,
+            402 => Self::Billing,
+            429 => Self::UsageLimit { until_ms: limit_ms },
+            401 | 403 => Self::Login,
+            _ => Self::Refused,
         }
     }
 

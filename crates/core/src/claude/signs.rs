@@ -43,6 +43,7 @@ pub struct Signs {
 }
 
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, each named")]
 struct State {
     work: Work,
     open_tools: BTreeSet<String>,
@@ -51,8 +52,10 @@ struct State {
     has_background: bool,
     /// The newest `error` of an assistant line of this turn.
     error: Option<String>,
-    /// Set while a usage limit is reported: its end, where known.
-    limit: Option<Option<f64>>,
+    /// Set while a usage limit is reported.
+    is_limited: bool,
+    /// Its end, where known.
+    limited_until_ms: Option<f64>,
     was_answered: bool,
     has_lines: bool,
     signs: Vec<Sign>,
@@ -151,20 +154,21 @@ impl State {
             return;
         }
         let until_ms = field("resetsAt").and_then(crate::json::Json::number).map(|seconds| seconds * 1e3);
-        self.limit = Some(until_ms);
+        self.is_limited = true;
+        self.limited_until_ms = until_ms;
         self.signs.push(Sign::LimitReached { until_ms });
     }
 
     fn result(&mut self, line: &Line<'_>) {
         self.open_tools.clear();
         self.is_retrying = false;
-        let meaning = Meaning::of_result(line, self.error.take().as_deref(), self.limit.flatten());
+        let meaning = Meaning::of_result(line, self.error.take().as_deref(), self.limited_until_ms);
         // Reported before the result, after which the input would be closed.
         self.tell_of_background();
         let has_turns = line.number("num_turns").is_none_or(|turns| turns > 0.0);
         let is_last = line.number("queued_turn_count").is_none_or(|queued| queued <= 0.0);
         let is_answer = (has_turns || meaning != Meaning::Success) && is_last;
-        if meaning == Meaning::Success && has_turns && self.limit.take().is_some() {
+        if meaning == Meaning::Success && has_turns && std::mem::take(&mut self.is_limited) {
             self.signs.push(Sign::LimitLifted);
         }
         if is_answer {
@@ -188,7 +192,7 @@ mod tests {
 
     fn read(lines: &[&str]) -> Vec<Sign> {
         let mut signs = Signs::default();
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let text = format!("{}\n", lines.join("\n"));
         let mut all = Vec::new();
         // A prime number of bytes, so that chunks end everywhere.
         for chunk in text.as_bytes().chunks(97) {

@@ -116,12 +116,12 @@ impl Committing {
         if events.is_empty() {
             return Ok(newest);
         }
-        let numbered: Vec<_> = (newest.saturating_add(1)..).zip(events).collect();
-        let newest = numbered.last().map_or(newest, |(seq, _)| *seq);
-        if newest > MAX_SEQ {
+        if newest > MAX_SEQ - events.len() as u64 {
             let problem = format!("must be below {MAX_SEQ}, so that further events can be numbered");
             return Err(Error::invalid_group(self.id.as_str(), FieldError::new("eventSeq", problem)));
         }
+        let numbered: Vec<_> = (newest + 1..).zip(events).collect();
+        let newest = newest + numbered.len() as u64;
         let feed = |(seq, event): &(u64, Event)| FeedEvent::new(Positive::clamped(*seq), event.clone());
         self.events = numbered.iter().map(feed).collect();
         self.numbered.set(numbered);
@@ -138,9 +138,7 @@ impl<Place: Log + ?Sized> Transaction<Place> for Committing {
         let task = std::mem::replace(&mut self.task, Task::None);
         // What others have stored may be older than the feed.
         let newest_in = |group: Option<&Document>| {
-            let stored = group.and_then(|group| group.json().get("eventSeq"));
-            let stored = stored.and_then(|seq| serde_json::from_str::<Positive>(seq.text()).ok());
-            let stored = stored.map_or(0, Positive::get);
+            let stored = group.map_or(0, newest_stored);
             (stored, stored.max(place.newest(&self.id).unwrap_or(0)))
         };
         match task {
@@ -176,6 +174,13 @@ impl<Place: Log + ?Sized> Transaction<Place> for Committing {
             let _ = place.append(&self.id, &self.events);
         }
     }
+}
+
+/// The number of the newest event as a group says; 0 if it has none.
+pub(super) fn newest_stored(group: &Document) -> u64 {
+    let stored = group.json().get("eventSeq");
+    let stored = stored.and_then(|seq| serde_json::from_str::<Positive>(seq.text()).ok());
+    stored.map_or(0, Positive::get)
 }
 
 /// The same group with the number of its newest event.

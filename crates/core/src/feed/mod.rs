@@ -44,6 +44,8 @@ mod event;
 mod file;
 mod log;
 mod memory;
+mod reader;
+mod source;
 
 pub use commit::{Commit, Committed};
 pub use event::{
@@ -52,6 +54,8 @@ pub use event::{
     SessionWaitingLimitEvent, ToolsDeniedEvent,
 };
 
+pub use reader::Events;
+
 use crate::error::{Error, Result};
 use crate::executor;
 use crate::model::GroupId;
@@ -59,6 +63,8 @@ use crate::repository::{
     Document, FileGroupRepository, GroupRepository, InMemoryGroupRepository, WriteOutcome,
 };
 use commit::{Committing, Numbered};
+use reader::Open;
+use source::{FileSource, MemorySource, Source};
 
 /// Changes a group and reports that by events, in one commit. `change` computes both from the stored group, `None` is
 /// returned if there is no such group, or if a session that is to be changed does not exist; then nothing has changed.
@@ -111,6 +117,16 @@ fn created(outcome: Result<Option<Committed>>) -> Result<Committed> {
     outcome?.ok_or_else(|| Error::internal("a group was not created"))
 }
 
+/// Reads the events of a group with numbers above `after`; 0 for all that are kept. Each is returned once and in order. A
+/// `feed_gap` stands for events that are missing, also for those that are no longer kept and for lines that are not events.
+///
+/// With `follow` the reader waits for further events. When the group is deleted it returns a `group_deleted`, whose number is
+/// one above that of the last event, and ends. Without a group of this id it ends at once. Reading fails with `CORRUPT`, `FOREIGN_OWNER` or
+/// `IO`.
+pub fn events(repository: &impl FeedRepository, id: &GroupId, after: u64, follow: bool) -> Events {
+    Events::new(after, repository.open(id, follow))
+}
+
 /// A repository that keeps feeds: [`FileGroupRepository`] or [`InMemoryGroupRepository`].
 pub trait FeedRepository: GroupRepository + sealed::Carrier {}
 
@@ -118,10 +134,12 @@ impl FeedRepository for FileGroupRepository {}
 impl FeedRepository for InMemoryGroupRepository {}
 
 mod sealed {
-    use super::{Committing, GroupId, Result, WriteOutcome};
+    use super::{Committing, GroupId, Open, Result, WriteOutcome};
 
-    /// A repository that can carry out commits.
+    /// A repository that can carry out commits, and opens the events of a group.
     pub trait Carrier {
+        fn open(&self, id: &GroupId, follow: bool) -> Open;
+
         fn carry_out(&self, id: &GroupId, work: Committing) -> Result<WriteOutcome>;
 
         fn submit_work(
@@ -134,6 +152,15 @@ mod sealed {
 }
 
 impl sealed::Carrier for FileGroupRepository {
+    fn open(&self, id: &GroupId, follow: bool) -> Open {
+        let (repository, id) = (self.clone(), id.clone());
+        Box::new(move || {
+            let watcher = if follow { Some(repository.watch(Some(id.clone()))?) } else { None };
+            let source = FileSource::open(repository, &id)?;
+            Ok(source.map(|source| (Box::new(source) as Box<dyn Source>, watcher)))
+        })
+    }
+
     fn carry_out(&self, id: &GroupId, work: Committing) -> Result<WriteOutcome> {
         self.transaction(id, Box::new(work))
     }
@@ -149,6 +176,16 @@ impl sealed::Carrier for FileGroupRepository {
 }
 
 impl sealed::Carrier for InMemoryGroupRepository {
+    fn open(&self, id: &GroupId, follow: bool) -> Open {
+        // At once: this takes no time.
+        let watcher = if follow { Some(self.watch(Some(id.clone()))) } else { None };
+        let source = MemorySource::open(self.clone(), id);
+        Box::new(move || {
+            let watcher = watcher.transpose()?;
+            Ok(source.map(|source| (Box::new(source) as Box<dyn Source>, watcher)))
+        })
+    }
+
     fn carry_out(&self, id: &GroupId, work: Committing) -> Result<WriteOutcome> {
         self.transaction(id, Box::new(work))
     }

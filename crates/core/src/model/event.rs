@@ -20,6 +20,7 @@ use crate::model::number::{Count, Milliseconds, Percent, Usd};
 use crate::model::record::{Field, names, record};
 use crate::model::run::GroupCause;
 use crate::model::status::BudgetAction;
+use crate::model::time::IsoTime;
 
 names! {
     /// The reason why a group was paused.
@@ -52,7 +53,7 @@ macro_rules! events {
             $(#[$doc])*
             pub struct $event {
                 /// Time of the event.
-                timestamp: crate::model::time::IsoTime,
+                timestamp: IsoTime,
                 /// The group it happened in.
                 group_id: String,
                 $($fields)*
@@ -77,7 +78,7 @@ macro_rules! events {
             }
 
             /// Returns the time of the event.
-            pub fn timestamp(&self) -> &crate::model::time::IsoTime {
+            pub fn timestamp(&self) -> &IsoTime {
                 match self { $(Self::$variant(event) => &event.timestamp,)* }
             }
 

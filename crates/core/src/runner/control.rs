@@ -82,31 +82,31 @@ pub enum Controlled {
 ///
 /// Fails with `NOT_FOUND`, with `INVALID_TRANSITION` if the group is archived or deleted, and with the errors of the store.
 pub fn control(
-    store: impl RunStore + Clone + 'static,
+    store: &(impl RunStore + Clone + 'static),
     request: ControlRequest,
     options: &ControlOptions,
     run: &RunnerOptions,
 ) -> Result<Controlled> {
     for _ in 0..MAX_TRIES {
-        let group = load(&store)?;
+        let group = load(store)?;
         if matches!(group.status, GroupStatus::Archived | GroupStatus::Deleted) {
             let problem = format!("cannot {}: it is {}", request.name(), group.status.name());
             return Err(Error::invalid_transition(group.id.as_str(), &problem));
         }
-        match claim(&store, &group)? {
+        match claim(store, &group)? {
             Some(claim) => {
                 if let Some(budget) = options.budget {
                     let change = move |document: &Document| Ok(Commit::new(with_budget(document, budget)));
-                    commit_and_wait(&store, Box::new(change))?;
+                    commit_and_wait(store, Box::new(change))?;
                 }
                 drop(claim);
-                match settle(&store, request, options, run) {
+                match settle(store, request, options, run) {
                     // A runner has come in between.
                     Err(error) if error.is(ErrorKind::AlreadyRunning) => {}
                     settled => return settled,
                 }
             }
-            None => return ask(&store, request, options),
+            None => return ask(store, request, options),
         }
     }
     Err(Error::invalid_state(format!(
@@ -164,7 +164,7 @@ fn ask(
         let patch = GroupPatch { control: FieldChange::Set(control), ..GroupPatch::default() };
         let changes = Changes::from(patch);
         Ok(Commit::new(match wanted.budget {
-            Some(budget) => with_changed_budget(changes, document, budget),
+            Some(budget) => with_changed_budget(&changes, document, budget),
             None => changes,
         }))
     };
@@ -198,10 +198,10 @@ fn await_seen(store: &impl RunStore, seq: u64, wait: Duration) -> Result<bool> {
 }
 
 fn with_budget(document: &Document, budget: Usd) -> Changes {
-    with_changed_budget(Changes::from(GroupPatch::default()), document, budget)
+    with_changed_budget(&Changes::from(GroupPatch::default()), document, budget)
 }
 
-fn with_changed_budget(changes: Changes, document: &Document, budget: Usd) -> Changes {
+fn with_changed_budget(changes: &Changes, document: &Document, budget: Usd) -> Changes {
     changes.with("config", with_config(document, [("maxBudgetUsd", json_of(&budget))]))
 }
 

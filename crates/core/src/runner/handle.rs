@@ -42,7 +42,7 @@ pub(super) struct Shared(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    state: RunnerState,
+    phase: RunnerState,
     cause: Option<GroupCause>,
     /// Orders that came before the loop could take them.
     waiting: Vec<Order>,
@@ -59,7 +59,7 @@ impl Shared {
     /// Notes that the run begins. Orders are kept until it can take them.
     pub fn begin(&self) {
         let mut state = self.lock();
-        state.state = RunnerState::Running;
+        state.phase = RunnerState::Running;
         state.cause = None;
     }
 
@@ -75,7 +75,7 @@ impl Shared {
     /// Notes the end of the run.
     pub fn end(&self, end: RunnerState, cause: Option<GroupCause>) {
         let mut state = self.lock();
-        state.state = end;
+        state.phase = end;
         state.cause = cause;
         state.waiting.clear();
         state.deliver = None;
@@ -135,7 +135,7 @@ impl RunHandle {
 
     /// Returns the state of the runner.
     pub fn state(&self) -> RunnerState {
-        self.0.lock().state
+        self.0.lock().phase
     }
 
     /// Returns the reason why the group is paused or was stopped, once the run has ended.
@@ -153,16 +153,14 @@ impl RunHandle {
     fn send(&self, order: Order, action: &str) -> Result<()> {
         let mut state = self.0.lock();
         let refused = || Error::invalid_state(format!("Cannot {action}: runner is not running"));
-        if state.state != RunnerState::Running {
+        if state.phase != RunnerState::Running {
             return Err(refused());
         }
-        match &state.deliver {
-            Some(deliver) => deliver(order).then_some(()).ok_or_else(refused),
-            None => {
-                state.waiting.push(order);
-                Ok(())
-            }
+        if let Some(deliver) = &state.deliver {
+            return deliver(order).then_some(()).ok_or_else(refused);
         }
+        state.waiting.push(order);
+        Ok(())
     }
 }
 

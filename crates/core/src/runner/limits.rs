@@ -28,6 +28,15 @@ struct Limit {
 
 type Limits = BTreeMap<String, Limit>;
 
+/// Whether an account may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limited {
+    /// It may be used.
+    No,
+    /// It may not be used before that time.
+    Until(Wall),
+}
+
 /// The usage limits that runners on this machine know. The file is a help, not a promise: what cannot be read or written is
 /// as if nothing were known.
 #[derive(Debug)]
@@ -47,8 +56,8 @@ impl SharedLimits {
         Self { path: directory.join(FILE), account, seen: None, known: None }
     }
 
-    /// Returns the account's limit if another runner has changed it: its end, or that there is none any more.
-    pub fn changed(&mut self, now: Wall) -> Option<Option<Wall>> {
+    /// Returns the account's limit if another runner has changed it.
+    pub fn changed(&mut self, now: Wall) -> Option<Limited> {
         let modified = self.path.metadata().and_then(|metadata| metadata.modified()).ok();
         if modified == self.seen {
             return None;
@@ -56,7 +65,8 @@ impl SharedLimits {
         self.seen = modified;
         let stored = read(&self.path).get(&self.account).map(Limit::until);
         let stored = stored.filter(|until| *until > now);
-        (stored != std::mem::replace(&mut self.known, stored)).then_some(stored)
+        let limited = stored.map_or(Limited::No, Limited::Until);
+        (stored != std::mem::replace(&mut self.known, stored)).then_some(limited)
     }
 
     /// Tells other runners of the account's limit.
@@ -148,7 +158,7 @@ mod tests {
         assert_eq!(two.changed(Wall(0)), None);
         one.share(Some(Wall(5_000)), Wall(0));
         assert_eq!(one.changed(Wall(0)), None);
-        assert_eq!(two.changed(Wall(0)), Some(Some(Wall(5_000))));
+        assert_eq!(two.changed(Wall(0)), Some(Limited::Until(Wall(5_000))));
         assert_eq!((two.changed(Wall(0)), foreign.changed(Wall(0))), (None, None));
         assert_eq!(limits("one").changed(Wall(6_000)), None);
         one.share(None, Wall(0));
@@ -165,6 +175,6 @@ mod tests {
         assert_eq!(limits.changed(Wall(0)), None);
         limits.share(Some(Wall(9)), Wall(0));
         let mut later = SharedLimits::new(directory.path(), &environment("HOME", "/home/me"));
-        assert_eq!(later.changed(Wall(0)), Some(Some(Wall(9))));
+        assert_eq!(later.changed(Wall(0)), Some(Limited::Until(Wall(9))));
     }
 }

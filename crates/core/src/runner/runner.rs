@@ -80,16 +80,18 @@ impl Runner {
         self.run_or_settle(None, notice)
     }
 
-    /// Runs the group on a thread of its own.
+    /// Runs the group on a thread of its own. Fails with `IO` if there can be no more threads.
     #[cfg(unix)]
-    pub fn spawn(self, notice: impl FnMut(RunNotice<'_>) + Send + 'static) -> JoinHandle<Result<RunEnd>> {
+    pub fn spawn(
+        self,
+        notice: impl FnMut(RunNotice<'_>) + Send + 'static,
+    ) -> Result<JoinHandle<Result<RunEnd>>> {
         self.shared.begin();
         let name = format!("run {}", self.store.id());
         let shared = Arc::clone(&self.shared);
-        let spawned = thread::Builder::new().name(name.clone()).spawn(move || self.run(notice));
-        spawned.unwrap_or_else(|error| {
-            shared.end(RunnerState::Completed, None);
-            panic!("cannot start the thread {name:?}: {error}")
+        thread::Builder::new().name(name).spawn(move || self.run(notice)).map_err(|source| {
+            shared.end(RunnerState::Idle, None);
+            Error::io(None, Path::new("a thread"), "starting", source)
         })
     }
 

@@ -114,13 +114,20 @@ impl FileGroupRepository {
         self.store.base()
     }
 
-    /// Takes the lock of a group's run if no runner holds it. `owner` is written into it. Fails with `NOT_FOUND` if there is
-    /// no store, with `INSECURE_STORE` if everyone may write to it, and with `IO` if it cannot be locked.
-    pub fn try_run_lock(&self, id: &GroupId, owner: &str) -> Result<TryRunLock> {
+    /// Takes the lock of a group's run if no runner holds it. `owner` is written into it. `is_runner` tells if the text of a
+    /// lock that is held names a runner that lives; otherwise somebody may only be looking, and it is tried again. Fails with
+    /// `NOT_FOUND` if there is no store, with `INSECURE_STORE` if everyone may write to it, and with `IO` if it cannot be
+    /// locked.
+    pub fn try_run_lock(
+        &self,
+        id: &GroupId,
+        owner: &str,
+        is_runner: impl Fn(&str) -> bool,
+    ) -> Result<TryRunLock> {
         let base = read::open_base(self.base())?.ok_or_else(|| Error::group_not_found(id.as_str()))?;
         read::check_base(&base)?;
         let path = self.base().join(paths::LOCKS);
-        RunLock::try_take(base, id, owner)
+        RunLock::try_take(base, id, owner, is_runner)
             .map_err(|source| Error::io(Some(id.as_str()), &path, "locking", source))
     }
 

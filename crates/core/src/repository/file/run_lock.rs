@@ -35,8 +35,14 @@ pub enum TryRunLock {
 }
 
 impl RunLock {
-    /// Takes the lock of a group if no runner holds it, and writes who has it now.
-    pub(super) fn try_take(base: Dir, id: &GroupId, owner: &str) -> io::Result<TryRunLock> {
+    /// Takes the lock of a group if no runner holds it, and writes who has it now. `is_runner` tells if what is written there
+    /// names a runner that lives; otherwise somebody may only be looking.
+    pub(super) fn try_take(
+        base: Dir,
+        id: &GroupId,
+        owner: &str,
+        is_runner: impl Fn(&str) -> bool,
+    ) -> io::Result<TryRunLock> {
         let name = file_name(id);
         for _ in 0..TRIES {
             if let Some(mut file) = try_lock_file(&base, &name)? {
@@ -44,6 +50,9 @@ impl RunLock {
                 file.rewind()?;
                 file.write_all(owner.as_bytes())?;
                 return Ok(TryRunLock::Acquired(Self { base, name, file }));
+            }
+            if let Some(holder) = content(&base, &name).ok().filter(|holder| is_runner(holder)) {
+                return Ok(TryRunLock::Held(holder));
             }
             std::thread::sleep(PAUSE);
         }

@@ -58,9 +58,8 @@ impl Finished {
     /// itself is empty.
     pub fn new(stream: &ClaudeStream, is_silent: bool, errors: &[u8]) -> Self {
         let said = texts::last_lines(errors);
-        let error = stream.error().map(|error| match said.is_empty() || !is_silent {
-            true => error.to_owned(),
-            false => format!("{error}: {said}"),
+        let error = stream.error().map(|error| {
+            if said.is_empty() || !is_silent { error.to_owned() } else { format!("{error}: {said}") }
         });
         Self { changes: stream.changes(), error }
     }

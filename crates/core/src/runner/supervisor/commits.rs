@@ -15,6 +15,7 @@ use crate::model::number::Usd;
 use crate::ownership;
 use crate::repository::{Changes, Document, Draft, Revision};
 use crate::runner::plan::{self, CommitFailure, CommitId, Input, Request};
+use crate::runner::store::Change;
 
 /// What a commit is for.
 pub enum Flight {
@@ -29,7 +30,7 @@ pub enum Flight {
 /// A commit that waits for the one before it.
 pub struct Pending {
     flight: Flight,
-    change: Box<dyn FnOnce(&Document) -> Result<Commit> + Send>,
+    change: Change,
 }
 
 impl Supervisor<'_> {
@@ -50,7 +51,7 @@ impl Supervisor<'_> {
             self.denied.remove(&change.session);
         }
         let at = now.unix_ms();
-        let change = move |document: &Document| changes(document, group, sessions, events, at);
+        let change = move |document: &Document| Ok(changes(document, group, sessions, events, at));
         self.submit(Pending { flight: Flight::Plan(commit.id), change: Box::new(change) });
     }
 
@@ -106,11 +107,11 @@ impl Supervisor<'_> {
         &mut self,
         flight: Flight,
         result: Result<Option<Committed>>,
-        was: Option<Revision>,
+        was: Option<&Revision>,
     ) {
         self.in_flight = false;
         match result {
-            Ok(Some(Committed { group, events })) => self.stored(flight, group, events, was),
+            Ok(Some(Committed { group, events })) => self.stored(flight, group, &events, was),
             Ok(None) => match flight {
                 Flight::Plan(id) => self.facts.push_back(Input::CommitFailed(id, CommitFailure::Deleted)),
                 Flight::Budget(_) | Flight::Renewal => self.facts.push_back(Input::GroupDeleted),
@@ -125,8 +126,8 @@ impl Supervisor<'_> {
         }
     }
 
-    fn stored(&mut self, flight: Flight, group: Document, events: Vec<(u64, Event)>, was: Option<Revision>) {
-        let is_foreign = was.as_ref() != Some(&self.stored) || matches!(flight, Flight::Budget(_));
+    fn stored(&mut self, flight: Flight, group: Document, events: &[(u64, Event)], was: Option<&Revision>) {
+        let is_foreign = was != Some(&self.stored) || matches!(flight, Flight::Budget(_));
         self.stored = group.revision();
         if is_foreign {
             // What others have changed counts before the start that this commit has recorded.
@@ -136,7 +137,7 @@ impl Supervisor<'_> {
         } else {
             self.book.keep(group);
         }
-        for (seq, event) in &events {
+        for (seq, event) in events {
             self.emit(Some(*seq), event);
         }
         match flight {
@@ -188,7 +189,7 @@ fn changes(
     sessions: Vec<SessionWrite>,
     events: Vec<Event>,
     at: f64,
-) -> Result<Commit> {
+) -> Commit {
     let mut changes = Changes::from(group).made_at(at);
     let stored = document.json().get("sessions");
     let ids: HashSet<_> = stored
@@ -210,7 +211,7 @@ fn changes(
         let all: Vec<String> = kept.chain(put_back).collect();
         changes = changes.with("sessions", format!("[{}]", all.join(",")));
     }
-    Ok(Commit { group: changes, sessions: writes, events })
+    Commit { group: changes, sessions: writes, events }
 }
 
 /// Returns the configuration of a group with other values of some members, as JSON. Members that are not known stay.

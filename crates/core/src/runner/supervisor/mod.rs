@@ -16,6 +16,7 @@ mod texts;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 pub use self::book::runner_change;
@@ -37,7 +38,7 @@ use crate::progress::{GroupOutline, ProgressAggregator, SessionOutline};
 use crate::repository::{Document, Revision};
 use crate::runner::RunNotice;
 use crate::runner::handle::{Order, Shared};
-use crate::runner::limits::SharedLimits;
+use crate::runner::limits::{Limited, SharedLimits};
 use crate::runner::options::Clock;
 use crate::runner::plan::{
     Command, Input, Look, Monotonic, Nanos, Now, Outcome, Run, SessionIndex, StoredGroup, TurnResult,
@@ -51,8 +52,14 @@ use crate::runner::store::RunStore;
 /// Time between two looks at the usage limits that other runners share.
 const LIMITS_PAUSE: Duration = Duration::from_secs(2);
 
-/// Maximum time to wait for sweeps at the end. A sweep gives up earlier by itself.
-const SWEEP_PATIENCE: Duration = Duration::from_secs(30);
+/// Time in which the output of many sessions gathers, so that the loop does not wake up for each line.
+const OUTPUT_PAUSE: Duration = Duration::from_millis(5);
+
+/// Number of sessions whose lines are read one by one.
+const FEW_SESSIONS: usize = 8;
+
+/// Maximum time to wait for sweeps and for a commit at the end. They give up earlier by themselves.
+const END_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A message to the loop.
 enum Message {
@@ -158,12 +165,19 @@ impl<'a> Supervisor<'a> {
         self.warn_about_directories();
         self.tick(Instant::now());
         self.facts.push_back(Input::TimePassed);
+        let mut is_busy = false;
         let outcome = loop {
             if let Some(outcome) = self.decide() {
                 break outcome;
             }
+            if is_busy {
+                thread::sleep(OUTPUT_PAUSE);
+            }
             let deadline = self.deadline(Instant::now());
-            for event in self.processes.wait(deadline) {
+            let events = self.processes.wait(deadline);
+            let is_output = |event: &process::Event| matches!(event.fact, Fact::Output(_));
+            is_busy = self.lives.len() > FEW_SESSIONS && events.iter().all(is_output);
+            for event in events {
                 self.observed(event);
             }
             while let Ok(message) = self.receiver.try_recv() {
@@ -175,7 +189,7 @@ impl<'a> Supervisor<'a> {
             }
         };
         drop(watch);
-        self.await_sweeps();
+        self.settle_down();
         match outcome {
             Outcome::Deleted => Err(Error::group_not_found(self.store.id().as_str())),
             Outcome::StoreFailed => {
@@ -206,7 +220,7 @@ impl<'a> Supervisor<'a> {
             Command::Interrupt(session) => self.signal(session, |processes, mark| processes.interrupt(mark)),
             Command::StopTasks(session) => self.signal(session, |processes, mark| processes.stop_tasks(mark)),
             Command::CloseInput(session) => {
-                self.signal(session, |processes, mark| processes.close_input(mark))
+                self.signal(session, |processes, mark| processes.close_input(mark));
             }
             Command::Terminate(session) => self.signal(session, |processes, mark| processes.terminate(mark)),
             Command::Kill(session) => self.signal(session, |processes, mark| processes.kill(mark)),
@@ -404,7 +418,7 @@ impl<'a> Supervisor<'a> {
 
     fn received(&mut self, message: Message) {
         match message {
-            Message::Answered { flight, result, was } => self.answered(flight, result, was),
+            Message::Answered { flight, result, was } => self.answered(flight, result, was.as_ref()),
             Message::Changed if self.in_flight => self.must_look = true,
             Message::Changed => self.look_at_store(),
             Message::Order(Order::Request(request)) => {
@@ -420,8 +434,8 @@ impl<'a> Supervisor<'a> {
             self.next_limits = now + LIMITS_PAUSE;
             if let Some(limit) = self.limits.changed(wall_now()) {
                 self.facts.push_back(match limit {
-                    Some(until) => Input::LimitOpened { until: Some(until) },
-                    None => Input::LimitClosed,
+                    Limited::Until(until) => Input::LimitOpened { until: Some(until) },
+                    Limited::No => Input::LimitClosed,
                 });
             }
         }
@@ -530,13 +544,18 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Waits until nothing is left of the attempts of this run.
-    fn await_sweeps(&mut self) {
-        let deadline = Instant::now() + SWEEP_PATIENCE;
-        while !self.sweeps.is_empty() && Instant::now() < deadline {
+    /// Waits until nothing is left of the attempts of this run, and no commit of it can be stored any more.
+    fn settle_down(&mut self) {
+        let deadline = Instant::now() + END_PATIENCE;
+        while (self.in_flight || !self.sweeps.is_empty()) && Instant::now() < deadline {
             for event in self.processes.wait(Some(deadline)) {
                 if let Fact::Swept(_) = event.fact {
                     self.sweeps.remove(&event.mark);
+                }
+            }
+            while let Ok(message) = self.receiver.try_recv() {
+                if let Message::Answered { .. } = message {
+                    self.in_flight = false;
                 }
             }
         }
