@@ -16,7 +16,6 @@ use crate::model::{GroupPatch, GroupStatus, SessionGroup, SessionStatus};
 use crate::repository::{Changes, Document};
 use crate::runner::RunEnd;
 use crate::runner::options::RunnerOptions;
-#[cfg(unix)]
 use crate::runner::plan::Request;
 use crate::runner::store::{Claim, RunStore, commit_and_wait};
 use crate::runner::supervisor::{json_of, with_config};
@@ -206,7 +205,6 @@ fn with_changed_budget(changes: &Changes, document: &Document, budget: Usd) -> C
 }
 
 /// Carries a pause or a stop out in place of a runner.
-#[cfg(unix)]
 fn settle(
     store: &(impl RunStore + Clone + 'static),
     request: ControlRequest,
@@ -238,18 +236,7 @@ fn settle(
     runner.settle(request, |_| {}).map(Controlled::Settled)
 }
 
-#[cfg(not(unix))]
-fn settle(
-    _store: &(impl RunStore + Clone + 'static),
-    _request: ControlRequest,
-    _options: &ControlOptions,
-    _run: &RunnerOptions,
-) -> Result<Controlled> {
-    Ok(Controlled::NeedsRunner)
-}
-
 /// Pauses sessions that do not run, in a group that does not.
-#[cfg(unix)]
 fn pause_sessions(store: &(impl RunStore + Clone + 'static), ids: Vec<String>) -> Result<Controlled> {
     let is_any = Arc::new(AtomicBool::new(false));
     let found = Arc::clone(&is_any);

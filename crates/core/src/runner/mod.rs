@@ -54,8 +54,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod changed_limits;
+mod claims;
 #[cfg(unix)]
 mod claude_processes;
+#[cfg(unix)]
+mod claude_runs;
 mod control;
 mod handle;
 mod limits;
@@ -69,6 +73,8 @@ mod runner;
 mod sessions;
 mod store;
 mod supervisor;
+#[cfg(not(unix))]
+mod unsupported_runs;
 
 #[cfg(unix)]
 pub use claude_processes::ClaudeProcesses;

@@ -53,12 +53,3 @@ impl Ownership for FileOwnership {
         }
     }
 }
-
-#[cfg(not(unix))]
-impl Runner {
-    /// Calls a function: no runner can have the group on this system.
-    fn end_and<T>(self, then: impl FnOnce() -> Result<T>) -> Result<T> {
-        drop(self);
-        then()
-    }
-}
