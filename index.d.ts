@@ -5,7 +5,7 @@ export type SessionStatus = 'pending' | 'active' | 'paused' | 'completed' | 'fai
 
 /**
  * Status of a group: `created` → `running` → `completed`, `failed` or `paused`; `paused` → `running`;
- * `completed` → `archived`; any → `deleted`. Your program decides on transitions; they are not checked.
+ * `completed` → `archived`; any → `deleted`. Repositories store any status; a {@link GroupManager} checks changes.
  */
 export type GroupStatus = 'created' | 'running' | 'paused' | 'completed' | 'failed' | 'archived' | 'deleted'
 
@@ -46,7 +46,7 @@ export interface ConcurrencyConfig {
   readonly errorThreshold: number
 }
 
-/** Configuration that your program generates for a session before it starts. The package only stores it. */
+/** Configuration of a session, from which files and options of Claude Code are generated before it starts. */
 export interface SessionConfig {
   /** `true` to write a CLAUDE.md. @default true */
   readonly generateClaudeMd: boolean
@@ -1440,7 +1440,8 @@ export declare class GroupManager {
   archiveGroup(groupId: string): Promise<void>
 
   /**
-   * Deletes a group and emits `group_deleted`. Rejects with `NOT_FOUND`, and with `ALREADY_RUNNING` while the group is run.
+   * Deletes a group and emits `group_deleted`. In a file store, what a killed runner has left running of the group is ended
+   * first, which can take some seconds. Rejects with `NOT_FOUND`, and with `ALREADY_RUNNING` while the group is run.
    *
    * @param groupId Id of the group.
    */

@@ -4,6 +4,9 @@
 const {
   ChangeRequest,
   CreationRequest,
+  beginDeletion,
+  otherRunner,
+  refuseRecordedRunner,
   requireObject,
   throwNotFound,
   throwUnusableUpdate,
@@ -60,7 +63,7 @@ exports.GroupManager = class GroupManager {
 
   async deleteGroup(groupId) {
     const now = timeFrom(this.#container)
-    const isDeleted = await inTurn(this.#repository, groupId, () => this.#repository.delete(groupId))
+    const isDeleted = await inTurn(this.#repository, groupId, () => remove(this.#repository, groupId, now))
     if (!isDeleted) throwNotFound(groupId)
     emit(this.#eventEmitter, { type: 'group_deleted', timestamp: new Date(now).toISOString(), groupId })
   }
@@ -85,7 +88,8 @@ exports.GroupManager = class GroupManager {
   /** Stores what a request makes of a group, then emits its event. Returns the stored group. */
   async #change(groupId, request, sessionId) {
     const now = timeFrom(this.#container)
-    const decide = (group) => request.decide(groupId, group, now)
+    const runner = request.concernsStatus() ? await otherRunner(this.#repository, groupId) : null
+    const decide = (group) => request.decide(groupId, group, now, runner ?? undefined)
     const change = typeof this.#repository.update === 'function' ? update : readAndWrite
     const { group, event } = await change(this.#repository, groupId, decide, { now, sessionId })
     emit(this.#eventEmitter, event)
@@ -122,6 +126,22 @@ function readAndWrite(repository, groupId, decide, { sessionId }) {
     const stored = isUpdated ? await repository.findById(groupId) : null
     return stored ? { group: stored, event } : decide(null)
   })
+}
+
+/** Deletes a group that nothing runs. Returns `false` if there is none. */
+async function remove(repository, groupId, now) {
+  const deletion = await beginDeletion(repository, groupId)
+  if (!deletion) {
+    refuseRecordedRunner(await repository.findById(groupId), now)
+    return repository.delete(groupId)
+  }
+  let isDeleted = false
+  try {
+    isDeleted = await repository.delete(groupId)
+    return isDeleted
+  } finally {
+    deletion.finish(isDeleted === true)
+  }
 }
 
 /** Saves a group under an id that is free. Returns `false` if it is taken. */

@@ -143,15 +143,15 @@ pub fn directory_name(env: Env, id: Unknown<'_>) -> napi::Result<String> {
 
 /// Throws `INVALID_ARGUMENT` unless a value is an object. For the classes that are written in JavaScript.
 #[napi(skip_typescript)]
-pub fn require_object(env: Env, name: String, value: Unknown<'_>) -> napi::Result<()> {
-    throwing(&env, || args::awaited(&env, &name, value))
+pub fn require_object(env: Env, name: Unknown<'_>, value: Unknown<'_>) -> napi::Result<()> {
+    throwing(&env, || args::awaited(&env, &args::text(&env, "name", name)?, value))
 }
 
 /// Returns the time of a `Date` in Unix milliseconds. Throws `INVALID_ARGUMENT`. For the classes that are written in
 /// JavaScript.
 #[napi(skip_typescript)]
-pub fn unix_time(env: Env, name: String, value: Unknown<'_>) -> napi::Result<f64> {
-    throwing(&env, || args::date(&env, &name, value))
+pub fn unix_time(env: Env, name: Unknown<'_>, value: Unknown<'_>) -> napi::Result<f64> {
+    throwing(&env, || args::date(&env, &args::text(&env, "name", name)?, value))
 }
 
 /// Throws `NOT_FOUND`. For manager.js.

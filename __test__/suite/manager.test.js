@@ -1,6 +1,9 @@
 // `GroupManager`, on every kind of repository: both of this package, one that wraps them, and a class with seven methods.
 
+const { spawn } = require('node:child_process')
 const { EventEmitter } = require('node:events')
+const fs = require('node:fs')
+const path = require('node:path')
 const sg = require('../..')
 const { makeGroup, makeSession, rejection, thrown, freshDir } = require('./helpers')
 const { REPOSITORIES, TRICKY } = require('./helpers/repositories')
@@ -412,6 +415,90 @@ test('no change is lost between two repositories on one store', async () => {
   expect((await managers[1].getGroup(id)).sessions).toHaveLength(100)
 })
 
+describe('a group that another process runs', () => {
+  const onLinux = process.platform === 'linux' ? test : test.skip
+
+  /** Holds the lock of a group's run, as a runner does; gives the function that frees it. */
+  const runElsewhere = async (directory, id) => {
+    const file = path.join(directory, '.locks', `run-${id}`)
+    const runner = { pid: 4711, startTime: '1', bootId: 'b', host: 'elsewhere', at: new Date().toISOString() }
+    fs.writeFileSync(file, JSON.stringify(runner))
+    const child = spawn('flock', [file, 'sh', '-c', 'echo held; read line'])
+    await new Promise((resolve) => child.stdout.once('data', resolve))
+    return () => new Promise((freed) => child.once('close', freed) && child.stdin.end())
+  }
+
+  onLinux('is neither deleted nor given another status, and can be changed otherwise', async () => {
+    const directory = freshDir()
+    const repository = new sg.FileGroupRepository(directory, { durability: 'process' })
+    const manager = new sg.GroupManager(undefined, repository)
+    const { id } = await manager.createGroup({ name: 'A' })
+    await manager.addSession(id, makeSession())
+    const free = await runElsewhere(directory, id)
+    const refused = {
+      code: 'INVALID_TRANSITION',
+      groupId: id,
+      message: expect.stringContaining('process 4711 on elsewhere'),
+    }
+    expect(await rejection(manager.updateGroup(id, { status: 'paused' }))).toMatchObject(refused)
+    expect(await rejection(manager.archiveGroup(id))).toMatchObject(refused)
+    expect(await rejection(manager.updateSession(id, '001-api', { status: 'active' }))).toMatchObject(refused)
+    expect(await rejection(manager.deleteGroup(id))).toMatchObject({
+      code: 'ALREADY_RUNNING',
+      groupId: id,
+      message: expect.stringContaining('process 4711 on elsewhere'),
+    })
+    // Nothing changes here, so that a runner is not disturbed.
+    await manager.updateGroup(id, { status: 'created', name: 'B' })
+    await manager.updateSession(id, '001-api', { prompt: 'Other' })
+    await manager.addSession(id, makeSession({ id: 'b' }))
+    await free()
+    await manager.updateGroup(id, { status: 'paused' })
+    await manager.deleteGroup(id)
+    expect(fs.readdirSync(directory).filter((name) => !name.startsWith('.'))).toEqual([])
+  })
+
+  test.each([
+    ['a class with seven methods', () => new OwnRepository()],
+    ['an InMemoryGroupRepository', () => new sg.InMemoryGroupRepository()],
+  ])('is known by its record in %s', async (_, create) => {
+    const clock = new MockClock()
+    const repository = create()
+    const manager = new sg.GroupManager({ clock }, repository)
+    const { id } = await manager.createGroup({ name: 'A' })
+    const at = clock.now().toISOString()
+    await manager.updateGroup(id, {
+      runner: { pid: 4711, startTime: '1', bootId: 'b', host: 'elsewhere', at },
+    })
+    clock.advance(59_000)
+    expect((await rejection(manager.archiveGroup(id))).code).toBe('INVALID_TRANSITION')
+    expect((await rejection(manager.deleteGroup(id))).code).toBe('ALREADY_RUNNING')
+    // A record of another machine that is not renewed for a minute has lost its process.
+    clock.advance(2_000)
+    await manager.archiveGroup(id)
+    await manager.deleteGroup(id)
+    expect(await repository.findById(id)).toBeNull()
+  })
+})
+
+test('a subclass of FileGroupRepository gets its own `delete` called, and a failure of it frees the group', async () => {
+  class Careful extends sg.FileGroupRepository {
+    isLocked = true
+
+    async delete(id) {
+      if (this.isLocked) throw new Error('locked')
+      return super.delete(id)
+    }
+  }
+  const repository = new Careful(freshDir(), { durability: 'process' })
+  const manager = new sg.GroupManager(undefined, repository)
+  const { id } = await manager.createGroup({ name: 'A' })
+  expect((await rejection(manager.deleteGroup(id))).message).toBe('locked')
+  repository.isLocked = false
+  await manager.deleteGroup(id)
+  expect(await repository.findById(id)).toBeNull()
+})
+
 test('a taken id that is found only by the save is skipped', async () => {
   const inner = new sg.InMemoryGroupRepository()
   const clock = new MockClock()
@@ -503,7 +590,7 @@ test('arguments of the wrong type are INVALID_ARGUMENT', async () => {
     [() => manager.removeSession(id, 'a', { forced: true }), 'forced'],
     [() => manager.updateSession(id, 'a'), 'changes'],
     [() => manager.updateGroup(5, {}), 'id'],
-    [() => manager.deleteGroup(5), 'id'],
+    [() => manager.deleteGroup(5), 'groupId'],
   ])
     expect(await rejection(call())).toMatchObject({ code: 'INVALID_ARGUMENT', field })
   for (const time of [5, new Date(Number.NaN), 'now']) {

@@ -15,6 +15,7 @@ use session_groups::manager::NewGroup;
 use session_groups::manager::rules::{self, Decision, Request};
 use session_groups::model::event::GroupEvent;
 use session_groups::model::time::IsoTime;
+use session_groups::ownership::{self, Owner};
 use session_groups::repository::Changes;
 
 /// A request to create a group.
@@ -60,9 +61,9 @@ pub struct ChangeRequest {
 impl ChangeRequest {
     /// `kind` is the name of the manager's method, whose arguments after the group's id follow.
     #[napi(constructor, skip_typescript)]
-    pub fn new(env: Env, kind: String, first: Unknown<'_>, second: Unknown<'_>) -> napi::Result<Self> {
+    pub fn new(env: Env, kind: Unknown<'_>, first: Unknown<'_>, second: Unknown<'_>) -> napi::Result<Self> {
         throwing(&env, || {
-            let request = match kind.as_str() {
+            let request = match args::text(&env, "kind", kind)?.as_str() {
                 "updateGroup" => Request::UpdateGroup(args::changes(&env, first)?),
                 "addSession" => Request::AddSession(args::session_text(&env, first)?),
                 "removeSession" => Request::RemoveSession {
@@ -101,6 +102,12 @@ impl ChangeRequest {
             let Some(group) = args::found_group(env, group)? else {
                 return Err(self.request.no_group(&args::text(env, "groupId", group_id)?).into());
             };
+            let recorded = || match ownership::recorded(group.id(), group.group().ok()?.runner.as_ref(), now)
+            {
+                Owner::Other(name) => Some(name),
+                Owner::None | Owner::ThisProcess => None,
+            };
+            let runner = runner.or_else(|| if self.request.concerns_status() { recorded() } else { None });
             let now = IsoTime::of_unix_ms(now);
             let Decision { changes, event, session, .. } =
                 rules::decide(&group, &self.request, runner.as_deref(), &now)?;

@@ -1,6 +1,7 @@
 //! The exported classes, one file for each.
 
 mod claude_stream;
+mod deletion;
 mod dependency_graph;
 mod file_group_repository;
 mod group_request;

@@ -122,7 +122,8 @@ export declare class GroupManager {
   archiveGroup(groupId: string): Promise<void>
 
   /**
-   * Deletes a group and emits `group_deleted`. Rejects with `NOT_FOUND`, and with `ALREADY_RUNNING` while the group is run.
+   * Deletes a group and emits `group_deleted`. In a file store, what a killed runner has left running of the group is ended
+   * first, which can take some seconds. Rejects with `NOT_FOUND`, and with `ALREADY_RUNNING` while the group is run.
    *
    * @param groupId Id of the group.
    */

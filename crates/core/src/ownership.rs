@@ -73,6 +73,15 @@ pub fn owner(repository: &FileGroupRepository, id: &GroupId) -> Owner {
     }
 }
 
+/// Returns the runner that a record in a group stands for, where the repository has no kernel locks.
+pub fn recorded(id: &GroupId, stored: Option<&RunnerRecord>, now_ms: f64) -> Owner {
+    let Some(stored) = stored.filter(|stored| check_record(id, stored, now_ms).is_err()) else {
+        return Owner::None;
+    };
+    let own = current_identity().ok().filter(|own| own.pid == stored.pid && own.host == stored.host);
+    if own.is_some() { Owner::ThisProcess } else { Owner::Other(shown(stored)) }
+}
+
 /// Returns the record of this process as a runner.
 pub fn record(now: IsoTime) -> Result<RunnerRecord> {
     let ProcessIdentity { pid, start_time, boot_id, host } = current_identity()?;
@@ -111,6 +120,11 @@ mod tests {
         let check = |record: &RunnerRecord, ms: f64| check_record(&id, record, now.unix_ms() + ms).is_ok();
         assert!(!check(&own, 1e9));
         assert!(check(&RunnerRecord { start_time: "1".to_owned(), ..own.clone() }, 0.0));
+        let owner = |record: &RunnerRecord| recorded(&id, Some(record), now.unix_ms());
+        assert_eq!(owner(&own), Owner::ThisProcess);
+        assert_eq!(recorded(&id, None, now.unix_ms()), Owner::None);
+        let foreign = RunnerRecord { boot_id: "x".to_owned(), host: "other".to_owned(), ..own.clone() };
+        assert!(matches!(owner(&foreign), Owner::Other(name) if name.contains("on other")));
         let rebooted = RunnerRecord { boot_id: "other".to_owned(), ..own };
         assert!(check(&rebooted, 0.0));
         let elsewhere = RunnerRecord { host: "other".to_owned(), ..rebooted };

@@ -247,7 +247,7 @@ impl Draft {
     fn options_with(&self, files: Files) -> CommandOptions {
         let instructions = self.instructions.clone().zip(Some(files.instructions));
         CommandOptions {
-            instructions: instructions.map(|(text, file)| Instructions { text, file }),
+            instructions: instructions.map(|(text, file)| Instructions { file, text }),
             settings: files.settings,
             mcp_config: files.mcp_config,
             ..self.options.clone()

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use serde_json::Value;
+use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::json::{self, Json};
@@ -173,7 +173,7 @@ fn update_group(
     applied(group, changes.without_removed(REQUIRED_OF_GROUP).without(&["sessions"]))?;
     let changes = changes.without_removed(REQUIRED_OF_GROUP).without(FIXED);
     let before = group.status();
-    let decision = decided(group, changes, now)?;
+    let decision = decided(group, &changes, now)?;
     let after = decision.group.status();
     if before == after {
         return Ok(decision);
@@ -242,7 +242,7 @@ fn independent(session: &GroupSession, text: Json<'_>, other: &str) -> String {
         return text.text().to_owned();
     }
     let mut draft = Draft::of(text);
-    draft.set("dependsOn", Value::from_iter(kept.into_iter().map(String::as_str)).to_string());
+    draft.set("dependsOn", json!(kept).to_string());
     draft.into_text()
 }
 
@@ -324,11 +324,11 @@ fn circle(group: &SessionGroup, start: usize, place: &HashMap<&str, usize>) -> O
 fn with_sessions(group: &Document, sessions: &[impl AsRef<str>], now: &IsoTime) -> Result<Decision> {
     let sessions: Vec<&str> = sessions.iter().map(AsRef::as_ref).collect();
     let changes = Changes::new(format!("{{\"sessions\":[{}]}}", sessions.join(",")), Vec::new())?;
-    decided(group, changes, now)
+    decided(group, &changes, now)
 }
 
 /// Adds the time to changes, and applies them.
-fn decided(group: &Document, changes: Changes, now: &IsoTime) -> Result<Decision> {
+fn decided(group: &Document, changes: &Changes, now: &IsoTime) -> Result<Decision> {
     let changes = changes.with("updatedAt", json::quote(now)).made_at(now.unix_ms());
     Ok(Decision { group: applied(group, changes.clone())?, changes, event: None, session: None })
 }
