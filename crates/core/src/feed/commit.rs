@@ -170,7 +170,7 @@ impl<Place: Log + ?Sized> Transaction<Place> for Committing {
 
     fn committed(&mut self, place: &Place) {
         if !self.events.is_empty() {
-            // safeguard: a feed that cannot be written fails no commit; the next one reports the gap
+            // A feed that cannot be written fails no commit: the next one reports the gap.
             let _ = place.append(&self.id, &self.events);
         }
     }

@@ -49,7 +49,6 @@ impl Log for Dir {
         let ending = if end.is_torn { "\n" } else { "" };
         let is_full = length > 0 && length + lines.len() as u64 > MAX_FILE;
         if !is_full {
-            // safeguard: the lines of a commit are written at once
             return file.write_all(format!("{ending}{lines}").as_bytes());
         }
         file.write_all(ending.as_bytes())?;
