@@ -210,12 +210,21 @@ fn a_commit_that_fails_changes_nothing_and_reports_nothing() {
     commit_nothing(&InMemoryGroupRepository::new());
 }
 
+/// Commits whose functions panic, on any repository.
+fn panic_in_commits(repository: &impl FeedRepository) {
+    repository.save(group(), Condition::None).unwrap();
+    let panics = feed::commit(repository, &id(), |_| panic!("on purpose"));
+    assert_eq!(panics.unwrap_err().code(), "INTERNAL");
+    let (sender, receiver) = mpsc::channel();
+    feed::submit(repository, &id(), |_| panic!("on purpose"), move |panics| sender.send(panics).unwrap());
+    assert_eq!(receiver.recv().unwrap().unwrap_err().code(), "INTERNAL");
+    assert_eq!(add(repository, denied("a")), 1);
+}
+
 #[test]
 fn a_commit_that_panics_fails_alone() {
-    let files = Files::new();
-    let panics = feed::commit(&files.repository, &id(), |_| panic!("on purpose"));
-    assert_eq!(panics.unwrap_err().code(), "INTERNAL");
-    assert_eq!(add(&files.repository, denied("a")), 1);
+    panic_in_commits(&Files::new().repository);
+    panic_in_commits(&InMemoryGroupRepository::new());
 }
 
 /// Submits commits from several threads at once, on any repository.
