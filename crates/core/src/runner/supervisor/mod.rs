@@ -67,6 +67,7 @@ enum Message {
 }
 
 /// Everything that a run needs.
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, each named")]
 pub struct Supervisor<'a> {
     store: Arc<dyn RunStore>,
     processes: &'a mut dyn SessionProcesses,
