@@ -4,6 +4,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
 use session_groups::claude::{ClaudeVersion, Exit};
+use session_groups::feed::Event;
 use session_groups::model::config::ConcurrencyConfig;
 use session_groups::model::number::{Count, Positive, Usd};
 use session_groups::model::run::{AttemptOutcome, GroupCause, ProcessIdentity};
@@ -12,7 +13,8 @@ use session_groups::model::{BudgetAction, GroupId, GroupStatus, SessionStatus};
 use session_groups::repository::{Condition, Document, GroupRepository, InMemoryGroupRepository};
 use session_groups::runner::process::{self, Ended, Fact, Mark};
 use session_groups::runner::{
-    ChangedLimits, FileRunStore, MemoryRunStore, RunEnd, Runner, RunnerOptions, SessionProcesses, Start, Wake,
+    ChangedLimits, FileRunStore, MemoryRunStore, RunEnd, RunNotice, Runner, RunnerOptions, RunnerState,
+    SessionProcesses, Start, Wake,
 };
 
 use crate::group_world::{GroupWorld, session, slow, types};
@@ -326,4 +328,20 @@ fn other_processes_take_the_place_of_claude_code() {
     assert_eq!(processes.prompts, ["Do a.", "Do b.", "Do bad."]);
     assert_eq!(world.stored("b").status, SessionStatus::Completed);
     assert!(world.stored("bad").error.unwrap().contains("exit code 1"));
+}
+
+#[test]
+fn a_panic_of_the_observer_leaves_the_group_to_the_next_runner() {
+    let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), 200)]);
+    let runner = Runner::new(world.store(), world.options());
+    let handle = runner.handle();
+    let thread = runner.spawn(|notice| {
+        let is_start = |event: &Event| event.type_name() == "group_session_started";
+        assert!(!matches!(notice, RunNotice::Event { event, .. } if is_start(event)), "planned by the test");
+    });
+    assert!(thread.unwrap().join().is_err());
+    assert_eq!(handle.state(), RunnerState::Completed);
+    assert_eq!(world.run().0.unwrap().status, GroupStatus::Completed);
+    assert_eq!(world.notes("process").len(), 1);
+    assert_eq!(world.problems(), [""; 0]);
 }
