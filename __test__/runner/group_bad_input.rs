@@ -249,6 +249,10 @@ impl RunStore for FullDisk {
         self.store.claim()
     }
 
+    fn is_claimed(&self) -> Result<bool> {
+        self.store.is_claimed()
+    }
+
     fn directory(&self) -> Option<std::path::PathBuf> {
         self.store.directory()
     }
