@@ -456,6 +456,7 @@ describe('a group that another process runs', () => {
     await manager.updateGroup(id, { status: 'paused' })
     await manager.deleteGroup(id)
     expect(fs.readdirSync(directory).filter((name) => !name.startsWith('.'))).toEqual([])
+    expect(fs.readdirSync(path.join(directory, '.locks')).filter((name) => name.startsWith('run-'))).toEqual([])
   })
 
   test.each([
