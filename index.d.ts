@@ -155,6 +155,19 @@ export interface GroupSession {
   readonly dropped?: boolean | undefined
 }
 
+/** The outcome of an attempt. */
+export type AttemptOutcome =
+  | 'completed'
+  | 'failed'
+  | 'interrupted'
+  | 'killed'
+  | 'crashed'
+  | 'cap'
+  | 'limited'
+  | 'stalled'
+  | 'timeout'
+  | 'output_limit'
+
 /** One process for a session, recorded by the runner. */
 export interface Attempt {
   /** Number of the attempt, starting at 1. */
@@ -176,18 +189,7 @@ export interface Attempt {
   /** `true` if the cost is an estimate, because a turn ended without a result. */
   readonly estimated?: boolean | undefined
   /** The outcome. */
-  readonly outcome?:
-    | 'completed'
-    | 'failed'
-    | 'interrupted'
-    | 'killed'
-    | 'crashed'
-    | 'cap'
-    | 'limited'
-    | 'stalled'
-    | 'timeout'
-    | 'output_limit'
-    | undefined
+  readonly outcome?: AttemptOutcome | undefined
   /** The error message of an attempt that did not complete. */
   readonly error?: string | undefined
   /** The process, recorded after its start. */
@@ -383,6 +385,8 @@ export interface GroupFailedEvent extends BaseEvent {
   readonly failedSessions: number
   /** Reason, as text. */
   readonly reason: string
+  /** The exact reason, from the runner. */
+  readonly cause?: GroupCause | undefined
 }
 
 /** A session started. */
@@ -397,6 +401,8 @@ export interface GroupSessionStartedEvent extends BaseEvent {
   readonly projectPath: string
   /** Prompt of the session. */
   readonly prompt: string
+  /** `true` if `prompt` is only the beginning of it. In the feed, prompts are cut to 4 KiB of UTF-8. */
+  readonly truncated?: boolean | undefined
 }
 
 /** A session ended. */
@@ -567,6 +573,152 @@ export type GroupEventType = keyof GroupEventMap
 
 /** Any event, discriminated by `type`. */
 export type GroupEvent = GroupEventMap[GroupEventType]
+
+/** A group was deleted. */
+export interface GroupDeletedEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'group_deleted'
+  /** Id of the group. */
+  readonly groupId: string
+}
+
+/** An attempt of a session failed, and the session will be resumed. */
+export interface SessionRetryingEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'session_retrying'
+  /** Id of the group. */
+  readonly groupId: string
+  /** Id of the session. */
+  readonly sessionId: string
+  /** Number of the attempt that ended, from 1. */
+  readonly attempt: number
+  /** Outcome of that attempt. */
+  readonly outcome: AttemptOutcome
+  /** Error message of that attempt. */
+  readonly error?: string | undefined
+  /** Time before which the session is not resumed, in ISO 8601. */
+  readonly waitsUntil?: string | undefined
+}
+
+/** A session was interrupted by a pause or a stop. It can be resumed. */
+export interface SessionInterruptedEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'session_interrupted'
+  /** Id of the group. */
+  readonly groupId: string
+  /** Id of the session. */
+  readonly sessionId: string
+  /** Number of the attempt that ended, from 1. */
+  readonly attempt: number
+  /** Cost of the session so far in US dollars. */
+  readonly costUsd?: number | undefined
+}
+
+/** A session waits for the end of a usage limit of the account. */
+export interface SessionWaitingLimitEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'session_waiting_limit'
+  /** Id of the group. */
+  readonly groupId: string
+  /** Id of the session. */
+  readonly sessionId: string
+  /** Time before which the session is not resumed, in ISO 8601. */
+  readonly waitsUntil?: string | undefined
+}
+
+/** A usage limit of the account has ended, for all sessions of the group. */
+export interface SessionLimitLiftedEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'session_limit_lifted'
+  /** Id of the group. */
+  readonly groupId: string
+}
+
+/** A session that an earlier runner started is still running, and was taken over. */
+export interface SessionAdoptedEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'session_adopted'
+  /** Id of the group. */
+  readonly groupId: string
+  /** Id of the session. */
+  readonly sessionId: string
+  /** Number of its attempt, from 1. */
+  readonly attempt: number
+  /** Id of its process. */
+  readonly pid?: number | undefined
+}
+
+/** A session can no longer start, because sessions that it depends on cannot complete. */
+export interface SessionUnreachableEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'session_unreachable'
+  /** Id of the group. */
+  readonly groupId: string
+  /** Id of the session. */
+  readonly sessionId: string
+  /** Ids of the sessions that cannot complete. */
+  readonly because: readonly string[]
+}
+
+/** The use of tools was refused in an attempt that ended. */
+export interface ToolsDeniedEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'tools_denied'
+  /** Id of the group. */
+  readonly groupId: string
+  /** Id of the session. */
+  readonly sessionId: string
+  /** Names of the tools, each once. */
+  readonly tools: readonly string[]
+}
+
+/** Events that happened are not in the feed. What they reported is in the stored group. */
+export interface FeedGapEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'feed_gap'
+  /** Id of the group. */
+  readonly groupId: string
+  /** `seq` of the first missing event. */
+  readonly from: number
+  /** `seq` of the last missing event, which is also the `seq` of this one. */
+  readonly to: number
+}
+
+/** Fields of every event of a feed. */
+export interface FeedEntry {
+  /** Version of the format. */
+  readonly v: 1
+  /** Number of the event. The events of a group are numbered from 1 without gaps. */
+  readonly seq: number
+}
+
+/** The event of each type that a feed can have. */
+export interface GroupFeedEventMap extends GroupEventMap {
+  /** A group was deleted. */
+  readonly group_deleted: GroupDeletedEvent
+  /** An attempt of a session failed, and the session will be resumed. */
+  readonly session_retrying: SessionRetryingEvent
+  /** A session was interrupted by a pause or a stop. */
+  readonly session_interrupted: SessionInterruptedEvent
+  /** A session waits for the end of a usage limit of the account. */
+  readonly session_waiting_limit: SessionWaitingLimitEvent
+  /** A usage limit of the account has ended. */
+  readonly session_limit_lifted: SessionLimitLiftedEvent
+  /** A session that an earlier runner started was taken over. */
+  readonly session_adopted: SessionAdoptedEvent
+  /** A session can no longer start. */
+  readonly session_unreachable: SessionUnreachableEvent
+  /** The use of tools was refused. */
+  readonly tools_denied: ToolsDeniedEvent
+  /** Events that happened are not in the feed. */
+  readonly feed_gap: FeedGapEvent
+}
+
+/** The types of events that a feed can have. */
+export type GroupFeedEventType = keyof GroupFeedEventMap
+
+/** Any event of a feed, discriminated by `type`. */
+export type GroupFeedEvent = FeedEntry & GroupFeedEventMap[GroupFeedEventType]
 
 /** A session that waits for others. */
 export interface BlockedSession<Session = GroupSession> {
@@ -882,21 +1034,32 @@ export interface GroupSummary {
   readonly cause?: GroupCause | undefined
 }
 
+/** The members of an `AbortSignal` that are used. */
+export interface AbortSignalLike {
+  /** `true` once it is aborted. */
+  readonly aborted: boolean
+  /** Adds a listener. */
+  addEventListener(type: 'abort', listener: () => void): void
+  /** Removes a listener. */
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
 /** Options of `watch`. */
 export interface WatchOptions {
   /** Id of the only group to watch. By default all groups are watched. */
   readonly id?: string | undefined
   /** `AbortSignal` that closes the watcher. */
-  readonly signal?:
-    | {
-        /** `true` once it is aborted. */
-        readonly aborted: boolean
-        /** Adds a listener. */
-        addEventListener(type: 'abort', listener: () => void): void
-        /** Removes a listener. */
-        removeEventListener(type: 'abort', listener: () => void): void
-      }
-    | undefined
+  readonly signal?: AbortSignalLike | undefined
+}
+
+/** Options of `events`. */
+export interface EventsOptions {
+  /** `seq` of the event after which to begin, 0 or more. @default 0 */
+  readonly after?: number | undefined
+  /** `true` to wait for further events. @default false */
+  readonly follow?: boolean | undefined
+  /** `AbortSignal` that closes the iterator. */
+  readonly signal?: AbortSignalLike | undefined
 }
 
 /** State of a group after a change, or when watching starts. */
@@ -939,6 +1102,19 @@ export interface GroupChangeIterator extends Record<AsyncDispose, () => Promise<
   [Symbol.asyncIterator](): this
 }
 
+/**
+ * Iterator over the events of a group. Leaving a `for await` loop closes it, and so does the end of a block with
+ * `await using`. A pending `next` keeps the process alive.
+ */
+export interface GroupFeedIterator extends Record<AsyncDispose, () => Promise<void>> {
+  /** Waits for the next event. The iterator is done once there are no more events, or it is closed. */
+  next(): Promise<IteratorResult<GroupFeedEvent, undefined>>
+  /** Closes the iterator. */
+  return(value?: undefined): Promise<IteratorResult<GroupFeedEvent, undefined>>
+  /** Returns the iterator itself. */
+  [Symbol.asyncIterator](): this
+}
+
 /** Fields to merge into a group; an optional field given as `undefined` is removed. */
 export type GroupChanges = Partial<Omit<SessionGroup, 'id' | 'slug' | 'createdAt'>>
 
@@ -950,7 +1126,7 @@ export type SessionChanges = Partial<Omit<GroupSession, 'id'>>
  * {@link FileGroupRepository} and {@link InMemoryGroupRepository} implement {@link GroupStore}, which has more methods. The
  * README lists every difference from the original.
  *
- * In both, every method except `watch` rejects with a {@link SessionGroupsError} and never throws; a call that rejects has
+ * In both, every method except `watch` and `events` rejects with a {@link SessionGroupsError} and never throws; a call that rejects has
  * changed nothing, except with the code `NOT_DURABLE`. Any method can reject with `INVALID_ARGUMENT` for an argument of the
  * wrong type. In files, reading can fail with `CORRUPT`, `NEWER_SCHEMA`, `FOREIGN_OWNER` or `IO`, and writing with those and
  * `INSECURE_STORE`, `LOCK_TIMEOUT`, `NOT_COMMITTED` or `NOT_DURABLE`.
@@ -1011,8 +1187,8 @@ export interface GroupRepository {
 }
 
 /**
- * A {@link GroupRepository} with summaries, preconditions, updates of whole groups, watchers, and a check of the whole
- * store.
+ * A {@link GroupRepository} with summaries, preconditions, updates of whole groups, watchers, the events of each group, and a
+ * check of the whole store.
  */
 export interface GroupStore extends GroupRepository {
   /**
@@ -1111,6 +1287,25 @@ export interface GroupStore extends GroupRepository {
    * @param options The only group to watch, and a signal that closes the iterator.
    */
   watch(options?: WatchOptions): GroupChangeIterator
+  /**
+   * Returns an iterator over the events of a group, by any process: each once and in the order of `seq`. A `feed_gap`
+   * stands for events that are missing: those of a process that was killed before it wrote them, and those older than the
+   * newest 8 to 16 MiB, which are kept.
+   *
+   * With `follow` it waits for further events. When the group is deleted it returns a `group_deleted`, whose `seq` is one
+   * above that of the last event, and ends. It ends at once if the group does not exist. Unlike the other methods this one
+   * throws: `INVALID_ARGUMENT`. `next` rejects with `CORRUPT` if the feed is not a file, `FOREIGN_OWNER` or `IO`; then the iterator ends.
+   *
+   * @example
+   * for await (const event of repository.events(id, { follow: true })) {
+   *   console.log(event.seq, event.type)
+   *   if (event.type === 'group_completed' || event.type === 'group_failed') break
+   * }
+   *
+   * @param id The group's id.
+   * @param options Where to begin, whether to wait for further events, and a signal that closes the iterator.
+   */
+  events(id: string, options?: EventsOptions): GroupFeedIterator
 }
 
 /** A {@link GroupStore} on files. */
@@ -1449,3 +1644,11 @@ export declare function isTerminalGroupStatus(status: GroupStatus): boolean
  * @param text JSON object.
  */
 export declare function parseGroupEvent(text: string): GroupEvent
+
+/**
+ * Parses an event of a feed from one line of JSON. Throws `INVALID_EVENT` for an unknown type, a missing field or a field of
+ * the wrong type, whose path is `field`. Keeps unknown fields.
+ *
+ * @param text JSON object.
+ */
+export declare function parseGroupFeedEvent(text: string): GroupFeedEvent

@@ -20,6 +20,7 @@ const {
   isBudgetWarning,
   isTerminalGroupStatus,
   parseGroupEvent,
+  parseGroupFeedEvent,
 } = loadBinding()
 
 const DETAILS = ['code', 'groupId', 'path', 'field', 'actualRevision']
@@ -288,4 +289,5 @@ module.exports = {
   isBudgetWarning,
   isTerminalGroupStatus,
   parseGroupEvent,
+  parseGroupFeedEvent,
 }

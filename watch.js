@@ -1,12 +1,12 @@
-// The results of a repository's `watch`. The addon finds the changes; calling listeners, iterating, and closing by a signal
-// are better written in JavaScript.
+// The results of a repository's `watch` and `events`. The addon finds the changes and events; calling listeners, iterating,
+// and closing by a signal are better written in JavaScript.
 
 /** Returns a watcher that calls the listener, or an iterator if there is no listener. */
 exports.watch = (source, listener, signal) =>
-  listener ? new Watcher(listen(source, listener, signal)) : new GroupChangeIterator(source, signal)
+  listener ? new Watcher(listen(source, listener, signal)) : new SourceIterator(source, signal)
 
 /** Access to a `ChangeSource` of the addon until it is closed, by its user or by a signal. */
-class Feed {
+class Subscription {
   #source
   #signal
   #onAbort = () => this.close()
@@ -14,9 +14,9 @@ class Feed {
   #isRequested = false
 
   /**
-   * `onChanges` is called after a request, once there are changes to take. `onClose` is called when the feed is closed.
+   * `onReady` is called after a request, once there is something to take. `onClose` is called when it is closed.
    */
-  constructor(source, signal, onChanges, onClose) {
+  constructor(source, signal, onReady, onClose) {
     if (signal?.aborted) {
       source.close()
       return
@@ -27,7 +27,7 @@ class Feed {
     signal?.addEventListener('abort', this.#onAbort, { once: true })
     source.start(() => {
       this.#isRequested = false
-      if (this.isOpen) onChanges()
+      if (this.isOpen) onReady()
     })
   }
 
@@ -65,65 +65,66 @@ class Feed {
 
 /** Calls a listener with each change. The next changes are requested once it was called with the last ones. */
 function listen(source, listener, signal) {
-  const feed = new Feed(source, signal, () => {
-    for (const change of feed.take()) {
-      if (!feed.isOpen) return
+  const subscription = new Subscription(source, signal, () => {
+    for (const change of subscription.take()) {
+      if (!subscription.isOpen) return
       try {
         listener(change)
       } catch (error) {
         source.throwUncaught(error)
       }
     }
-    feed.request()
+    subscription.request()
   })
-  feed.request()
-  return feed
+  subscription.request()
+  return subscription
 }
 
 class Watcher {
-  #feed
+  #subscription
 
-  constructor(feed) {
-    this.#feed = feed
+  constructor(subscription) {
+    this.#subscription = subscription
   }
 
   close() {
-    this.#feed.close()
+    this.#subscription.close()
   }
 
   ref() {
-    this.#feed.ref()
+    this.#subscription.ref()
     return this
   }
 
   unref() {
-    this.#feed.unref()
+    this.#subscription.unref()
     return this
   }
 }
 
-class GroupChangeIterator {
-  #feed
-  #changes = []
+/** Iterates over the changes or events of a source until it is closed, or its events end. */
+class SourceIterator {
+  #subscription
+  #items = []
   /** The pending calls of `next`. */
   #waiting = []
 
   constructor(source, signal) {
-    const onChanges = () => this.#receive()
+    const onReady = () => this.#receive()
     const onClose = () => this.#end()
-    this.#feed = new Feed(source, signal, onChanges, onClose)
+    this.#subscription = new Subscription(source, signal, onReady, onClose)
   }
 
   next() {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject })
-      if (this.#feed.isOpen) this.#serve()
+      if (this.#subscription.isOpen) this.#serve()
       else this.#end()
     })
   }
 
   async return(value) {
-    this.#feed.close()
+    this.#subscription.close()
     return { done: true, value: await value }
   }
 
@@ -133,28 +134,30 @@ class GroupChangeIterator {
 
   #receive() {
     try {
-      this.#changes.push(...this.#feed.take())
+      const items = this.#subscription.take()
+      if (items === null) return this.#subscription.close()
+      this.#items.push(...items)
       this.#serve()
     } catch (error) {
       this.#waiting.shift()?.reject(error)
-      this.#feed.close()
+      this.#subscription.close()
     }
   }
 
-  /** Fulfils pending calls with changes. A call that remains pending keeps the process alive. */
+  /** Fulfils pending calls with items. A call that remains pending keeps the process alive. */
   #serve() {
-    while (this.#waiting.length > 0 && this.#changes.length > 0)
-      this.#waiting.shift().resolve({ done: false, value: this.#changes.shift() })
+    while (this.#waiting.length > 0 && this.#items.length > 0)
+      this.#waiting.shift().resolve({ done: false, value: this.#items.shift() })
     if (this.#waiting.length > 0) {
-      this.#feed.ref()
-      this.#feed.request()
+      this.#subscription.ref()
+      this.#subscription.request()
     } else {
-      this.#feed.unref()
+      this.#subscription.unref()
     }
   }
 
   #end() {
-    this.#changes = []
+    this.#items = []
     for (const { resolve } of this.#waiting.splice(0)) resolve({ done: true, value: undefined })
   }
 }
@@ -165,5 +168,5 @@ if (Symbol.asyncDispose) {
     await this.return()
   }
   const property = { value: dispose, writable: true, configurable: true }
-  Object.defineProperty(GroupChangeIterator.prototype, Symbol.asyncDispose, property)
+  Object.defineProperty(SourceIterator.prototype, Symbol.asyncDispose, property)
 }

@@ -79,17 +79,19 @@ async function compile({ name, type, options }) {
 
 /** The exports that are only types. The values are in __test__/types/exports.ts. */
 const TYPES = `
-  Attempt BaseEvent BlockedSession BudgetConfig BudgetExceededEvent BudgetWarningEvent ClaudeStreamOptions ConcurrencyConfig Control DeleteOptions
-  DependencyResolvedEvent DependencyWaitingEvent EnvSource FileGroupRepositoryOptions GroupCause GroupChange
+  AbortSignalLike Attempt AttemptOutcome BaseEvent BlockedSession BudgetConfig BudgetExceededEvent BudgetWarningEvent ClaudeStreamOptions ConcurrencyConfig Control DeleteOptions
+  DependencyResolvedEvent DependencyWaitingEvent EnvSource EventsOptions FeedEntry FeedGapEvent FileGroupRepositoryOptions GroupCause GroupChange
   GroupChangeIterator GroupChanges
   GroupCompletedEvent
-  GroupConfig GroupCreatedEvent GroupEvent GroupEventMap GroupEventType GroupFailedEvent GroupFilter
+  GroupConfig GroupCreatedEvent GroupDeletedEvent GroupEvent GroupEventMap GroupEventType GroupFailedEvent GroupFeedEvent GroupFeedEventMap
+  GroupFeedEventType GroupFeedIterator GroupFilter
   GroupPausedEvent GroupProgress GroupProgressEvent GroupRepository GroupResumedEvent GroupSession
   GroupSessionCompletedEvent GroupSessionFailedEvent GroupSessionStartedEvent GroupSort GroupStartedEvent
   GroupStatus GroupStore GroupSummary PlanSource ProcessExit ProcessIdentity ProgressSummary RepositoryProblem RunnerRecord SaveOptions
-  SessionChanges SessionCompletedEvent SessionConfig SessionFailedEvent SessionGroup SessionGroupsErrorCode
-  SessionGroupsErrorConstructor SessionProgress SessionProgressEvent
-  SessionStartedEvent SessionStatus TokenUsage UnreachableSession WatchOptions Watcher`
+  SessionAdoptedEvent SessionChanges SessionCompletedEvent SessionConfig SessionFailedEvent SessionGroup
+  SessionGroupsErrorCode SessionGroupsErrorConstructor SessionInterruptedEvent SessionLimitLiftedEvent SessionProgress
+  SessionProgressEvent SessionRetryingEvent SessionStartedEvent SessionStatus SessionUnreachableEvent
+  SessionWaitingLimitEvent TokenUsage ToolsDeniedEvent UnreachableSession WatchOptions Watcher`
 
 function inspect(text) {
   const declared = [...text.matchAll(/^export (?:declare )?(interface|type|class|const|function) (\w+)/gm)]

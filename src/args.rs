@@ -288,7 +288,7 @@ pub fn filter(env: &Env, value: Unknown<'_>) -> Parsed<GroupFilter> {
         name_contains: query.read(c"nameContains", |key, value| filter_text(env, key, "a string", value))?,
         since: query.read(c"since", |_, value| instant(env, value))?,
         limit: query.read(c"limit", |key, value| limit(env, key, value))?.flatten(),
-        offset: query.read(c"offset", |key, value| count(env, key, value))?,
+        offset: query.read(c"offset", |key, value| count(env, in_filter, key, value))?,
     })
 }
 
@@ -384,14 +384,13 @@ fn limit(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<Option<usize>> {
     if number_of(value) == Some(f64::INFINITY) {
         return Ok(None);
     }
-    count(env, field, value).map(Some)
+    count(env, in_filter, field, value).map(Some)
 }
 
-fn count(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<usize> {
+fn count(env: &Env, complain: Complaint, field: &str, value: Unknown<'_>) -> Parsed<usize> {
     let number =
         number_of(value).filter(|number| *number >= 0.0 && number.is_finite() && number.fract() == 0.0);
-    let number =
-        number.ok_or_else(|| must_be(env, in_filter, field, "a whole number of 0 or more", value))?;
+    let number = number.ok_or_else(|| must_be(env, complain, field, "a whole number of 0 or more", value))?;
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -476,6 +475,31 @@ pub fn watch_options<'env>(env: &'env Env, value: Unknown<'_>) -> Parsed<WatchOp
     let id = query.read(c"id", |key, value| group_id(env, key, value))?;
     let watched = id.map_or(Watched::All, |id| id.map_or(Watched::Nothing, Watched::Group));
     Ok(WatchOptions { watched, signal: query.read(c"signal", |_, value| abort_signal(env, value))? })
+}
+
+/// Options of `events`.
+#[derive(Default)]
+pub struct EventsOptions<'env> {
+    /// Number of the event after which to begin.
+    pub after: u64,
+    /// `true` to wait for further events.
+    pub follow: bool,
+    /// An `AbortSignal`.
+    pub signal: Option<Unknown<'env>>,
+}
+
+/// `{ after?, follow?, signal? }` of `events`. Unknown keys are ignored.
+pub fn events_options<'env>(env: &'env Env, value: Unknown<'_>) -> Parsed<EventsOptions<'env>> {
+    let Some(query) = Query::new(env, argument, "options", value)? else {
+        return Ok(EventsOptions::default());
+    };
+    let after = query.read(c"after", |key, value| count(env, argument, key, value))?;
+    let follow = query.read(c"follow", |key, value| flag(env, key, value))?;
+    Ok(EventsOptions {
+        after: after.unwrap_or(0) as u64,
+        follow: follow.unwrap_or(false),
+        signal: query.read(c"signal", |_, value| abort_signal(env, value))?,
+    })
 }
 
 /// An `AbortSignal`, recognized by its members: each realm has a class of its own, and there are polyfills.

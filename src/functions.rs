@@ -8,6 +8,7 @@ use super::args;
 use super::error::throwing;
 use super::host;
 use super::js::{self, Value};
+use session_groups::feed::FeedEvent;
 use session_groups::model::event::GroupEvent;
 use session_groups::model::{GroupStatus, money};
 use session_groups::progress::SessionProgress;
@@ -103,6 +104,18 @@ pub fn parse_group_event(env: Env, text: Unknown<'_>) -> napi::Result<Value> {
     throwing(&env, || {
         args::text(&env, "text", text)?.parse::<GroupEvent>()?;
         // The original string may have lone surrogates, which the copy has not.
+        Ok(js::parse_string(&env, text)?.into())
+    })
+}
+
+/// Parses an event of a feed from one line of JSON. Throws `INVALID_EVENT` for an unknown type, a missing field or a field of
+/// the wrong type, whose path is `field`. Keeps unknown fields.
+///
+/// @param text JSON object.
+#[napi(ts_args_type = "text: string", ts_return_type = "GroupFeedEvent")]
+pub fn parse_group_feed_event(env: Env, text: Unknown<'_>) -> napi::Result<Value> {
+    throwing(&env, || {
+        args::text(&env, "text", text)?.parse::<FeedEvent>()?;
         Ok(js::parse_string(&env, text)?.into())
     })
 }

@@ -324,6 +324,14 @@ pub fn bytes_of<'a>(env: &'a Env, value: Unknown<'_>) -> napi::Result<Option<Byt
 /// A JavaScript value that Rust hands back as it is.
 pub struct Value(pub sys::napi_value);
 
+impl Value {
+    /// The same value for calls of the engine.
+    pub fn into_unknown(self, env: &Env) -> Unknown<'_> {
+        // SAFETY: the engine has given us this value in the current call.
+        unsafe { Unknown::from_raw_unchecked(env.raw(), self.0) }
+    }
+}
+
 impl ToNapiValue for Value {
     unsafe fn to_napi_value(_env: sys::napi_env, value: Self) -> napi::Result<sys::napi_value> {
         Ok(value.0)

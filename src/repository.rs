@@ -6,12 +6,13 @@ use napi::Env;
 use napi::bindgen_prelude::Unknown;
 
 use crate::answer::Answer;
-use crate::args::{self, Watched};
+use crate::args::{self, EventsOptions, Watched};
 use crate::js::Fault;
 use crate::promise::Reply;
 use crate::update::{Update, keep};
 use crate::watch;
 use session_groups::error::Error;
+use session_groups::feed::Events;
 use session_groups::model::GroupId;
 use session_groups::repository::{
     Condition, Document, GroupFilter, GroupRepository, GroupSort, InMemoryGroupRepository, RepositoryProblem,
@@ -38,6 +39,8 @@ pub trait Backend {
     fn verify(&self, answer: fn(&[RepositoryProblem]) -> Answer) -> Result<Reply, Fault>;
     /// Watches one group, or all.
     fn watch(&self, only: Option<GroupId>) -> session_groups::Result<Watcher>;
+    /// Reads the events of a group after the one of a number.
+    fn events(&self, id: &GroupId, after: u64, follow: bool) -> Events;
 }
 
 pub fn find(
@@ -160,6 +163,19 @@ pub fn watch<'env>(
     watch::watch(env, watcher, listener, options.signal)
 }
 
+/// A synchronous function, too.
+pub fn events<'env>(
+    backend: &impl Backend,
+    env: &'env Env,
+    id: Unknown<'_>,
+    options: Unknown<'_>,
+) -> Result<Unknown<'env>, Fault> {
+    let id = args::group_id(env, "id", id)?;
+    let EventsOptions { after, follow, signal } = args::events_options(env, options)?;
+    let events = id.map_or_else(Events::empty, |id| backend.events(&id, after, follow));
+    watch::read(env, events, signal)
+}
+
 /// Implements the methods of a class that has its [`Backend`] in the field `backend`.
 macro_rules! repository_methods {
     ($class:ident) => {
@@ -263,6 +279,16 @@ macro_rules! repository_methods {
                 options: Unknown<'_>,
             ) -> napi::Result<Unknown<'env>> {
                 throwing(env, || repository::watch(&self.backend, env, listener, options))
+            }
+
+            #[napi(enumerable = false, skip_typescript)]
+            pub fn events<'env>(
+                &self,
+                env: &'env Env,
+                id: Unknown<'_>,
+                options: Unknown<'_>,
+            ) -> napi::Result<Unknown<'env>> {
+                throwing(env, || repository::events(&self.backend, env, id, options))
             }
         }
     };

@@ -1,5 +1,5 @@
-//! The native side of a watcher. It wakes JavaScript once changes are there and returns them when asked; watch.js does the
-//! rest.
+//! The native side of watchers and of readers of a feed. It wakes JavaScript once changes or events are there and returns
+//! them when asked; watch.js does the rest.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,18 +13,57 @@ use crate::error::{self, throwing};
 use crate::js::{self, Fault};
 use crate::{args, host};
 use session_groups::error::Error;
+use session_groups::feed::{Events, FeedEvent};
 use session_groups::repository::{Change, Document, Watcher};
 
-/// The function of JavaScript that is called once changes are there. It does not keep the process alive.
+/// The function of JavaScript that is called once there is something to take. It does not keep the process alive.
 type Wake = ThreadsafeFunction<(), Unknown<'static>, (), Status, false, true>;
 
-/// Changes for a watcher of JavaScript, which belongs to one environment and is closed when that ends.
+/// The origin of what JavaScript takes.
+trait Origin: Send + Sync {
+    /// Requests the next batch. `done` is not called once the origin is closed.
+    fn request(&self, done: Box<dyn FnOnce(Batch) + Send>);
+
+    fn close(&self);
+}
+
+impl Origin for Watcher {
+    fn request(&self, done: Box<dyn FnOnce(Batch) + Send>) {
+        Watcher::request(self, |changes| {
+            if !changes.is_empty() {
+                done(Batch::of_changes(changes));
+            }
+        });
+    }
+
+    fn close(&self) {
+        Watcher::close(self);
+    }
+}
+
+impl Origin for Events {
+    fn request(&self, done: Box<dyn FnOnce(Batch) + Send>) {
+        Events::request(self, |events| {
+            done(match events {
+                Ok(events) if events.is_empty() => Batch::End,
+                Ok(events) => Batch::of_events(&events),
+                Err(error) => Batch::Failure(error),
+            });
+        });
+    }
+
+    fn close(&self) {
+        Events::close(self);
+    }
+}
+
+/// Changes or events for JavaScript, which belong to one environment. It is closed when that ends.
 ///
 /// @internal
 #[napi]
 pub struct ChangeSource {
-    watcher: Arc<Watcher>,
-    /// Changes that were requested and are not taken yet.
+    origin: Arc<dyn Origin>,
+    /// What was requested and is not taken yet.
     ready: Arc<Mutex<Option<Batch>>>,
     /// Set from `start` to `close`. It keeps the JavaScript function alive, and so the whole watcher.
     wake: RefCell<Option<Arc<Wake>>>,
@@ -37,14 +76,32 @@ pub fn watch<'env>(
     listener: Unknown<'_>,
     signal: Option<Unknown<'_>>,
 ) -> Result<Unknown<'env>, Fault> {
-    let source = ChangeSource { watcher: Arc::new(watcher), ready: Arc::default(), wake: RefCell::default() };
+    start(env, Arc::new(watcher), listener, signal)
+}
+
+/// Starts to read events: returns an iterator.
+pub fn read<'env>(
+    env: &'env Env,
+    events: Events,
+    signal: Option<Unknown<'_>>,
+) -> Result<Unknown<'env>, Fault> {
+    start(env, Arc::new(events), js::undefined(env)?.into_unknown(env), signal)
+}
+
+fn start<'env>(
+    env: &'env Env,
+    origin: Arc<dyn Origin>,
+    listener: Unknown<'_>,
+    signal: Option<Unknown<'_>>,
+) -> Result<Unknown<'env>, Fault> {
+    let source = ChangeSource { origin, ready: Arc::default(), wake: RefCell::default() };
     let source = source.into_instance(env)?;
     Ok(host::watch(env, source.to_unknown(), listener, signal)?)
 }
 
 #[napi]
 impl ChangeSource {
-    /// Opens the source. `wake` is called each time after changes were requested and are there.
+    /// Opens the source. `wake` is called each time after a request, once there is something to take.
     #[napi(enumerable = false, skip_typescript)]
     pub fn start(&self, env: Env, wake: Unknown<'_>) -> napi::Result<()> {
         throwing(&env, || {
@@ -53,7 +110,7 @@ impl ChangeSource {
             }
             // SAFETY: it is a function, as just checked.
             let wake: Function<'_, (), Unknown<'static>> = unsafe { wake.cast() }?;
-            let close = CloseOnDrop(Arc::clone(&self.watcher));
+            let close = CloseOnDrop(Arc::clone(&self.origin));
             let wake = wake.build_threadsafe_function().weak::<true>().build_callback(move |_| {
                 // Owned by the function, to be dropped with it when the environment ends.
                 let _ = &close;
@@ -64,28 +121,27 @@ impl ChangeSource {
         })
     }
 
-    /// Requests the next changes.
+    /// Requests the next changes or events.
     #[napi(enumerable = false, skip_typescript)]
     pub fn request(&self, env: Env) -> napi::Result<()> {
         throwing(&env, || {
             let Some(wake) = self.wake.borrow().clone() else { return Ok(()) };
             let ready = Arc::clone(&self.ready);
-            self.watcher.request(move |changes| {
-                if !changes.is_empty() {
-                    *lock(&ready) = Some(Batch::new(changes));
-                    wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
-                }
-            });
+            self.origin.request(Box::new(move |batch| {
+                *lock(&ready) = Some(batch);
+                wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+            }));
             Ok(())
         })
     }
 
-    /// Returns the changes that are there: an array of `{ id, revision, group, error? }`.
+    /// Returns an array of what there is: of changes `{ id, revision, group, error? }`, or of events. Returns `null` at the end
+    /// of the events, and throws the error that ended them.
     #[napi(enumerable = false, skip_typescript)]
     pub fn take<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
         throwing(env, || {
             let batch = lock(&self.ready).take();
-            batch.unwrap_or_else(|| Batch::new(Vec::new())).into_js(env)
+            batch.unwrap_or_else(|| Batch::of_events(&[])).into_js(env)
         })
     }
 
@@ -111,7 +167,7 @@ impl ChangeSource {
     #[napi(enumerable = false, skip_typescript)]
     pub fn close(&self, env: Env) -> napi::Result<()> {
         throwing(&env, || {
-            self.watcher.close();
+            self.origin.close();
             drop(self.wake.take());
             Ok(())
         })
@@ -137,8 +193,8 @@ impl ChangeSource {
     }
 }
 
-/// Closes a watcher when it is dropped, even if there are other owners.
-struct CloseOnDrop(Arc<Watcher>);
+/// Closes an origin when it is dropped, even if there are other owners.
+struct CloseOnDrop(Arc<dyn Origin>);
 
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {
@@ -146,15 +202,18 @@ impl Drop for CloseOnDrop {
     }
 }
 
-/// Changes as the text of an array, and the errors of some of them by index. The text is made on another thread, and parsed
-/// at once.
-struct Batch {
-    text: String,
-    errors: Vec<(u32, Error)>,
+/// What JavaScript takes at once.
+enum Batch {
+    /// The text of an array, and the errors of some elements by index. The text is made on another thread.
+    Array { text: String, errors: Vec<(u32, Error)> },
+    /// There is nothing more.
+    End,
+    /// There is nothing more because of an error.
+    Failure(Error),
 }
 
 impl Batch {
-    fn new(changes: Vec<Change>) -> Self {
+    fn of_changes(changes: Vec<Change>) -> Self {
         let mut text = String::from("[");
         let mut errors = Vec::new();
         for (index, Change { id, revision, group, error }) in (0..).zip(changes) {
@@ -177,16 +236,26 @@ impl Batch {
             errors.extend(error.map(|error| (index, error)));
         }
         text.push(']');
-        Self { text, errors }
+        Self::Array { text, errors }
+    }
+
+    fn of_events(events: &[FeedEvent]) -> Self {
+        let events: Vec<&str> = events.iter().map(FeedEvent::json).collect();
+        Self::Array { text: format!("[{}]", events.join(",")), errors: Vec::new() }
     }
 
     fn into_js(self, env: &Env) -> Result<Unknown<'_>, Fault> {
-        let changes = js::parse(env, &self.text)?;
-        for (index, error) in self.errors {
-            let change = js::element(env, changes, index)?;
-            js::set_property(env, change, "error", error::instance(env, &error)?)?;
+        let (text, errors) = match self {
+            Self::Array { text, errors } => (text, errors),
+            Self::End => return Ok(js::null(env)?.into_unknown(env)),
+            Self::Failure(error) => return Err(error.into()),
+        };
+        let array = js::parse(env, &text)?;
+        for (index, error) in errors {
+            let element = js::element(env, array, index)?;
+            js::set_property(env, element, "error", error::instance(env, &error)?)?;
         }
-        Ok(changes)
+        Ok(array)
     }
 }
 

@@ -13,7 +13,7 @@ const total = { passed: 0, failed: 0, skipped: 0 }
 
 await main(async () => {
   await setUp()
-  const { oneOperation, powerOff } = await buildPrograms()
+  const { feed, oneOperation, powerOff } = await buildPrograms()
   const { testRemovedLocks, testSystemCalls } = await import('./system-calls.mjs')
   const { testKills, testLostUpdates } = await import('./processes.mjs')
   const { testTogether } = await import('./together.mjs')
@@ -25,6 +25,7 @@ await main(async () => {
   const { testWarmReads } = await import('./warm-reads.mjs')
   const { testFullDisk } = await import('./full-disk.mjs')
   const { testPowerLoss } = await import('./power-loss.mjs')
+  const { testFeedCalls, testFeedReaders, testFullFeed } = await import('./feed.mjs')
 
   await row('every system call fails once, in every way', lacks('strace'), () =>
     testSystemCalls(oneOperation, { every: short ? 23 : 1 }),
@@ -40,6 +41,16 @@ await main(async () => {
   await row('the list of safeguards is up to date', undefined, checkList)
   await row('the disk is full', cannotMount(), () => testFullDisk({ step: short ? 16 : 4 }))
   await row('writers are killed', undefined, () => testKills({ kills: short ? 20 : 1000 }))
+  await row('a commit ends before its events are in the feed', lacks('strace'), () =>
+    testFeedCalls(feed, { every: short ? 7 : 1 }),
+  )
+  await row('the disk is full for the feed', cannotMount(), () =>
+    testFullFeed(feed, { step: short ? 16 : 4 }),
+  )
+  for (const writers of [1, 4])
+    await row(`readers follow a feed with ${writers} writing`, undefined, () =>
+      testFeedReaders(feed, { writers, rounds: short ? 6 : 60 }),
+    )
   await row('updates that wait are written together', lacks('strace'), testTogether)
   await row('workers are terminated', undefined, () => testTerminations({ rounds: short ? 20 : 1000 }))
   for (const isPolling of [false, true]) {
@@ -63,7 +74,7 @@ if (total.failed > 0) process.exitCode = 1
 async function buildPrograms() {
   await must('Building the drivers', 'cargo', ['build', '--release', '--package', 'fault-drivers'])
   const program = (name) => path.join(root, 'target', 'release', name)
-  return { oneOperation: program('one-operation'), powerOff: program('power-off') }
+  return { feed: program('feed'), oneOperation: program('one-operation'), powerOff: program('power-off') }
 }
 
 async function testModel(sequences) {

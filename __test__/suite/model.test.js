@@ -89,5 +89,6 @@ test('nothing is exported but what is documented', () => {
     'isBudgetWarning',
     'isTerminalGroupStatus',
     'parseGroupEvent',
+    'parseGroupFeedEvent',
   ])
 })

@@ -1,4 +1,4 @@
-// The events: all 15 by name, told apart by `type`.
+// The events: all 15 by name, told apart by `type`, and those of a feed.
 
 import {
   type BaseEvent,
@@ -6,13 +6,19 @@ import {
   type BudgetWarningEvent,
   type DependencyResolvedEvent,
   type DependencyWaitingEvent,
+  type FeedEntry,
+  type FeedGapEvent,
   type GroupCause,
   type GroupCompletedEvent,
   type GroupCreatedEvent,
+  type GroupDeletedEvent,
   type GroupEvent,
   type GroupEventMap,
   type GroupEventType,
   type GroupFailedEvent,
+  type GroupFeedEvent,
+  type GroupFeedEventMap,
+  type GroupFeedEventType,
   type GroupPausedEvent,
   type GroupProgressEvent,
   type GroupResumedEvent,
@@ -21,10 +27,18 @@ import {
   type GroupSessionStartedEvent,
   type GroupStartedEvent,
   parseGroupEvent,
+  parseGroupFeedEvent,
+  type SessionAdoptedEvent,
   type SessionCompletedEvent,
   type SessionFailedEvent,
+  type SessionInterruptedEvent,
+  type SessionLimitLiftedEvent,
   type SessionProgressEvent,
+  type SessionRetryingEvent,
   type SessionStartedEvent,
+  type SessionUnreachableEvent,
+  type SessionWaitingLimitEvent,
+  type ToolsDeniedEvent,
 } from 'session-groups'
 import type { Claim, HasAny, Not, Same } from './check.js'
 
@@ -45,7 +59,27 @@ type Union =
   | SessionProgressEvent
   | GroupProgressEvent
 
+type Further =
+  | GroupDeletedEvent
+  | SessionRetryingEvent
+  | SessionInterruptedEvent
+  | SessionWaitingLimitEvent
+  | SessionLimitLiftedEvent
+  | SessionAdoptedEvent
+  | SessionUnreachableEvent
+  | ToolsDeniedEvent
+  | FeedGapEvent
+
 export type Claims = [
+  Claim<Same<GroupFeedEvent['type'], Union['type'] | Further['type']>>,
+  Claim<Same<GroupFeedEventType, keyof GroupFeedEventMap>>,
+  Claim<Same<GroupFeedEventMap[GroupFeedEventType], Union | Further>>,
+  Claim<Same<GroupFeedEvent['v' | 'seq' | 'groupId'], 1 | number | string>>,
+  Claim<Same<GroupFailedEvent['cause'], GroupCause | undefined>>,
+  Claim<Same<GroupSessionStartedEvent['truncated'], boolean | undefined>>,
+  Claim<Same<ReturnType<typeof parseGroupFeedEvent>, GroupFeedEvent>>,
+  Claim<Same<Parameters<typeof parseGroupFeedEvent>, [text: string]>>,
+  Claim<Not<HasAny<GroupFeedEvent>>>,
   Claim<Same<GroupEvent, Union>>,
   Claim<Same<GroupEventType, Union['type']>>,
   Claim<Same<GroupEventType, keyof GroupEventMap>>,
@@ -135,3 +169,32 @@ event.sessionId
 event.groupId = 'other'
 // @ts-expect-error Text, not bytes.
 parseGroupEvent(new Uint8Array())
+
+/** An event of a feed is also one of the 15, or one of the further ones, told apart by `type`. */
+export function describeEntry(event: GroupFeedEvent): string {
+  const entry: FeedEntry = event
+  switch (event.type) {
+    case 'group_deleted':
+    case 'session_limit_lifted':
+      return `${entry.seq} ${event.groupId}`
+    case 'session_retrying':
+      return `${event.sessionId} ${event.attempt.toFixed()} ${event.outcome} ${event.error} ${event.waitsUntil}`
+    case 'session_interrupted':
+      return `${event.sessionId} ${event.attempt.toFixed()} ${event.costUsd?.toFixed(2)}`
+    case 'session_waiting_limit':
+      return `${event.sessionId} ${event.waitsUntil}`
+    case 'session_adopted':
+      return `${event.sessionId} ${event.attempt.toFixed()} ${event.pid?.toFixed()}`
+    case 'session_unreachable':
+      return `${event.sessionId} ${event.because.join()}`
+    case 'tools_denied':
+      return `${event.sessionId} ${event.tools.join()}`
+    case 'feed_gap':
+      return `${event.from.toFixed()} ${event.to.toFixed()}`
+    default:
+      return describe(event)
+  }
+}
+
+// @ts-expect-error An event of a feed need not be one of the 15.
+describe(parseGroupFeedEvent('{}'))

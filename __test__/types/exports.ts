@@ -23,6 +23,7 @@ type Values =
   | 'isBudgetWarning'
   | 'isTerminalGroupStatus'
   | 'parseGroupEvent'
+  | 'parseGroupFeedEvent'
 
 // Importing CommonJS from a module adds names of its own.
 type Exported = Exclude<keyof typeof groups, 'default' | 'module.exports'>

@@ -2,10 +2,13 @@
 
 import {
   type DeleteOptions,
+  type EventsOptions,
   FileGroupRepository,
   type GroupChange,
   type GroupChangeIterator,
   type GroupChanges,
+  type GroupFeedEvent,
+  type GroupFeedIterator,
   type GroupFilter,
   type GroupRepository,
   type GroupSession,
@@ -28,8 +31,8 @@ import type { Claim, HasAny, Not, Same } from './check.js'
 type Result<Method extends keyof GroupStore> = Awaited<ReturnType<GroupStore[Method]>>
 type Seven = 'findById' | 'findByStatus' | 'list' | 'count' | 'save' | 'updateSession' | 'delete'
 
-/** A class without the method whose result, as an iterator that returns itself, cannot be searched for `any`. */
-type Unwatched<Store extends GroupStore> = Omit<Store, 'watch'>
+/** A class without the methods whose result, as an iterator that returns itself, cannot be searched for `any`. */
+type Unwatched<Store extends GroupStore> = Omit<Store, 'watch' | 'events'>
 type Signal = NonNullable<WatchOptions['signal']>
 /** The runtime's `AbortSignal`, if its types are there. */
 type GlobalSignal = typeof globalThis extends { AbortSignal: { prototype: infer Signal } } ? Signal : never
@@ -37,7 +40,7 @@ type GlobalSignal = typeof globalThis extends { AbortSignal: { prototype: infer 
 export type Claims = [
   // The original's methods, and the rest.
   Claim<Same<keyof GroupRepository, Seven>>,
-  Claim<Same<keyof GroupStore, Seven | 'summaries' | 'update' | 'revision' | 'verify' | 'watch'>>,
+  Claim<Same<keyof GroupStore, Seven | 'summaries' | 'update' | 'revision' | 'verify' | 'watch' | 'events'>>,
   Claim<Same<Parameters<GroupRepository['save']>, [group: SessionGroup]>>,
   Claim<Same<Parameters<GroupRepository['delete']>, [id: string]>>,
   Claim<Same<Parameters<GroupStore['save']>, [group: SessionGroup, options?: SaveOptions | undefined]>>,
@@ -69,6 +72,10 @@ export type Claims = [
   Claim<Not<HasAny<Unwatched<FileGroupRepository> | Unwatched<InMemoryGroupRepository>>>>,
   Claim<Not<HasAny<GroupChange | WatchOptions>>>,
   Claim<Not<HasAny<ReturnType<GroupChangeIterator['next' | 'return']>>>>,
+  Claim<Not<HasAny<ReturnType<GroupFeedIterator['next' | 'return']> | EventsOptions>>>,
+  Claim<Same<EventsOptions['signal'], WatchOptions['signal']>>,
+  Claim<Same<Parameters<GroupStore['events']>, [id: string, options?: EventsOptions | undefined]>>,
+  Claim<Same<GroupFeedIterator extends AsyncIterable<GroupFeedEvent> ? true : false, true>>,
   // Beyond the interface, only `clear` of the one in memory.
   Claim<Same<keyof FileGroupRepository, keyof GroupStore>>,
   Claim<Same<keyof InMemoryGroupRepository, keyof GroupStore | 'clear'>>,
@@ -219,6 +226,10 @@ export class OwnStore implements GroupStore {
     for (const [id, group] of this.#groups)
       if (id === (options?.id ?? id)) first({ id, revision: group.updatedAt, group })
     return new OwnWatcher()
+  }
+
+  events(id: string, options?: EventsOptions): GroupFeedIterator {
+    return new InMemoryGroupRepository().events(id, options)
   }
 }
 

@@ -13,6 +13,7 @@ use crate::js::Fault;
 use crate::promise::{Reply, promise};
 use crate::repository::{self, Backend, repository_methods};
 use crate::update::{FileUpdate, Update};
+use session_groups::feed::{self, Events};
 use session_groups::model::GroupId;
 use session_groups::repository::file::FileGroupRepository as Core;
 use session_groups::repository::{
@@ -125,5 +126,9 @@ impl Backend for Core {
 
     fn watch(&self, only: Option<GroupId>) -> session_groups::Result<Watcher> {
         GroupRepository::watch(self, only)
+    }
+
+    fn events(&self, id: &GroupId, after: u64, follow: bool) -> Events {
+        feed::events(self, id, after, follow)
     }
 }

@@ -16,6 +16,7 @@ use crate::js::Fault;
 use crate::promise::{Deferred, Reply, promise};
 use crate::repository::{self, Backend, repository_methods};
 use crate::update::{Update, update_in_memory};
+use session_groups::feed::{self, Events};
 use session_groups::model::GroupId;
 use session_groups::repository::{
     Condition, Document, GroupFilter, GroupRepository, GroupSort, InMemoryGroupRepository as Core,
@@ -142,5 +143,9 @@ impl Backend for Memory {
 
     fn watch(&self, only: Option<GroupId>) -> session_groups::Result<Watcher> {
         self.core.watch(only)
+    }
+
+    fn events(&self, id: &GroupId, after: u64, follow: bool) -> Events {
+        feed::events(&self.core, id, after, follow)
     }
 }

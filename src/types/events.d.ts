@@ -80,6 +80,8 @@ export interface GroupFailedEvent extends BaseEvent {
   readonly failedSessions: number
   /** Reason, as text. */
   readonly reason: string
+  /** The exact reason, from the runner. */
+  readonly cause?: GroupCause | undefined
 }
 
 /** A session started. */
@@ -94,6 +96,8 @@ export interface GroupSessionStartedEvent extends BaseEvent {
   readonly projectPath: string
   /** Prompt of the session. */
   readonly prompt: string
+  /** `true` if `prompt` is only the beginning of it. In the feed, prompts are cut to 4 KiB of UTF-8. */
+  readonly truncated?: boolean | undefined
 }
 
 /** A session ended. */
@@ -264,3 +268,149 @@ export type GroupEventType = keyof GroupEventMap
 
 /** Any event, discriminated by `type`. */
 export type GroupEvent = GroupEventMap[GroupEventType]
+
+/** A group was deleted. */
+export interface GroupDeletedEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'group_deleted'
+  /** Id of the group. */
+  readonly groupId: string
+}
+
+/** An attempt of a session failed, and the session will be resumed. */
+export interface SessionRetryingEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'session_retrying'
+  /** Id of the group. */
+  readonly groupId: string
+  /** Id of the session. */
+  readonly sessionId: string
+  /** Number of the attempt that ended, from 1. */
+  readonly attempt: number
+  /** Outcome of that attempt. */
+  readonly outcome: AttemptOutcome
+  /** Error message of that attempt. */
+  readonly error?: string | undefined
+  /** Time before which the session is not resumed, in ISO 8601. */
+  readonly waitsUntil?: string | undefined
+}
+
+/** A session was interrupted by a pause or a stop. It can be resumed. */
+export interface SessionInterruptedEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'session_interrupted'
+  /** Id of the group. */
+  readonly groupId: string
+  /** Id of the session. */
+  readonly sessionId: string
+  /** Number of the attempt that ended, from 1. */
+  readonly attempt: number
+  /** Cost of the session so far in US dollars. */
+  readonly costUsd?: number | undefined
+}
+
+/** A session waits for the end of a usage limit of the account. */
+export interface SessionWaitingLimitEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'session_waiting_limit'
+  /** Id of the group. */
+  readonly groupId: string
+  /** Id of the session. */
+  readonly sessionId: string
+  /** Time before which the session is not resumed, in ISO 8601. */
+  readonly waitsUntil?: string | undefined
+}
+
+/** A usage limit of the account has ended, for all sessions of the group. */
+export interface SessionLimitLiftedEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'session_limit_lifted'
+  /** Id of the group. */
+  readonly groupId: string
+}
+
+/** A session that an earlier runner started is still running, and was taken over. */
+export interface SessionAdoptedEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'session_adopted'
+  /** Id of the group. */
+  readonly groupId: string
+  /** Id of the session. */
+  readonly sessionId: string
+  /** Number of its attempt, from 1. */
+  readonly attempt: number
+  /** Id of its process. */
+  readonly pid?: number | undefined
+}
+
+/** A session can no longer start, because sessions that it depends on cannot complete. */
+export interface SessionUnreachableEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'session_unreachable'
+  /** Id of the group. */
+  readonly groupId: string
+  /** Id of the session. */
+  readonly sessionId: string
+  /** Ids of the sessions that cannot complete. */
+  readonly because: readonly string[]
+}
+
+/** The use of tools was refused in an attempt that ended. */
+export interface ToolsDeniedEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'tools_denied'
+  /** Id of the group. */
+  readonly groupId: string
+  /** Id of the session. */
+  readonly sessionId: string
+  /** Names of the tools, each once. */
+  readonly tools: readonly string[]
+}
+
+/** Events that happened are not in the feed. What they reported is in the stored group. */
+export interface FeedGapEvent extends BaseEvent {
+  /** Type of the event. */
+  readonly type: 'feed_gap'
+  /** Id of the group. */
+  readonly groupId: string
+  /** `seq` of the first missing event. */
+  readonly from: number
+  /** `seq` of the last missing event, which is also the `seq` of this one. */
+  readonly to: number
+}
+
+/** Fields of every event of a feed. */
+export interface FeedEntry {
+  /** Version of the format. */
+  readonly v: 1
+  /** Number of the event. The events of a group are numbered from 1 without gaps. */
+  readonly seq: number
+}
+
+/** The event of each type that a feed can have. */
+export interface GroupFeedEventMap extends GroupEventMap {
+  /** A group was deleted. */
+  readonly group_deleted: GroupDeletedEvent
+  /** An attempt of a session failed, and the session will be resumed. */
+  readonly session_retrying: SessionRetryingEvent
+  /** A session was interrupted by a pause or a stop. */
+  readonly session_interrupted: SessionInterruptedEvent
+  /** A session waits for the end of a usage limit of the account. */
+  readonly session_waiting_limit: SessionWaitingLimitEvent
+  /** A usage limit of the account has ended. */
+  readonly session_limit_lifted: SessionLimitLiftedEvent
+  /** A session that an earlier runner started was taken over. */
+  readonly session_adopted: SessionAdoptedEvent
+  /** A session can no longer start. */
+  readonly session_unreachable: SessionUnreachableEvent
+  /** The use of tools was refused. */
+  readonly tools_denied: ToolsDeniedEvent
+  /** Events that happened are not in the feed. */
+  readonly feed_gap: FeedGapEvent
+}
+
+/** The types of events that a feed can have. */
+export type GroupFeedEventType = keyof GroupFeedEventMap
+
+/** Any event of a feed, discriminated by `type`. */
+export type GroupFeedEvent = FeedEntry & GroupFeedEventMap[GroupFeedEventType]

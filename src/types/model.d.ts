@@ -153,6 +153,19 @@ export interface GroupSession {
   readonly dropped?: boolean | undefined
 }
 
+/** The outcome of an attempt. */
+export type AttemptOutcome =
+  | 'completed'
+  | 'failed'
+  | 'interrupted'
+  | 'killed'
+  | 'crashed'
+  | 'cap'
+  | 'limited'
+  | 'stalled'
+  | 'timeout'
+  | 'output_limit'
+
 /** One process for a session, recorded by the runner. */
 export interface Attempt {
   /** Number of the attempt, starting at 1. */
@@ -174,18 +187,7 @@ export interface Attempt {
   /** `true` if the cost is an estimate, because a turn ended without a result. */
   readonly estimated?: boolean | undefined
   /** The outcome. */
-  readonly outcome?:
-    | 'completed'
-    | 'failed'
-    | 'interrupted'
-    | 'killed'
-    | 'crashed'
-    | 'cap'
-    | 'limited'
-    | 'stalled'
-    | 'timeout'
-    | 'output_limit'
-    | undefined
+  readonly outcome?: AttemptOutcome | undefined
   /** The error message of an attempt that did not complete. */
   readonly error?: string | undefined
   /** The process, recorded after its start. */

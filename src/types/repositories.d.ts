@@ -107,21 +107,32 @@ export interface GroupSummary {
   readonly cause?: GroupCause | undefined
 }
 
+/** The members of an `AbortSignal` that are used. */
+export interface AbortSignalLike {
+  /** `true` once it is aborted. */
+  readonly aborted: boolean
+  /** Adds a listener. */
+  addEventListener(type: 'abort', listener: () => void): void
+  /** Removes a listener. */
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
 /** Options of `watch`. */
 export interface WatchOptions {
   /** Id of the only group to watch. By default all groups are watched. */
   readonly id?: string | undefined
   /** `AbortSignal` that closes the watcher. */
-  readonly signal?:
-    | {
-        /** `true` once it is aborted. */
-        readonly aborted: boolean
-        /** Adds a listener. */
-        addEventListener(type: 'abort', listener: () => void): void
-        /** Removes a listener. */
-        removeEventListener(type: 'abort', listener: () => void): void
-      }
-    | undefined
+  readonly signal?: AbortSignalLike | undefined
+}
+
+/** Options of `events`. */
+export interface EventsOptions {
+  /** `seq` of the event after which to begin, 0 or more. @default 0 */
+  readonly after?: number | undefined
+  /** `true` to wait for further events. @default false */
+  readonly follow?: boolean | undefined
+  /** `AbortSignal` that closes the iterator. */
+  readonly signal?: AbortSignalLike | undefined
 }
 
 /** State of a group after a change, or when watching starts. */
@@ -164,6 +175,19 @@ export interface GroupChangeIterator extends Record<AsyncDispose, () => Promise<
   [Symbol.asyncIterator](): this
 }
 
+/**
+ * Iterator over the events of a group. Leaving a `for await` loop closes it, and so does the end of a block with
+ * `await using`. A pending `next` keeps the process alive.
+ */
+export interface GroupFeedIterator extends Record<AsyncDispose, () => Promise<void>> {
+  /** Waits for the next event. The iterator is done once there are no more events, or it is closed. */
+  next(): Promise<IteratorResult<GroupFeedEvent, undefined>>
+  /** Closes the iterator. */
+  return(value?: undefined): Promise<IteratorResult<GroupFeedEvent, undefined>>
+  /** Returns the iterator itself. */
+  [Symbol.asyncIterator](): this
+}
+
 /** Fields to merge into a group; an optional field given as `undefined` is removed. */
 export type GroupChanges = Partial<Omit<SessionGroup, 'id' | 'slug' | 'createdAt'>>
 
@@ -175,7 +199,7 @@ export type SessionChanges = Partial<Omit<GroupSession, 'id'>>
  * {@link FileGroupRepository} and {@link InMemoryGroupRepository} implement {@link GroupStore}, which has more methods. The
  * README lists every difference from the original.
  *
- * In both, every method except `watch` rejects with a {@link SessionGroupsError} and never throws; a call that rejects has
+ * In both, every method except `watch` and `events` rejects with a {@link SessionGroupsError} and never throws; a call that rejects has
  * changed nothing, except with the code `NOT_DURABLE`. Any method can reject with `INVALID_ARGUMENT` for an argument of the
  * wrong type. In files, reading can fail with `CORRUPT`, `NEWER_SCHEMA`, `FOREIGN_OWNER` or `IO`, and writing with those and
  * `INSECURE_STORE`, `LOCK_TIMEOUT`, `NOT_COMMITTED` or `NOT_DURABLE`.
@@ -236,8 +260,8 @@ export interface GroupRepository {
 }
 
 /**
- * A {@link GroupRepository} with summaries, preconditions, updates of whole groups, watchers, and a check of the whole
- * store.
+ * A {@link GroupRepository} with summaries, preconditions, updates of whole groups, watchers, the events of each group, and a
+ * check of the whole store.
  */
 export interface GroupStore extends GroupRepository {
   /**
@@ -336,6 +360,25 @@ export interface GroupStore extends GroupRepository {
    * @param options The only group to watch, and a signal that closes the iterator.
    */
   watch(options?: WatchOptions): GroupChangeIterator
+  /**
+   * Returns an iterator over the events of a group, by any process: each once and in the order of `seq`. A `feed_gap`
+   * stands for events that are missing: those of a process that was killed before it wrote them, and those older than the
+   * newest 8 to 16 MiB, which are kept.
+   *
+   * With `follow` it waits for further events. When the group is deleted it returns a `group_deleted`, whose `seq` is one
+   * above that of the last event, and ends. It ends at once if the group does not exist. Unlike the other methods this one
+   * throws: `INVALID_ARGUMENT`. `next` rejects with `CORRUPT` if the feed is not a file, `FOREIGN_OWNER` or `IO`; then the iterator ends.
+   *
+   * @example
+   * for await (const event of repository.events(id, { follow: true })) {
+   *   console.log(event.seq, event.type)
+   *   if (event.type === 'group_completed' || event.type === 'group_failed') break
+   * }
+   *
+   * @param id The group's id.
+   * @param options Where to begin, whether to wait for further events, and a signal that closes the iterator.
+   */
+  events(id: string, options?: EventsOptions): GroupFeedIterator
 }
 
 /** A {@link GroupStore} on files. */

@@ -232,6 +232,13 @@ impl Error {
         error
     }
 
+    /// A file is not the event feed of a group.
+    pub fn corrupt_feed(group_id: &str, path: &Path, problem: &str) -> Self {
+        let remedy = "Move it away: further events are then written to a new file";
+        let message = format!("{} is not an event feed: {problem}. {remedy}", path.display());
+        Self::new(ErrorKind::Corrupt, message).with_group(group_id).with_path(path)
+    }
+
     /// A file or directory belongs to `owner`, while this process runs as `user`. `remedy` is the command that changes the
     /// owner.
     pub fn foreign_owner(group_id: Option<&str>, path: &Path, owner: &str, user: &str, remedy: &str) -> Self {

@@ -5,6 +5,7 @@
 //! - [`progress`]: the progress of one session and of a group.
 //! - [`claude`]: the output of a running session becomes its progress.
 //! - [`repository`]: where groups are kept, in memory or in files that several processes share.
+//! - [`feed`]: the events of a group, numbered and stored with what they report.
 //! - [`runner`]: running a group: so far its decisions, and the processes of Claude Code.
 //! - [`executor`]: the thread pool of the process.
 //! - [`error`]: every way to fail, with its code.
@@ -37,6 +38,7 @@
 pub mod claude;
 pub mod error;
 pub mod executor;
+pub mod feed;
 pub mod graph;
 pub mod json;
 pub mod model;

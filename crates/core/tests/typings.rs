@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use session_groups::feed::FurtherEvent;
 use session_groups::model::config::{BudgetConfig, ConcurrencyConfig, EnvSource, GroupConfig, SessionConfig};
 use session_groups::model::event::{EndStatus, GroupEvent, PauseReason};
 use session_groups::model::run::{
@@ -139,12 +140,15 @@ fn records_have_the_same_fields() {
 #[test]
 fn events_have_the_same_fields() {
     let typings = Typings::read();
-    let map = typings.fields("GroupEventMap");
-    let types = GroupEvent::TYPES.iter().map(|(name, _)| (*name).to_owned());
-    assert_eq!(map.keys().cloned().collect::<BTreeSet<_>>(), types.collect());
-    for (name, fields) in GroupEvent::TYPES {
-        let mut expected = of_rust(fields);
-        expected.insert("type".to_owned(), (false, format!("'{name}'")));
-        assert_eq!(typings.fields(&map[*name].1), expected, "{name}");
+    let mut all = BTreeSet::new();
+    for (map, types) in [("GroupEventMap", GroupEvent::TYPES), ("GroupFeedEventMap", FurtherEvent::TYPES)] {
+        all.extend(types.iter().map(|(name, _)| (*name).to_owned()));
+        let map = typings.fields(map);
+        assert_eq!(map.keys().cloned().collect::<BTreeSet<_>>(), all);
+        for (name, fields) in types {
+            let mut expected = of_rust(fields);
+            expected.insert("type".to_owned(), (false, format!("'{name}'")));
+            assert_eq!(typings.fields(&map[*name].1), expected, "{name}");
+        }
     }
 }

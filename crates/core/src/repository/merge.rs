@@ -53,6 +53,16 @@ impl Changes {
         Self { at: time::of_unix_ms(unix_ms), ..self }
     }
 
+    /// The same changes, which also set a field. The value must be JSON.
+    #[must_use]
+    pub(crate) fn with(mut self, field: &str, value: String) -> Self {
+        let mut draft = Draft::of(Json::of_valid(self.text.trim_matches(json::WHITE_SPACE)));
+        draft.set(field, value);
+        self.text = draft.into_text();
+        self.removed.retain(|removed| removed != field);
+        self
+    }
+
     /// Time of the changes, if it is later than another.
     pub(crate) fn time_after(&self, other: Timestamp) -> Option<DateTime<Utc>> {
         Some(self.at).filter(|at| Timestamp::from(*at) > other)

@@ -9,14 +9,18 @@ mod memory;
 mod merge;
 mod name_part;
 mod query;
+mod transaction;
 mod watch;
 mod working_copy;
 
+pub(crate) use document::Draft;
 pub use document::{Document, Revision};
 pub use file::FileGroupRepository;
+pub(crate) use memory::Attachment;
 pub use memory::InMemoryGroupRepository;
 pub use merge::{Changes, Condition, Write, WriteOutcome};
 pub use query::{Direction, GroupFilter, GroupSort, SortField};
+pub(crate) use transaction::Transaction;
 pub use watch::{Change, Watcher};
 
 use std::path::PathBuf;

@@ -64,6 +64,26 @@ impl WorkingCopy {
         }
     }
 
+    /// Applies several writes, all or none. One that finds nothing to change undoes the others.
+    pub fn apply_all(&mut self, id: &GroupId, writes: Vec<Write>) -> Result<Mutation> {
+        let mut mutation = Mutation::None;
+        let before = self.snapshot();
+        for write in writes {
+            match self.apply(id, write) {
+                Ok(Mutation::None) => {
+                    *self = Self::new(before);
+                    return Ok(Mutation::None);
+                }
+                Ok(applied) => mutation = applied,
+                Err(error) => {
+                    *self = Self::new(before);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(mutation)
+    }
+
     fn check(&self, id: &GroupId, write: &Write) -> Result<()> {
         let stored = self.snapshot();
         match write {

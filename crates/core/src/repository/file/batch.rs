@@ -1,12 +1,14 @@
 //! Tasks of one group that are written together: applied in memory one after the other, each with its own outcome.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::GroupId;
+use crate::repository::Transaction;
 use crate::repository::document::Document;
 use crate::repository::file::completion::{Completion, Finished};
+use crate::repository::file::dir::Dir;
 use crate::repository::file::paths::META;
 use crate::repository::file::task::{Ready, Task};
 use crate::repository::file::write::Durability;
@@ -19,7 +21,7 @@ const MAX_COPIED: usize = 64 << 20;
 /// A batch that is not written yet.
 pub struct Batch<'a> {
     id: &'a GroupId,
-    base: &'a Path,
+    base: &'a Dir,
     /// The directory that is in the way of a group with this id.
     other: Option<&'a str>,
     copy: WorkingCopy,
@@ -37,6 +39,8 @@ pub struct Batch<'a> {
 }
 
 struct Member {
+    /// What hears of the commit.
+    transaction: Option<Box<dyn Transaction<Dir>>>,
     completion: Completion<WriteOutcome>,
     outcome: Result<WriteOutcome>,
     has_effect: bool,
@@ -44,7 +48,7 @@ struct Member {
 
 impl<'a> Batch<'a> {
     /// An empty batch for what is stored.
-    pub fn new(id: &'a GroupId, base: &'a Path, stored: Option<Document>, other: Option<&'a str>) -> Self {
+    pub fn new(id: &'a GroupId, base: &'a Dir, stored: Option<Document>, other: Option<&'a str>) -> Self {
         Self {
             id,
             base,
@@ -80,15 +84,21 @@ impl<'a> Batch<'a> {
     pub fn take(&mut self, ready: Ready) {
         let Ready { task, durability, completion } = ready;
         self.durability = self.durability.max(durability);
-        let (is_update, deletes) = match &task {
-            Task::Write(write) => (matches!(write, Write::Update { .. }), write.deletes()),
-            Task::Reread => (false, false),
-        };
+        let deletes = task.deletes();
+        let is_update = matches!(task, Task::Write(Write::Update { .. }) | Task::Transaction(_));
         if self.needs_own_state || deletes {
             self.share_state();
         }
         let index = self.members.len();
-        let (outcome, has_effect) = match self.apply(task) {
+        let (transaction, applied) = match task {
+            Task::Write(write) => (None, self.apply(write)),
+            Task::Transaction(mut transaction) => {
+                let applied = self.begin(&mut *transaction);
+                (Some(transaction), applied)
+            }
+            Task::Reread => (None, Ok((self.unchanged(), false))),
+        };
+        let (outcome, has_effect) = match applied {
             Ok((written, has_effect)) => (Ok(written), has_effect),
             // safeguard: one bad update of several fails alone
             Err(error) => (Err(error), false),
@@ -101,7 +111,7 @@ impl<'a> Batch<'a> {
                 self.awaiting.push(index);
             }
         }
-        self.members.push(Member { completion, outcome, has_effect });
+        self.members.push(Member { transaction, completion, outcome, has_effect });
     }
 
     /// Gives the members that wait for it the state as it is now.
@@ -122,22 +132,46 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Applies a task and returns its outcome, preliminary when it changes the group, and whether it has an effect.
-    fn apply(&mut self, task: Task) -> Result<(WriteOutcome, bool)> {
-        let Task::Write(write) = task else {
-            return Ok((self.copy.snapshot().map_or(WriteOutcome::NotFound, WriteOutcome::Stored), false));
-        };
-        // safeguard: a group of a newer version is not written
-        if let Some(version) = self.copy.newer_schema().filter(|_| !write.deletes()) {
-            return Err(Error::newer_schema(
-                self.id.as_str(),
-                &self.base.join(self.id.as_str()).join(META),
-                version,
-                "it can be read, not written",
-            ));
+    /// Applies a write and returns its outcome, preliminary when it changes the group, and whether it has an effect.
+    fn apply(&mut self, write: Write) -> Result<(WriteOutcome, bool)> {
+        if !write.deletes() {
+            self.check_schema()?;
         }
         let applied = catch_unwind(AssertUnwindSafe(|| self.copy.apply(self.id, write)));
-        match applied.unwrap_or_else(|_| Err(Error::internal("applying a change panicked")))? {
+        self.judge(applied.unwrap_or_else(|_| Err(Error::internal("applying a change panicked")))?)
+    }
+
+    /// Applies a transaction, like [`apply`](Self::apply).
+    fn begin(&mut self, transaction: &mut dyn Transaction<Dir>) -> Result<(WriteOutcome, bool)> {
+        self.check_schema()?;
+        let before = self.copy.snapshot();
+        let applied = catch_unwind(AssertUnwindSafe(|| {
+            let writes = transaction.begin(before.as_ref(), self.base)?;
+            if writes.is_empty() { Ok(None) } else { self.copy.apply_all(self.id, writes).map(Some) }
+        }));
+        let Ok(applied) = applied else {
+            self.copy = WorkingCopy::new(before);
+            return Err(Error::internal("computing a change panicked"));
+        };
+        match applied? {
+            Some(mutation) => self.judge(mutation),
+            None => Ok((self.unchanged(), false)),
+        }
+    }
+
+    fn check_schema(&self) -> Result<()> {
+        // safeguard: a group of a newer version is not written
+        let Some(version) = self.copy.newer_schema() else { return Ok(()) };
+        let path = self.base.path().join(self.id.as_str()).join(META);
+        Err(Error::newer_schema(self.id.as_str(), &path, version, "it can be read, not written"))
+    }
+
+    fn unchanged(&self) -> WriteOutcome {
+        self.copy.snapshot().map_or(WriteOutcome::NotFound, WriteOutcome::Stored)
+    }
+
+    fn judge(&mut self, mutation: Mutation) -> Result<(WriteOutcome, bool)> {
+        match mutation {
             Mutation::None => Ok((WriteOutcome::NotFound, false)),
             Mutation::Delete => Ok((WriteOutcome::Deleted, true)),
             Mutation::Put => match self.other {
@@ -174,6 +208,16 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// Lets the transactions that are stored know, in their order.
+    pub fn committed(&mut self) {
+        for member in self.members.iter_mut().filter(|member| member.has_effect && member.outcome.is_ok()) {
+            if let Some(transaction) = &mut member.transaction {
+                // The commit stays what it is.
+                let _ = catch_unwind(AssertUnwindSafe(|| transaction.committed(self.base)));
+            }
+        }
+    }
+
     /// Passes on the outcomes; that of a deletion once what it moved to the trash is removed.
     pub fn complete(self, trash: Option<PathBuf>, finished: &mut Finished) {
         let mut members = self.members;
@@ -197,10 +241,15 @@ mod tests {
     use super::*;
     use crate::model::tests::GROUP;
     use crate::repository::merge::{Changes, Condition};
+    use std::path::Path;
     use std::sync::{Arc, Mutex};
 
     fn group() -> Document {
         Document::from_text(GROUP.to_owned()).unwrap()
+    }
+
+    fn here() -> Dir {
+        Dir::open(env!("CARGO_MANIFEST_DIR").as_ref()).unwrap()
     }
 
     fn changes(text: &str) -> Changes {
@@ -227,7 +276,7 @@ mod tests {
 
     /// Returns the outcomes of a batch whose write has failed.
     fn outcomes(writes: Vec<Write>, error: &Error) -> Vec<&'static str> {
-        let (id, base) = (group().id().clone(), Path::new("/groups"));
+        let (id, base) = (group().id().clone(), &here());
         let mut batch = Batch::new(&id, base, Some(group()), None);
         let told = Arc::new(Mutex::new(Vec::new()));
         for write in writes {
@@ -273,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_precondition_is_judged_by_what_is_stored() {
-        let (id, base) = (group().id().clone(), Path::new("/groups"));
+        let (id, base) = (group().id().clone(), &here());
         let mut batch = Batch::new(&id, base, Some(group()), None);
         let take = |batch: &mut Batch<'_>, write| {
             let completion = Completion::callback(|_| {});
@@ -290,8 +339,9 @@ mod tests {
     #[test]
     fn only_a_save_that_succeeds_can_replace_what_was_not_parsed() {
         let (id, other) = (group().id().clone(), GroupId::new("other").unwrap());
+        let base = &here();
         for (of, is_taken) in [(&id, true), (&other, false)] {
-            let mut batch = Batch::new(of, Path::new("/groups"), None, None);
+            let mut batch = Batch::new(of, base, None, None);
             batch.begin_unparsed();
             let task = Task::Write(Write::Save { group: group(), condition: Condition::None });
             assert!(task.replaces_all() && batch.takes(&task));
@@ -303,7 +353,7 @@ mod tests {
 
     #[test]
     fn each_update_gets_the_state_that_it_made_and_other_members_a_later_one() {
-        let (id, base) = (group().id().clone(), Path::new("/groups"));
+        let (id, base) = (group().id().clone(), &here());
         let mut batch = Batch::new(&id, base, Some(group()), None);
         let names = Arc::new(Mutex::new(Vec::new()));
         for write in [update(r#"{"name":"A"}"#), session("002-b", r#"{"cost":2}"#), update(r#"{"name":"B"}"#)]

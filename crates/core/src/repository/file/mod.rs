@@ -66,8 +66,9 @@ use crate::model::{GroupId, GroupSummary};
 use crate::repository::document::Document;
 use crate::repository::merge::{Condition, Write, WriteOutcome};
 use crate::repository::query::{GroupFilter, GroupSort};
-use crate::repository::{GroupRepository, RepositoryProblem, Watcher};
+use crate::repository::{GroupRepository, RepositoryProblem, Transaction, Watcher};
 use completion::{Completion, Slot};
+use dir::Dir;
 use scan::Suspect;
 use store::Store;
 use task::{Arrival, Entry, Patience, Task, Work};
@@ -125,6 +126,30 @@ impl FileGroupRepository {
         done: impl FnOnce(Result<WriteOutcome>) + Send + 'static,
     ) {
         self.add(id, Task::Write(write), |written| done(written.map_err(refused)));
+    }
+
+    /// Carries out a transaction without waiting: `done` is called on another thread.
+    pub(crate) fn submit_transaction(
+        &self,
+        id: &GroupId,
+        transaction: Box<dyn Transaction<Dir>>,
+        done: impl FnOnce(Result<WriteOutcome>) + Send + 'static,
+    ) {
+        self.add(id, Task::Transaction(transaction), |written| done(written.map_err(refused)));
+    }
+
+    /// Carries out a transaction.
+    pub(crate) fn transaction(
+        &self,
+        id: &GroupId,
+        transaction: Box<dyn Transaction<Dir>>,
+    ) -> Result<WriteOutcome> {
+        self.carry_out(id, Task::Transaction(transaction))
+    }
+
+    fn carry_out(&self, id: &GroupId, task: Task) -> Result<WriteOutcome> {
+        let written = self.wait_for(id, [task]).pop();
+        written.unwrap_or_else(|| Err(Error::internal("a write had no outcome"))).map_err(refused)
     }
 
     /// Creates or replaces a group given as text without waiting: the text is checked and `done` is called on other
@@ -352,8 +377,7 @@ impl GroupRepository for FileGroupRepository {
     }
 
     fn write(&self, id: &GroupId, write: Write) -> Result<WriteOutcome> {
-        let written = self.wait_for(id, [Task::Write(write)]).pop();
-        written.unwrap_or_else(|| Err(Error::internal("a write had no outcome"))).map_err(refused)
+        self.carry_out(id, Task::Write(write))
     }
 
     fn verify(&self) -> Result<Vec<RepositoryProblem>> {

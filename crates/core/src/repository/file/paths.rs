@@ -9,6 +9,10 @@ use crate::repository::working_copy::LARGEST_GROUP;
 pub const META: &str = "meta.json";
 /// The directory of a runner's files about the group's sessions.
 pub const SESSIONS: &str = "sessions";
+/// The newest events of a group.
+pub const EVENTS: &str = "events.jsonl";
+/// The events before those.
+pub const OLD_EVENTS: &str = "events.1.jsonl";
 /// The locks of all groups.
 pub const LOCKS: &str = ".locks";
 /// Groups that were deleted and are not yet removed.

@@ -260,7 +260,9 @@ impl Store {
             Work::Task(Task::Write(write), completion) => {
                 finished.complete(completion, write.apply(&id, None));
             }
-            Work::Task(Task::Reread, completion) => finished.complete(completion, Ok(WriteOutcome::NotFound)),
+            Work::Task(Task::Reread | Task::Transaction(_), completion) => {
+                finished.complete(completion, Ok(WriteOutcome::NotFound));
+            }
             Work::Function(function) => finished.complete(function.start, Ok(Turn::without_group())),
         }
     }

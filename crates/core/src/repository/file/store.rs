@@ -218,7 +218,7 @@ impl Store {
         guard: &StoreGuard,
         finished: &mut Finished,
     ) {
-        let mut batch = Batch::new(id, &self.base, stored.group.clone(), stored.other.as_deref());
+        let mut batch = Batch::new(id, &guard.base, stored.group.clone(), stored.other.as_deref());
         if stored.is_unparsed {
             batch.begin_unparsed();
         }
@@ -235,6 +235,7 @@ impl Store {
             batch.fail(&error);
             None
         });
+        batch.committed();
         batch.complete(trash, finished);
     }
 

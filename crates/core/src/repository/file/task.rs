@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::model::GroupId;
+use crate::repository::Transaction;
 use crate::repository::document::Document;
 use crate::repository::file::completion::{Completion, Finished};
+use crate::repository::file::dir::Dir;
 use crate::repository::file::turn::Function;
 use crate::repository::file::write::Durability;
 use crate::repository::merge::{Condition, Write, WriteOutcome};
@@ -15,6 +17,8 @@ use crate::repository::merge::{Condition, Write, WriteOutcome};
 pub enum Task {
     /// A write.
     Write(Write),
+    /// Several writes as a unit. Its place is the base directory.
+    Transaction(Box<dyn Transaction<Dir>>),
     /// A second look at a group that could not be read: under the lock no writer is half done.
     Reread,
 }
@@ -22,7 +26,11 @@ pub enum Task {
 impl Task {
     /// Returns whether it creates a missing store; anything else finds nothing there.
     pub fn makes_a_store(&self) -> bool {
-        matches!(self, Self::Write(Write::Save { .. }))
+        match self {
+            Self::Write(write) => matches!(write, Write::Save { .. }),
+            Self::Transaction(transaction) => transaction.creates(),
+            Self::Reread => false,
+        }
     }
 
     /// Returns whether it removes the group.
@@ -40,6 +48,8 @@ impl Task {
         match self {
             Self::Reread => true,
             Self::Write(write) => write.is_conditional(),
+            // A group is created only if none is stored.
+            Self::Transaction(transaction) => transaction.creates(),
         }
     }
 }

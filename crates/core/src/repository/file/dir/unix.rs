@@ -90,6 +90,19 @@ impl Dir {
         Ok(File::from(rustix::fs::openat(&self.file, name, flags, PRIVATE_FILE)?))
     }
 
+    /// Opens a private file for reading and appending, made when it is not there; a link is an error, and a pipe does not
+    /// wait.
+    pub fn open_appendable(&self, name: &str) -> io::Result<File> {
+        // safeguard: no link followed to a file that is appended to
+        let flags = OFlags::RDWR
+            | OFlags::APPEND
+            | OFlags::CREATE
+            | OFlags::NOFOLLOW
+            | OFlags::NONBLOCK
+            | OFlags::CLOEXEC;
+        Ok(File::from(rustix::fs::openat(&self.file, name, flags, PRIVATE_FILE)?))
+    }
+
     /// Denies everyone else the use of this directory.
     pub fn make_private(&self) -> io::Result<()> {
         Ok(rustix::fs::fchmod(&self.file, PRIVATE_DIR)?)

@@ -87,6 +87,11 @@ impl Dir {
         self.open_entry(OpenOptions::new().read(true).write(true).create(true).truncate(false), name)
     }
 
+    /// Opens a file for reading and appending, made when it is not there; a link is an error.
+    pub fn open_appendable(&self, name: &str) -> io::Result<File> {
+        self.open_entry(OpenOptions::new().read(true).append(true).create(true), name)
+    }
+
     fn open_entry(&self, options: &mut OpenOptions, name: &str) -> io::Result<File> {
         let file = options.custom_flags(NO_FOLLOW).open(self.at(name))?;
         refuse_link(&file)?;
