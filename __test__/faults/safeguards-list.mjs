@@ -315,4 +315,59 @@ Next::Again(jittered(pause), (pause * 2).min(MAX_PAUSE))`,
     instead: 'self.revisions().get(id).is_some_and(|_| !bytes.is_empty())',
     caughtBy: RUST,
   },
+  {
+    name: 'no link followed to a file that is appended to',
+    lines: 6,
+    instead:
+      'let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK | OFlags::CLOEXEC;',
+    caughtBy: RUST,
+  },
+  {
+    name: 'events are numbered by the commit that stores what they report',
+    lines: 2,
+    instead: 'let _ = (newest, stored);',
+    caughtBy: RUST,
+  },
+  {
+    name: 'a line that was not ended is ended before the next one',
+    instead: 'let ending = "";',
+    caughtBy: RUST,
+  },
+  {
+    name: 'events that are missing are reported',
+    instead: 'if newest > event.seq() {',
+    caughtBy: RUST,
+  },
+  {
+    name: 'only regular files of this user hold a feed',
+    instead: 'if stat.kind() == Kind::Other {',
+    caughtBy: RUST,
+  },
+  {
+    name: 'a file that was replaced, or that others have edited',
+    instead: 'Ok(has(&self.first, file, 0)? || has(&self.last, file, 0)? || self.offset > 0)',
+    caughtBy: RUST,
+  },
+  {
+    name: 'a line is read once it is ended',
+    instead: 'let _ = end;',
+    caughtBy: RUST,
+  },
+  {
+    name: 'each event is returned once',
+    instead: 'if seq == 0 {',
+    caughtBy: RUST,
+  },
+  {
+    name: 'a reader is told of what it misses',
+    instead: 'if last_missing == 0 {',
+    caughtBy: RUST,
+  },
+  {
+    name: 'events answer the request that they were read for',
+    lines: 2,
+    instead: `drop(state);
+let done = self.request().take();`,
+    caughtBy: ['faults', 'readers follow'],
+  },
 ]

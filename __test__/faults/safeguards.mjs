@@ -19,21 +19,25 @@ import { setUp } from '../../scripts/setup.mjs'
 import { SAFEGUARDS } from './safeguards-list.mjs'
 
 const copy = path.join(root, 'target', 'safeguards')
-const repositoryIn = (directory) => path.join(directory, 'crates', 'core', 'src', 'repository')
+const sourcesIn = (directory) => path.join(directory, 'crates', 'core', 'src')
 const only = process.argv.includes('--only') ? process.argv.at(-1) : ''
 
 /** Returns all marks of safeguards in a copy of the sources: the name of each, its file and the number of its line. */
 function marksIn(directory) {
-  const sources = repositoryIn(directory)
-  const files = readdirSync(sources, { recursive: true }).filter((file) => file.endsWith('.rs'))
-  return files.flatMap((file) =>
-    readFileSync(path.join(sources, file), 'utf8')
-      .split('\n')
-      .flatMap((text, line) => {
-        const name = text.match(/^ *\/\/ safeguard: (.*)$/)?.[1]
-        return name === undefined ? [] : [{ name, file, line }]
-      }),
+  const sources = sourcesIn(directory)
+  const files = ['repository', 'feed'].flatMap((room) =>
+    readdirSync(path.join(sources, room), { recursive: true }).map((file) => path.join(room, file)),
   )
+  return files
+    .filter((file) => file.endsWith('.rs'))
+    .flatMap((file) =>
+      readFileSync(path.join(sources, file), 'utf8')
+        .split('\n')
+        .flatMap((text, line) => {
+          const name = text.match(/^ *\/\/ safeguard: (.*)$/)?.[1]
+          return name === undefined ? [] : [{ name, file, line }]
+        }),
+    )
 }
 
 /** Checks that each safeguard has exactly one mark, and each mark a safeguard. */
@@ -67,12 +71,16 @@ function copyRepository() {
 }
 
 const TESTS = {
-  rust: () => run('cargo', ['test', '--package', 'session-groups', '--no-fail-fast'], { cwd: copy }),
+  rust: () => {
+    const args = ['test', '--package', 'session-groups', '--no-fail-fast']
+    // A reader that waits for ever must not keep all tests.
+    return run('cargo', args, { cwd: copy, timeout: 15 * 60_000 })
+  },
   suite: async () => {
     await buildAddon()
     const jest = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js')
     // A thread that hangs must not keep the whole suite.
-    const args = ['--ci', '--testTimeout=5000', '--forceExit', 'suite/.*(store|repository|cache|update)']
+    const args = ['--ci', '--testTimeout=5000', '--forceExit', 'suite/.*(store|repository|cache|update|feed)']
     return run(process.execPath, [jest, ...args], { cwd: copy, timeout: 3 * 60_000 })
   },
   faults: async (row) => {
@@ -105,7 +113,7 @@ async function mustPass(safeguards) {
 /** Removes one safeguard and checks that its test fails. */
 async function remove({ name, lines: count = 1, instead, caughtBy: [test, ...args] }) {
   const { file, line } = marksIn(copy).find((mark) => mark.name === name)
-  const source = path.join(repositoryIn(copy), file)
+  const source = path.join(sourcesIn(copy), file)
   const text = readFileSync(source, 'utf8')
   const lines = text.split('\n')
   // Two safeguards can be in one line, with a mark each.
@@ -153,9 +161,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url))
 function page(rows) {
   return `# Tests of the safeguards
 
-Each safeguard of the file store was removed from a copy of the repository, one at a time, and a test had to fail. \`npm run test:safeguards\` repeats this (Linux, as root) and writes this page. Comments \`// safeguard: …\` mark them in the code; [safeguards-list.mjs](../__test__/faults/safeguards-list.mjs) lists what replaces them.
+Each safeguard of the file store and of the feed was removed from a copy of the repository, one at a time, and a test had to fail. \`npm run test:safeguards\` repeats this (Linux, as root) and writes this page. Comments \`// safeguard: …\` mark them in the code; [safeguards-list.mjs](../__test__/faults/safeguards-list.mjs) lists what replaces them.
 
-| removed | in \`crates/core/src/repository/\` | caught by |
+| removed | in \`crates/core/src/\` | caught by |
 |---|---|---|
 ${rows.join('\n')}
 `

@@ -1,6 +1,7 @@
 // `events`: the feed of a group, read from JavaScript. Commits that write it are tested in Rust; here its lines are written as
 // the format says.
 
+const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { Worker } = require('node:worker_threads')
@@ -246,6 +247,27 @@ describe('a feed in files', () => {
     expect(await seqs(repository.events(ID))).toEqual([1])
     await repository.delete(ID)
     expect(fs.existsSync(file)).toBe(false)
+  })
+
+  test('the program in docs/events.md prints the events', async () => {
+    const page = fs.readFileSync(path.join(root, 'docs', 'events.md'), 'utf8')
+    const [, program] = page.match(/```js\n([\s\S]*?)```/)
+    await append(
+      denied(1),
+      entry('session_adopted', { seq: 2 }),
+      entry('feed_gap', { from: 3, to: 3, seq: 3 }),
+      entry('group_failed', { seq: 4, failedSessions: 1, reason: 'Manually stopped', cause: 'stopped' }),
+      denied(5),
+    )
+    const cwd = freshDir()
+    fs.mkdirSync(path.join(cwd, 'node_modules'))
+    fs.symlinkSync(root, path.join(cwd, 'node_modules', 'session-groups'), 'junction')
+    fs.symlinkSync(dir, path.join(cwd, 'groups'), 'junction')
+    fs.writeFileSync(path.join(cwd, 'shown.mjs'), program)
+    const options = { cwd, encoding: 'utf8' }
+    const { stdout, stderr } = spawnSync(process.execPath, ['shown.mjs', ID, '1'], options)
+    const expected = '2 session_adopted s\n3 is missing: read the group\n4 group_failed\n'
+    expect({ stdout: stdout.replaceAll(' \n', '\n'), stderr }).toEqual({ stdout: expected, stderr: '' })
   })
 
   const child = (script) => {

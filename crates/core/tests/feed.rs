@@ -15,6 +15,7 @@ use session_groups::feed::{
     ToolsDeniedEvent,
 };
 use session_groups::model::event::{GroupCreatedEvent, GroupEvent, GroupSessionStartedEvent};
+use session_groups::model::number::{Count, Positive, Usd};
 use session_groups::model::time::IsoTime;
 use session_groups::model::{GroupId, GroupPatch, GroupSession, SessionGroup};
 use session_groups::repository::file::{Durability, FileOptions};
@@ -95,7 +96,7 @@ impl Files {
 
     fn event_seq(&self) -> Option<u64> {
         let group = self.repository.find_by_id(&id()).unwrap().unwrap().group().unwrap();
-        group.event_seq.map(|seq| seq.get())
+        group.event_seq.map(Count::get)
     }
 }
 
@@ -159,7 +160,7 @@ fn commit_and_read(repository: &impl FeedRepository) {
     assert_eq!(stored.text(), committed.group.text());
     let stored = stored.group().unwrap();
     assert_eq!((&*stored.name, stored.event_seq), ("New", Some(3.into())));
-    assert_eq!(stored.sessions[1].cost.map(|cost| cost.get()), Some(1.0));
+    assert_eq!(stored.sessions[1].cost.map(Usd::get), Some(1.0));
 
     assert_eq!(read(repository), ["1 group_created", "2 a", "3 b"]);
     assert_eq!(read_after(repository, 2), ["3 b"]);
@@ -209,12 +210,21 @@ fn a_commit_that_fails_changes_nothing_and_reports_nothing() {
     commit_nothing(&InMemoryGroupRepository::new());
 }
 
+/// Commits whose functions panic, on any repository.
+fn panic_in_commits(repository: &impl FeedRepository) {
+    repository.save(group(), Condition::None).unwrap();
+    let panics = feed::commit(repository, &id(), |_| panic!("on purpose"));
+    assert_eq!(panics.unwrap_err().code(), "INTERNAL");
+    let (sender, receiver) = mpsc::channel();
+    feed::submit(repository, &id(), |_| panic!("on purpose"), move |panics| sender.send(panics).unwrap());
+    assert_eq!(receiver.recv().unwrap().unwrap_err().code(), "INTERNAL");
+    assert_eq!(add(repository, denied("a")), 1);
+}
+
 #[test]
 fn a_commit_that_panics_fails_alone() {
-    let files = Files::new();
-    let panics = feed::commit(&files.repository, &id(), |_| panic!("on purpose"));
-    assert_eq!(panics.unwrap_err().code(), "INTERNAL");
-    assert_eq!(add(&files.repository, denied("a")), 1);
+    panic_in_commits(&Files::new().repository);
+    panic_in_commits(&InMemoryGroupRepository::new());
 }
 
 /// Submits commits from several threads at once, on any repository.
@@ -226,9 +236,9 @@ fn submit_at_once<R: FeedRepository + Clone + 'static>(repository: &R) {
     let followers = [(); 4].map(|()| feed::events(repository, &id(), 0, true));
     let followers = followers.map(|events| {
         thread::spawn(move || {
-            let seqs = events.iter().map(|event| event.unwrap().seq());
-            let seqs: Vec<u64> = seqs.take_while(|seq| *seq <= TOTAL).take(TOTAL as usize).collect();
-            assert_eq!(seqs, (1..=TOTAL).collect::<Vec<_>>());
+            for seq in 1..=TOTAL {
+                assert_eq!(events.next().unwrap().unwrap().seq(), seq);
+            }
         })
     });
     let (sender, receiver) = mpsc::channel();
@@ -236,7 +246,7 @@ fn submit_at_once<R: FeedRepository + Clone + 'static>(repository: &R) {
         let sender = sender.clone();
         let events = vec![denied("a"); number % 3 + 1];
         let change = move |group: &Document| {
-            let count = group.group().unwrap().sessions[0].cost.map_or(0.0, |cost| cost.get());
+            let count = group.group().unwrap().sessions[0].cost.map_or(0.0, Usd::get);
             let session = changes(&format!(r#"{{"cost":{}}}"#, count + 1.0));
             Ok(Commit { events, ..Commit::new(GroupPatch::default()) }.with_session("api", session))
         };
@@ -258,7 +268,7 @@ fn submit_at_once<R: FeedRepository + Clone + 'static>(repository: &R) {
     let expected: Vec<String> = (1..=TOTAL).map(|seq| format!("{seq} a")).collect();
     assert_eq!(read(repository), expected);
     let stored = repository.find_by_id(&id()).unwrap().unwrap().group().unwrap();
-    assert_eq!(stored.sessions[0].cost.map(|cost| cost.get()), Some(200.0));
+    assert_eq!(stored.sessions[0].cost.map(Usd::get), Some(200.0));
     for follower in followers {
         follower.join().unwrap();
     }
@@ -312,7 +322,7 @@ fn a_torn_line_is_returned_to_a_follower_once_it_is_ended() {
     add(&files.repository, denied("a"));
     let events = feed::events(&files.repository, &id(), 0, true);
     assert_eq!(next(&events), "1 a");
-    let line = FeedEvent::new(session_groups::model::number::Positive::clamped(2), denied("b"));
+    let line = FeedEvent::new(Positive::clamped(2), denied("b"));
     let mut file = fs::File::options().append(true).open(files.path("events.jsonl")).unwrap();
     file.write_all(&line.json().as_bytes()[..50]).unwrap();
     let (sender, receiver) = mpsc::channel();
@@ -321,8 +331,8 @@ fn a_torn_line_is_returned_to_a_follower_once_it_is_ended() {
     files.repository.update(&id(), changes(r#"{"eventSeq":2}"#)).unwrap();
     file.write_all(&line.json().as_bytes()[50..]).unwrap();
     file.write_all(b"\n").unwrap();
-    let received: Vec<String> = receiver.recv().unwrap().iter().map(short).collect();
-    assert_eq!(received, ["2 b"]);
+    let events: Vec<String> = receiver.recv().unwrap().iter().map(short).collect();
+    assert_eq!(events, ["2 b"]);
 }
 
 #[test]

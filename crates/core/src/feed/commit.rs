@@ -1,5 +1,6 @@
 //! Commits: changes of a group and the events that report them, stored as one.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, FieldError, Result};
@@ -150,7 +151,9 @@ impl<Place: Log + ?Sized> Transaction<Place> for Committing {
             }
             Task::Change(change) => {
                 let Some(document) = group else { return Ok(Vec::new()) };
-                let Commit { group: changes, sessions, events } = change(document)?;
+                let computed = catch_unwind(AssertUnwindSafe(|| change(document)));
+                let computed = computed.map_err(|_| Error::internal("computing a commit panicked"))?;
+                let Commit { group: changes, sessions, events } = computed?;
                 let (stored, newest) = newest_in(group);
                 let newest = self.number(events, newest)?;
                 // safeguard: events are numbered by the commit that stores what they report
@@ -170,7 +173,7 @@ impl<Place: Log + ?Sized> Transaction<Place> for Committing {
 
     fn committed(&mut self, place: &Place) {
         if !self.events.is_empty() {
-            // safeguard: a feed that cannot be written fails no commit; the next one reports the gap
+            // A feed that cannot be written fails no commit: the next one reports the gap.
             let _ = place.append(&self.id, &self.events);
         }
     }

@@ -49,7 +49,6 @@ impl Log for Dir {
         let ending = if end.is_torn { "\n" } else { "" };
         let is_full = length > 0 && length + lines.len() as u64 > MAX_FILE;
         if !is_full {
-            // safeguard: the lines of a commit are written at once
             return file.write_all(format!("{ending}{lines}").as_bytes());
         }
         file.write_all(ending.as_bytes())?;
@@ -101,7 +100,7 @@ fn end_of(mut file: &File, length: u64) -> io::Result<End> {
     for searched in ENDS {
         let start = length.saturating_sub(searched);
         file.seek(SeekFrom::Start(start))?;
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(usize::try_from(length - start).unwrap_or(0) + 1);
         file.take(length - start).read_to_end(&mut bytes)?;
         end.is_torn = bytes.last().is_some_and(|last| *last != b'\n');
         let mut lines = bytes.split(|byte| *byte == b'\n');

@@ -190,7 +190,7 @@ impl Shared {
         }
         match look {
             Look::Answer(events) => {
-                // Before another look can find it open.
+                // safeguard: events answer the request that they were read for
                 let done = self.request().take();
                 drop(state);
                 if let Some(done) = done {

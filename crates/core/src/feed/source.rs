@@ -244,7 +244,7 @@ fn open_both(group: &Dir, mut current: Option<File>) -> io::Result<(Option<File>
         let old = open(group, OLD_EVENTS)?;
         let opened = current.as_ref().map(Stat::of).transpose()?.map(|stat| stat.fingerprint().inode);
         let there = group.stat(EVENTS)?.map(|stat| stat.fingerprint().inode);
-        // safeguard: a file that is replaced while the one before it is opened
+        // None was replaced between the two.
         if opened == there {
             return Ok((old, current));
         }

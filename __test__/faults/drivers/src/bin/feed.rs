@@ -10,6 +10,7 @@ use std::path::Path;
 use session_groups::feed::{self, Commit, Event};
 use session_groups::model::GroupId;
 use session_groups::model::event::GroupSessionStartedEvent;
+use session_groups::model::number::Count;
 use session_groups::model::time::IsoTime;
 use session_groups::repository::file::FileOptions;
 use session_groups::repository::{Changes, Document, FileGroupRepository};
@@ -17,7 +18,7 @@ use session_groups::repository::{Changes, Document, FileGroupRepository};
 const ID: &str = "20260115-103000-faults";
 
 fn commit(group: &Document, events: usize, length: usize) -> session_groups::Result<Commit> {
-    let before = group.group()?.event_seq.map_or(0, |seq| seq.get());
+    let before = group.group()?.event_seq.map_or(0, Count::get);
     let event = |number: usize| -> Event {
         let now = IsoTime::parse("2026-01-15T10:30:00.000Z").unwrap();
         let prompt = format!("{} {}", before + number as u64, "x".repeat(length));
