@@ -5,7 +5,7 @@ export type SessionStatus = 'pending' | 'active' | 'paused' | 'completed' | 'fai
 
 /**
  * Status of a group: `created` → `running` → `completed`, `failed` or `paused`; `paused` → `running`;
- * `completed` → `archived`; any → `deleted`. Your program decides on transitions; they are not checked.
+ * `completed` → `archived`; any → `deleted`. Repositories store any status; a {@link GroupManager} checks changes.
  */
 export type GroupStatus = 'created' | 'running' | 'paused' | 'completed' | 'failed' | 'archived' | 'deleted'
 
@@ -46,7 +46,7 @@ export interface ConcurrencyConfig {
   readonly errorThreshold: number
 }
 
-/** Configuration that your program generates for a session before it starts. The package only stores it. */
+/** Configuration of a session, from which files and options of Claude Code are generated before it starts. */
 export interface SessionConfig {
   /** `true` to write a CLAUDE.md. @default true */
   readonly generateClaudeMd: boolean
@@ -1032,6 +1032,8 @@ export interface GroupSummary {
   readonly description?: string | undefined
   /** The reason why the group is paused or failed, from the runner. */
   readonly cause?: GroupCause | undefined
+  /** Of a running group in a FileGroupRepository: `true` if a runner has it, `false` if it has lost its runner. */
+  readonly live?: boolean | undefined
 }
 
 /** The members of an `AbortSignal` that are used. */
@@ -1314,6 +1316,268 @@ export interface FileGroupRepository extends GroupStore {}
 /** A {@link GroupStore} in memory. */
 export interface InMemoryGroupRepository extends GroupStore {}
 
+/** Options of a group to create. */
+export interface CreateGroupOptions {
+  /** Display name. The group's id is made of it and of the time. */
+  readonly name: string
+  /** Description. */
+  readonly description?: string | undefined
+  /** Fields of the configuration that differ from {@link DEFAULT_GROUP_CONFIG}; one that is `undefined` does not. */
+  readonly config?: { readonly [Key in keyof GroupConfig]?: GroupConfig[Key] | undefined } | undefined
+}
+
+/** Options of `removeSession`. */
+export interface RemoveSessionOptions {
+  /** `true` to remove the dependencies of other sessions on this one, too. @default false */
+  readonly force?: boolean | undefined
+}
+
+/** The surroundings of a program, which tests replace. Every part has a default. */
+export interface GroupContainer {
+  /** Clock. By default the time is `Date.now()`. */
+  readonly clock?: { now(): Date } | undefined
+  /** File system of a {@link ConfigGenerator}. By default it is that of the machine. */
+  readonly fileSystem?: GroupFileSystem | undefined
+  /** Starts processes. A {@link GroupManager} and a {@link ConfigGenerator} do not use it. */
+  readonly processManager?: object | undefined
+}
+
+/** File system of a {@link GroupContainer}. */
+export interface GroupFileSystem {
+  /** Reads a text file. */
+  readFile(path: string): Promise<string>
+  /** Writes a text file. */
+  writeFile(path: string, content: string): Promise<void>
+  /** Returns `true` if there is a file or a directory. */
+  exists(path: string): Promise<boolean>
+  /** Creates a directory. */
+  mkdir(path: string, options?: { recursive?: boolean }): Promise<unknown>
+}
+
+/** Receiver of events, such as an `EventEmitter` of Node. */
+export interface GroupEventEmitter {
+  // biome-ignore lint/suspicious/noExplicitAny: each emitter has types of its own, and a narrower parameter refuses them.
+  emit(type: any, event: any): unknown
+}
+
+/**
+ * Creates, changes and deletes groups of any {@link GroupRepository}. It checks what a repository does not: that dependencies
+ * exist and form no circle, and that the status of a group may change. Each change emits at most one event, after the change
+ * was stored.
+ *
+ * No change is lost when several are made at once. Where the repository has `update`, as a {@link GroupStore}, this holds for
+ * changes by other managers and processes, too; otherwise for those of the managers in this realm that share the repository object.
+ *
+ * All methods reject with a {@link SessionGroupsError}, and with what the repository rejects with.
+ *
+ * @example
+ * const manager = new GroupManager(undefined, new FileGroupRepository())
+ * const group = await manager.createGroup({ name: 'Add logging', config: { maxBudgetUsd: 5 } })
+ * await manager.addSession(group.id, {
+ *   id: '001-api',
+ *   projectPath: '/projects/api',
+ *   prompt: 'Add logging to every request handler',
+ *   status: 'pending',
+ *   dependsOn: [],
+ *   createdAt: new Date().toISOString(),
+ * })
+ */
+export declare class GroupManager {
+  /**
+   * Creates a manager. Throws `INVALID_ARGUMENT`.
+   *
+   * @param container Surroundings, of which the manager uses the clock.
+   * @param repository Repository of the groups.
+   * @param eventEmitter Receiver of events.
+   */
+  constructor(
+    container: GroupContainer | undefined,
+    repository: GroupRepository,
+    eventEmitter?: GroupEventEmitter | undefined,
+  )
+
+  /**
+   * Creates a group without sessions and emits `group_created`. Its id is the time in UTC and the slug of its name, e.g.
+   * `20260115-103000-add-logging`; `-2`, `-3` and so on are appended if the id is taken. The slug is at most 20 characters
+   * long, and that of a name without ASCII letters and digits is `group`. Rejects with `INVALID_ARGUMENT` or `INVALID_GROUP`.
+   *
+   * @param options Name, description and configuration.
+   */
+  createGroup(options: CreateGroupOptions): Promise<SessionGroup>
+
+  /**
+   * Returns a group, or `null` if it does not exist.
+   *
+   * @param groupId Id of the group.
+   */
+  getGroup(groupId: string): Promise<SessionGroup | null>
+
+  /**
+   * Returns the groups that match, archived ones included.
+   *
+   * @param filter Selection of groups.
+   */
+  listGroups(filter?: GroupFilter): Promise<readonly SessionGroup[]>
+
+  /**
+   * Merges fields into a group; an optional field given as `undefined` is removed. Emits `group_completed` or `group_failed`
+   * if the status changes to `completed` or `failed`. Rejects with `NOT_FOUND`, with `INVALID_TRANSITION` for a change of the
+   * status of an archived or deleted group or of one that another process runs, and with `INVALID_ARGUMENT` or `INVALID_GROUP`.
+   *
+   * @param groupId Id of the group.
+   * @param updates Fields to merge. `updatedAt` is set by the clock.
+   */
+  updateGroup(
+    groupId: string,
+    updates: Partial<Omit<SessionGroup, 'id' | 'slug' | 'createdAt' | 'sessions'>>,
+  ): Promise<SessionGroup>
+
+  /**
+   * Sets the status of a group to `archived`. Rejects as `updateGroup` does.
+   *
+   * @param groupId Id of the group.
+   */
+  archiveGroup(groupId: string): Promise<void>
+
+  /**
+   * Deletes a group and emits `group_deleted`. In a file store, what a killed runner has left running of the group is ended
+   * first, which can take some seconds. Rejects with `NOT_FOUND`, and with `ALREADY_RUNNING` while the group is run.
+   *
+   * @param groupId Id of the group.
+   */
+  deleteGroup(groupId: string): Promise<void>
+
+  /**
+   * Adds a session at the end. Rejects with `NOT_FOUND`, with `INVALID_GROUP` if the session is invalid or its id is taken,
+   * with `INVALID_ARGUMENT` if it depends on a session that does not exist, and with a {@link CircularDependencyError}.
+   *
+   * @param groupId Id of the group.
+   * @param session Session to add.
+   */
+  addSession(groupId: string, session: GroupSession): Promise<SessionGroup>
+
+  /**
+   * Removes a session. Rejects with `NOT_FOUND`, and with `INVALID_STATE` if other sessions depend on it, unless `force` is
+   * `true`.
+   *
+   * @param groupId Id of the group.
+   * @param sessionId Id of the session.
+   * @param options Treatment of sessions that depend on it.
+   */
+  removeSession(groupId: string, sessionId: string, options?: RemoveSessionOptions): Promise<SessionGroup>
+
+  /**
+   * Merges fields into a session and returns it; an optional field given as `undefined` is removed. If `status` is among the
+   * fields, emits `group_session_started` for `active`, `group_session_completed` for `completed`, and `group_session_failed`
+   * for `failed`. Rejects as `addSession` does, and with `INVALID_TRANSITION` for a change of the status while another process
+   * runs the group.
+   *
+   * @param groupId Id of the group.
+   * @param sessionId Id of the session.
+   * @param updates Fields to merge.
+   */
+  updateSession(groupId: string, sessionId: string, updates: SessionChanges): Promise<GroupSession>
+}
+
+/** Files that a {@link ConfigGenerator} has generated for a session. */
+export interface SessionConfigResult {
+  /** Directory of the files. */
+  readonly configDir: string
+  /** Path of the generated CLAUDE.md. */
+  readonly claudeMdPath?: string | undefined
+  /** Path of the generated settings.json. */
+  readonly settingsPath?: string | undefined
+}
+
+/** Error of a {@link ConfigGenerator}. `cause` is what the file system threw. */
+export type ConfigGeneratorError =
+  | { readonly type: 'template_not_found'; readonly path: string }
+  | { readonly type: 'template_read_failed'; readonly path: string; readonly cause: unknown }
+  | { readonly type: 'config_write_failed'; readonly path: string; readonly cause: unknown }
+  | { readonly type: 'invalid_template'; readonly message: string }
+  | { readonly type: 'mkdir_failed'; readonly path: string; readonly cause: unknown }
+
+/** Result that has a value. */
+export interface Ok<T, E> {
+  /** The value. */
+  readonly value: T
+  /** Returns `true`. */
+  isOk(): this is Ok<T, E>
+  /** Returns `false`. */
+  isErr(): this is Err<T, E>
+}
+
+/** Result that has an error. */
+export interface Err<T, E> {
+  /** The error. */
+  readonly error: E
+  /** Returns `false`. */
+  isOk(): this is Ok<T, E>
+  /** Returns `true`. */
+  isErr(): this is Err<T, E>
+}
+
+/** A value or an error, in the shape that the package `neverthrow` has. */
+export type Result<T, E> = Ok<T, E> | Err<T, E>
+
+/**
+ * Generates the configuration files of sessions as `claude-code-agent` does: CLAUDE.md from a template, and settings.json.
+ * A session that is run by this package does not need it.
+ *
+ * All files go through the container's file system, if it has one. Otherwise files are readable by their owner alone.
+ *
+ * @example
+ * const generator = new ConfigGenerator(undefined)
+ * const result = await generator.generateSessionConfig(session, group)
+ * if (result.isErr()) throw new Error(result.error.type)
+ * console.log(result.value.claudeMdPath)
+ */
+export declare class ConfigGenerator {
+  /**
+   * Creates a generator. Throws `INVALID_ARGUMENT`.
+   *
+   * @param container Surroundings, of which the generator uses the file system.
+   */
+  constructor(container: GroupContainer | undefined)
+
+  /**
+   * Generates the files of a session in `$XDG_DATA_HOME/claude-code-agent/session-groups/{group}/sessions/{session}/claude-config`
+   * (`~/.local/share` by default). The configuration is the session's own, or else the group's `sessionDefaults`.
+   * Rejects with `INVALID_ARGUMENT` for a session or a group that is not an object.
+   *
+   * @param session Session to generate files for.
+   * @param group Its group.
+   */
+  generateSessionConfig(
+    session: GroupSession,
+    group: SessionGroup,
+  ): Promise<Result<SessionConfigResult, ConfigGeneratorError>>
+
+  /**
+   * Replaces `{{name}}` in a template by the values of variables. A variable without a value stays as it is, and what looks
+   * like a variable in a value, too. `\{{` stands for two braces. Throws `INVALID_ARGUMENT`.
+   *
+   * @param template Text of the template.
+   * @param variables Values by the names of variables.
+   */
+  generateClaudeMd(template: string, variables: { readonly [name: string]: string }): string
+
+  /**
+   * Returns a copy of settings.
+   *
+   * @param overrides Settings.
+   */
+  generateSettings(overrides: { readonly [key: string]: unknown }): object
+
+  /**
+   * Reads a template: the file itself if the path begins with `/` or `./`, otherwise the file of that name in
+   * `$XDG_CONFIG_HOME/claude-code-agent/templates` (`~/.config` by default).
+   *
+   * @param templatePath Path or name of the template.
+   */
+  resolveTemplate(templatePath: string): Promise<Result<string, ConfigGeneratorError>>
+}
+
 /**
  * Error of this package, with a `code`:
  *
@@ -1333,7 +1597,15 @@ export interface InMemoryGroupRepository extends GroupStore {}
  * | `NOT_COMMITTED` | the write failed: nothing changed |
  * | `NOT_DURABLE` | the change is visible, but fsync failed |
  * | `IO` | reading failed |
+ * | `NOT_FOUND` | there is no such group or session |
+ * | `INVALID_STATE` | the call is not possible now |
+ * | `INVALID_TRANSITION` | the change of the status is not possible now |
+ * | `ALREADY_RUNNING` | the group is being run: by which process |
  * | `CIRCULAR_DEPENDENCY` | sessions depend on each other in a circle: a {@link CircularDependencyError} |
+ * | `INVALID_TEMPLATE` | a template cannot be used: file, line and variable |
+ * | `CLAUDE_NOT_FOUND` | there is no program `claude`: where it was looked for |
+ * | `CLAUDE_TOO_OLD` | the version of Claude Code lacks an option |
+ * | `UNSUPPORTED` | not possible on this platform or with this repository |
  * | `INTERNAL` | a bug of this package, caught before it could end the process |
  */
 export interface SessionGroupsError extends Error {
@@ -1365,7 +1637,15 @@ export type SessionGroupsErrorCode =
   | 'NOT_COMMITTED'
   | 'NOT_DURABLE'
   | 'IO'
+  | 'NOT_FOUND'
+  | 'INVALID_STATE'
+  | 'INVALID_TRANSITION'
+  | 'ALREADY_RUNNING'
   | 'CIRCULAR_DEPENDENCY'
+  | 'INVALID_TEMPLATE'
+  | 'CLAUDE_NOT_FOUND'
+  | 'CLAUDE_TOO_OLD'
+  | 'UNSUPPORTED'
   | 'INTERNAL'
 
 /** The class {@link SessionGroupsError}. */
@@ -1486,7 +1766,6 @@ export declare class ClaudeStream {
   /** Number of lines that are not JSON objects, of an unknown type, or too long. */
   get ignoredLines(): number
 }
-
 
 /**
  * Stores groups in files, `{baseDir}/{id}/meta.json`, which several processes may share. An acknowledged write is durable,

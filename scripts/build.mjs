@@ -17,7 +17,17 @@ import { fileURLToPath } from 'node:url'
 import { main, must, root, Stop } from './process.mjs'
 
 /** The handwritten parts of index.d.ts. The generator adds the classes, functions and constants. */
-const TYPINGS = ['model', 'events', 'graph', 'progress', 'claude', 'repositories', 'errors']
+const TYPINGS = [
+  'model',
+  'events',
+  'graph',
+  'progress',
+  'claude',
+  'repositories',
+  'manager',
+  'configuration',
+  'errors',
+]
 
 export async function build(args = []) {
   const output = path.join(root, 'target', 'addon')
@@ -38,7 +48,7 @@ export async function build(args = []) {
 
 /** Removes the classes that are documented as `@internal`: the addon has them for index.js. */
 function withoutInternal(typings) {
-  return typings.replace(/\/\*\*(?:(?!\*\/).)*@internal\n \*\/\nexport declare class \w+ \{[^}]*\}\n/gs, '')
+  return typings.replace(/\/\*\*(?:(?!\*\/).)*@internal\n \*\/\nexport declare class \w+ \{[^}]*\}\n+/gs, '')
 }
 
 /** Writes binding.js, which finds the addon of the platform. index.js names the exports. */

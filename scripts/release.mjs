@@ -37,10 +37,8 @@ function layOut() {
     readFileSync(path.join(root, 'package.json'), 'utf8'),
   )
   const files = [
-    ...readdirSync(root).filter((name) => name.endsWith('.md')),
+    ...readdirSync(root).filter((name) => /\.(?:js|md)$/.test(name) && name !== 'binding.js'),
     'LICENSE',
-    'index.js',
-    'watch.js',
     'index.d.ts',
     'docs',
     'examples',

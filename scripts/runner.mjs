@@ -1,25 +1,37 @@
-// Runs the long form of the tests of the runner's decisions: every state of all groups of up to four sessions, random runs
-// with new seeds, and all planted defects. `RUNNER_SEED=n` replays a random run, `UPDATE_DOCS=1` writes
+// Runs the long form of the tests of the runner: every state of all groups of up to four sessions, random runs with new
+// seeds, all planted defects, a thousand killed runners, a thousand races of two runners, and the cost of a hundred busy
+// sessions. `RUNNER_SEED=n` replays a random run, `RUNNER_KILLS=n` sets the number of kills, `UPDATE_DOCS=1` writes
 // docs/planted-defects.md.
 
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { root } from './process.mjs'
 
-/** Arguments of cargo that run these tests in an optimized build. */
-export const decisions = [
-  ...['test', '--profile', 'explore', '--package', 'session-groups', '--lib', '--color', 'never'],
-  ...['runner::plan', '--'],
-]
+/** Arguments of cargo that run tests of the core in an optimized build. */
+const optimized = ['test', '--profile', 'explore', '--package', 'session-groups', '--color', 'never']
+
+/** Arguments of cargo that run the tests of the decisions. */
+export const decisions = [...optimized, '--lib', 'runner::plan', '--']
+
+/** Arguments of cargo that run the tests of processes and of whole groups. */
+const processes = [...optimized, '--test', 'runner_process', '--']
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const args = [...decisions, '--include-ignored', '--nocapture']
-  const child = spawn('cargo', args, { cwd: root, stdio: 'inherit' })
-  child.on('error', (error) => {
-    console.error(error.message)
-    process.exitCode = 1
-  })
-  child.on('close', (code) => {
-    process.exitCode = code ?? 1
+  const isDone =
+    (await cargo([...decisions, '--include-ignored', '--nocapture'])) &&
+    // One after the other, since some of them measure.
+    (await cargo([...processes, '--ignored', '--nocapture', '--test-threads=1']))
+  if (!isDone) process.exitCode = 1
+}
+
+/** Runs cargo. Returns `true` if it succeeded. */
+function cargo(args) {
+  return new Promise((resolve) => {
+    const child = spawn('cargo', args, { cwd: root, stdio: 'inherit' })
+    child.on('error', (error) => {
+      console.error(error.message)
+      resolve(false)
+    })
+    child.on('close', (code) => resolve(code === 0))
   })
 }

@@ -1,6 +1,6 @@
 //! Arguments: an invalid one is an error with the path of its field, before anything is done.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, CString};
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -13,11 +13,12 @@ use super::host;
 use super::js::{self, Fault, number_of};
 use session_groups::error::{Error, FieldError};
 use session_groups::json;
+use session_groups::manager::NewGroup;
 use session_groups::model::time::{self, Timestamp};
 use session_groups::model::{GroupId, GroupStatus, Model, from_older_json};
 use session_groups::repository::file::{Durability, FileOptions, default_base_in};
 use session_groups::repository::{
-    Changes, Condition, Direction, GroupFilter, GroupSort, Revision, SortField,
+    Changes, Condition, Direction, Document, GroupFilter, GroupSort, Revision, SortField,
 };
 
 type Parsed<T> = Result<T, Fault>;
@@ -185,7 +186,53 @@ pub fn changes(env: &Env, value: Unknown<'_>) -> Parsed<Changes> {
         }
     }
     let text = js::stringify(env, value).map_err(|thrown| unreadable("changes", &thrown))?;
-    Ok(Changes::new(text.unwrap_or_default(), removed)?.made_at(host::now_ms(env)?))
+    Ok(Changes::new(text.unwrap_or_default(), removed)?.made_at(host::time_of_ms(env, value)?))
+}
+
+/// `{ name, description?, config? }` of a group to create.
+pub fn new_group(env: &Env, value: Unknown<'_>) -> Parsed<NewGroup> {
+    awaited(env, "options", value)?;
+    let member = |key: &CStr| {
+        js::property(env, value, key).map_err(|thrown| unreadable(key.to_str().unwrap_or_default(), &thrown))
+    };
+    let (name, description, config) = (member(c"name")?, member(c"description")?, member(c"config")?);
+    let description =
+        if is_undefined(description) { None } else { Some(text(env, "description", description)?) };
+    let config = if is_undefined(config) {
+        None
+    } else {
+        object(env, "config", config)?;
+        js::stringify(env, config).map_err(|thrown| unreadable("config", &thrown))?
+    };
+    Ok(NewGroup { name: text(env, "name", name)?, description, config })
+}
+
+/// A session to be added, as JSON.
+pub fn session_text(env: &Env, value: Unknown<'_>) -> Parsed<String> {
+    awaited(env, "session", value)?;
+    let text = js::stringify(env, value).map_err(|thrown| unreadable("session", &thrown))?;
+    Ok(text.unwrap_or_default())
+}
+
+/// `{ force? }` of `removeSession`.
+pub fn force(env: &Env, value: Unknown<'_>) -> Parsed<bool> {
+    let members = options(env, "options", &["force"], value)?;
+    members.into_iter().next().map_or(Ok(false), |(key, value)| flag(env, key, value))
+}
+
+/// A group that a repository has found; `None` for `null` and `undefined`.
+pub fn found_group(env: &Env, value: Unknown<'_>) -> Parsed<Option<Document>> {
+    if is_absent(value) {
+        return Ok(None);
+    }
+    awaited(env, "group", value)?;
+    let text = js::stringify(env, value).map_err(|thrown| unreadable("group", &thrown))?;
+    let group = Document::from_stored(text.unwrap_or_default().into_bytes());
+    let group = group.map_err(|invalid| {
+        let problem = format!("is not one that can be changed: {}", invalid.problem);
+        Error::invalid_group("", FieldError::new(invalid.field.unwrap_or_default(), problem))
+    });
+    Ok(Some(group?))
 }
 
 /// The members of an options object, those that are `undefined` left out. An unknown one is an error: a misspelt
@@ -224,6 +271,14 @@ pub fn weights(env: &Env, value: Unknown<'_>) -> Parsed<HashMap<String, f64>> {
         Ok((id, weight))
     };
     members.into_iter().map(weight).collect()
+}
+
+/// An object whose values are strings; those that are `undefined` are left out.
+pub fn texts_by_name(env: &Env, name: &str, value: Unknown<'_>) -> Parsed<BTreeMap<String, String>> {
+    object(env, name, value)?;
+    let members = js::properties(env, value).map_err(|thrown| unreadable(name, &thrown))?;
+    let members = members.into_iter().filter(|(_, value)| !is_undefined(*value));
+    members.map(|(key, value)| Ok((key.clone(), text(env, format!("{name}.{key}"), value)?))).collect()
 }
 
 /// `{ ifRevision?, ifAbsent? }` of `save`.
@@ -402,9 +457,7 @@ fn count(env: &Env, complain: Complaint, field: &str, value: Unknown<'_>) -> Par
 fn instant(env: &Env, value: Unknown<'_>) -> Parsed<Timestamp> {
     let expected = "a valid Date or an ISO 8601 string";
     let instant = if value.is_date()? {
-        // SAFETY: it is a Date, as just checked.
-        let milliseconds = unsafe { value.cast::<napi::JsDate<'_>>() }?.value_of()?;
-        milliseconds.is_finite().then(|| Timestamp::from_unix_ms(milliseconds))
+        date(env, "since", value).ok().map(Timestamp::from_unix_ms)
     } else if value.get_type()? == ValueType::String {
         time::instant(&js::text_of(value)?)
     } else {
@@ -415,6 +468,17 @@ fn instant(env: &Env, value: Unknown<'_>) -> Parsed<Timestamp> {
             if value.is_date().unwrap_or(false) { "an invalid Date".to_owned() } else { shown(env, value) };
         in_filter("since".to_owned(), format!("must be {expected}, but is {found}")).into()
     })
+}
+
+/// A valid `Date`, in Unix milliseconds.
+pub fn date(env: &Env, field: &str, value: Unknown<'_>) -> Parsed<f64> {
+    let time = if value.is_date()? {
+        // SAFETY: it is a Date, as just checked.
+        Some(unsafe { value.cast::<napi::JsDate<'_>>() }?.value_of()?).filter(|time| time.is_finite())
+    } else {
+        None
+    };
+    time.ok_or_else(|| must_be(env, argument, field, "a valid Date", value))
 }
 
 /// A base directory; by default the usual one in the user's home directory.

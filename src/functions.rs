@@ -8,10 +8,14 @@ use super::args;
 use super::error::throwing;
 use super::host;
 use super::js::{self, Value};
+use session_groups::error::Error;
 use session_groups::feed::FeedEvent;
+use session_groups::generate::template;
+use session_groups::manager::rules;
 use session_groups::model::event::GroupEvent;
 use session_groups::model::{GroupStatus, money};
 use session_groups::progress::SessionProgress;
+use session_groups::runner::process::directory_names;
 
 /// Returns `true` if the status ends a group: `completed`, `failed` or `deleted`, but not `archived`. Returns `false` for an
 /// unknown status.
@@ -117,5 +121,51 @@ pub fn parse_group_feed_event(env: Env, text: Unknown<'_>) -> napi::Result<Value
     throwing(&env, || {
         args::text(&env, "text", text)?.parse::<FeedEvent>()?;
         Ok(js::parse_string(&env, text)?.into())
+    })
+}
+
+/// Replaces the variables of a template that have a value. For config-generator.js.
+#[napi(skip_typescript)]
+pub fn substitute_template(env: Env, template: Unknown<'_>, variables: Unknown<'_>) -> napi::Result<String> {
+    throwing(&env, || {
+        let template = args::text(&env, "template", template)?;
+        let values = args::texts_by_name(&env, "variables", variables)?;
+        Ok(template::substitute(&template, |name| values.get(name).cloned()))
+    })
+}
+
+/// Returns the name of the directory of a group's or a session's files: its id, unless that cannot name a directory. For
+/// config-generator.js.
+#[napi(skip_typescript)]
+pub fn directory_name(env: Env, id: Unknown<'_>) -> napi::Result<String> {
+    throwing(&env, || Ok(directory_names(&args::text(&env, "id", id)?, []).current))
+}
+
+/// Throws `INVALID_ARGUMENT` unless a value is an object. For the classes that are written in JavaScript.
+#[napi(skip_typescript)]
+pub fn require_object(env: Env, name: Unknown<'_>, value: Unknown<'_>) -> napi::Result<()> {
+    throwing(&env, || args::awaited(&env, &args::text(&env, "name", name)?, value))
+}
+
+/// Returns the time of a `Date` in Unix milliseconds. Throws `INVALID_ARGUMENT`. For the classes that are written in
+/// JavaScript.
+#[napi(skip_typescript)]
+pub fn unix_time(env: Env, name: Unknown<'_>, value: Unknown<'_>) -> napi::Result<f64> {
+    throwing(&env, || args::date(&env, &args::text(&env, "name", name)?, value))
+}
+
+/// Throws `NOT_FOUND`. For manager.js.
+#[napi(skip_typescript)]
+pub fn throw_not_found(env: Env, group_id: Unknown<'_>) -> napi::Result<()> {
+    throwing(&env, || Err(rules::group_not_found(&args::text(&env, "groupId", group_id)?).into()))
+}
+
+/// Throws `UNSUPPORTED`. For manager.js.
+#[napi(skip_typescript)]
+pub fn throw_unusable_update(env: Env) -> napi::Result<()> {
+    throwing(&env, || {
+        let problem =
+            "has not called the function it was given. Implement it as GroupStore describes, or leave it out";
+        Err(Error::unsupported(format!("cannot change the group: the repository's update {problem}")).into())
     })
 }

@@ -163,7 +163,16 @@ pub fn watch<'env>(
 
 /// Calls `Date.now()`, which fake timers may have replaced.
 pub fn now_ms(env: &Env) -> napi::Result<f64> {
-    let now = js::call(env, js::referenced(env, Host::of(env)?.now)?, &[])?;
+    now_by(env, &[])
+}
+
+/// The time of changes: that of the manager which made them, else now.
+pub fn time_of_ms(env: &Env, changes: Unknown<'_>) -> napi::Result<f64> {
+    now_by(env, &[changes])
+}
+
+fn now_by(env: &Env, arguments: &[Unknown<'_>]) -> napi::Result<f64> {
+    let now = js::call(env, js::referenced(env, Host::of(env)?.now)?, arguments)?;
     let now = js::number_of(now).filter(|now| now.is_finite());
     now.ok_or_else(|| napi::Error::from_reason("Date.now() does not return a time"))
 }

@@ -63,7 +63,8 @@ function copyRepository() {
   for (const name of ['src', 'crates'])
     cpSync(path.join(root, name), path.join(copy, name), { recursive: true })
   const files = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'package-lock.json']
-  for (const name of [...files, 'index.js', 'watch.js', 'index.d.ts', 'binding.js'])
+  const scripts = readdirSync(root).filter((name) => name.endsWith('.js'))
+  for (const name of [...files, ...scripts, 'index.d.ts'])
     cpSync(path.join(root, name), path.join(copy, name), { preserveTimestamps: true })
   const modules = path.join(copy, 'node_modules')
   if (!existsSync(modules)) symlinkSync(path.join(root, 'node_modules'), modules)

@@ -32,8 +32,9 @@ pub fn fake_claude() -> &'static Path {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--package", "fake-claude", "--manifest-path"]).arg(manifest);
         cargo.arg("--target-dir").arg(profile.parent().unwrap());
-        if profile.ends_with("release") {
-            cargo.arg("--release");
+        let name = profile.file_name().unwrap();
+        if name != "debug" {
+            cargo.arg("--profile").arg(name);
         }
         assert!(cargo.status().unwrap().success(), "the fake program could not be built");
         let path = profile.join("fake-claude");
@@ -273,7 +274,8 @@ impl Ledger {
                         ledger.pids.push(pid);
                     }
                 }
-                Some((_, cost)) => ledger.cost = cost.parse().unwrap(),
+                Some(("cost", cost)) => ledger.cost = cost.parse().unwrap(),
+                Some(_) => {}
             }
         }
         ledger

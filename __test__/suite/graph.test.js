@@ -1,10 +1,7 @@
 // The dependency graph, as the original's programs use it, and its own methods.
 
-const { spawnSync } = require('node:child_process')
-const fs = require('node:fs')
-const path = require('node:path')
 const sg = require('../..')
-const { freshDir, makeSession, root, thrown } = require('./helpers')
+const { makeSession, thrown } = require('./helpers')
 
 const session = (id, dependsOn = [], status = 'pending') => makeSession({ id, dependsOn, status })
 const ids = (sessions) => sessions.map(({ id }) => id)
@@ -345,25 +342,4 @@ describe('100,000 sessions', () => {
       'Circular dependency detected: s0 -> s1 -> s2 -> s3 -> s4 -> s5 -> s6 -> s7 -> s8 -> s9 -> (99990 more) -> s0. Remove one of these dependencies',
     )
   })
-})
-
-describe('docs/dependencies.md', () => {
-  const page = fs.readFileSync(path.join(root, 'docs', 'dependencies.md'), 'utf8')
-  const programs = [...page.matchAll(/```js\n([\s\S]*?)```\n\n```\n([\s\S]*?)```/g)]
-
-  test('has programs', () => {
-    expect(programs.length).toBe(page.split('```js').length - 1)
-  })
-
-  test.each(programs.map(([, program, output]) => [output.split('\n')[0], program, output]))(
-    'shows what a program prints: %s',
-    (_, program, output) => {
-      const cwd = freshDir()
-      fs.mkdirSync(path.join(cwd, 'node_modules'))
-      fs.symlinkSync(root, path.join(cwd, 'node_modules', 'session-groups'), 'junction')
-      fs.writeFileSync(path.join(cwd, 'shown.mjs'), program)
-      const { stdout, stderr } = spawnSync(process.execPath, ['shown.mjs'], { cwd, encoding: 'utf8' })
-      expect({ stdout, stderr }).toEqual({ stdout: output, stderr: '' })
-    },
-  )
 })

@@ -29,8 +29,22 @@ const isGuarded = ({ indent, body }) => {
   return /^ *(throwing|promise)\(.*[^;?]$/.test(lines[0]) && (lines.length === 1 || isOne)
 }
 
-/** The function and the class that index.js and watch.js use and do not export. */
-const isInternal = (name) => name === 'initialize' || name.startsWith('ChangeSource.')
+/** The functions and classes that the package's own JavaScript uses and does not export. */
+const INTERNAL_FUNCTIONS = [
+  'beginDeletion',
+  'directoryName',
+  'initialize',
+  'otherRunner',
+  'refuseRecordedRunner',
+  'requireObject',
+  'substituteTemplate',
+  'throwNotFound',
+  'throwUnusableUpdate',
+  'unixTime',
+]
+const INTERNAL_CLASSES = ['ChangeRequest', 'ChangeSource', 'CreationRequest', 'Deletion']
+const isInternal = (name) =>
+  INTERNAL_FUNCTIONS.includes(name) || INTERNAL_CLASSES.some((each) => name.startsWith(`${each}.`))
 
 const found = files.flatMap((file) => functionsIn(readFileSync(path.join(source, file), 'utf8')))
 
@@ -40,9 +54,12 @@ const native = (value) => {
   return parent.prototype ? parent : value
 }
 
+/** Returns `false` for a class that is written in JavaScript. */
+const isNative = (value) => String(native(value)).includes('[native code]')
+
 /** Returns the methods and getters of the classes, and the functions, by the names that the sources give them. */
 const exported = Object.entries(sg)
-  .filter(([name, value]) => typeof value === 'function' && !name.endsWith('Error'))
+  .filter(([name, value]) => typeof value === 'function' && !name.endsWith('Error') && isNative(value))
   .flatMap(([name, value]) => {
     const isClass = /^[A-Z]/.test(name)
     const { prototype } = native(value)
@@ -58,9 +75,12 @@ test('every exported function is found in the sources', () => {
   expect(all.filter((name) => !isInternal(name)).sort()).toEqual(exported.sort())
 })
 
-test('the internal class is among the functions whose guard is checked', () => {
-  const methods = found.map(({ name }) => name).filter((name) => name.startsWith('ChangeSource.'))
-  expect(methods.length).toBeGreaterThan(5)
+test('what is internal is among the functions whose guard is checked', () => {
+  const names = found.map(({ name }) => name)
+  expect(names).toEqual(expect.arrayContaining(INTERNAL_FUNCTIONS))
+  expect(names.filter((name) => name.startsWith('ChangeSource.')).length).toBeGreaterThan(5)
+  for (const name of INTERNAL_CLASSES)
+    expect(names.filter((each) => each.startsWith(`${name}.`))).not.toEqual([])
 })
 
 test.each(found.map((each) => [each.name, each]))('%s is guarded', (_, each) => {

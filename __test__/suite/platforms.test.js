@@ -48,7 +48,7 @@ describe('platforms', () => {
 
   test('without a binary: the error names the attempts and the remedy', () => {
     const folder = freshDir()
-    for (const name of ['index.js', 'watch.js', 'binding.js'])
+    for (const name of readdirSync(root).filter((name) => name.endsWith('.js')))
       copyFileSync(path.join(root, name), path.join(folder, name))
     const stdout = runIn(
       folder,
@@ -66,7 +66,7 @@ describe('platforms', () => {
   const onLinux = process.platform === 'linux' ? test : test.skip
   onLinux('the binary for musl is loaded where the one for glibc is not there', () => {
     const folder = freshDir()
-    for (const name of ['index.js', 'watch.js', 'binding.js'])
+    for (const name of readdirSync(root).filter((name) => name.endsWith('.js')))
       copyFileSync(path.join(root, name), path.join(folder, name))
     const [addon] = readdirSync(root).filter((name) =>
       name.startsWith(`session-groups.linux-${process.arch}-`),

@@ -18,7 +18,15 @@ type Code =
   | 'NOT_COMMITTED'
   | 'NOT_DURABLE'
   | 'IO'
+  | 'NOT_FOUND'
+  | 'INVALID_STATE'
+  | 'INVALID_TRANSITION'
+  | 'ALREADY_RUNNING'
   | 'CIRCULAR_DEPENDENCY'
+  | 'INVALID_TEMPLATE'
+  | 'CLAUDE_NOT_FOUND'
+  | 'CLAUDE_TOO_OLD'
+  | 'UNSUPPORTED'
   | 'INTERNAL'
 
 export type Claims = [

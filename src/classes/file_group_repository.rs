@@ -45,6 +45,13 @@ impl FileGroupRepository {
     }
 }
 
+impl FileGroupRepository {
+    /// The repository itself.
+    pub fn core(&self) -> &Core {
+        &self.backend
+    }
+}
+
 repository_methods!(FileGroupRepository);
 
 impl Backend for Core {

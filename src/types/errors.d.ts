@@ -17,7 +17,15 @@
  * | `NOT_COMMITTED` | the write failed: nothing changed |
  * | `NOT_DURABLE` | the change is visible, but fsync failed |
  * | `IO` | reading failed |
+ * | `NOT_FOUND` | there is no such group or session |
+ * | `INVALID_STATE` | the call is not possible now |
+ * | `INVALID_TRANSITION` | the change of the status is not possible now |
+ * | `ALREADY_RUNNING` | the group is being run: by which process |
  * | `CIRCULAR_DEPENDENCY` | sessions depend on each other in a circle: a {@link CircularDependencyError} |
+ * | `INVALID_TEMPLATE` | a template cannot be used: file, line and variable |
+ * | `CLAUDE_NOT_FOUND` | there is no program `claude`: where it was looked for |
+ * | `CLAUDE_TOO_OLD` | the version of Claude Code lacks an option |
+ * | `UNSUPPORTED` | not possible on this platform or with this repository |
  * | `INTERNAL` | a bug of this package, caught before it could end the process |
  */
 export interface SessionGroupsError extends Error {
@@ -49,7 +57,15 @@ export type SessionGroupsErrorCode =
   | 'NOT_COMMITTED'
   | 'NOT_DURABLE'
   | 'IO'
+  | 'NOT_FOUND'
+  | 'INVALID_STATE'
+  | 'INVALID_TRANSITION'
+  | 'ALREADY_RUNNING'
   | 'CIRCULAR_DEPENDENCY'
+  | 'INVALID_TEMPLATE'
+  | 'CLAUDE_NOT_FOUND'
+  | 'CLAUDE_TOO_OLD'
+  | 'UNSUPPORTED'
   | 'INTERNAL'
 
 /** The class {@link SessionGroupsError}. */

@@ -3,7 +3,7 @@ export type SessionStatus = 'pending' | 'active' | 'paused' | 'completed' | 'fai
 
 /**
  * Status of a group: `created` → `running` → `completed`, `failed` or `paused`; `paused` → `running`;
- * `completed` → `archived`; any → `deleted`. Your program decides on transitions; they are not checked.
+ * `completed` → `archived`; any → `deleted`. Repositories store any status; a {@link GroupManager} checks changes.
  */
 export type GroupStatus = 'created' | 'running' | 'paused' | 'completed' | 'failed' | 'archived' | 'deleted'
 
@@ -44,7 +44,7 @@ export interface ConcurrencyConfig {
   readonly errorThreshold: number
 }
 
-/** Configuration that your program generates for a session before it starts. The package only stores it. */
+/** Configuration of a session, from which files and options of Claude Code are generated before it starts. */
 export interface SessionConfig {
   /** `true` to write a CLAUDE.md. @default true */
   readonly generateClaudeMd: boolean

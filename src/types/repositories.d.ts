@@ -105,6 +105,8 @@ export interface GroupSummary {
   readonly description?: string | undefined
   /** The reason why the group is paused or failed, from the runner. */
   readonly cause?: GroupCause | undefined
+  /** Of a running group in a FileGroupRepository: `true` if a runner has it, `false` if it has lost its runner. */
+  readonly live?: boolean | undefined
 }
 
 /** The members of an `AbortSignal` that are used. */

@@ -73,6 +73,12 @@ kinds! {
     Unsupported = "UNSUPPORTED",
     /// The change of a group's status is not possible now.
     InvalidTransition = "INVALID_TRANSITION",
+    /// There is no such group or session.
+    NotFound = "NOT_FOUND",
+    /// Another runner has the group.
+    AlreadyRunning = "ALREADY_RUNNING",
+    /// A template cannot be used.
+    InvalidTemplate = "INVALID_TEMPLATE",
     /// A panic: a bug of this package.
     Internal = "INTERNAL",
 }
@@ -303,6 +309,52 @@ impl Error {
     /// A read failed.
     pub fn io(group_id: Option<&str>, path: &Path, action: &'static str, source: io::Error) -> Self {
         Self::of_io(ErrorKind::Io, group_id.unwrap_or_default(), path, action, source)
+    }
+
+    /// There is no such group.
+    pub fn group_not_found(id: &str) -> Self {
+        Self::not_found(id, format!("Group not found: {id}"))
+    }
+
+    /// There is no such group or session. `message` names it.
+    pub fn not_found(group_id: &str, message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotFound, message).with_group(group_id)
+    }
+
+    /// A runner has the group. `owner` names its process.
+    pub fn already_running(group_id: &str, owner: &str) -> Self {
+        let message = format!("group {group_id:?} is being run by {owner}. Stop that run first");
+        Self::new(ErrorKind::AlreadyRunning, message).with_group(group_id)
+    }
+
+    /// A template cannot be used. `line` counts from 1. `variable` is empty if the problem is not about one. `problem` is a
+    /// sentence without its subject.
+    pub fn invalid_template(path: &Path, line: usize, variable: &str, problem: &str) -> Self {
+        let subject = if variable.is_empty() { "it".to_owned() } else { format!("{{{{{variable}}}}}") };
+        let message = format!("{}:{line}: the template cannot be used: {subject} {problem}", path.display());
+        let mut error = Self::new(ErrorKind::InvalidTemplate, message).with_path(path);
+        error.0.field = Some(variable.to_owned()).filter(|variable| !variable.is_empty());
+        error
+    }
+
+    /// A template was not found. `message` says where it was looked for.
+    pub fn no_template(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidTemplate, message)
+    }
+
+    /// A template cannot be read.
+    pub fn unreadable_template(path: &Path, reason: impl fmt::Display) -> Self {
+        let message = format!("the template {} cannot be read: {reason}", path.display());
+        Self::new(ErrorKind::InvalidTemplate, message).with_path(path)
+    }
+
+    /// The same error, said of a session of a group.
+    #[must_use]
+    pub fn in_session(mut self, group_id: &str, session_id: &str) -> Self {
+        if self.0.io.is_none() {
+            self.0.message = format!("session {session_id:?}: {}", self.0.message);
+        }
+        self.with_group(group_id)
     }
 
     /// The call is not possible in the current state. `message` also says what to do.

@@ -5,8 +5,11 @@
 //! - [`progress`]: the progress of one session and of a group.
 //! - [`claude`]: the output of a running session becomes its progress.
 //! - [`repository`]: where groups are kept, in memory or in files that several processes share.
+//! - [`ownership`]: who runs a group.
 //! - [`feed`]: the events of a group, numbered and stored with what they report.
-//! - [`runner`]: running a group: so far its decisions, and the processes of Claude Code.
+//! - [`generate`]: the configuration files and the command line of a session.
+//! - [`manager`]: the checks that a change of a group has to pass, and the events that report it.
+//! - [`runner`]: running a group: its decisions, its processes, and how it is taken up and controlled.
 //! - [`executor`]: the thread pool of the process.
 //! - [`error`]: every way to fail, with its code.
 //! - [`json`]: JSON text, read and edited in place.
@@ -39,9 +42,12 @@ pub mod claude;
 pub mod error;
 pub mod executor;
 pub mod feed;
+pub mod generate;
 pub mod graph;
 pub mod json;
+pub mod manager;
 pub mod model;
+pub mod ownership;
 pub mod progress;
 pub mod repository;
 pub mod runner;

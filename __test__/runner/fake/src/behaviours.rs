@@ -68,7 +68,6 @@ pub fn run(behaviour: &str, mut fake: Fake) {
 #[allow(clippy::too_many_lines, reason = "a list")]
 fn in_turn(behaviour: &str, fake: &mut Fake) {
     match behaviour {
-        "answers" => fake.answer(),
         "uses_a_tool" => {
             fake.tool_use();
             start_tool("short", true, false).wait().unwrap();
@@ -95,6 +94,14 @@ fn in_turn(behaviour: &str, fake: &mut Fake) {
             }
             sleep(SHORT);
             exit(143)
+        }
+        "prints_fifty_lines_a_second" => {
+            let until = Instant::now() + Duration::from_secs(10);
+            while Instant::now() < until {
+                fake.tool_use();
+                fake.work(Duration::from_millis(20));
+            }
+            fake.answer();
         }
         // Processes and files that are left behind.
         "leaves_a_tool" | "leaves_a_deaf_tool" | "gives_its_lock_to_a_tool" => {
@@ -219,7 +226,10 @@ fn in_turn(behaviour: &str, fake: &mut Fake) {
         }
         // Failures of the model and of the program.
         "meets_a_usage_limit" => {
-            fake.print(r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795630000,"rateLimitType":"five_hour"}}"#);
+            let until = std::env::var("FAKE_RESETS_AT").unwrap_or_else(|_| "1795630000".to_owned());
+            fake.print(&format!(
+                r#"{{"type":"rate_limit_event","rate_limit_info":{{"status":"rejected","resetsAt":{until},"rateLimitType":"five_hour"}}}}"#
+            ));
             fake.result("success", true, 1, r#""api_error_status":429,"#);
             fake.leave(1);
         }
@@ -253,6 +263,17 @@ fn in_turn(behaviour: &str, fake: &mut Fake) {
             fake.result("error_max_budget_usd", true, 2, r#""errors":["Reached maximum budget ($0.01)"],"#);
             fake.leave(1);
         }
+        "reaches_its_cap_once" if !fake.is_resumed => {
+            fake.assistant("");
+            fake.result("error_max_budget_usd", true, 2, r#""errors":["Reached maximum budget ($0.01)"],"#);
+            fake.leave(1);
+        }
+        "crashes_once" if !fake.is_resumed => {
+            fake.assistant("");
+            unix::raise(libc::SIGSEGV);
+            std::process::abort();
+        }
+        "answers" | "reaches_its_cap_once" | "crashes_once" => fake.answer(),
         "crashes" => {
             fake.assistant("");
             unix::raise(libc::SIGSEGV);

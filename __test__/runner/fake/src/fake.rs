@@ -7,6 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::conversation;
+
 /// US dollars of one request to the model.
 const PRICE: f64 = 0.0044;
 
@@ -21,6 +23,8 @@ pub enum Input {
 /// One process.
 pub struct Fake {
     session: String,
+    /// It goes on with an earlier conversation.
+    pub is_resumed: bool,
     inputs: Receiver<Input>,
     requests: u32,
     requests_at_result: u32,
@@ -57,6 +61,8 @@ impl Fake {
         note(&format!("process {}", std::process::id()));
         let option = |name: &str| arguments.iter().skip_while(|argument| *argument != name).nth(1).cloned();
         let session = option("--session-id").or_else(|| option("--resume")).unwrap_or_default();
+        let is_resumed = option("--resume").is_some();
+        conversation::begin(&session, is_resumed);
         let turn = std::env::var("FAKE_TURN_MS").ok().and_then(|ms| ms.parse().ok()).unwrap_or(30);
         let (sender, inputs) = channel();
         if std::env::var("FAKE_BEHAVIOUR").as_deref() != Ok("never_reads_its_input") {
@@ -81,6 +87,7 @@ impl Fake {
         }
         Self {
             session,
+            is_resumed,
             inputs,
             requests: 0,
             requests_at_result: 0,
@@ -118,7 +125,7 @@ impl Fake {
             match self.receive(until) {
                 Some(Input::Interrupt(id)) if !self.is_deaf => {
                     self.respond(&id);
-                    self.requests += 1;
+                    self.request();
                     self.result("error_during_execution", true, 1, "\"terminal_reason\":\"aborted_tools\",");
                     self.leave(1);
                 }
@@ -181,9 +188,16 @@ impl Fake {
         self.system("background_tasks_changed", &format!(r#""tasks":[{}],"#, tasks.join(",")));
     }
 
+    /// Asks the model, which bills the request whether or not its cost is ever printed.
+    fn request(&mut self) {
+        self.requests += 1;
+        note(&format!("bill {} {PRICE}", self.session));
+        conversation::keep(&self.session);
+    }
+
     /// Prints an answer of the model, which costs one request.
     pub fn assistant(&mut self, content: &str) {
-        self.requests += 1;
+        self.request();
         let (requests, session) = (self.requests, &self.session);
         self.print(&format!(
             r#"{{"type":"assistant","message":{{"id":"msg_{requests}","type":"message","role":"assistant","model":"claude-sonnet-5-5","content":[{content}],"usage":{{"input_tokens":1200,"cache_creation_input_tokens":300,"cache_read_input_tokens":4000,"output_tokens":85}}}},"parent_tool_use_id":null,"session_id":"{session}"}}"#

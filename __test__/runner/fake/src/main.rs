@@ -1,10 +1,13 @@
 //! A stand-in for Claude Code. `FAKE_BEHAVIOUR` names what it does with the prompt, `FAKE_TURN_MS` how long the turn takes
-//! before that. Into the file `FAKE_LEDGER` it writes the pid of each process and each total that it printed.
+//! before that. `FAKE_CONVERSATIONS` is a directory that keeps conversations between processes. Into the file `FAKE_LEDGER` it writes the pid of each process and each total that it printed, and each
+//! request that it was billed for.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program of the tests")]
 
 #[cfg(unix)]
 mod behaviours;
+#[cfg(unix)]
+mod conversation;
 #[cfg(unix)]
 mod fake;
 #[cfg(unix)]

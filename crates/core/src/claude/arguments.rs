@@ -123,6 +123,12 @@ pub fn check_additional(additional: &[String], used: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Returns the names of the options among arguments.
+pub fn options(arguments: &[String]) -> impl Iterator<Item = &str> {
+    let options = arguments.iter().filter(|argument| argument.starts_with('-'));
+    options.map(|option| option.split_once('=').map_or(option.as_str(), |(name, _)| name))
+}
+
 /// Number of following words that are values.
 #[derive(PartialEq, Eq)]
 enum Values {

@@ -58,8 +58,8 @@ pub enum Conversation {
 /// Instructions that are added to the system prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instructions {
-    /// Absolute path of the file that contains them.
-    pub file: PathBuf,
+    /// Absolute path of the file that contains them; `None` if there is no such file.
+    pub file: Option<PathBuf>,
     /// The same text, for versions that take no file.
     pub text: String,
 }
@@ -144,20 +144,21 @@ impl CommandOptions {
         line.path("--mcp-config", self.mcp_config.as_ref());
         let used: Vec<&str> = line.arguments.iter().filter_map(|argument| argument.to_str()).collect();
         arguments::check_additional(&self.additional_args, &used)?;
+        if let Some(option) =
+            arguments::options(&self.additional_args).find(|name| !has_option(version, name))
+        {
+            return Err(too_old(version, option));
+        }
         // At the end, so that an option without its value takes none of the others for it.
         line.arguments.extend(self.additional_args.iter().map(OsString::from));
         Ok(line.arguments)
     }
 
     fn add_instructions(&self, line: &mut CommandLine) -> Result<()> {
-        let has_file_option = has_option(line.version, "--append-system-prompt-file");
-        if has_file_option {
-            line.path(
-                "--append-system-prompt-file",
-                self.instructions.as_ref().map(|instructions| &instructions.file),
-            );
-        }
-        let text = self.instructions.as_ref().filter(|_| !has_file_option);
+        let file = self.instructions.as_ref().and_then(|instructions| instructions.file.as_ref());
+        let file = file.filter(|_| has_option(line.version, "--append-system-prompt-file"));
+        line.path("--append-system-prompt-file", file);
+        let text = self.instructions.as_ref().filter(|_| file.is_none());
         let texts = text.map(|instructions| &instructions.text).into_iter().chain(&self.append_system_prompt);
         let text = texts.map(String::as_str).collect::<Vec<_>>().join("\n\n");
         if text.is_empty() {
@@ -246,7 +247,7 @@ mod tests {
             permission_mode: Some("acceptEdits".into()),
             allowed_tools: vec!["Bash(touch *)".into(), "Read".into()],
             append_system_prompt: Some("-be brief".into()),
-            instructions: Some(Instructions { file: "/s/instructions.md".into(), text: "x".into() }),
+            instructions: Some(Instructions { file: Some("/s/instructions.md".into()), text: "x".into() }),
             settings: Some("/s/settings.json".into()),
             mcp_config: Some("/s/mcp.json".into()),
             additional_args: vec!["--include-partial-messages".into()],
@@ -264,9 +265,12 @@ mod tests {
 
     #[test]
     fn an_old_version_takes_instructions_as_text_and_no_cap() {
-        let instructions = Some(Instructions { file: "/s/i.md".into(), text: "one".into() });
+        let instructions = Some(Instructions { file: Some("/s/i.md".into()), text: "one".into() });
         let old = CommandOptions { instructions, append_system_prompt: Some("two".into()), ..options() };
         assert!(texts(&old, OLD).contains(&"--append-system-prompt=one\n\ntwo".to_owned()));
+        let restricted = CommandOptions { additional_args: vec!["--name=x".into()], ..options() };
+        assert!(restricted.arguments(NEW).is_ok());
+        assert!(restricted.arguments(OLD).unwrap_err().to_string().contains("--name"));
         let capped = CommandOptions { max_budget_usd: Some(Usd::clamped(1.0)), ..options() };
         let error = capped.arguments(OLD).unwrap_err();
         assert!(error.is(ErrorKind::ClaudeTooOld) && error.to_string().contains("--max-budget-usd"));

@@ -68,8 +68,7 @@ impl Environment {
             if name.is_empty() || name.contains(['=', '\0']) {
                 return Err(Error::argument(field, "must be the name of a variable: not empty, without `=`"));
             }
-            if is_refused(name) && !allowed.contains(name) {
-                let problem = "may change what runs or who pays, and is set only if allowEnv names it";
+            if let Some(problem) = objection(name, allowed) {
                 return Err(Error::argument(field, problem));
             }
             let value = match value {
@@ -108,6 +107,12 @@ impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
+}
+
+/// Returns the reason why a configuration may not set a variable, unless `allowed` names it.
+pub(crate) fn objection(name: &str, allowed: &[String]) -> Option<&'static str> {
+    let is_refused = is_refused(name) && allowed.iter().all(|allowed| allowed != name);
+    is_refused.then_some("may change what runs or who pays, and is set only if allowEnv names it")
 }
 
 fn is_refused(name: &str) -> bool {

@@ -45,12 +45,17 @@ impl Work {
 
     /// Returns `true` if the last turn has ended and no background work is open: no further output is expected.
     pub fn has_ended(&self) -> bool {
-        self.result == Some(Answer::Final) && self.tasks.is_empty() && self.is_idle != Some(false)
+        self.result == Some(Answer::Final) && self.tasks.is_empty() && self.is_idle()
     }
 
     /// Returns `true` if there has been a result and no turn has begun after it.
     pub fn is_between_turns(&self) -> bool {
         self.result.is_some()
+    }
+
+    /// Returns `false` if the program reports its state, and reports that it works.
+    pub fn is_idle(&self) -> bool {
+        self.is_idle != Some(false)
     }
 
     /// Number of results so far.

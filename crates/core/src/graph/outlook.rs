@@ -76,6 +76,23 @@ impl DependencyGraph {
         iter::successors(heaviest(first_wave, &sums), |&session| next[session]).collect()
     }
 
+    /// Returns `true` if one session waits for another, directly or through others. Panics if there is no such position.
+    pub fn waits_for(&self, session: usize, other: usize) -> bool {
+        let mut seen = vec![false; self.vertices.len()];
+        let mut open = vec![session];
+        while let Some(index) = open.pop() {
+            for &dependency in &self.vertices[index].depends_on {
+                if dependency == other {
+                    return true;
+                }
+                if !std::mem::replace(&mut seen[dependency], true) {
+                    open.push(dependency);
+                }
+            }
+        }
+        false
+    }
+
     /// Returns the waiting sessions that can never start unless a mark changes that, in the group's order. Each comes with
     /// the reasons: the failed sessions, unknown ids and sessions on cycles that it waits for, directly or through others.
     pub fn unreachable(&self) -> Vec<Held> {

@@ -56,6 +56,8 @@ record! {
         description: Option<JsonString>,
         /// The reason why the group is paused or failed.
         cause: Option<GroupCause>,
+        /// Of a running group in a file repository: `true` if a runner has it, `false` if it has lost its runner.
+        live: Option<bool>,
     }
 }
 
@@ -97,6 +99,7 @@ impl GroupSummary {
             total_tokens: totals.tokens(),
             max_budget_usd: group.config.max_budget_usd,
             cause: group.cause,
+            live: None,
         }
     }
 }

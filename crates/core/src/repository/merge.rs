@@ -53,14 +53,40 @@ impl Changes {
         Self { at: time::of_unix_ms(unix_ms), ..self }
     }
 
-    /// The same changes, which also set a field. The value must be JSON.
-    #[must_use]
-    pub(crate) fn with(mut self, field: &str, value: String) -> Self {
-        let mut draft = Draft::of(Json::of_valid(self.text.trim_matches(json::WHITE_SPACE)));
-        draft.set(field, value);
-        self.text = draft.into_text();
-        self.removed.retain(|removed| removed != field);
-        self
+    /// The fields and their new values, as a JSON object.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The fields to remove.
+    pub fn removed(&self) -> &[String] {
+        &self.removed
+    }
+
+    /// The same changes, which also set a field to a JSON value.
+    pub(crate) fn with(&self, field: &str, value: String) -> Self {
+        let mut fields = self.fields();
+        fields.set(field, value);
+        Self { text: fields.into_text(), ..self.without_removed(&[field]) }
+    }
+
+    /// The same changes without those that set some fields.
+    pub(crate) fn without(&self, fields: &[&str]) -> Self {
+        let mut rest = self.fields();
+        for field in fields {
+            rest.remove(field);
+        }
+        Self { text: rest.into_text(), ..self.clone() }
+    }
+
+    /// The same changes without those that remove some fields.
+    pub(crate) fn without_removed(&self, fields: &[&str]) -> Self {
+        let is_kept = |removed: &&String| !fields.contains(&removed.as_str());
+        Self { removed: self.removed.iter().filter(is_kept).cloned().collect(), ..self.clone() }
+    }
+
+    fn fields(&self) -> Draft<'_> {
+        Draft::of(Json::of_valid(self.text.trim_matches(json::WHITE_SPACE)))
     }
 
     /// Time of the changes, if it is later than another.

@@ -80,9 +80,13 @@ const MAX_ATTEMPTS: usize = 100;
 
 /// Takes a lock if nobody holds it; `None` if somebody does.
 pub fn try_lock(base: &Dir, stripe: Stripe) -> io::Result<Option<Lock>> {
-    let name = stripe.file_name();
+    try_lock_file(base, &stripe.file_name()).map(|file| file.map(|file| Lock { file }))
+}
+
+/// Takes the lock of a file in `.locks` if nobody holds it; `None` if somebody does.
+pub(super) fn try_lock_file(base: &Dir, name: &str) -> io::Result<Option<File>> {
     take_stable(|| {
-        let file = match lock_dir(base)?.open_lock(&name) {
+        let file = match lock_dir(base)?.open_lock(name) {
             // Someone is just removing `.locks` by hand.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Attempt::Again),
             file => file?,
@@ -98,17 +102,17 @@ pub fn try_lock(base: &Dir, stripe: Stripe) -> io::Result<Option<Lock>> {
         let is_same =
             // safeguard: the check that the locked file is the one in the store
             base.stat(&format!("{LOCKS}/{name}"))?.is_some_and(|there| there.fingerprint().inode == held);
-        Ok(if is_same { Attempt::Held(Lock { file }) } else { Attempt::Again })
+        Ok(if is_same { Attempt::Held(file) } else { Attempt::Again })
     })
 }
 
-enum Attempt {
-    Held(Lock),
+enum Attempt<T = Lock> {
+    Held(T),
     Busy,
     Again,
 }
 
-fn take_stable(mut attempt: impl FnMut() -> io::Result<Attempt>) -> io::Result<Option<Lock>> {
+fn take_stable<T>(mut attempt: impl FnMut() -> io::Result<Attempt<T>>) -> io::Result<Option<T>> {
     for _ in 0..MAX_ATTEMPTS {
         match attempt()? {
             Attempt::Held(lock) => return Ok(Some(lock)),
@@ -174,7 +178,7 @@ mod tests {
         let mut attempts = 0;
         let error = take_stable(|| {
             attempts += 1;
-            Ok(Attempt::Again)
+            Ok(Attempt::<Lock>::Again)
         });
         assert!(error.err().is_some_and(|error| error.to_string().contains("not stable")));
         assert_eq!(attempts, MAX_ATTEMPTS);

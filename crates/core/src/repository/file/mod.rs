@@ -41,6 +41,7 @@ mod parallel;
 pub(crate) mod paths;
 mod queue;
 mod read;
+mod run_lock;
 mod scan;
 mod serve;
 mod slots;
@@ -57,12 +58,13 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 pub use paths::default_base_in;
+pub use run_lock::{RunLock, TryRunLock};
 pub use turn::{Again, Attempt, Turn};
 pub use write::Durability;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor;
-use crate::model::{GroupId, GroupSummary};
+use crate::model::{GroupId, GroupStatus, GroupSummary};
 use crate::repository::document::Document;
 use crate::repository::merge::{Condition, Write, WriteOutcome};
 use crate::repository::query::{GroupFilter, GroupSort};
@@ -110,6 +112,41 @@ impl FileGroupRepository {
     /// The base directory.
     pub fn base(&self) -> &Path {
         self.store.base()
+    }
+
+    /// Takes the lock of a group's run if no runner holds it. `owner` is written into it. `is_runner` tells if the text of a
+    /// lock that is held names a runner that lives; otherwise somebody may only be looking, and it is tried again. Fails with
+    /// `NOT_FOUND` if there is no store, with `INSECURE_STORE` if everyone may write to it, and with `IO` if it cannot be
+    /// locked.
+    pub fn try_run_lock(
+        &self,
+        id: &GroupId,
+        owner: &str,
+        is_runner: impl Fn(&str) -> bool,
+    ) -> Result<TryRunLock> {
+        let base = read::open_base(self.base())?.ok_or_else(|| Error::group_not_found(id.as_str()))?;
+        read::check_base(&base)?;
+        let path = self.base().join(paths::LOCKS);
+        RunLock::try_take(base, id, owner, is_runner)
+            .map_err(|source| Error::io(Some(id.as_str()), &path, "locking", source))
+    }
+
+    /// Returns what the runner of a group has written into its lock; `None` if no runner holds it.
+    pub fn run_lock_holder(&self, id: &GroupId) -> Option<String> {
+        read::open_base(self.base()).ok().flatten().and_then(|base| run_lock::holder(&base, id))
+    }
+
+    /// Completes the summaries of running groups by whether a runner has them. The others are not looked at.
+    fn with_runners(&self, mut summaries: Vec<Arc<GroupSummary>>) -> Vec<Arc<GroupSummary>> {
+        if !summaries.iter().any(|summary| is_running(summary)) {
+            return summaries;
+        }
+        let base = read::open_base(self.base()).ok().flatten();
+        for summary in summaries.iter_mut().filter(|summary| is_running(summary)) {
+            let is_held = base.as_ref().is_some_and(|base| run_lock::holder(base, &summary.id).is_some());
+            *summary = Arc::new(GroupSummary { live: Some(is_held), ..GroupSummary::clone(summary) });
+        }
+        summaries
     }
 
     /// Carries out several writes of a group, which are written together where they can be. Returns the outcome of each.
@@ -181,7 +218,8 @@ impl FileGroupRepository {
         filter: &GroupFilter,
         sort: Option<GroupSort>,
     ) -> Option<Vec<Arc<GroupSummary>>> {
-        self.store.summaries_at_once(filter, sort)
+        let summaries = self.store.summaries_at_once(filter, sort)?;
+        (!summaries.iter().any(|summary| is_running(summary))).then_some(summaries)
     }
 
     /// Counts groups if they are known without a look at a file and it takes well below a millisecond.
@@ -219,7 +257,11 @@ impl FileGroupRepository {
         sort: Option<GroupSort>,
         done: impl FnOnce(Result<Vec<Arc<GroupSummary>>>) + Send + 'static,
     ) {
-        self.submit_query(move |store| store.summaries(&filter, sort), done);
+        let repository = self.clone();
+        self.submit_query(
+            move |store| store.summaries(&filter, sort),
+            move |summaries| done(summaries.map(|summaries| repository.with_runners(summaries))),
+        );
     }
 
     /// Counts groups without waiting: `done` is called on another thread.
@@ -325,6 +367,10 @@ fn found_again(first: Result<Option<Document>>, reread: Result<WriteOutcome>) ->
     }
 }
 
+fn is_running(summary: &GroupSummary) -> bool {
+    summary.status == GroupStatus::Running
+}
+
 type Done = Box<dyn FnOnce(bool) + Send>;
 
 /// Readings under several locks; the last one to end calls back.
@@ -369,7 +415,7 @@ impl GroupRepository for FileGroupRepository {
     }
 
     fn summaries(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Arc<GroupSummary>>> {
-        self.query(|store| store.summaries(filter, sort))
+        self.query(|store| store.summaries(filter, sort)).map(|summaries| self.with_runners(summaries))
     }
 
     fn count(&self, filter: &GroupFilter) -> Result<usize> {

@@ -173,7 +173,7 @@ impl Run {
     }
 
     /// The session's work is not done: it is pending, or paused by request.
-    fn go_on(&mut self, session: SessionIndex) {
+    pub(super) fn go_on(&mut self, session: SessionIndex) {
         let status = self.status_between_attempts(session);
         self.session_mut(session).record.status = status;
         self.session_mut(session).pause = None;

@@ -13,9 +13,6 @@ use crate::model::run::AttemptKind;
 /// Delays before a failed commit is tried again. The last one repeats.
 const RETRY_MS: [u64; 4] = [1_000, 2_000, 5_000, 10_000];
 
-/// Time after which failing commits end the run.
-const GIVE_UP_MS: u64 = 60_000;
-
 /// What is to be stored, and what is being stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Commits {
@@ -156,7 +153,7 @@ impl Run {
         }
         let now = self.now.monotonic;
         if self.commits.failed == 0 {
-            self.timers.set(Timer::CommitsFailed, now.after(GIVE_UP_MS));
+            self.timers.set(Timer::CommitsFailed, now.after(self.options.give_up_ms));
         }
         let delay_ms = RETRY_MS[self.commits.failed.min(RETRY_MS.len() - 1)];
         self.timers.set(Timer::CommitRetry, now.after(delay_ms));

@@ -31,6 +31,11 @@ impl Run {
             self.group.control_seen = request.seq;
         }
         self.commits.change_group();
+        self.carry_out(request);
+    }
+
+    /// Carries out a request, whatever its number.
+    pub(super) fn carry_out(&mut self, request: &Request) {
         let sessions = request.sessions.as_deref();
         match (request.action, sessions) {
             (ControlRequest::Pause, None) => {

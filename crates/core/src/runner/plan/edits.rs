@@ -37,9 +37,11 @@ impl Run {
         }
         self.dependencies = Arc::new(Dependencies::of(&self.sessions));
         self.recount();
-        for session in added {
+        for &session in &added {
             self.session_added(session);
         }
+        self.report_waiting(added);
+        self.report_unreachable_sessions();
         if let Some(request) = &stored.request {
             self.requested(request);
         }
@@ -91,18 +93,22 @@ impl Run {
         self.reindex(index);
     }
 
-    /// Reports the sessions that wait for others when the run begins, and those that can never start.
-    pub(super) fn report_dependencies(&mut self) {
-        let unreachable = self.unreachable();
-        for session in self.indices() {
+    /// Reports those of these sessions that wait for others.
+    pub(super) fn report_waiting(&mut self, sessions: impl IntoIterator<Item = SessionIndex>) {
+        for session in sessions {
             let waits = self.session(session).unmet > 0 && self.settings.respect_dependencies;
             if waits && self.session(session).record.status == SessionStatus::Pending {
                 self.commits.report(Event::DependencyWaiting(session));
             }
         }
-        for session in unreachable {
-            self.session_mut(session).is_told_unreachable = true;
-            self.commits.report(Event::SessionUnreachable(session));
+    }
+
+    /// Reports the sessions that can never start, each once.
+    pub(super) fn report_unreachable_sessions(&mut self) {
+        for session in self.unreachable() {
+            if !std::mem::replace(&mut self.session_mut(session).is_told_unreachable, true) {
+                self.commits.report(Event::SessionUnreachable(session));
+            }
         }
     }
 }

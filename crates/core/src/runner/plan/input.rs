@@ -3,7 +3,7 @@
 use super::command::CommitId;
 use super::nanos::Nanos;
 use super::session::SessionIndex;
-use super::stored::StoredGroup;
+use super::stored::{Request, StoredGroup};
 use super::time::Wall;
 
 /// A fact.
@@ -45,6 +45,8 @@ pub enum Input {
     },
     /// The account may be used again.
     LimitClosed,
+    /// A request that was not stored, from the process that runs the group. Its number does not count.
+    Requested(Box<Request>),
 }
 
 /// The reason why a commit failed.
@@ -129,6 +131,8 @@ pub enum Look {
         /// Milliseconds that it ran.
         ran_ms: u64,
     },
+    /// There never was one: the earlier runner ended between its decision and the start.
+    NeverStarted,
     /// It cannot be determined: another host, no permission.
     CannotTell,
 }

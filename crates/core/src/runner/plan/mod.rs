@@ -254,17 +254,23 @@ impl Run {
     /// Begins the run: takes up paused sessions, looks at processes of an earlier runner, and marks the group as running.
     fn begin(&mut self) {
         self.has_begun = true;
-        let is_first = self.group.status == GroupStatus::Created;
-        self.group.status = GroupStatus::Running;
-        self.group.cause = None;
+        if self.options.settle.is_none() {
+            let is_first = self.group.status == GroupStatus::Created;
+            self.group.status = GroupStatus::Running;
+            self.group.cause = None;
+            self.commits.report(if is_first { Event::GroupStarted } else { Event::GroupResumed });
+        }
         self.commits.change_group();
-        self.commits.report(if is_first { Event::GroupStarted } else { Event::GroupResumed });
         self.recount();
         for session in self.indices() {
             self.take_over(session);
         }
+        if let Some(request) = Arc::clone(&self.options).settle.as_ref() {
+            return self.carry_out(request);
+        }
         self.retry_by_options();
-        self.report_dependencies();
+        self.report_waiting(self.indices());
+        self.report_unreachable_sessions();
     }
 
     /// Takes over a session as it is stored.
@@ -275,6 +281,7 @@ impl Run {
             self.look(session);
         } else if matches!(record.status, SessionStatus::Paused | SessionStatus::Active)
             && !self.session(session).is_excluded
+            && self.options.settle.is_none()
         {
             self.session_mut(session).record.status = SessionStatus::Pending;
             self.changed(session);
@@ -321,6 +328,7 @@ impl Run {
             Input::Looked(session, look) => self.looked(session, look),
             Input::LimitOpened { until } => self.limit_reported(until),
             Input::LimitClosed => self.lift_limit(),
+            Input::Requested(request) => self.carry_out(&request),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::nanos::Nanos;
+use super::stored::Request;
 
 /// The options of a run that affect its decisions. Times are milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,6 +22,9 @@ pub struct RunOptions {
     pub wait_for_limits: bool,
     /// Failed sessions to run again.
     pub retry: Option<Retry>,
+    /// A pause or a stop to carry out instead of a run: what an earlier runner left is taken over and stopped, and no
+    /// session starts.
+    pub settle: Option<Request>,
     /// Limits the starts within a time; `None` without such a limit.
     pub spacing: Option<Spacing>,
     /// Number of times in a row that a crashed session is resumed.
@@ -33,6 +37,8 @@ pub struct RunOptions {
     pub exit_ms: u64,
     /// Time for background work after the result.
     pub background_ms: u64,
+    /// Time after which failing commits end the run.
+    pub give_up_ms: u64,
 }
 
 /// Failed sessions to run again.
@@ -63,12 +69,14 @@ impl Default for RunOptions {
             assume_dead: Vec::new(),
             wait_for_limits: true,
             retry: None,
+            settle: None,
             spacing: Some(Spacing { starts: 4, window_ms: 500 }),
             max_crashes: 3,
             interrupt_ms: 5_000,
             terminate_ms: 10_000,
             exit_ms: 10_000,
             background_ms: 60_000,
+            give_up_ms: 60_000,
         }
     }
 }

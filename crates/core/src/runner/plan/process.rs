@@ -85,12 +85,22 @@ impl Run {
     /// A sign of life, or a change in what the session waits for.
     pub(super) fn progressed(&mut self, session: SessionIndex, progress: Progress) {
         let Some(process) = self.session_mut(session).process_mut() else { return };
+        let is_after_result = matches!(process.stage, Stage::Background | Stage::Closing);
+        let begins_turn = progress == Progress::Advanced && is_after_result && process.stop.is_none();
         match progress {
             Progress::Advanced => process.has_open_turn = true,
             Progress::Busy(is_busy) => process.is_busy = is_busy,
             Progress::Background(has_background) => process.has_background = has_background,
         }
+        if begins_turn {
+            // Background work that ended woke the session for a further turn, whose result counts.
+            process.stage = Stage::Working;
+            process.verdict = None;
+        }
         let work_ended = process.stage == Stage::Background && !process.has_background;
+        if begins_turn {
+            self.timers.stop(Timer::Stage(session));
+        }
         self.restart_stall_timer(session);
         if progress == Progress::Advanced {
             self.probe_answered(session);

@@ -5,7 +5,7 @@ use super::nanos::Nanos;
 use super::process::Force;
 use super::session::{Phase, Process, SessionIndex};
 use super::{Command, Event, Run, planted};
-use crate::model::run::GroupCause;
+use crate::model::run::{AttemptKind, AttemptOutcome, GroupCause};
 use crate::model::{GroupStatus, SessionStatus};
 
 impl Run {
@@ -33,6 +33,7 @@ impl Run {
                 self.take_over_gone(session, ran_ms);
                 self.settle(session, cost);
             }
+            Look::NeverStarted => self.take_back(session),
             Look::CannotTell if self.is_assumed_dead(session) => {
                 self.looked(session, Look::Dead { cost: Nanos::ZERO, ran_ms: 0 });
             }
@@ -49,6 +50,20 @@ impl Run {
         self.commands.push_back(Command::Sweep(session));
         let process = Process { was_gone: true, ..self.process_of_earlier_runner(ran_ms) };
         self.session_mut(session).phase = Phase::Running(process);
+    }
+
+    /// Ends an attempt that never became a process. It spent nothing and says nothing about its session.
+    fn take_back(&mut self, session: SessionIndex) {
+        self.commands.push_back(Command::Sweep(session));
+        let entry = self.session_mut(session);
+        entry.phase = Phase::Idle;
+        if let Some(attempt) = entry.record.attempts.last_mut().filter(|attempt| attempt.outcome.is_none()) {
+            attempt.outcome = Some(AttemptOutcome::Killed);
+            // Nothing was ever said in its conversation.
+            entry.record.conversation &= attempt.how == AttemptKind::Resume;
+        }
+        self.go_on(session);
+        self.changed(session);
     }
 
     fn settle(&mut self, session: SessionIndex, cost: Nanos) {

@@ -4,18 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::claude::work::Work;
-use crate::runner::process::ProcessOptions;
-
-/// Steps of the stop ladder, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Step {
-    /// An interrupt, which the program answers with a result.
-    Interrupt,
-    /// SIGTERM.
-    Terminate,
-    /// SIGKILL.
-    Kill,
-}
+use crate::runner::process::{ProcessOptions, Step};
 
 /// Actions on the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +99,11 @@ impl Ending {
             (Phase::Resting(_), Input::Open) => self.stop_tasks(now, work, options),
             _ => Vec::new(),
         }
+    }
+
+    /// Asks the background tasks to end that go on after a turn.
+    pub fn end_tasks(&mut self, now: Instant, work: &Work, options: &ProcessOptions) -> Vec<Action> {
+        if matches!(self.phase, Phase::Resting(_)) { self.stop_tasks(now, work, options) } else { Vec::new() }
     }
 
     /// Closes the input. The process still finishes its turn.

@@ -64,6 +64,7 @@
 mod ending;
 #[cfg(unix)]
 mod exit;
+mod facts;
 mod mark;
 mod names;
 mod options;
@@ -75,8 +76,7 @@ mod unix;
 #[cfg(not(unix))]
 mod unsupported;
 
-#[cfg(unix)]
-pub use ending::Step;
+pub use facts::{Ended, Event, Fact, Step, SweepReport};
 pub use mark::Mark;
 pub use names::{SessionDirectoryNames, directory_names};
 pub use options::ProcessOptions;
@@ -84,8 +84,8 @@ pub use program::{Program, ProgramSearch};
 pub use project::check_project;
 #[cfg(unix)]
 pub use unix::{
-    Adoption, Earlier, Ended, Event, Fact, Launch, Look, Processes, Recorded, SessionDirectory, SweepReport,
-    Waker, current_identity, find_marked, look,
+    Adoption, Earlier, Launch, Look, Processes, Recorded, SessionDirectory, Waker, current_identity,
+    find_marked, is_running, look,
 };
 #[cfg(not(unix))]
-pub use unsupported::Processes;
+pub use unsupported::{Processes, current_identity, is_running};

@@ -16,6 +16,7 @@ const PRIVATE_DIR: Mode = Mode::RWXU;
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// An open directory.
+#[derive(Debug)]
 pub struct Dir {
     file: File,
     path: PathBuf,

@@ -27,6 +27,7 @@ use crate::repository::file::fingerprint::{FileFingerprint, Time};
 const NO_FOLLOW: u32 = FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS;
 
 /// An open directory.
+#[derive(Debug)]
 pub struct Dir {
     file: File,
     path: PathBuf,

@@ -21,45 +21,12 @@ use crate::runner::process::unix::spawn::Spawned;
 use crate::runner::process::unix::table::{self, Entry};
 use crate::runner::process::unix::tail::Tail;
 use crate::runner::process::unix::tree::Tree;
-use crate::runner::process::{Mark, ProcessOptions, Step};
+use crate::runner::process::{Ended, Fact, Mark, ProcessOptions};
 
 /// Number of bytes of the error output that are kept.
 const KEPT_ERRORS: usize = 64 * 1024;
 /// Maximum number of reads of one file before the other processes get their turn.
 const MAX_READS: usize = 8;
-/// A fact about a process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// The mark of its attempt.
-    pub mark: Mark,
-    /// The fact.
-    pub fact: Fact,
-}
-
-/// Facts about a process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fact {
-    /// The next bytes of its output, for a `ClaudeStream`. Every byte comes once, in order, before the exit.
-    Output(Vec<u8>),
-    /// One of its output files has become too large. It is interrupted, or terminated if it was adopted.
-    OutputLimit,
-    /// It has ended, and all of its output was read.
-    Exited(Ended),
-    /// Everything that it left behind has ended.
-    Swept(super::SweepReport),
-}
-
-/// The end of a process.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ended {
-    /// Exit code or signal. Neither is known for an adopted process.
-    pub exit: Exit,
-    /// The last step of the stop ladder that was taken; `None` if it ended by itself.
-    pub step: Option<Step>,
-    /// The end of its error output, at most 64 KiB.
-    pub errors: Vec<u8>,
-}
-
 /// A process that is not known to have ended, or whose output was not read to the end.
 pub struct Running {
     mark: Mark,
@@ -168,6 +135,11 @@ impl Running {
 
     pub fn interrupt(&mut self, now: Instant, options: &ProcessOptions) {
         let actions = self.ending.interrupt(now, &self.work, options);
+        self.carry_out(&actions);
+    }
+
+    pub fn stop_tasks(&mut self, now: Instant, options: &ProcessOptions) {
+        let actions = self.ending.end_tasks(now, &self.work, options);
         self.carry_out(&actions);
     }
 

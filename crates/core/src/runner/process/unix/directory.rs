@@ -12,6 +12,9 @@ use crate::repository::file::paths::SESSIONS;
 use crate::runner::process::unix::alive::{self, AliveFile};
 use crate::runner::process::{Mark, SessionDirectoryNames};
 
+/// The directory of the session's configuration.
+const CONFIG: &str = "config";
+
 /// The open directory of a session.
 pub struct SessionDirectory {
     dir: Dir,
@@ -60,6 +63,12 @@ impl SessionDirectory {
         Ok(None)
     }
 
+    /// Opens the output of an attempt in either of a session's directories; `None` if there is none.
+    pub fn open(group: &Path, names: &SessionDirectoryNames, attempt: u64) -> Option<File> {
+        let mut all = std::iter::once(&names.current).chain(&names.former);
+        all.find_map(|name| open_existing(group, name).ok()?.output(attempt).ok())
+    }
+
     /// Creates the files of an attempt. None of them may exist.
     pub(super) fn create_files(&self, attempt: u64, mark: Mark) -> Result<AttemptFiles> {
         let create = |name: &str, file: io::Result<File>| {
@@ -95,6 +104,11 @@ impl SessionDirectory {
     /// Opens the error output of an attempt for reading.
     pub fn errors(&self, attempt: u64) -> Result<File> {
         self.open_file(&errors_name(attempt))
+    }
+
+    /// Opens the directory of the session's configuration, in this one. It is created if it is missing.
+    pub(crate) fn open_config(&self) -> Result<Dir> {
+        open_private(&self.dir, CONFIG, true)
     }
 
     /// Path of the directory.

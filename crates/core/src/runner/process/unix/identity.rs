@@ -55,6 +55,15 @@ pub fn state_of(recorded: &ProcessIdentity) -> State {
     }
 }
 
+/// Returns whether a recorded process runs; `None` if it belongs to another machine.
+pub fn is_running(recorded: &ProcessIdentity) -> Option<bool> {
+    match state_of(recorded) {
+        State::Running(_) => Some(true),
+        State::Ended => Some(false),
+        State::Foreign => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,11 +18,10 @@ mod tail;
 mod tree;
 mod watch;
 
-pub use attempt::{Ended, Event, Fact};
 pub use directory::SessionDirectory;
-pub use identity::current_identity;
+pub use identity::{current_identity, is_running};
 pub use look::{Earlier, Look, Recorded, look};
 pub use poll::Waker;
 pub use processes::{Adoption, Processes};
 pub use spawn::Launch;
-pub use sweep::{SweepReport, find_marked};
+pub use sweep::find_marked;

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::run::ProcessIdentity;
 use crate::runner::process::ending::{earliest, until};
 use crate::runner::process::unix::alive::AliveFile;
-use crate::runner::process::unix::attempt::{Ended, Event, Fact, Running};
+use crate::runner::process::unix::attempt::Running;
 use crate::runner::process::unix::identity::identity_of;
 use crate::runner::process::unix::look::Recorded;
 use crate::runner::process::unix::pinned::Pinned;
@@ -23,7 +23,7 @@ use crate::runner::process::unix::sweep::{Sweep, Sweeper};
 use crate::runner::process::unix::tail::{self, Tail};
 use crate::runner::process::unix::tree::Tree;
 use crate::runner::process::unix::watch::Watch;
-use crate::runner::process::{Mark, ProcessOptions, Step};
+use crate::runner::process::{Ended, Event, Fact, Mark, ProcessOptions, Step};
 
 /// Time between two looks at a process or a file whose changes the system does not report.
 const POLL_PAUSE: Duration = Duration::from_millis(10);
@@ -111,6 +111,13 @@ impl Processes {
     pub fn interrupt(&mut self, mark: Mark) {
         if let Some(running) = self.running.get_mut(&mark) {
             running.interrupt(Instant::now(), &self.options);
+        }
+    }
+
+    /// Asks the background tasks of a process to end that go on after its turn.
+    pub fn stop_tasks(&mut self, mark: Mark) {
+        if let Some(running) = self.running.get_mut(&mark) {
+            running.stop_tasks(Instant::now(), &self.options);
         }
     }
 

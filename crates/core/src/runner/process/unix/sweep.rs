@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::executor;
-use crate::runner::process::Mark;
 use crate::runner::process::unix::alive::AliveFile;
 use crate::runner::process::unix::child::Child;
 use crate::runner::process::unix::pinned::Pinned;
 use crate::runner::process::unix::table::{self, Entry};
 use crate::runner::process::unix::tree::Tree;
+use crate::runner::process::{Mark, SweepReport};
 
 /// Time between two looks.
 const PAUSE: Duration = Duration::from_millis(40);
@@ -24,17 +24,6 @@ const CLEAN_LOOKS: u32 = 2;
 const MAX_ROUNDS: usize = 20;
 /// Time after SIGKILL at which a process is given up, as one that waits for a dead disk.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The outcome of a sweep.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SweepReport {
-    /// Number of processes that were ended.
-    pub ended: usize,
-    /// Pids of processes that were left alone by request.
-    pub kept: Vec<i32>,
-    /// Pids of processes that could not be ended.
-    pub left: Vec<i32>,
-}
 
 /// A sweep to be done.
 pub struct Sweep {

@@ -1,0 +1,299 @@
+//! Groups that others change, damage or delete while they run, forged records, jumping clocks, and disks that are full.
+
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use session_groups::model::number::{Positive, Usd};
+use session_groups::model::run::{Attempt, AttemptOutcome, GroupCause, ProcessIdentity};
+use session_groups::model::time::IsoTime;
+use session_groups::model::{GroupId, GroupSession, GroupStatus, SessionGroup, SessionStatus};
+use session_groups::repository::{Changes, Condition, Document, GroupRepository};
+use session_groups::runner::{
+    Change, Claim, Done, FileRunStore, RunEnd, RunNotice, RunStore, Runner, RunnerOptions,
+};
+use session_groups::{Error, Result};
+
+use crate::group_world::{GroupWorld, session, slow, types};
+
+const LONG_MS: u64 = 20_000;
+
+fn update(world: &GroupWorld, text: String) {
+    let changes = Changes::new(text, Vec::new()).unwrap();
+    world.repository().update(&GroupWorld::id(), changes).unwrap().unwrap();
+}
+
+fn update_session(world: &GroupWorld, id: &str, text: &str) {
+    let changes = Changes::new(text.to_owned(), Vec::new()).unwrap();
+    assert!(world.repository().update_session(&GroupWorld::id(), id, changes).unwrap());
+}
+
+#[test]
+fn fields_of_the_runner_are_restored() {
+    let world = GroupWorld::new(vec![
+        slow(session("a", "answers", &[]), 1_500),
+        session("b", "answers", &["a"]),
+        session("done", "answers", &[]),
+    ]);
+    let run = world.spawn(world.options());
+    GroupWorld::wait_until("done", || world.stored("done").status == SessionStatus::Completed);
+    world.wait_for_active(1);
+    // Neither a start of `b` nor a second one of `a` or `done` may come of that.
+    update_session(&world, "a", r#"{"status":"completed","attempts":[],"cost":100}"#);
+    update_session(&world, "done", r#"{"status":"pending","attempts":[],"cost":0}"#);
+    update(&world, r#"{"status":"completed","eventSeq":1,"controlSeen":0}"#.to_owned());
+    GroupWorld::wait_until("restored", || {
+        world.stored("a").status == SessionStatus::Active && world.group().status == GroupStatus::Running
+    });
+    assert_eq!(world.stored("b").status, SessionStatus::Pending);
+    let (end, _) = run.join();
+    assert_eq!(end.unwrap().status, GroupStatus::Completed);
+    assert_eq!(world.notes("bill").len(), 3);
+    assert_eq!(world.problems(), [""; 0]);
+}
+
+#[test]
+fn a_session_that_disappears_while_it_runs_is_put_back() {
+    let world =
+        GroupWorld::new(vec![slow(session("a", "answers", &[]), 1_000), session("b", "answers", &["a"])]);
+    update_session(&world, "a", r#"{"mine":[1]}"#);
+    let run = world.spawn(world.options());
+    world.wait_for_active(1);
+    update(&world, r#"{"sessions":[]}"#.to_owned());
+    GroupWorld::wait_until("a is back", || world.group().sessions.iter().any(|session| session.id == "a"));
+    assert_eq!(run.join().0.unwrap().status, GroupStatus::Completed);
+    let text = world.repository().find_by_id(&GroupWorld::id()).unwrap().unwrap();
+    assert!(text.text().contains(r#""mine":[1]"#));
+    assert_eq!(world.statuses(), [("a".to_owned(), SessionStatus::Completed)]);
+    assert_eq!(world.problems(), [""; 0]);
+}
+
+#[test]
+fn a_deleted_group_ends_its_run_and_its_processes() {
+    let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), LONG_MS)]);
+    let run = world.spawn(world.options());
+    world.wait_for_active(1);
+    let lock = world.base.join("store/.locks/run-group");
+    assert!(lock.is_file());
+    assert!(world.repository().delete(&GroupWorld::id(), Condition::None).unwrap());
+    assert_eq!(run.join().0.unwrap_err().code(), "NOT_FOUND");
+    let alive =
+        world.notes("process").iter().filter(|pid| crate::support::is_alive(pid.parse().unwrap())).count();
+    assert_eq!((alive, lock.exists()), (0, false));
+}
+
+#[test]
+fn a_damaged_group_ends_its_run_and_is_settled_once_it_is_repaired() {
+    let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), 500)]);
+    let options = RunnerOptions { store_patience: Duration::from_millis(1_500), ..world.options() };
+    let run = world.spawn(options);
+    world.wait_for_active(1);
+    let file = world.base.join("store/group/meta.json");
+    let sound = std::fs::read(&file).unwrap();
+    std::fs::write(&file, "{ torn").unwrap();
+    assert_eq!(run.join().0.unwrap_err().code(), "CORRUPT");
+    std::fs::write(&file, sound).unwrap();
+    assert_eq!(world.run().0.unwrap().status, GroupStatus::Completed);
+    assert_eq!(world.notes("process").len(), 1);
+    assert_eq!(world.problems(), [""; 0]);
+}
+
+fn attempt(uuid: &str, process: Option<ProcessIdentity>) -> Attempt {
+    let text = format!(
+        r#"{{"n":1,"uuid":"{uuid}","how":"fresh","startedAt":"2026-01-15T10:30:00Z","reservedUsd":1,
+            "claudeSessionId":"f8583c87-dcc3-4521-834e-d68f75432474"}}"#
+    );
+    Attempt { process, ..session_groups::model::from_json(&text).unwrap() }
+}
+
+fn forged(attempt: Attempt) -> GroupWorld {
+    let mut forged = session("a", "answers", &[]);
+    forged.status = SessionStatus::Active;
+    forged.claude_session_id = Some(attempt.claude_session_id.clone());
+    forged.attempts = Some(vec![attempt]);
+    GroupWorld::with(vec![forged], |group| group.status = GroupStatus::Running)
+}
+
+const UUID: &str = "7f2c1d2e-9c55-4b55-8a51-5f3f6f1d0c11";
+
+#[test]
+fn a_forged_process_is_not_signalled() {
+    let mut innocent = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
+    let own = session_groups::ownership::record(IsoTime::now()).unwrap();
+    let pids = [u64::from(innocent.id()), 1, u64::from(std::process::id())];
+    for pid in pids {
+        let fields = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let start =
+            fields.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(19)).unwrap_or("1").to_owned();
+        let process = ProcessIdentity {
+            pid: Positive::clamped(pid),
+            start_time: start,
+            boot_id: own.boot_id.clone(),
+            host: own.host.clone(),
+        };
+        let world = forged(attempt(UUID, Some(process)));
+        // Where the environment of a process cannot be read, the group pauses instead.
+        let end = world.run().0.unwrap();
+        let is_told = end.cause == Some(GroupCause::UnknownProcess);
+        assert!(end.status == GroupStatus::Completed || is_told, "{pid}: {end:?}");
+        assert!(innocent.try_wait().unwrap().is_none(), "{pid}");
+    }
+    innocent.kill().unwrap();
+    innocent.wait().unwrap();
+}
+
+#[test]
+fn a_session_of_another_machine_waits_for_a_person() {
+    let process = ProcessIdentity {
+        pid: Positive::clamped(7),
+        start_time: "1".to_owned(),
+        boot_id: "other".to_owned(),
+        host: "other".to_owned(),
+    };
+    for attempt in [attempt(UUID, Some(process)), attempt("forged", None)] {
+        let world = forged(attempt);
+        let mut warnings = Vec::new();
+        let runner = Runner::new(world.store(), world.options());
+        let end = runner.run(|notice| {
+            if let RunNotice::Warning(text) = notice {
+                warnings.push(text.to_owned());
+            }
+        });
+        let unknown = RunEnd { status: GroupStatus::Paused, cause: Some(GroupCause::UnknownProcess) };
+        assert_eq!(end.unwrap(), unknown);
+        assert!(warnings[0].contains("assumeDead: [\"a\"]"), "{warnings:?}");
+        assert_eq!(world.notes("process").len(), 0);
+        let assume_dead = vec!["a".to_owned()];
+        let (end, _) = world.run_with(RunnerOptions { assume_dead, ..world.options() });
+        assert_eq!(end.unwrap().status, GroupStatus::Completed);
+    }
+}
+
+#[test]
+fn a_cycle_that_is_added_makes_its_sessions_unreachable() {
+    let world = GroupWorld::new(vec![
+        slow(session("a", "answers", &[]), 800),
+        session("b", "answers", &["a"]),
+        session("c", "answers", &["b"]),
+    ]);
+    let run = world.spawn(world.options());
+    world.wait_for_active(1);
+    update_session(&world, "b", r#"{"dependsOn":["c"]}"#);
+    let (end, events) = run.join();
+    let unreachable = RunEnd { status: GroupStatus::Failed, cause: Some(GroupCause::Unreachable) };
+    assert_eq!(end.unwrap(), unreachable);
+    assert_eq!(types(&events).iter().filter(|name| **name == "session_unreachable").count(), 2);
+    assert_eq!(world.stored("a").status, SessionStatus::Completed);
+}
+
+#[test]
+fn a_budget_below_what_is_spent_pauses_the_group() {
+    let world =
+        GroupWorld::new(vec![session("a", "answers", &[]), slow(session("b", "answers", &["a"]), LONG_MS)]);
+    let run = world.spawn(world.options());
+    GroupWorld::wait_until("b runs", || world.stored("b").status == SessionStatus::Active);
+    let mut group = world.group();
+    group.config.max_budget_usd = Usd::clamped(0.001);
+    update(&world, format!(r#"{{"config":{}}}"#, serde_json::to_string(&group.config).unwrap()));
+    let exceeded = RunEnd { status: GroupStatus::Paused, cause: Some(GroupCause::BudgetExceeded) };
+    assert_eq!(run.join().0.unwrap(), exceeded);
+    assert_eq!(world.problems(), [""; 0]);
+}
+
+#[test]
+fn a_clock_that_jumps_disturbs_nothing() {
+    let world = GroupWorld::new(vec![session("a", "answers", &[]), session("b", "crashes_once", &["a"])]);
+    let calls = AtomicU64::new(0);
+    // Years forward and back at each look.
+    let clock = move || match calls.fetch_add(1, Ordering::Relaxed) % 3 {
+        0 => 1_795_000_000_000.0,
+        1 => 4_102_444_800_000.0,
+        _ => 946_684_800_000.0,
+    };
+    let (end, _) = world.run_with(RunnerOptions { clock: Arc::new(clock), ..world.options() });
+    assert_eq!(end.unwrap().status, GroupStatus::Completed);
+    assert!(world.group().updated_at.unix_ms() >= 1_768_000_000_000.0);
+}
+
+/// A store whose disk is full for a while.
+#[derive(Clone)]
+struct FullDisk {
+    store: FileRunStore,
+    is_full: Arc<AtomicBool>,
+}
+
+impl RunStore for FullDisk {
+    fn id(&self) -> &GroupId {
+        self.store.id()
+    }
+
+    fn load(&self) -> Result<Option<Document>> {
+        self.store.load()
+    }
+
+    fn commit(&self, change: Change, done: Done) {
+        if !self.is_full.load(Ordering::Relaxed) {
+            return self.store.commit(change, done);
+        }
+        let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let error = Error::not_committed("group", "meta.json".as_ref(), "writing", source);
+        session_groups::executor::run(move || done(Err(error)));
+    }
+
+    fn watch(&self, changed: Arc<dyn Fn() + Send + Sync>) -> Result<Box<dyn Send>> {
+        self.store.watch(changed)
+    }
+
+    fn claim(&self) -> Result<Claim> {
+        self.store.claim()
+    }
+
+    fn directory(&self) -> Option<std::path::PathBuf> {
+        self.store.directory()
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_for_a_while_loses_nothing() {
+    let world =
+        GroupWorld::new(vec![slow(session("a", "answers", &[]), 300), session("b", "answers", &["a"])]);
+    let is_full = Arc::new(AtomicBool::new(false));
+    let store = FullDisk { store: world.store(), is_full: Arc::clone(&is_full) };
+    let thread = Runner::new(store, world.options()).spawn(|_| {}).unwrap();
+    world.wait_for_active(1);
+    is_full.store(true, Ordering::Relaxed);
+    // The session ends meanwhile, and its dependant must not start before that is stored.
+    GroupWorld::wait_until("a has answered", || world.notes("bill").len() == 1);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!((world.notes("process").len(), world.stored("a").status), (1, SessionStatus::Active));
+    is_full.store(false, Ordering::Relaxed);
+    assert_eq!(thread.join().unwrap().unwrap().status, GroupStatus::Completed);
+    assert_eq!(world.problems(), [""; 0]);
+}
+
+#[test]
+fn a_disk_that_stays_full_ends_the_run_and_the_next_one_settles_it() {
+    let world = GroupWorld::new(vec![
+        slow(session("a", "answers", &[]), 300),
+        slow(session("b", "answers", &[]), LONG_MS),
+    ]);
+    let is_full = Arc::new(AtomicBool::new(false));
+    let store = FullDisk { store: world.store(), is_full: Arc::clone(&is_full) };
+    let options = RunnerOptions { store_patience: Duration::from_millis(1_500), ..world.options() };
+    let thread = Runner::new(store, options).spawn(|_| {}).unwrap();
+    world.wait_for_active(2);
+    is_full.store(true, Ordering::Relaxed);
+    assert_eq!(thread.join().unwrap().unwrap_err().code(), "NOT_COMMITTED");
+    assert_eq!(
+        world.notes("process").iter().filter(|pid| crate::support::is_alive(pid.parse().unwrap())).count(),
+        0
+    );
+    let group: SessionGroup = world.group();
+    let sessions: Vec<GroupSession> = group.sessions.into_iter().map(|session| slow(session, 20)).collect();
+    update(&world, format!(r#"{{"sessions":{}}}"#, serde_json::to_string(&sessions).unwrap()));
+    assert_eq!(world.run().0.unwrap().status, GroupStatus::Completed);
+    let outcome = world.stored("a").attempts.unwrap()[0].outcome;
+    assert_eq!(outcome, Some(AttemptOutcome::Completed));
+    assert_eq!(world.problems(), [""; 0]);
+}

@@ -1,0 +1,194 @@
+//! Runners that are killed: nothing runs twice, nothing is lost, nothing is left running.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Child;
+use std::time::Duration;
+
+use session_groups::feed::{self, Event};
+use session_groups::model::event::GroupEvent;
+use session_groups::model::{GroupStatus, SessionStatus};
+
+use crate::group_driver::{ALREADY_RUNNING, IN_RECOVERY, crash_points, start_runner};
+use crate::group_world::{GroupWorld, session, slow};
+
+/// Three sessions in two waves.
+fn world() -> GroupWorld {
+    GroupWorld::new(vec![
+        slow(session("a", "uses_a_tool", &[]), 60),
+        session("b", "answers", &[]),
+        slow(session("c", "answers", &["a", "b"]), 40),
+    ])
+}
+
+/// Lets a runner take the group up until it has ended, and returns everything that is wrong then.
+fn finish(world: &GroupWorld, what: &str) -> Vec<String> {
+    for _ in 0..20 {
+        if world.group().status == GroupStatus::Completed {
+            break;
+        }
+        start_runner(world, None).wait().unwrap();
+    }
+    let mut problems = world.problems();
+    for (id, status) in world.statuses() {
+        if status != SessionStatus::Completed {
+            problems.push(format!("{id} is {}", status.name()));
+        }
+        let conversation = world.stored(&id).claude_session_id.unwrap();
+        let bills = world.notes("bill").iter().filter(|line| line.starts_with(&conversation)).count();
+        let expected = if id == "a" { 2 } else { 1 };
+        if bills != expected {
+            problems.push(format!("{id} was billed {bills} times"));
+        }
+    }
+    let all = world.notes("bill").len();
+    if all != 4 {
+        problems.push(format!("{all} requests were billed"));
+    }
+    problems.extend(problems_of_feed(world));
+    problems.into_iter().map(|problem| format!("{what}: {problem}")).collect()
+}
+
+/// Each session ends once in the feed, unless that very event is in a gap.
+fn problems_of_feed(world: &GroupWorld) -> Vec<String> {
+    let mut ended = Vec::new();
+    let mut next = 1;
+    let mut problems = Vec::new();
+    let text = std::fs::read_to_string(world.base.join("store/group/events.jsonl")).unwrap_or_default();
+    for line in text.lines() {
+        let event: feed::FeedEvent = line.parse().unwrap();
+        let from = match event.event() {
+            Event::Further(feed::FurtherEvent::FeedGap(gap)) => gap.from.get(),
+            _ => event.seq(),
+        };
+        if from != next {
+            problems.push(format!("event {next} is missing before {from}"));
+        }
+        next = event.seq() + 1;
+        if let Event::Group(GroupEvent::GroupSessionCompleted(event)) = event.event() {
+            ended.push(event.session_id.clone());
+        }
+    }
+    let number = ended.len();
+    ended.sort();
+    ended.dedup();
+    if ended.len() != number {
+        problems.push(format!("a session ended twice: {number} ends of {ended:?}"));
+    }
+    problems
+}
+
+fn kill(mut runner: Child) {
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+}
+
+/// Lets runners die at these points, one after the other, and the group be taken up again.
+fn die_at(points: &[&str]) -> Vec<String> {
+    let world = world();
+    let mut problems = Vec::new();
+    for point in points {
+        if start_runner(&world, Some(point)).wait().unwrap().signal() != Some(9) {
+            problems.push(format!("{points:?}: {point} was never reached"));
+        }
+    }
+    problems.extend(finish(&world, &points.join(", ")));
+    problems
+}
+
+#[test]
+fn a_runner_that_dies_at_any_named_point_loses_and_repeats_nothing() {
+    let single = crash_points().into_iter().map(|point| vec![point]);
+    let double = IN_RECOVERY.map(|(first, second)| vec![first.to_owned(), second.to_owned()]);
+    let all: Vec<Vec<String>> = single.chain(double).collect();
+    let threads: Vec<_> = (0..3)
+        .map(|thread| {
+            let points: Vec<_> = all.iter().skip(thread).step_by(3).cloned().collect();
+            std::thread::spawn(move || {
+                let die =
+                    |points: Vec<String>| die_at(&points.iter().map(String::as_str).collect::<Vec<_>>());
+                points.into_iter().flat_map(die).collect::<Vec<_>>()
+            })
+        })
+        .collect();
+    let problems: Vec<String> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    assert_eq!(problems, [""; 0]);
+}
+
+/// Kills runners at random moments, as many times as asked for.
+fn kill_at_random_moments(kills: usize, seed: u64) -> Vec<String> {
+    let mut random = seed;
+    let mut next = move |below: u64| {
+        // xorshift
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % below
+    };
+    let mut problems = Vec::new();
+    let mut done = 0;
+    while done < kills {
+        let world = world();
+        for _ in 0..4 {
+            let runner = start_runner(&world, None);
+            std::thread::sleep(Duration::from_micros(next(250_000)));
+            kill(runner);
+            done += 1;
+        }
+        problems.extend(finish(&world, &format!("after {done} kills of seed {seed}")));
+    }
+    problems
+}
+
+#[test]
+fn runners_killed_at_random_moments_lose_and_repeat_nothing() {
+    assert_eq!(kill_at_random_moments(12, 88_172_645_463_325_252), [""; 0]);
+}
+
+#[test]
+#[ignore = "takes minutes; npm run test:runner runs it"]
+fn a_thousand_killed_runners_lose_and_repeat_nothing() {
+    let kills = std::env::var("RUNNER_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(1_000);
+    let threads: Vec<_> = (1..=4)
+        .map(|thread| std::thread::spawn(move || kill_at_random_moments(kills / 4, 7 + thread * 1_000_003)))
+        .collect();
+    let problems: Vec<String> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    assert_eq!(problems, [""; 0]);
+}
+
+/// Starts two runners at once, and returns how many ran the group.
+fn race(world: &GroupWorld) -> usize {
+    let mut runners = [start_runner(world, None), start_runner(world, None)];
+    let codes = runners.each_mut().map(|runner| runner.wait().unwrap().code());
+    codes.iter().filter(|code| **code == Some(0)).count()
+        + 10 * codes.iter().filter(|code| **code == Some(ALREADY_RUNNING)).count()
+}
+
+#[test]
+fn of_two_runners_in_two_processes_one_wins() {
+    for round in 0..5 {
+        // Long enough for both to be there at the same time.
+        let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), 700)]);
+        assert_eq!(race(&world), 11, "round {round}");
+        assert_eq!(world.notes("process").len(), 1);
+        assert_eq!(world.problems(), [""; 0]);
+    }
+}
+
+#[test]
+#[ignore = "takes minutes; npm run test:runner runs it"]
+fn of_two_runners_one_wins_in_a_thousand_rounds() {
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            std::thread::spawn(|| {
+                for round in 0..250 {
+                    let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), 700)]);
+                    assert_eq!(race(&world), 11, "round {round}");
+                    assert_eq!(world.notes("process").len(), 1);
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}

@@ -1,0 +1,61 @@
+//! A runner's claim on its group: taken before anything else, released at the very end.
+
+use crate::error::{Error, Result};
+use crate::feed::Commit;
+use crate::model::SessionGroup;
+use crate::model::time::IsoTime;
+use crate::ownership;
+use crate::repository::{Changes, Document};
+use crate::runner::Runner;
+use crate::runner::store::{Claim, commit_and_wait};
+use crate::runner::supervisor::runner_change;
+
+impl Runner {
+    /// Claims the group, and releases it at the end.
+    pub(super) fn claimed<T>(
+        &self,
+        run: impl FnOnce(&Claim, SessionGroup, Document) -> Result<T>,
+    ) -> Result<T> {
+        let claim = self.store.claim()?;
+        let found = self.store.load().and_then(|found| self.existing(found));
+        let end = found.and_then(|document| {
+            let document = if let Claim::Record = claim { self.record()? } else { document };
+            let group = document.group()?;
+            let end = run(&claim, group, document);
+            if let Claim::Record = claim {
+                self.remove_record();
+            }
+            end
+        });
+        // The group is gone: so is its lock.
+        if let (Claim::Lock(lock), Ok(None)) = (claim, self.store.load()) {
+            lock.remove();
+        }
+        end
+    }
+
+    fn existing(&self, found: Option<Document>) -> Result<Document> {
+        found.ok_or_else(|| Error::group_not_found(self.store.id().as_str()))
+    }
+
+    /// Writes the record of this process as the group's runner, unless another one has the group.
+    fn record(&self) -> Result<Document> {
+        let now = IsoTime::of_unix_ms((self.options.clock)());
+        let record = ownership::record(now.clone())?;
+        let id = self.store.id().clone();
+        let change = move |document: &Document| {
+            if let Some(stored) = document.group()?.runner {
+                ownership::check_record(&id, &stored, now.unix_ms())?;
+            }
+            Ok(Commit::new(Changes::from(runner_change(Some(record))).made_at(now.unix_ms())))
+        };
+        commit_and_wait(&*self.store, Box::new(change)).map(|committed| committed.group)
+    }
+
+    fn remove_record(&self) {
+        let at = (self.options.clock)();
+        let changes = Changes::from(runner_change(None)).made_at(at);
+        // Without it, the next runner finds that this process has ended.
+        let _ = commit_and_wait(&*self.store, Box::new(move |_| Ok(Commit::new(changes))));
+    }
+}

@@ -1,0 +1,116 @@
+//! The processes of Claude Code as the processes of a runner.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::error::Result;
+use crate::generate::{self, Context, Prepared};
+use crate::model::run::ProcessIdentity;
+use crate::model::{GroupSession, SessionGroup};
+use crate::runner::process::{
+    Earlier, Event, Launch, Look, Mark, ProcessOptions, Processes, SessionDirectory, SessionDirectoryNames,
+    look,
+};
+use crate::runner::sessions::{EarlierAttempt, Found, SessionProcesses, Start, Wake};
+
+/// Processes of Claude Code whose files are in a group's directory.
+pub struct ClaudeProcesses {
+    processes: Processes,
+    program: PathBuf,
+    group: PathBuf,
+}
+
+impl ClaudeProcesses {
+    /// Processes of a program, with their files below a directory. Fails with `IO` if there are no file descriptors left.
+    pub fn new(program: &Path, group: &Path, options: ProcessOptions) -> Result<Self> {
+        let processes = Processes::new(options)?;
+        Ok(Self { processes, program: program.to_owned(), group: group.to_owned() })
+    }
+}
+
+impl SessionProcesses for ClaudeProcesses {
+    fn prepare(
+        &self,
+        group: &SessionGroup,
+        session: &GroupSession,
+        names: &SessionDirectoryNames,
+        context: &Context<'_>,
+    ) -> Result<Prepared> {
+        let directory = SessionDirectory::create(&self.group, names)?;
+        generate::prepare(group, session, &directory, context)
+    }
+
+    fn start(&mut self, start: &Start<'_>) -> Result<Option<ProcessIdentity>> {
+        let directory = SessionDirectory::create(&self.group, start.names)?;
+        let launch = Launch {
+            program: &self.program,
+            arguments: start.arguments,
+            environment: start.environment,
+            project: start.project,
+            prompt: start.prompt,
+            directory: &directory,
+            attempt: start.attempt,
+            mark: start.mark,
+            label: start.label,
+        };
+        self.processes.start(&launch).map(Some)
+    }
+
+    fn interrupt(&mut self, mark: Mark) {
+        self.processes.interrupt(mark);
+    }
+
+    fn stop_tasks(&mut self, mark: Mark) {
+        self.processes.stop_tasks(mark);
+    }
+
+    fn close_input(&mut self, mark: Mark) {
+        self.processes.close_input(mark);
+    }
+
+    fn terminate(&mut self, mark: Mark) {
+        self.processes.terminate(mark);
+    }
+
+    fn kill(&mut self, mark: Mark) {
+        self.processes.kill(mark);
+    }
+
+    fn sweep(&mut self, mark: Mark) {
+        self.processes.sweep(mark);
+    }
+
+    fn find(&mut self, earlier: &EarlierAttempt<'_>) -> Found {
+        let EarlierAttempt { names, attempt, mark, recorded } = *earlier;
+        match look(&Earlier { group: &self.group, names, attempt, mark, recorded }) {
+            Look::Alive(adoption) => {
+                let identity = adoption.identity();
+                match self.processes.adopt(adoption) {
+                    Ok(()) => Found::Adopted(identity),
+                    Err(error) => Found::Unknown(error.to_string()),
+                }
+            }
+            Look::Gone(None) => Found::Gone { output: None, errors: None },
+            Look::Gone(Some(files)) => match files.output() {
+                Ok(output) => Found::Gone { output: Some(output), errors: files.errors().ok() },
+                Err(error) => Found::Unknown(error.to_string()),
+            },
+            Look::Unknown(reason) => Found::Unknown(reason),
+        }
+    }
+
+    fn output(&self, names: &SessionDirectoryNames, attempt: u64) -> Option<File> {
+        SessionDirectory::open(&self.group, names, attempt)
+    }
+
+    fn wait(&mut self, deadline: Option<Instant>) -> Vec<Event> {
+        self.processes.wait(deadline)
+    }
+
+    fn waker(&self) -> Wake {
+        let waker = self.processes.waker();
+        Arc::new(move || waker.wake())
+    }
+}

@@ -1,0 +1,165 @@
+//! The store of one group, as its runner needs it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+use crate::error::{Error, Result};
+use crate::executor;
+use crate::feed::{self, Commit, Committed};
+use crate::model::GroupId;
+use crate::ownership;
+use crate::repository::file::RunLock;
+use crate::repository::{Document, FileGroupRepository, GroupRepository, InMemoryGroupRepository, Watcher};
+
+/// Computes a commit from the stored group. It is called once, while the group is locked, and must return soon.
+pub type Change = Box<dyn FnOnce(&Document) -> Result<Commit> + Send>;
+
+/// Takes the result of a commit: `None` if there is no such group.
+pub type Done = Box<dyn FnOnce(Result<Option<Committed>>) + Send>;
+
+/// The store of one group. Its methods may be called on any thread.
+pub trait RunStore: Send + Sync {
+    /// The group's id.
+    fn id(&self) -> &GroupId;
+
+    /// Returns the stored group; `None` if there is none.
+    fn load(&self) -> Result<Option<Document>>;
+
+    /// Stores a commit as a whole, and reports the result on any thread. Must not block.
+    fn commit(&self, change: Change, done: Done);
+
+    /// Calls `changed` on any thread after changes of the group by anyone, until the returned value is dropped. A store that
+    /// cannot tell calls it once a second.
+    fn watch(&self, changed: Arc<dyn Fn() + Send + Sync>) -> Result<Box<dyn Send>>;
+
+    /// Takes the group for one runner. Fails with `ALREADY_RUNNING`.
+    fn claim(&self) -> Result<Claim>;
+
+    /// The group's own directory, for the files of its sessions; `None` if it has none.
+    fn directory(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// The directory of all groups; `None` if there is none.
+    fn base(&self) -> Option<PathBuf> {
+        None
+    }
+}
+
+/// The way in which a group belongs to its runner.
+#[derive(Debug)]
+pub enum Claim {
+    /// By a kernel lock, until this is dropped.
+    Lock(RunLock),
+    /// By the record `runner` in the group, which its runner writes, renews and removes.
+    Record,
+}
+
+/// Waits for a commit. Must not be called where the commit's answer has to be handled.
+pub(super) fn commit_and_wait(store: &dyn RunStore, change: Change) -> Result<Committed> {
+    let (sender, receiver) = channel();
+    store.commit(change, Box::new(move |result| drop(sender.send(result))));
+    let result = executor::block(|| receiver.recv());
+    let result = result.map_err(|_| Error::internal("a commit was not answered"))?;
+    result?.ok_or_else(|| Error::group_not_found(store.id().as_str()))
+}
+
+/// A group in files.
+#[derive(Clone)]
+pub struct FileRunStore {
+    repository: FileGroupRepository,
+    id: GroupId,
+}
+
+impl FileRunStore {
+    /// The group of that id.
+    pub fn new(repository: FileGroupRepository, id: GroupId) -> Self {
+        Self { repository, id }
+    }
+}
+
+impl RunStore for FileRunStore {
+    fn id(&self) -> &GroupId {
+        &self.id
+    }
+
+    fn load(&self) -> Result<Option<Document>> {
+        self.repository.find_by_id(&self.id)
+    }
+
+    fn commit(&self, change: Change, done: Done) {
+        feed::submit(&self.repository, &self.id, change, done);
+    }
+
+    fn watch(&self, changed: Arc<dyn Fn() + Send + Sync>) -> Result<Box<dyn Send>> {
+        Ok(follow(self.repository.watch(Some(self.id.clone()))?, changed))
+    }
+
+    fn claim(&self) -> Result<Claim> {
+        ownership::lock(&self.repository, &self.id).map(Claim::Lock)
+    }
+
+    fn directory(&self) -> Option<PathBuf> {
+        Some(self.repository.base().join(self.id.as_str()))
+    }
+
+    fn base(&self) -> Option<PathBuf> {
+        Some(self.repository.base().to_owned())
+    }
+}
+
+/// A group in memory.
+#[derive(Clone)]
+pub struct MemoryRunStore {
+    repository: InMemoryGroupRepository,
+    id: GroupId,
+}
+
+impl MemoryRunStore {
+    /// The group of that id.
+    pub fn new(repository: InMemoryGroupRepository, id: GroupId) -> Self {
+        Self { repository, id }
+    }
+}
+
+impl RunStore for MemoryRunStore {
+    fn id(&self) -> &GroupId {
+        &self.id
+    }
+
+    fn load(&self) -> Result<Option<Document>> {
+        self.repository.find_by_id(&self.id)
+    }
+
+    fn commit(&self, change: Change, done: Done) {
+        feed::submit(&self.repository, &self.id, change, done);
+    }
+
+    fn watch(&self, changed: Arc<dyn Fn() + Send + Sync>) -> Result<Box<dyn Send>> {
+        Ok(follow(self.repository.watch(Some(self.id.clone()))?, changed))
+    }
+
+    fn claim(&self) -> Result<Claim> {
+        Ok(Claim::Record)
+    }
+}
+
+fn follow(watcher: Watcher, changed: Arc<dyn Fn() + Send + Sync>) -> Box<dyn Send> {
+    let watcher = Arc::new(watcher);
+    request(&watcher, changed);
+    Box::new(watcher)
+}
+
+fn request(watcher: &Arc<Watcher>, changed: Arc<dyn Fn() + Send + Sync>) {
+    let next = Arc::downgrade(watcher);
+    watcher.request(move |changes| {
+        if changes.is_empty() {
+            return;
+        }
+        changed();
+        if let Some(watcher) = next.upgrade() {
+            request(&watcher, changed);
+        }
+    });
+}

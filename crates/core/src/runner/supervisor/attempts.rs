@@ -1,0 +1,213 @@
+//! Attempts: processes that are started, adopted, stopped, and observed to their end.
+
+use super::book::{Book, Finished};
+use super::live::{Limit, Live};
+use super::{Supervisor, texts, wall_now};
+use crate::claude::command::Conversation;
+use crate::error::{Error, Result};
+use crate::model::run::{AttemptKind, ProcessIdentity};
+use crate::model::time::IsoTime;
+use crate::runner::RunNotice;
+use crate::runner::plan::{Input, Look, Nanos, SessionIndex, TurnResult, Verdict};
+use crate::runner::process::{self, Ended, Fact, Mark};
+use crate::runner::recovery;
+use crate::runner::sessions::{SessionProcesses, Start};
+
+impl Supervisor<'_> {
+    pub(super) fn signal(
+        &mut self,
+        session: SessionIndex,
+        send: impl FnOnce(&mut dyn SessionProcesses, Mark),
+    ) {
+        if let Some(mark) = self.book.entry(session).mark() {
+            send(self.processes, mark);
+        }
+    }
+
+    /// Starts the sweep of an attempt, unless it began with the end of its process.
+    pub(super) fn sweep(&mut self, session: SessionIndex) {
+        let mark = self.book.entry(session).mark().filter(|_| self.processes.are_swept());
+        if let Some(mark) = mark.filter(|mark| self.sweeps.insert(*mark)) {
+            self.processes.sweep(mark);
+        }
+    }
+
+    pub(super) fn start(&mut self, session: SessionIndex, how: AttemptKind, cap: Option<Nanos>) {
+        match self.try_start(session, how, cap) {
+            Ok((mark, process)) => {
+                let entry = self.book.entry_mut(session);
+                entry.process = process;
+                self.lives.insert(mark, Live::new(session, entry.before_attempt()));
+                self.facts.push_back(Input::Started(session));
+            }
+            Err(error) => {
+                self.book.entry_mut(session).finished = Some(Finished::not_started(error.to_string()));
+                self.facts.push_back(Input::NotStarted(session));
+            }
+        }
+    }
+
+    fn try_start(
+        &mut self,
+        index: SessionIndex,
+        how: AttemptKind,
+        cap: Option<Nanos>,
+    ) -> Result<(Mark, Option<ProcessIdentity>)> {
+        let entry = self.book.entry(index);
+        let session = &entry.session;
+        let missing = || Error::internal("a session is to be started without an attempt");
+        let (attempt, mark) = entry.attempt().zip(entry.mark()).ok_or_else(missing)?;
+        let id = attempt.claude_session_id.parse();
+        let id = id.map_err(|_| {
+            Error::invalid_state(format!(
+                "cannot resume the conversation {:?}, which is not a UUID: retry the session with `fresh`",
+                attempt.claude_session_id
+            ))
+        })?;
+        let conversation = match how {
+            AttemptKind::Fresh => Conversation::Fresh(id),
+            AttemptKind::Resume => Conversation::Resume(id),
+        };
+        let goes_on = how == AttemptKind::Resume && self.was_answered(index);
+        let interrupted_at = self.interrupted_at(index);
+        let prompt = if goes_on { texts::go_on(interrupted_at.as_ref()) } else { session.prompt.clone() };
+        let project = self.launcher.project(session)?;
+        let names = self.book.names(index);
+        let prepared = self.processes.prepare(&self.book.group, session, &names, &self.launcher.context())?;
+        let process = self.processes.start(&Start {
+            arguments: &prepared.arguments(conversation, cap.map(Into::into))?,
+            environment: &prepared.environment,
+            project: &project,
+            prompt: &prompt,
+            names: &names,
+            attempt: attempt.n.get(),
+            mark,
+            label: &format!("{}/{}", self.book.group.id, session.id),
+        })?;
+        Ok((mark, process))
+    }
+
+    /// The end of the attempt before the newest one.
+    fn interrupted_at(&self, session: SessionIndex) -> Option<IsoTime> {
+        let attempts = self.book.entry(session).session.attempts.as_ref()?;
+        attempts.iter().rev().nth(1)?.ended_at.clone()
+    }
+
+    /// Returns `true` if the model ever answered in the session's conversation.
+    fn was_answered(&self, session: SessionIndex) -> bool {
+        was_answered(&*self.processes, &self.book, session)
+    }
+
+    pub(super) fn look(&mut self, session: SessionIndex) {
+        let entry = self.book.entry(session);
+        let open = entry.attempt().filter(|attempt| attempt.ended_at.is_none() && attempt.outcome.is_none());
+        let mark = entry.mark();
+        let live = Live::new(session, entry.before_attempt());
+        let names = self.book.names(session);
+        let found = recovery::look(self.processes, &names, open, live, (self.clock)());
+        if let Some(reason) = &found.unknown {
+            let id = &self.book.entry(session).session.id;
+            (self.sink)(RunNotice::Warning(&format!(
+                "session {id:?} is not started: {reason}. Make sure that it does not run, then run the group with \
+                 assumeDead: [{id:?}]"
+            )));
+        }
+        let recorded = open.and_then(|attempt| attempt.process.clone());
+        let mut look = found.look;
+        if let Look::Settled {
+            result: TurnResult { verdict: Verdict::ConversationGone { answered }, .. },
+            ..
+        } = &mut look
+        {
+            *answered = self.was_answered(session);
+        }
+        let entry = self.book.entry_mut(session);
+        entry.process = found.process.or(recorded);
+        match (look, found.live, mark) {
+            (Look::Alive { .. }, Some(live), Some(mark)) => {
+                self.lives.insert(mark, live);
+            }
+            (_, Some(live), _) => {
+                entry.cost = Some(live.total());
+                entry.finished = Some(live.finished(&found.errors));
+                self.deny(session, &live);
+            }
+            _ => {}
+        }
+        self.facts.push_back(Input::Looked(session, look));
+    }
+
+    /// Takes a fact about a process.
+    pub(super) fn observed(&mut self, process::Event { mark, fact }: process::Event) {
+        if let Fact::Swept(_) = fact {
+            self.sweeps.remove(&mark);
+            return;
+        }
+        let Some(mut live) = self.lives.remove(&mark) else { return };
+        let session = live.session;
+        let mut limits = Vec::new();
+        let now_ms = (self.clock)();
+        let answered = || was_answered(&*self.processes, &self.book, session);
+        let facts = match &fact {
+            Fact::Output(bytes) => live.read(bytes, now_ms, answered, |limit| limits.push(limit)),
+            Fact::OutputLimit => vec![Input::OutputLimit(session)],
+            Fact::Exited(Ended { exit, errors, .. }) => {
+                let is_success =
+                    exit.code == Some(0) && !live.has_lines() && self.processes.silence_is_success();
+                let mut facts = live.end(exit, errors, now_ms, answered, |limit| limits.push(limit));
+                if is_success {
+                    let result = TurnResult { verdict: Verdict::Success, cost: live.cost() };
+                    facts.push(Input::Result(session, result));
+                }
+                facts.push(Input::Exited { session, cost: live.cost() });
+                facts
+            }
+            Fact::Swept(_) => Vec::new(),
+        };
+        self.book.entry_mut(session).cost = Some(live.total());
+        for fact in &facts {
+            let gone = Verdict::ConversationGone { answered: false };
+            if matches!(fact, Input::Result(_, result) if result.verdict == gone) {
+                self.book.entry_mut(session).begins_again = true;
+            }
+        }
+        self.facts.extend(facts);
+        for limit in limits {
+            self.limits.share(
+                match limit {
+                    Limit::Reached(until) => until,
+                    Limit::Lifted => None,
+                },
+                wall_now(),
+            );
+        }
+        if let Fact::Exited(Ended { errors, .. }) = &fact {
+            self.book.entry_mut(session).finished = Some(live.finished(errors));
+            self.deny(session, &live);
+            self.reports.forget(session);
+            self.shared.update(|aggregator, _| {
+                aggregator.remove_session(&live.progress(now_ms).id);
+            });
+            if self.processes.are_swept() {
+                self.sweeps.insert(mark);
+            }
+        } else {
+            self.reports.changed(session);
+            self.lives.insert(mark, live);
+        }
+    }
+
+    fn deny(&mut self, session: SessionIndex, live: &Live) {
+        if !live.denied_tools().is_empty() {
+            self.denied.insert(session, live.denied_tools().to_vec());
+        }
+    }
+}
+
+fn was_answered(processes: &dyn SessionProcesses, book: &Book, session: SessionIndex) -> bool {
+    let entry = book.entry(session);
+    let id = entry.session.claude_session_id.as_deref();
+    let attempts = entry.session.attempts.iter().flatten();
+    let same = attempts.rev().filter(|attempt| Some(attempt.claude_session_id.as_str()) == id);
+    recovery::was_answered(processes, &book.names(session), same)
+}

@@ -1,0 +1,186 @@
+//! The output of one attempt: its session's accounts and progress, and the facts for the plan.
+
+use std::io::Read;
+
+use crate::claude::signs::{Meaning, Sign, Signs};
+use crate::claude::{ClaudeStream, Exit};
+use crate::model::GroupSession;
+use crate::model::number::{Usd, to_whole};
+use crate::progress::SessionProgress;
+use crate::runner::plan::{Input, Nanos, Progress, SessionIndex, TurnResult, Verdict, Wall};
+use crate::runner::supervisor::book::Finished;
+
+/// Size of the pieces in which a file is read, in bytes.
+const PIECE: usize = 256 * 1024;
+
+/// An attempt whose output is read.
+pub struct Live {
+    /// Its session.
+    pub session: SessionIndex,
+    stream: ClaudeStream,
+    signs: Signs,
+    /// US dollars that the session had cost before.
+    cost_before: Usd,
+    /// The newest result.
+    verdict: Option<Verdict>,
+}
+
+/// Something that the output says, beyond the facts for the plan.
+pub enum Limit {
+    /// The account reached a usage limit.
+    Reached(Option<Wall>),
+    /// It may be used again.
+    Lifted,
+}
+
+impl Live {
+    /// An attempt of a session, given as it was before the attempt.
+    pub fn new(session: SessionIndex, before: GroupSession) -> Self {
+        let cost_before = before.cost.unwrap_or(Usd::clamped(0.0));
+        let (stream, signs) = (ClaudeStream::new(before), Signs::default());
+        Self { session, stream, signs, cost_before, verdict: None }
+    }
+
+    /// Reads a piece of the output, in order. `answered` tells if the model ever answered in the conversation.
+    pub fn read(
+        &mut self,
+        bytes: &[u8],
+        now_ms: f64,
+        answered: impl FnMut() -> bool,
+        limit: impl FnMut(Limit),
+    ) -> Vec<Input> {
+        self.stream.push_at(bytes, now_ms);
+        let signs = self.signs.push(bytes);
+        self.facts(&signs, answered, limit)
+    }
+
+    /// Reads the end of the output.
+    pub fn end(
+        &mut self,
+        exit: &Exit,
+        errors: &[u8],
+        now_ms: f64,
+        answered: impl FnMut() -> bool,
+        limit: impl FnMut(Limit),
+    ) -> Vec<Input> {
+        self.stream.end_at(exit, now_ms);
+        let mut signs = self.signs.end();
+        let has_failed = exit.code.is_some_and(|code| code != 0);
+        if has_failed && !self.signs.has_lines() {
+            signs.extend(Meaning::of_errors(errors).map(Sign::Result));
+        }
+        self.facts(&signs, answered, limit)
+    }
+
+    /// Reads the whole output of an attempt that is gone. A conversation that does not exist counts as unanswered.
+    pub fn read_file(&mut self, mut file: impl Read, now_ms: f64) {
+        let mut piece = vec![0; PIECE];
+        while let Ok(length) = file.read(&mut piece) {
+            if length == 0 {
+                break;
+            }
+            self.read(&piece[..length], now_ms, || false, |_| {});
+        }
+        self.end(&Exit::default(), &[], now_ms, || false, |_| {});
+    }
+
+    /// The newest result, with the cost of the attempt so far.
+    pub fn result(&self) -> Option<TurnResult> {
+        self.verdict.map(|verdict| TurnResult { verdict, cost: self.cost() })
+    }
+
+    /// Money that the attempt is known to have spent.
+    pub fn cost(&self) -> Nanos {
+        Nanos::from(Usd::clamped(self.total().get() - self.cost_before.get()))
+    }
+
+    /// US dollars that the session has cost.
+    pub fn total(&self) -> Usd {
+        self.stream.progress_at(0.0).cost
+    }
+
+    /// Returns `true` if the attempt has printed anything.
+    pub fn has_lines(&self) -> bool {
+        self.signs.has_lines()
+    }
+
+    /// Returns `true` if the model has answered in this attempt.
+    pub fn was_answered(&self) -> bool {
+        self.signs.was_answered()
+    }
+
+    /// Names of the tools that were refused.
+    pub fn denied_tools(&self) -> &[String] {
+        self.stream.denied_tools()
+    }
+
+    /// The session's progress.
+    pub fn progress(&self, now_ms: f64) -> SessionProgress {
+        self.stream.progress_at(now_ms)
+    }
+
+    /// What is left to store once the attempt has ended.
+    pub fn finished(&self, errors: &[u8]) -> Finished {
+        Finished::new(&self.stream, !self.has_lines(), errors)
+    }
+
+    fn facts(
+        &mut self,
+        signs: &[Sign],
+        mut answered: impl FnMut() -> bool,
+        mut limit: impl FnMut(Limit),
+    ) -> Vec<Input> {
+        let mut facts = Vec::new();
+        for sign in signs {
+            let fact = match *sign {
+                Sign::Advanced => {
+                    // A turn goes on, or a further one has begun.
+                    self.verdict = None;
+                    Input::Progress(self.session, Progress::Advanced)
+                }
+                Sign::Busy(is_busy) => Input::Progress(self.session, Progress::Busy(is_busy)),
+                Sign::Background(has_background) => {
+                    Input::Progress(self.session, Progress::Background(has_background))
+                }
+                Sign::LimitReached { until_ms } => {
+                    let until = until_ms.map(wall);
+                    limit(Limit::Reached(until));
+                    Input::LimitOpened { until }
+                }
+                Sign::LimitLifted => {
+                    limit(Limit::Lifted);
+                    Input::LimitClosed
+                }
+                Sign::Result(meaning) => {
+                    let verdict = verdict(meaning, || self.was_answered() || answered());
+                    self.verdict = Some(verdict);
+                    Input::Result(self.session, TurnResult { verdict, cost: self.cost() })
+                }
+            };
+            // Many lines at once are one sign of life.
+            if facts.last() != Some(&fact) {
+                facts.push(fact);
+            }
+        }
+        facts
+    }
+}
+
+fn verdict(meaning: Meaning, answered: impl FnOnce() -> bool) -> Verdict {
+    match meaning {
+        Meaning::Success => Verdict::Success,
+        Meaning::Interrupted => Verdict::Interrupted,
+        Meaning::UsageLimit { until_ms } => Verdict::UsageLimit { until: until_ms.map(wall) },
+        Meaning::Transient => Verdict::Transient,
+        Meaning::Login => Verdict::Login,
+        Meaning::Billing => Verdict::Billing,
+        Meaning::Refused => Verdict::Refused,
+        Meaning::Cap => Verdict::Cap,
+        Meaning::Turns => Verdict::Turns,
+        Meaning::ConversationGone => Verdict::ConversationGone { answered: answered() },
+    }
+}
+
+fn wall(unix_ms: f64) -> Wall {
+    Wall(to_whole(unix_ms))
+}

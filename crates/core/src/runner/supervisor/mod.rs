@@ -1,0 +1,387 @@
+//! Carries the decisions of a run out: the only loop of a run, and its only clock.
+//!
+//! The loop sleeps in [`SessionProcesses::wait`]. Everything that others do reaches it as a message: answers of the store,
+//! changes of the group, orders of handles. Each becomes a fact for the plan, whose commands are carried out at once;
+//! nothing here waits for a disk.
+
+mod attempts;
+mod book;
+mod commits;
+mod directories;
+mod events;
+mod launch;
+pub(super) mod live;
+mod progress;
+mod texts;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub use self::book::runner_change;
+pub use self::commits::{json_of, with_config};
+pub use self::launch::Launcher;
+
+use self::book::Book;
+use self::commits::{Flight, Pending};
+use self::live::Live;
+use self::progress::Reports;
+use crate::error::{Error, Result};
+use crate::feed::{Committed, Event};
+use crate::model::number::to_whole;
+use crate::model::time::{self, IsoTime};
+use crate::model::{GroupSession, SessionGroup};
+use crate::progress::{GroupOutline, ProgressAggregator, SessionOutline};
+use crate::repository::{Document, Revision};
+use crate::runner::RunNotice;
+use crate::runner::handle::{Order, Shared};
+use crate::runner::limits::{Limited, SharedLimits};
+use crate::runner::options::Clock;
+use crate::runner::plan::{Command, Input, Monotonic, Now, Outcome, Run, SessionIndex, StoredGroup, Wall};
+use crate::runner::process::{self, Fact, Mark};
+use crate::runner::sessions::{SessionProcesses, Wake};
+use crate::runner::store::RunStore;
+
+/// Time between two looks at the usage limits that other runners share.
+const LIMITS_PAUSE: Duration = Duration::from_secs(2);
+
+/// Time in which the output of many sessions gathers, so that the loop does not wake up for each line.
+const OUTPUT_PAUSE: Duration = Duration::from_millis(5);
+
+/// Number of sessions whose lines are read one by one.
+const FEW_SESSIONS: usize = 8;
+
+/// Maximum time to wait for sweeps and for a commit at the end. They give up earlier by themselves.
+const END_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A message to the loop.
+enum Message {
+    /// A commit was answered. `was` names the state that it changed.
+    Answered { flight: Flight, result: Result<Option<Committed>>, was: Option<Revision> },
+    /// The stored group may have changed.
+    Changed,
+    /// A handle asks for something.
+    Order(Order),
+}
+
+/// Everything that a run needs.
+pub struct Supervisor<'a> {
+    store: Arc<dyn RunStore>,
+    processes: &'a mut dyn SessionProcesses,
+    sink: &'a mut dyn FnMut(RunNotice<'_>),
+    launcher: Launcher,
+    limits: SharedLimits,
+    shared: Arc<Shared>,
+    clock: Clock,
+    plan: Run,
+    book: Book,
+    /// Running attempts.
+    lives: BTreeMap<Mark, Live>,
+    /// Attempts whose sweep goes on.
+    sweeps: BTreeSet<Mark>,
+    facts: VecDeque<Input>,
+    reports: Reports,
+    /// Tools that were refused in attempts that have ended and are not stored yet.
+    denied: HashMap<SessionIndex, Vec<String>>,
+    /// The newest state of the group that this runner knows.
+    stored: Revision,
+    /// The commit under way, and those that wait for it.
+    in_flight: bool,
+    waiting: VecDeque<Pending>,
+    /// The group was reported as changed while a commit was under way.
+    must_look: bool,
+    /// The group's record of its runner is renewed, since nothing else excludes a second one.
+    has_record: bool,
+    next_renewal: Instant,
+    next_limits: Instant,
+    /// Why the last commit failed.
+    failure: Option<Error>,
+    origin: Instant,
+    sender: Sender<Message>,
+    receiver: Receiver<Message>,
+    wake: Wake,
+}
+
+/// The parts of a supervisor that its runner prepares.
+pub struct Parts<'a> {
+    pub store: Arc<dyn RunStore>,
+    pub processes: &'a mut dyn SessionProcesses,
+    pub sink: &'a mut dyn FnMut(RunNotice<'_>),
+    pub launcher: Launcher,
+    pub limits: SharedLimits,
+    pub shared: Arc<Shared>,
+    pub clock: Clock,
+    pub has_record: bool,
+}
+
+impl<'a> Supervisor<'a> {
+    /// Prepares the run of a stored group that this process has claimed.
+    pub fn new(parts: Parts<'a>, plan: Run, group: SessionGroup, document: Document) -> Self {
+        let (sender, receiver) = channel();
+        let wake = parts.processes.waker();
+        let now = Instant::now();
+        Self {
+            store: parts.store,
+            processes: parts.processes,
+            sink: parts.sink,
+            launcher: parts.launcher,
+            limits: parts.limits,
+            shared: parts.shared,
+            clock: parts.clock,
+            plan,
+            stored: document.revision(),
+            book: Book::new(group, document),
+            lives: BTreeMap::new(),
+            sweeps: BTreeSet::new(),
+            facts: VecDeque::new(),
+            reports: Reports::default(),
+            denied: HashMap::new(),
+            in_flight: false,
+            waiting: VecDeque::new(),
+            must_look: false,
+            has_record: parts.has_record,
+            next_renewal: now,
+            next_limits: now,
+            failure: None,
+            origin: now,
+            sender,
+            receiver,
+            wake,
+        }
+    }
+
+    /// Carries the run out. Fails if the store was lost.
+    pub fn run(mut self) -> Result<Outcome> {
+        let watch = self.watch()?;
+        self.connect();
+        self.show_group();
+        self.warn_about_directories();
+        self.tick(Instant::now());
+        self.facts.push_back(Input::TimePassed);
+        let mut is_busy = false;
+        let outcome = loop {
+            if let Some(outcome) = self.decide() {
+                break outcome;
+            }
+            if is_busy {
+                thread::sleep(OUTPUT_PAUSE);
+            }
+            let deadline = self.deadline(Instant::now());
+            let events = self.processes.wait(deadline);
+            let is_output = |event: &process::Event| matches!(event.fact, Fact::Output(_));
+            is_busy = self.lives.len() > FEW_SESSIONS && events.iter().all(is_output);
+            for event in events {
+                self.observed(event);
+            }
+            while let Ok(message) = self.receiver.try_recv() {
+                self.received(message);
+            }
+            self.tick(Instant::now());
+            if self.facts.is_empty() {
+                self.facts.push_back(Input::TimePassed);
+            }
+        };
+        drop(watch);
+        self.settle_down();
+        match outcome {
+            Outcome::Deleted => Err(Error::group_not_found(self.store.id().as_str())),
+            Outcome::StoreFailed => {
+                Err(self.failure.unwrap_or_else(|| Error::internal("commits failed without an error")))
+            }
+            Outcome::Ended(..) => Ok(outcome),
+        }
+    }
+
+    /// Hands all facts to the plan and carries out its commands. Returns the outcome at the end of the run.
+    fn decide(&mut self) -> Option<Outcome> {
+        while let Some(fact) = self.facts.pop_front() {
+            self.plan.handle(self.now(), fact);
+            while let Some(command) = self.plan.poll() {
+                if let Command::Done(outcome) = command {
+                    return Some(outcome);
+                }
+                self.carry_out(command);
+            }
+        }
+        None
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Commit(commit) => self.commit(&commit),
+            Command::Start { session, how, cap, .. } => self.start(session, how, cap),
+            Command::Interrupt(session) => self.signal(session, |processes, mark| processes.interrupt(mark)),
+            Command::StopTasks(session) => self.signal(session, |processes, mark| processes.stop_tasks(mark)),
+            Command::CloseInput(session) => {
+                self.signal(session, |processes, mark| processes.close_input(mark));
+            }
+            Command::Terminate(session) => self.signal(session, |processes, mark| processes.terminate(mark)),
+            Command::Kill(session) => self.signal(session, |processes, mark| processes.kill(mark)),
+            Command::Sweep(session) => self.sweep(session),
+            Command::Look(session) => self.look(session),
+            Command::ShareLimit(until) => self.limits.share(until, wall_now()),
+            Command::Done(_) => {}
+        }
+    }
+
+    fn received(&mut self, message: Message) {
+        match message {
+            Message::Answered { flight, result, was } => self.answered(flight, result, was.as_ref()),
+            Message::Changed if self.in_flight => self.must_look = true,
+            Message::Changed => self.look_at_store(),
+            Message::Order(Order::Request(request)) => {
+                self.facts.push_back(Input::Requested(Box::new(request)));
+            }
+            Message::Order(Order::Budget(budget, request)) => self.change_budget(budget, request),
+        }
+    }
+
+    /// Does what is due by the time.
+    fn tick(&mut self, now: Instant) {
+        if now >= self.next_limits {
+            self.next_limits = now + LIMITS_PAUSE;
+            if let Some(limit) = self.limits.changed(wall_now()) {
+                self.facts.push_back(match limit {
+                    Limited::Until(until) => Input::LimitOpened { until: Some(until) },
+                    Limited::No => Input::LimitClosed,
+                });
+            }
+        }
+        self.renew_record(now);
+        let due = self.reports.take_due(now);
+        if due.is_empty() {
+            return;
+        }
+        let (now_ms, now) = (time::now_ms(), self.timestamp());
+        let group_id = self.book.group.id.to_string();
+        for session in due {
+            let live = self.book.entry(session).mark().and_then(|mark| self.lives.get(&mark));
+            let Some(progress) = live.map(|live| live.progress(now_ms)) else { continue };
+            if let Some(event) = self.reports.session(session, &progress, &group_id, &now) {
+                self.emit(None, &event.into());
+            }
+            self.shared.update(|aggregator, _| aggregator.update_session(progress, now_ms));
+        }
+        self.report_group();
+    }
+
+    /// Time until which the loop may sleep.
+    fn deadline(&self, now: Instant) -> Option<Instant> {
+        let plan = self.plan.deadline().map(|Monotonic(ms)| self.origin + Duration::from_millis(ms));
+        let renewal = self.has_record.then_some(self.next_renewal);
+        let reports = self.reports.deadline(now);
+        [plan, renewal, reports, Some(self.next_limits)].into_iter().flatten().min()
+    }
+
+    fn report_group(&mut self) {
+        let now = self.timestamp();
+        if let Some(event) = self.reports.group(&self.book, &now) {
+            self.emit(None, &event.into());
+        }
+    }
+
+    fn emit(&mut self, seq: Option<u64>, event: &Event) {
+        (self.sink)(RunNotice::Event { seq, event });
+    }
+
+    /// Time for what is stored and emitted.
+    fn timestamp(&self) -> IsoTime {
+        IsoTime::of_unix_ms((self.clock)())
+    }
+
+    fn now(&self) -> Now {
+        let elapsed = u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Now { monotonic: Monotonic(elapsed), wall: wall_now() }
+    }
+
+    fn watch(&self) -> Result<Box<dyn Send>> {
+        let (sender, wake) = (self.sender.clone(), Arc::clone(&self.wake));
+        self.store.watch(Arc::new(move || {
+            // Fails if the run has ended.
+            let _ = sender.send(Message::Changed);
+            wake();
+        }))
+    }
+
+    /// Lets handles reach the loop.
+    fn connect(&self) {
+        let (sender, wake) = (self.sender.clone(), Arc::clone(&self.wake));
+        self.shared.connect(Box::new(move |order| {
+            let is_sent = sender.send(Message::Order(order)).is_ok();
+            wake();
+            is_sent
+        }));
+    }
+
+    /// Shows the whole group to handles.
+    fn show_group(&self) {
+        let sessions = self.book.sessions().cloned().collect();
+        let group = SessionGroup { sessions, ..self.book.group.clone() };
+        let started = group.started_at.as_ref().map(IsoTime::unix_ms);
+        let mut aggregator = ProgressAggregator::new(started);
+        let now_ms = time::now_ms();
+        for live in self.lives.values() {
+            aggregator.update_session(live.progress(now_ms), now_ms);
+        }
+        self.shared.set_progress(aggregator, GroupOutline::from(&group));
+    }
+
+    /// Shows a changed session to handles.
+    fn show_session(&self, session: SessionIndex) {
+        let shown = SessionOutline::from(&self.book.entry(session).session);
+        self.shared.update(|_, outline| {
+            if let Some(place) = outline.sessions.get_mut(session.get()) {
+                *place = shown;
+            }
+        });
+    }
+
+    fn warn_about_directories(&mut self) {
+        if self.book.group.config.exclusive_directories == Some(true) {
+            return;
+        }
+        let sessions: Vec<&GroupSession> = self.book.sessions().collect();
+        let warnings = directories::shared_directories(&sessions).into_iter().map(|(directory, [one, other])| {
+            format!(
+                "sessions {one:?} and {other:?} may work in {directory} at the same time: let one depend on the other, or \
+                 set exclusiveDirectories"
+            )
+        });
+        for warning in warnings.collect::<Vec<_>>() {
+            (self.sink)(RunNotice::Warning(&warning));
+        }
+    }
+
+    /// Waits until nothing is left of the attempts of this run, and no commit of it can be stored any more.
+    fn settle_down(&mut self) {
+        let deadline = Instant::now() + END_PATIENCE;
+        while (self.in_flight || !self.sweeps.is_empty()) && Instant::now() < deadline {
+            for event in self.processes.wait(Some(deadline)) {
+                if let Fact::Swept(_) = event.fact {
+                    self.sweeps.remove(&event.mark);
+                }
+            }
+            while let Ok(message) = self.receiver.try_recv() {
+                if let Message::Answered { .. } = message {
+                    self.in_flight = false;
+                }
+            }
+        }
+    }
+
+    /// Takes over the group as others have changed it.
+    fn group_changed(&mut self, document: Document) -> Result<()> {
+        let group = document.group()?;
+        self.facts.push_back(Input::GroupChanged(Box::new(StoredGroup::from(&group))));
+        self.book.take_over(group, document);
+        self.show_group();
+        Ok(())
+    }
+}
+
+/// The time of day, which usage limits and sleeps of the machine are compared with.
+fn wall_now() -> Wall {
+    Wall(to_whole(time::now_ms()))
+}

@@ -1,0 +1,207 @@
+// `GroupManager`: the rules are in the addon, which decides what a request makes of a group. This file applies its decisions
+// to a repository of any kind.
+
+const {
+  ChangeRequest,
+  CreationRequest,
+  beginDeletion,
+  otherRunner,
+  refuseRecordedRunner,
+  requireObject,
+  throwNotFound,
+  throwUnusableUpdate,
+  unixTime,
+} = require('./addon.js')
+
+/** The times of changes that a manager has made, by the objects that it returns to `update`. */
+const times = new WeakMap()
+
+/** Returns the time of changes that a manager has made, in Unix milliseconds. */
+exports.timeOf = (changes) => times.get(changes)
+
+exports.GroupManager = class GroupManager {
+  #container
+  #repository
+  #eventEmitter
+
+  constructor(container, repository, eventEmitter) {
+    if (container !== undefined) requireObject('container', container)
+    requireObject('repository', repository)
+    if (eventEmitter !== undefined) requireObject('eventEmitter', eventEmitter)
+    this.#container = container
+    this.#repository = repository
+    this.#eventEmitter = eventEmitter
+  }
+
+  async createGroup(options) {
+    const now = timeFrom(this.#container)
+    const request = new CreationRequest(options)
+    for (let number = 1; ; number++) {
+      const { group, event } = request.group(number, now)
+      if (await inTurn(this.#repository, group.id, () => saveNew(this.#repository, group))) {
+        emit(this.#eventEmitter, event)
+        return group
+      }
+    }
+  }
+
+  async getGroup(groupId) {
+    return this.#repository.findById(groupId)
+  }
+
+  async listGroups(filter) {
+    return this.#repository.list(filter)
+  }
+
+  async updateGroup(groupId, updates) {
+    return this.#change(groupId, new ChangeRequest('updateGroup', updates))
+  }
+
+  async archiveGroup(groupId) {
+    await this.#change(groupId, new ChangeRequest('updateGroup', { status: 'archived' }))
+  }
+
+  async deleteGroup(groupId) {
+    const now = timeFrom(this.#container)
+    const isDeleted = await inTurn(this.#repository, groupId, () => remove(this.#repository, groupId, now))
+    if (!isDeleted) throwNotFound(groupId)
+    emit(this.#eventEmitter, { type: 'group_deleted', timestamp: new Date(now).toISOString(), groupId })
+  }
+
+  async addSession(groupId, session) {
+    return this.#change(groupId, new ChangeRequest('addSession', session))
+  }
+
+  async removeSession(groupId, sessionId, options) {
+    return this.#change(groupId, new ChangeRequest('removeSession', sessionId, options))
+  }
+
+  async updateSession(groupId, sessionId, updates) {
+    const group = await this.#change(
+      groupId,
+      new ChangeRequest('updateSession', sessionId, updates),
+      sessionId,
+    )
+    return group.sessions.find(({ id }) => id === sessionId)
+  }
+
+  /** Stores what a request makes of a group, then emits its event. Returns the stored group. */
+  async #change(groupId, request, sessionId) {
+    const now = timeFrom(this.#container)
+    const runner = request.concernsStatus() ? await otherRunner(this.#repository, groupId) : null
+    const decide = (group) => request.decide(groupId, group, now, runner ?? undefined)
+    const change = typeof this.#repository.update === 'function' ? update : readAndWrite
+    const { group, event } = await change(this.#repository, groupId, decide, { now, sessionId })
+    emit(this.#eventEmitter, event)
+    return group
+  }
+}
+
+/** Changes a group in a repository that has `update`. */
+async function update(repository, groupId, decide, { now }) {
+  let decision
+  const stored = await repository.update(groupId, (group) => {
+    decision = decide(group)
+    const changes = merged({}, decision)
+    times.set(changes, now)
+    return changes
+  })
+  if (!decision && stored) throwUnusableUpdate()
+  const group = stored === undefined && decision ? await repository.findById(groupId) : stored
+  return group ? { group, event: decision.event } : decide(null)
+}
+
+/** Changes a group in a repository that has the seven methods of `claude-code-agent`. */
+function readAndWrite(repository, groupId, decide, { sessionId }) {
+  return inTurn(repository, groupId, async () => {
+    const found = await repository.findById(groupId)
+    const decision = decide(found)
+    const { event, session } = decision
+    const group = merged(found, decision)
+    if (session === undefined) {
+      await repository.save(group)
+      return { group, event }
+    }
+    const isUpdated = await repository.updateSession(groupId, sessionId, merged({}, session))
+    const stored = isUpdated ? await repository.findById(groupId) : null
+    return stored ? { group: stored, event } : decide(null)
+  })
+}
+
+/** Deletes a group that nothing runs. Returns `false` if there is none. */
+async function remove(repository, groupId, now) {
+  const deletion = await beginDeletion(repository, groupId)
+  if (!deletion) {
+    refuseRecordedRunner(await repository.findById(groupId), now)
+    return repository.delete(groupId)
+  }
+  let isDeleted = false
+  try {
+    isDeleted = await repository.delete(groupId)
+    return isDeleted
+  } finally {
+    await deletion.finish(isDeleted === true)
+  }
+}
+
+/** Saves a group under an id that is free. Returns `false` if it is taken. */
+async function saveNew(repository, group) {
+  if (await repository.findById(group.id)) return false
+  if (typeof repository.update !== 'function') {
+    await repository.save(group)
+    return true
+  }
+  try {
+    await repository.save(group, { ifAbsent: true })
+    return true
+  } catch (error) {
+    if (error?.code === 'CONFLICT') return false
+    throw error
+  }
+}
+
+/** Returns an object with changes merged. */
+function merged(object, { changes, removed }) {
+  const result = { ...object, ...changes }
+  for (const key of removed) result[key] = undefined
+  return result
+}
+
+/** The work on each group of each repository: one call starts when the call before has ended. */
+const turns = new WeakMap()
+
+/** Does work on a group after the work on it that has begun before, so that no change undoes another. */
+async function inTurn(repository, groupId, work) {
+  const ofRepository = turns.get(repository) ?? new Map()
+  turns.set(repository, ofRepository)
+  const before = ofRepository.get(groupId)
+  const turn = Promise.resolve(before).then(work)
+  const settled = turn.then(
+    () => {},
+    () => {},
+  )
+  ofRepository.set(groupId, settled)
+  try {
+    return await turn
+  } finally {
+    if (ofRepository.get(groupId) === settled) ofRepository.delete(groupId)
+  }
+}
+
+/** Returns the time of a container's clock, in Unix milliseconds. */
+function timeFrom(container) {
+  return container?.clock ? unixTime('container.clock.now()', container.clock.now()) : Date.now()
+}
+
+/** Emits an event. An error of a listener is only reported, because the change has been stored. */
+function emit(eventEmitter, event) {
+  if (!event || !eventEmitter) return
+  const report = (error) =>
+    process.emitWarning(`a listener of ${event.type} has failed: ${error?.message ?? error}`)
+  try {
+    const result = eventEmitter.emit(event.type, event)
+    if (typeof result?.then === 'function') result.then(undefined, report)
+  } catch (error) {
+    report(error)
+  }
+}
