@@ -140,7 +140,7 @@ async function remove(repository, groupId, now) {
     isDeleted = await repository.delete(groupId)
     return isDeleted
   } finally {
-    deletion.finish(isDeleted === true)
+    await deletion.finish(isDeleted === true)
   }
 }
 

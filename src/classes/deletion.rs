@@ -19,26 +19,29 @@ use session_groups::ownership::{self, Owner};
 use session_groups::repository::FileGroupRepository as Core;
 use session_groups::runner::{FileOwnership, RunnerOptions};
 
+/// The end of a deletion: whether the group is gone, and the promise that waits for the release of the group.
+type Finish = (bool, Deferred);
+
 /// A deletion that has begun. Nothing of the group runs, and nothing can run it until `finish`, or until this is collected.
 ///
 /// @internal
 #[napi]
 pub struct Deletion {
-    finish: Cell<Option<Sender<bool>>>,
+    finish: Cell<Option<Sender<Finish>>>,
 }
 
 #[napi]
 impl Deletion {
-    /// Ends the deletion. `is_deleted` tells whether the group is gone.
+    /// Ends the deletion. `is_deleted` tells whether the group is gone. Returns a promise of the release of the group.
     #[napi(enumerable = false, skip_typescript)]
-    pub fn finish(&self, env: Env, is_deleted: Unknown<'_>) -> napi::Result<()> {
-        throwing(&env, || {
-            let is_deleted = args::flag(&env, "isDeleted", is_deleted)?;
-            if let Some(finish) = self.finish.take() {
-                // Without a receiver, the deletion has ended already.
-                let _ = finish.send(is_deleted);
-            }
-            Ok(())
+    pub fn finish<'env>(&self, env: &'env Env, is_deleted: Unknown<'_>) -> napi::Result<Object<'env>> {
+        promise(env, || {
+            let is_deleted = args::flag(env, "isDeleted", is_deleted)?;
+            Ok(match self.finish.take() {
+                // A deferred that nobody receives is dropped, which rejects its promise.
+                Some(finish) => Reply::later(move |deferred| drop(finish.send((is_deleted, deferred)))),
+                None => Reply::Now(Answer::Undefined),
+            })
         })
     }
 }
@@ -64,6 +67,7 @@ pub fn begin_deletion<'env>(
 fn begin(core: Core, id: GroupId, deferred: Deferred) {
     let mut deferred = Some(deferred);
     let work = move || {
+        let mut released = None;
         let mut delete = || {
             let (finish, finished) = channel();
             let deferred = deferred.take().ok_or_else(|| Error::internal("a deletion has begun twice"))?;
@@ -71,9 +75,14 @@ fn begin(core: Core, id: GroupId, deferred: Deferred) {
                 let deletion = Deletion { finish: Cell::new(Some(finish)) };
                 Ok(deletion.into_instance(env)?.to_unknown().into())
             });
-            Ok(finished.recv().unwrap_or(false))
+            let Ok((is_deleted, deferred)) = finished.recv() else { return Ok(false) };
+            released = Some(deferred);
+            Ok(is_deleted)
         };
         let ended: Result<bool> = FileOwnership::new(core, RunnerOptions::default()).delete(&id, &mut delete);
+        if let Some(released) = released {
+            released.settle(Ok(Answer::Undefined));
+        }
         if let Some(deferred) = deferred.take() {
             deferred.settle(ended.map(|_| Answer::Null));
         }
