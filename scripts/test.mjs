@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import path from 'node:path'
 import { buildTestAddon } from './build.mjs'
 import { root, run, Stop, temporaryDirectory } from './process.mjs'
+import { decisions } from './runner.mjs'
 import { bun } from './runtimes.mjs'
 import { setUp } from './setup.mjs'
 import { testTypes } from './types.mjs'
@@ -21,6 +22,7 @@ try {
   rmSync(results, { recursive: true, force: true })
   mkdirSync(results, { recursive: true })
   await report('cargo test', testRust)
+  await report("the runner's decisions", testDecisions)
   await buildTestAddon()
   await report('jest', testOnNode)
   await report('jest, reads by stat', () => testOnNode(POLLING))
@@ -52,7 +54,18 @@ async function report(name, test) {
 /** Tests the core alone, so that it is also compiled without the features that the addon enables in shared crates. */
 async function testRust() {
   const args = ['test', '--package', 'session-groups', '--no-fail-fast', '--color', 'never']
-  const { ok, output } = await run('cargo', args)
+  return countRust(await run('cargo', args))
+}
+
+/** Explores the states of small groups, optimized, and prints their number. */
+async function testDecisions() {
+  const result = await run('cargo', [...decisions, '--nocapture'])
+  for (const [line] of result.output.matchAll(/^\d+ (states|random steps|planted defects).*$/gm))
+    console.log(`  ${line}`)
+  return countRust(result)
+}
+
+function countRust({ ok, output }) {
   const counts = [...output.matchAll(/^test result: .*? (\d+) passed; (\d+) failed;/gm)]
   return { passed: sum(counts, 1), failed: sum(counts, 2), crashed: !ok, output }
 }
