@@ -2,6 +2,7 @@
 
 const { ConfigGenerator } = require('./config-generator.js')
 const { GroupManager, timeOf } = require('./manager.js')
+const { control, GroupRunner } = require('./runner.js')
 const { watch } = require('./watch.js')
 const {
   ClaudeStream,
@@ -215,11 +216,13 @@ module.exports = {
   DependencyGraph,
   FileGroupRepository,
   GroupManager,
+  GroupRunner,
   InMemoryGroupRepository,
   ProgressAggregator,
   SessionGroupsError,
   calculateBudgetUsage,
   canResumeGroup,
+  control,
   createSessionProgress,
   isActiveGroup,
   isBudgetExceeded,

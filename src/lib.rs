@@ -3,6 +3,7 @@
 
 mod answer;
 mod args;
+mod bridge;
 mod classes;
 mod constants;
 mod error;
@@ -13,6 +14,7 @@ mod progress;
 mod promise;
 mod reader;
 mod repository;
+mod runner;
 mod summaries;
 mod update;
 mod watch;

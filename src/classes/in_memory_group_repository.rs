@@ -50,6 +50,13 @@ impl InMemoryGroupRepository {
     }
 }
 
+impl InMemoryGroupRepository {
+    /// The repository itself.
+    pub fn core(&self) -> &Core {
+        &self.backend.core
+    }
+}
+
 repository_methods!(InMemoryGroupRepository);
 
 /// A write of one group.
