@@ -20,7 +20,8 @@ try {
   await setUp()
   rmSync(results, { recursive: true, force: true })
   mkdirSync(results, { recursive: true })
-  await report('cargo test', testRust)
+  await report('cargo test', () => testRust('session-groups'))
+  await report('cargo test, command line', () => testRust('session-groups-cli'))
   await buildTestAddon()
   await report('jest', testOnNode)
   await report('jest, reads by stat', () => testOnNode(POLLING))
@@ -49,9 +50,9 @@ async function report(name, test) {
   )
 }
 
-/** Tests the core alone, so that it is also compiled without the features that the addon enables in shared crates. */
-async function testRust() {
-  const args = ['test', '--package', 'session-groups', '--no-fail-fast', '--color', 'never']
+/** Tests one package alone, so that it is also compiled without the features that others enable in shared crates. */
+async function testRust(name) {
+  const args = ['test', '--package', name, '--no-fail-fast', '--color', 'never']
   const { ok, output } = await run('cargo', args)
   const counts = [...output.matchAll(/^test result: .*? (\d+) passed; (\d+) failed;/gm)]
   return { passed: sum(counts, 1), failed: sum(counts, 2), crashed: !ok, output }
