@@ -2,17 +2,21 @@
 //!
 //! - [`commands`]: one file per command.
 //! - [`plan_file`]: plan files, compiled to groups.
+//! - [`view`]: groups and sessions as people see them.
 //! - [`output`]: what is printed, and how.
 //! - [`exit`], [`error`]: the end of a command.
 
 pub mod arguments;
 pub mod commands;
+pub mod edit;
 pub mod error;
 pub mod exit;
 pub mod output;
 pub mod plan_file;
 
+pub mod selection;
 pub mod suggest;
+pub mod view;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -1,9 +1,20 @@
 //! The commands, one file for each: its arguments with their help, and what it does.
 
+mod add;
+mod archive;
 mod check;
 mod completions;
+mod confirm;
+mod create;
+mod delete;
+mod list;
+#[cfg(unix)]
+mod logs;
 mod plan_source;
 mod schema;
+mod set;
+mod show;
+mod status;
 
 use clap::Subcommand;
 
@@ -17,14 +28,35 @@ use crate::output::Output;
 #[allow(missing_docs, reason = "each is documented by its arguments")]
 pub enum Command {
     Check(check::Check),
+    Create(create::Create),
+    Add(Box<add::Add>),
+    Set(set::Set),
+    List(list::List),
+    Show(show::Show),
+    Status(status::Status),
+    #[cfg(unix)]
+    Logs(logs::Logs),
+    Archive(archive::Archive),
+    Delete(delete::Delete),
     Schema(schema::Schema),
     Completions(completions::Completions),
 }
 
 /// Carries out a command.
 pub fn run(arguments: Arguments, output: &mut Output) -> Result<Exit> {
+    let global = &arguments.global;
     match arguments.command {
         Command::Check(command) => command.run(output),
+        Command::Create(command) => command.run(global, output),
+        Command::Add(command) => command.run(global, output),
+        Command::Set(command) => command.run(global, output),
+        Command::List(command) => command.run(global, output),
+        Command::Show(command) => command.run(global, output),
+        Command::Status(_) => status::Status::run(global, output),
+        #[cfg(unix)]
+        Command::Logs(command) => command.run(global, output),
+        Command::Archive(command) => command.run(global, output),
+        Command::Delete(command) => command.run(global, output),
         Command::Schema(_) => schema::Schema::run(output),
         Command::Completions(command) => command.run(output),
     }

@@ -124,13 +124,12 @@ impl Line {
             let kept = beginning(&text, left);
             left -= kept.width();
             let is_whole = kept.len() == text.len();
-            let kept = kept.to_owned();
             if is_whole {
-                pieces.push((tone, kept));
+                pieces.push((tone, kept.to_owned()));
                 continue;
             }
             let end = if width == 0 { "" } else { ELLIPSIS };
-            pieces.push((tone, kept + end));
+            pieces.push((tone, kept.trim_end().to_owned() + end));
             break;
         }
         Self { pieces }

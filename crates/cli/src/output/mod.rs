@@ -15,6 +15,7 @@ pub use line::{ELLIPSIS, Line, Tone};
 use std::io::{self, BufWriter, IsTerminal, Stderr, Stdout, Write};
 
 use serde::Serialize;
+use session_groups::json;
 
 use crate::error::{Failure, Result};
 
@@ -101,12 +102,16 @@ impl Output {
 
     /// Prints an object as JSON: as a document, or on one line with `--jsonl`.
     pub fn json<T: Serialize>(&mut self, value: &T) -> Result<()> {
-        let value = Versioned { v: 1, value };
+        let text = serde_json::to_string(&Versioned { v: 1, value });
+        self.json_text(&text.map_err(|error| Failure::unexpected(format!("cannot write JSON: {error}")))?)
+    }
+
+    /// Prints JSON text as a document, or on one line with `--jsonl`.
+    pub fn json_text(&mut self, text: &str) -> Result<()> {
         let text = match self.format {
-            Format::JsonLines => serde_json::to_string(&value),
-            Format::Json | Format::Text => serde_json::to_string_pretty(&value),
+            Format::JsonLines => json::compact(text),
+            Format::Json | Format::Text => json::pretty(text),
         };
-        let text = text.map_err(|error| Failure::unexpected(format!("cannot write JSON: {error}")))?;
         self.text(&escape_json(&text))
     }
 

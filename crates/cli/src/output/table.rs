@@ -4,8 +4,10 @@ use crate::output::{Line, Tone};
 
 /// Columns between two cells.
 const GAP: usize = 2;
-/// A column whose text may be cut keeps at least this width.
-const MIN_WIDTH: usize = 8;
+/// A column whose text may be cut keeps at least this width while there are columns to drop.
+const MIN_WIDTH: usize = 16;
+/// The same of a column that is never dropped.
+const MIN_KEPT_WIDTH: usize = 32;
 
 /// A column of a table.
 #[derive(Debug, Clone, Copy)]
@@ -87,19 +89,24 @@ fn aligned(
 
 /// The width below which the columns cannot be brought by cutting text.
 fn smallest(columns: &[Column], natural: &[usize], shown: &[usize]) -> usize {
-    let least = |index: &usize| {
-        if columns[*index].can_cut { natural[*index].min(MIN_WIDTH) } else { natural[*index] }
+    let least = |index: &usize| match columns[*index] {
+        Column { can_cut: false, .. } => natural[*index],
+        Column { rank: 0, .. } => natural[*index].min(MIN_KEPT_WIDTH),
+        Column { .. } => natural[*index].min(MIN_WIDTH),
     };
     shown.iter().map(least).sum::<usize>() + GAP * shown.len().saturating_sub(1)
 }
 
-/// The widths of the shown columns: the widest that may be cut lose columns until all fit.
+/// The widths of the shown columns: the widest that may be cut is cut until all fit, those that are never dropped last.
 fn fitted(columns: &[Column], natural: &[usize], shown: &[usize], width: usize) -> Vec<usize> {
     let mut widths: Vec<usize> = shown.iter().map(|index| natural[*index]).collect();
     let gaps = GAP * shown.len().saturating_sub(1);
     while widths.iter().sum::<usize>() + gaps > width {
-        let cuttable = (0..shown.len()).filter(|at| columns[shown[*at]].can_cut && widths[*at] > MIN_WIDTH);
-        let Some(widest) = cuttable.max_by_key(|at| widths[*at]) else { break };
+        let least = |at: &usize| if columns[shown[*at]].rank == 0 { 1 } else { MIN_WIDTH };
+        let cuttable = (0..shown.len()).filter(|at| columns[shown[*at]].can_cut && widths[*at] > least(at));
+        let Some(widest) = cuttable.max_by_key(|at| (columns[shown[*at]].rank > 0, widths[*at])) else {
+            break;
+        };
         widths[widest] -= 1;
     }
     widths
@@ -160,8 +167,9 @@ mod tests {
 
     #[test]
     fn text_is_cut_before_columns_are_dropped() {
-        assert_eq!(table(44)[1], "20260822-101…  running   $3.87  waits for a…");
-        assert_eq!(table(30)[1], "20260822-101…  running   $3.87");
+        assert_eq!(table(62)[1], "20260822-101500-payments  running   $3.87  waits for a usage…");
+        assert_eq!(table(44)[1], "20260822-101500-payments  running   $3.87");
+        assert_eq!(table(34)[1], "20260822-101500-payments  running");
         assert_eq!(table(20)[1], "20260822-1…  running");
     }
 

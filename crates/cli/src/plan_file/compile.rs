@@ -15,7 +15,7 @@ use crate::plan_file::files::Files;
 use crate::plan_file::matrix;
 use crate::plan_file::node::{Entry, Node, Place, Value};
 use crate::plan_file::problem::{Problem, Problems};
-use crate::plan_file::record::{group_config, session_config, text};
+use crate::plan_file::record::{group_config, group_defaults, text};
 use crate::plan_file::session::SessionReader;
 use crate::plan_file::shape::{self, Expressions, PLAN, Shape};
 
@@ -162,11 +162,7 @@ fn config(top: &Node) -> GroupConfig {
     let mut config = GroupConfig::default();
     group_config(top, &mut config);
     if let Some(defaults) = top.get("defaults") {
-        config.model = text(defaults, "model").unwrap_or(config.model);
-        config.session_defaults = session_config(defaults, None);
-        if let Some(template) = text(defaults, "template") {
-            config.session_defaults.get_or_insert_default().claude_md_template = Some(template);
-        }
+        group_defaults(defaults, &mut config);
     }
     config
 }

@@ -59,24 +59,29 @@ pub fn resolve(planned: &mut [Planned], problems: &mut Problems) {
         for dependency in written {
             let Some(text) = dependency.text() else { continue };
             let found = matching.of(text);
-            let others = found.iter().filter(|id| !glob::is_pattern(text) || **id != own);
-            let before = total;
-            for id in others {
-                total += 1;
-                if total <= MAX_DEPENDENCIES && added.insert(*id) {
+            total += found.len();
+            if total > MAX_DEPENDENCIES {
+                let message = format!("the plan has more than {MAX_DEPENDENCIES} dependencies");
+                problems.add_with_help(
+                    dependency.place,
+                    message,
+                    "let sessions depend on one session in between",
+                );
+                return;
+            }
+            let is_pattern = glob::is_pattern(text);
+            let mut has_match = false;
+            for id in found.iter().filter(|id| !is_pattern || **id != own) {
+                has_match = true;
+                if added.insert(*id) {
                     resolved.push((*id).to_owned());
                 }
             }
-            if total == before {
+            if !has_match {
                 report_unknown(dependency, text, &ids, problems);
             }
         }
         session.session.depends_on = resolved;
-    }
-    if total > MAX_DEPENDENCIES {
-        let message = format!("the plan has {total} dependencies; at most {MAX_DEPENDENCIES} are supported");
-        problems.add_with_help(Place::START, message, "let sessions depend on one session in between");
-        return;
     }
     report_cycles(planned, problems);
 }

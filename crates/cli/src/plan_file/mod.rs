@@ -15,6 +15,7 @@
 //! assert_eq!(problems[0].help.as_deref(), Some("did you mean \"prompt\"?"));
 //! ```
 
+pub mod assignment;
 mod compile;
 mod dependencies;
 pub mod duration;
@@ -25,7 +26,7 @@ mod json;
 mod matrix;
 mod node;
 mod problem;
-mod record;
+pub mod record;
 mod schema;
 mod session;
 pub mod shape;
@@ -36,6 +37,7 @@ pub use files::{Disk, Files, MAX_BYTES, resolve};
 pub use node::{Node, Place};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
+pub use session::id_problem;
 
 use std::path::Path;
 

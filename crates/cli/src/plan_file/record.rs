@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use session_groups::model::BudgetAction;
 use session_groups::model::config::{ConcurrencyConfig, EnvSource, EnvValue, GroupConfig, SessionConfig};
-use session_groups::model::number::{Fraction, Positive, Usd};
+use session_groups::model::number::{Count, Fraction, Milliseconds, Positive, Usd};
+use session_groups::model::{BudgetAction, GroupSession};
 
+use crate::plan_file::duration;
 use crate::plan_file::node::{Node, Value};
 
 /// The texts of a list.
@@ -54,6 +55,36 @@ pub fn group_config(plan: &Node, config: &mut GroupConfig) {
     config.additional_args = plan.get("args").map(texts).or(config.additional_args.take());
 }
 
+/// Sets the fields of a session for which a plan has keys, except for its project and its prompt. Others keep their values.
+pub fn session_fields(node: &Node, session: &mut GroupSession) {
+    let milliseconds = |key: &str| {
+        #[allow(clippy::cast_precision_loss, reason = "a duration has at most 15 digits")]
+        let milliseconds = duration::parse(node.get(key)?.text()?)? as f64;
+        Milliseconds::new(milliseconds)
+    };
+    if let Some(dependencies) = node.get("dependsOn") {
+        session.depends_on = texts(dependencies);
+    }
+    session.template = text(node, "template").or(session.template.take());
+    session.model = text(node, "model").or(session.model.take());
+    session.max_budget_usd = usd(node, "budget").or(session.max_budget_usd);
+    session.max_turns = positive(node, "maxTurns").or(session.max_turns);
+    session.timeout_ms = milliseconds("timeout").or(session.timeout_ms);
+    session.stall_timeout_ms = milliseconds("stallTimeout").or(session.stall_timeout_ms);
+    session.retries = node.get("retries").and_then(Node::whole).map(Count::from).or(session.retries);
+    session.allow_failure = node.get("allowFailure").and_then(Node::flag).or(session.allow_failure);
+    session.config = session_config(node, session.config.take());
+}
+
+/// Sets the fields of a group for which `defaults` of a plan has keys. Others keep their values.
+pub fn group_defaults(defaults: &Node, config: &mut GroupConfig) {
+    config.model = text(defaults, "model").unwrap_or_else(|| std::mem::take(&mut config.model));
+    config.session_defaults = session_config(defaults, config.session_defaults.take());
+    if let Some(template) = text(defaults, "template") {
+        config.session_defaults.get_or_insert_default().claude_md_template = Some(template);
+    }
+}
+
 /// Sets the fields of a session's configuration for which a plan has keys. `None` if there are none.
 pub fn session_config(node: &Node, before: Option<SessionConfig>) -> Option<SessionConfig> {
     let has_key = |key: &&str| node.get(key).is_some();
@@ -61,18 +92,32 @@ pub fn session_config(node: &Node, before: Option<SessionConfig>) -> Option<Sess
         return before;
     }
     let mut config = before.unwrap_or_default();
-    config.variables = node.get("with").map(text_map).or(config.variables);
+    config.variables = merge(config.variables, node.get("with").map(text_map));
     config.permission_mode = text(node, "permissionMode").or(config.permission_mode);
     config.allowed_tools = node.get("allowedTools").map(texts).or(config.allowed_tools);
     config.disallowed_tools = node.get("disallowedTools").map(texts).or(config.disallowed_tools);
     config.append_system_prompt = text(node, "appendSystemPrompt").or(config.append_system_prompt);
-    config.mcp_servers = node.get("mcpServers").map(json_map).or(config.mcp_servers);
-    config.env = node.get("env").map(env).or(config.env);
+    config.mcp_servers = merge(config.mcp_servers, node.get("mcpServers").map(json_map));
+    config.env = merge(config.env, node.get("env").map(env));
     if let Some(settings) = node.get("settings").and_then(Node::to_json_object) {
         config.settings_override = Some(settings);
         config.generate_settings = true;
     }
     Some(config)
+}
+
+/// The entries of two maps. Of two with the same key the newer one counts.
+fn merge<T>(
+    before: Option<BTreeMap<String, T>>,
+    new: Option<BTreeMap<String, T>>,
+) -> Option<BTreeMap<String, T>> {
+    match (before, new) {
+        (Some(mut before), Some(new)) => {
+            before.extend(new);
+            Some(before)
+        }
+        (before, new) => new.or(before),
+    }
 }
 
 /// The keys of a session that are stored in its configuration.

@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use session_groups::model::GroupSession;
-use session_groups::model::number::{Count, Milliseconds};
 use session_groups::model::time::IsoTime;
 
-use crate::plan_file::duration;
 use crate::plan_file::expression::{Fault, Variables};
 use crate::plan_file::files::{Files, resolve};
 use crate::plan_file::matrix::{self, Combination};
 use crate::plan_file::node::{Entry, Node, Place, Value};
 use crate::plan_file::problem::{Problem, Problems};
-use crate::plan_file::record::{SESSION_CONFIG_KEYS, positive, session_config, text, texts, usd};
+use crate::plan_file::record::{SESSION_CONFIG_KEYS, session_fields};
 use crate::plan_file::shape::{self, Expressions, Shape};
 
 /// Maximum length of a session's id, in characters.
@@ -113,22 +111,8 @@ impl SessionReader<'_> {
     }
 
     fn session(&self, id: &str, project: &Path, prompt: &str, node: &Node) -> GroupSession {
-        let milliseconds = |key: &str| {
-            #[allow(clippy::cast_precision_loss, reason = "a duration has at most 15 digits")]
-            let milliseconds = duration::parse(node.get(key)?.text()?)? as f64;
-            Milliseconds::new(milliseconds)
-        };
         let mut session = GroupSession::new(id, &project.to_string_lossy(), prompt, self.created_at.clone());
-        session.depends_on = node.get("dependsOn").map(texts).unwrap_or_default();
-        session.template = text(node, "template");
-        session.model = text(node, "model");
-        session.max_budget_usd = usd(node, "budget");
-        session.max_turns = positive(node, "maxTurns");
-        session.timeout_ms = milliseconds("timeout");
-        session.stall_timeout_ms = milliseconds("stallTimeout");
-        session.retries = node.get("retries").and_then(Node::whole).map(Count::from);
-        session.allow_failure = node.get("allowFailure").and_then(Node::flag);
-        session.config = session_config(node, None);
+        session_fields(node, &mut session);
         let default_settings = self.defaults.and_then(|defaults| defaults.get("settings"));
         if let (Some(config), Some(_)) = (&mut session.config, default_settings) {
             // A session with a configuration of its own would otherwise do without the settings of the defaults.
