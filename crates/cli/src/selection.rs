@@ -39,7 +39,8 @@ fn choose(summaries: &[Arc<GroupSummary>], name: &str) -> Result<GroupId> {
     };
     if name == LATEST {
         let none = || {
-            Failure::new(Exit::NotFound, "the store has no groups").with_help("its directory is set by --store; `session-groups create NAME` makes a group")
+            Failure::new(Exit::NotFound, "the store has no groups")
+                .with_help("its directory is set by --store; `session-groups create NAME` makes a group")
         };
         return newest(&mut summaries.iter()).ok_or_else(none);
     }

@@ -86,7 +86,7 @@ macro_rules! snapshots {
         let mut all = String::new();
         for width in [40, 80, 200] {
             let text = $sandbox.run_at_width(width, $arguments).succeeded();
-            all += &format!("--- {width} columns\n{text}");
+            all.extend([format!("--- {width} columns\n{text}")]);
         }
         let coloured = $sandbox
             .finish($sandbox.command($arguments).env("COLUMNS", "80").arg("--color=always"))

@@ -30,7 +30,7 @@ pub fn draw(group: &GroupView, now: f64, width: usize, height: usize) -> Vec<Lin
 /// The line of totals. Its parts are dropped by importance when it does not fit.
 fn totals(group: &GroupView, width: usize) -> Line {
     let name = Line::new().plain(" ").with(Tone::Strong, &group.name);
-    let counts = counts(group);
+    let (all, some) = (counts(group, true), counts(group, false));
     let money =
         Line::from(format!("  {} of {}", format::dollars(group.spent), format::dollars(group.budget)));
     let bar = Line::new().plain(" ").with(Tone::Faint, &bar(group.spent, group.budget));
@@ -39,9 +39,10 @@ fn totals(group: &GroupView, width: usize) -> Line {
         .map_or_else(Line::new, |left| Line::from(format!("  about {} left", format::about(left))));
     let short = Line::from(format!("  {}/{} done", group.completed(), group.sessions.len()));
     let candidates = [
-        name.clone().and(counts.clone()).and(money.clone()).and(bar).and(left.clone()),
-        name.clone().and(counts.clone()).and(money.clone()).and(left),
-        name.clone().and(counts).and(money.clone()),
+        name.clone().and(all).and(money.clone()).and(bar.clone()).and(left.clone()),
+        name.clone().and(some.clone()).and(money.clone()).and(bar).and(left.clone()),
+        name.clone().and(some.clone()).and(money.clone()).and(left),
+        name.clone().and(some).and(money.clone()),
         name.clone().and(short.clone()).and(money.clone()),
     ];
     candidates.into_iter().find(|line| line.width() <= width).unwrap_or_else(|| {
@@ -51,9 +52,12 @@ fn totals(group: &GroupView, width: usize) -> Line {
     })
 }
 
-fn counts(group: &GroupView) -> Line {
+fn counts(group: &GroupView, with_zeros: bool) -> Line {
     let mut line = Line::new();
     let mut add = |count: usize, word: &str, tone: Tone| {
+        if count == 0 && !with_zeros {
+            return;
+        }
         let tone = if count == 0 { Tone::Faint } else { tone };
         line.push(Tone::Plain, "  ");
         line.push(tone, &format!("{count} {word}"));
