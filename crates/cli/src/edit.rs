@@ -6,9 +6,11 @@ use serde_json::{Map, Value};
 use session_groups::Error;
 use session_groups::error::Result;
 use session_groups::feed::{self, Commit};
+use session_groups::manager::Ownership;
 use session_groups::manager::rules::{self, Request};
 use session_groups::model::time::IsoTime;
 use session_groups::repository::{Changes, Document, FileGroupRepository};
+use session_groups::runner::{FileOwnership, RunnerOptions};
 
 /// Stores what a request makes of a group, computed from the stored group under its lock, and reports it in the feed.
 pub fn change(
@@ -16,8 +18,11 @@ pub fn change(
     group: &Document,
     request: impl FnOnce(&Document) -> Result<Request> + Send + 'static,
 ) -> Result<Document> {
+    let ownership = FileOwnership::new(store.clone(), RunnerOptions::default());
     let commit = move |stored: &Document| {
-        let decision = rules::decide(stored, &request(stored)?, None, &IsoTime::now())?;
+        let request = request(stored)?;
+        let runner = if request.concerns_status() { ownership.other_runner(stored)? } else { None };
+        let decision = rules::decide(stored, &request, runner.as_deref(), &IsoTime::now())?;
         let commit = Commit::new(decision.changes);
         Ok(match decision.event {
             Some(event) => commit.with_event(event),
@@ -47,6 +52,13 @@ pub fn changes<T: Serialize>(stored: &str, before: &T, after: &T) -> Result<Chan
         }
     }
     Changes::new(Value::Object(fields).to_string(), removed)
+}
+
+/// The text of a stored object with the difference between two known states of it.
+pub fn merged_text<T: Serialize>(stored: &str, before: &T, after: &T) -> Result<String> {
+    let object = |value: &T| serde_json::to_value(value).map_err(Error::internal);
+    let stored: Value = serde_json::from_str(stored).map_err(Error::internal)?;
+    Ok(merged(Some(&stored), Some(&object(before)?), &object(after)?).to_string())
 }
 
 /// A stored value with the difference between two known states of it.

@@ -89,8 +89,13 @@ impl From<&Error> for Exit {
             | ErrorKind::InvalidId
             | ErrorKind::InvalidGroup
             | ErrorKind::InvalidFilter
+            | ErrorKind::InvalidTemplate
             | ErrorKind::CircularDependency => Self::Usage,
-            ErrorKind::InvalidState | ErrorKind::InvalidTransition | ErrorKind::Conflict => Self::WrongState,
+            ErrorKind::InvalidState
+            | ErrorKind::InvalidTransition
+            | ErrorKind::AlreadyRunning
+            | ErrorKind::Conflict => Self::WrongState,
+            ErrorKind::NotFound => Self::NotFound,
             _ => Self::Unexpected,
         }
     }

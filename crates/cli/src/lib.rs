@@ -14,6 +14,7 @@ pub mod exit;
 pub mod output;
 pub mod plan_file;
 
+pub mod running;
 pub mod selection;
 pub mod suggest;
 pub mod view;

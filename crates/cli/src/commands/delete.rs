@@ -1,5 +1,6 @@
 use clap::Args;
-use session_groups::manager::{GroupManager, NoRunners};
+use session_groups::manager::GroupManager;
+use session_groups::runner::{FileOwnership, RunnerOptions};
 
 use crate::arguments::Global;
 use crate::commands::archive::done;
@@ -25,7 +26,8 @@ impl Delete {
         let store = open_store(global.store.as_deref())?;
         let document = find_group(&store, &self.group)?;
         self.confirmation.ask(output, &format!("Delete {} and the logs of its sessions?", document.id()))?;
-        GroupManager::new(&store, &NoRunners).delete_group(document.id())?;
+        let ownership = FileOwnership::new(store.clone(), RunnerOptions::default());
+        GroupManager::new(&store, &ownership).delete_group(document.id())?;
         done(output, "deleted", document.id().as_str())
     }
 }

@@ -5,16 +5,24 @@ mod archive;
 mod check;
 mod completions;
 mod confirm;
+mod control;
 mod create;
 mod delete;
+mod events;
 mod list;
 #[cfg(unix)]
 mod logs;
+#[cfg(unix)]
+mod plan;
 mod plan_source;
+#[cfg(unix)]
+mod run;
 mod schema;
 mod set;
 mod show;
 mod status;
+#[cfg(unix)]
+mod watch;
 
 use clap::Subcommand;
 
@@ -27,6 +35,10 @@ use crate::output::Output;
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs, reason = "each is documented by its arguments")]
 pub enum Command {
+    #[cfg(unix)]
+    Run(Box<run::Run>),
+    #[cfg(unix)]
+    Plan(plan::PlanCommand),
     Check(check::Check),
     Create(create::Create),
     Add(Box<add::Add>),
@@ -36,6 +48,13 @@ pub enum Command {
     Status(status::Status),
     #[cfg(unix)]
     Logs(logs::Logs),
+    #[cfg(unix)]
+    Watch(watch::Watch),
+    Events(events::Events),
+    Pause(control::Pause),
+    Resume(control::Resume),
+    Stop(control::Stop),
+    Retry(control::RetryCommand),
     Archive(archive::Archive),
     Delete(delete::Delete),
     Schema(schema::Schema),
@@ -46,6 +65,10 @@ pub enum Command {
 pub fn run(arguments: Arguments, output: &mut Output) -> Result<Exit> {
     let global = &arguments.global;
     match arguments.command {
+        #[cfg(unix)]
+        Command::Run(command) => command.run(global, output),
+        #[cfg(unix)]
+        Command::Plan(command) => command.run(global, output),
         Command::Check(command) => command.run(output),
         Command::Create(command) => command.run(global, output),
         Command::Add(command) => command.run(global, output),
@@ -55,6 +78,13 @@ pub fn run(arguments: Arguments, output: &mut Output) -> Result<Exit> {
         Command::Status(_) => status::Status::run(global, output),
         #[cfg(unix)]
         Command::Logs(command) => command.run(global, output),
+        #[cfg(unix)]
+        Command::Watch(command) => command.run(global, output),
+        Command::Events(command) => command.run(global, output),
+        Command::Pause(command) => command.run(global, output),
+        Command::Resume(command) => command.run(global, output),
+        Command::Stop(command) => command.run(global, output),
+        Command::Retry(command) => command.run(global, output),
         Command::Archive(command) => command.run(global, output),
         Command::Delete(command) => command.run(global, output),
         Command::Schema(_) => schema::Schema::run(output),

@@ -28,7 +28,7 @@ impl Show {
             return Ok(Exit::Success);
         }
         let (group, now, width) = (document.group()?, now_ms(), output.width());
-        let view = GroupView::of(&group, now);
+        let view = GroupView::of_stored(&group, &store, now);
         output.lines(&head(&group, &view, now, width))?;
         if !view.sessions.is_empty() {
             output.line(&Line::new())?;

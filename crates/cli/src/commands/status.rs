@@ -86,7 +86,7 @@ pub fn unfinished(store: &FileGroupRepository, now: f64) -> Result<Vec<GroupView
     for status in [GroupStatus::Running, GroupStatus::Paused] {
         for document in store.find_by_status(status)? {
             let group: SessionGroup = document.group()?;
-            views.push(GroupView::of(&group, now));
+            views.push(GroupView::of_stored(&group, store, now));
         }
     }
     Ok(views)

@@ -75,6 +75,11 @@ impl Output {
         self.stderr_colour
     }
 
+    /// Returns `true` if colour is written to stdout.
+    pub fn has_colour_on_stdout(&self) -> bool {
+        self.stdout_colour
+    }
+
     /// Columns of a line on stdout: those of the terminal, else `COLUMNS`, else no limit.
     pub fn width(&self) -> usize {
         let columns = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
@@ -108,11 +113,15 @@ impl Output {
 
     /// Prints JSON text as a document, or on one line with `--jsonl`.
     pub fn json_text(&mut self, text: &str) -> Result<()> {
-        let text = match self.format {
-            Format::JsonLines => json::compact(text),
-            Format::Json | Format::Text => json::pretty(text),
-        };
-        self.text(&escape_json(&text))
+        match self.format {
+            Format::JsonLines => self.json_line(text),
+            Format::Json | Format::Text => self.text(&escape_json(&json::pretty(text))),
+        }
+    }
+
+    /// Prints JSON text on one line.
+    pub fn json_line(&mut self, text: &str) -> Result<()> {
+        self.text(&escape_json(&json::compact(text)))
     }
 
     /// Prints data as it is, and ends the line.

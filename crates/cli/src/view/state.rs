@@ -4,7 +4,9 @@ use session_groups::graph::{DependencyGraph, Node};
 use session_groups::model::run::GroupCause;
 use session_groups::model::time::IsoTime;
 use session_groups::model::{GroupSession, GroupStatus, SessionGroup, SessionStatus};
+use session_groups::ownership::{self, Owner};
 use session_groups::progress::{GroupOutline, ProgressAggregator, SessionOutline};
+use session_groups::repository::FileGroupRepository;
 
 use crate::output::{Tone, format};
 
@@ -161,6 +163,13 @@ impl GroupView {
             budget: group.config.max_budget_usd.get(),
             time_left: progress.estimated_time_remaining.filter(|_| !group.status.has_ended()),
         }
+    }
+
+    /// The view of a group in a store, which also knows if a runner has it.
+    pub fn of_stored(group: &SessionGroup, store: &FileGroupRepository, now: f64) -> Self {
+        let is_running = group.status == GroupStatus::Running;
+        let has_runner = !is_running || ownership::owner(store, &group.id) != Owner::None;
+        Self { has_runner, ..Self::of(group, now) }
     }
 
     /// Number of sessions whose state satisfies a condition.
