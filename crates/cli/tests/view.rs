@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use session_groups::feed::FeedEvent;
 use session_groups::model::{GroupStatus, SessionGroup};
 use session_groups_cli::output::Line;
-use session_groups_cli::view::lines::{Scene, announcement, event, warning};
+use session_groups_cli::view::lines::{Scene, event};
 use session_groups_cli::view::{GroupView, SessionState, SessionView, Tool, live};
 
 const NOW: f64 = 1_787_428_800_000.0;
@@ -178,8 +178,8 @@ fn every_event_of_interest_has_a_line() {
         let scene =
             Scene { group: &group, view: &view, name: "payments", now: NOW, width, home: Some("/home/ada") };
         let mut lines: Vec<Line> = events().iter().flat_map(|read| event(read.event(), &scene)).collect();
-        lines.extend(warning("a session left a process behind"));
-        lines.push(announcement("pausing: running sessions finish what they are saying"));
+        lines.extend(scene.warning("a session left a process behind"));
+        lines.extend(scene.announcement("pausing: running sessions are interrupted and can be resumed"));
         lines.extend(scene.summary());
         lines
     });

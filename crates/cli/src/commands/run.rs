@@ -140,8 +140,8 @@ impl Run {
 
     /// The group of a plan file: the newest unfinished one, brought up to date, or a new one.
     fn group_of_plan(&self, store: &FileGroupRepository, output: &mut Output) -> Result<Document> {
+        // The runner warns of shared directories.
         let plan = plan_source::compile(Path::new(&self.target), &self.variables)?;
-        plan_source::warn(output, &plan.warnings);
         let Some(unfinished) = take_up::unfinished(store, &plan)? else {
             return create_from(store, &plan);
         };

@@ -13,13 +13,14 @@ pub fn dollars(amount: f64) -> String {
     if amount > 0.0 && amount < 0.005 { "<$0.01".to_owned() } else { format!("${amount:.2}") }
 }
 
-/// A duration in its two largest units, rounded down: `3m04s`, `1h02m`, `2d03h`.
+/// A duration in its two largest units, rounded down: `0.7s`, `3m04s`, `1h02m`, `2d03h`.
 pub fn duration(milliseconds: f64) -> String {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     let seconds = (milliseconds.max(0.0) / 1_000.0) as u64;
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
     match seconds {
-        0..60 => format!("{seconds}s"),
+        0..10 => format!("{:.1}s", (milliseconds.max(0.0) / 100.0).floor() / 10.0),
+        10..60 => format!("{seconds}s"),
         60..3_600 => format!("{minutes}m{:02}s", seconds % 60),
         3_600..86_400 => format!("{hours}h{:02}m", minutes % 60),
         _ => format!("{days}d{:02}h", hours % 24),
@@ -102,7 +103,7 @@ mod tests {
     fn durations_have_at_most_two_units() {
         let shown = [0.0, 999.0, 59_999.0, 60_000.0, 184_000.0, 3_492_000.0, 3_600_000.0, 90_000_000.0, -5.0];
         let shown = shown.map(duration);
-        assert_eq!(shown, ["0s", "0s", "59s", "1m00s", "3m04s", "58m12s", "1h00m", "1d01h", "0s"]);
+        assert_eq!(shown, ["0.0s", "0.9s", "59s", "1m00s", "3m04s", "58m12s", "1h00m", "1d01h", "0.0s"]);
         assert_eq!([1.0, 1_300_000.0, 9_000_000.0, 300_000_000.0].map(about), ["1m", "22m", "2h", "3d"]);
     }
 

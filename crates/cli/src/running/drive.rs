@@ -145,10 +145,10 @@ impl Show {
             let wait = tick.saturating_duration_since(Instant::now());
             match receiver.recv_timeout(wait) {
                 Ok(Message::Event(seq, event)) => self.event(seq, &event, output)?,
-                Ok(Message::Warning(text)) => self.screen.print(lines::warning(&text)),
+                Ok(Message::Warning(text)) => self.screen.print(self.scene().warning(&text)),
                 Ok(Message::Signal(signal)) => {
                     let announcement = signals.next(signal, handle);
-                    self.screen.print([lines::announcement(announcement)]);
+                    self.screen.print(self.scene().announcement(announcement));
                 }
                 Ok(Message::Ended(end)) => return Ok((end, signals.first)),
                 Err(RecvTimeoutError::Disconnected) => {

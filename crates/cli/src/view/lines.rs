@@ -163,19 +163,17 @@ fn further_event(event: &FurtherEvent, scene: &Scene<'_>) -> Vec<Line> {
     }
 }
 
-/// A message that is not an event.
-pub fn warning(text: &str) -> Vec<Line> {
-    text.lines()
-        .map(|line| padded_word(Tone::Warning, "WARNING").plain(&" ".repeat(TIME + 5)).plain(line))
-        .collect()
-}
-
-/// An announcement of this program.
-pub fn announcement(text: &str) -> Line {
-    padded_word(Tone::Active, "").plain(&" ".repeat(TIME + 5)).with(Tone::Strong, text)
-}
-
 impl Scene<'_> {
+    /// A message that is not an event.
+    pub fn warning(&self, text: &str) -> Vec<Line> {
+        self.line(Tone::Warning, "WARNING", None, text)
+    }
+
+    /// An announcement of this program.
+    pub fn announcement(&self, text: &str) -> Vec<Line> {
+        self.line(Tone::Active, "", None, text)
+    }
+
     /// The lines at the end of a run.
     pub fn summary(&self) -> Vec<Line> {
         let view = self.view;
