@@ -31,6 +31,9 @@ use output::{Format, Output};
 
 /// Runs the program with its command line, the program's name first.
 pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Elsewhere terminals understand colours without being asked.
+    #[cfg(windows)]
+    let _ = anstyle_query::windows::enable_ansi_colors();
     let command_line: Vec<OsString> = command_line.into_iter().collect();
     let exit = match Arguments::try_parse_from(&command_line) {
         Ok(arguments) => run(arguments),

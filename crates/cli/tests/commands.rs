@@ -415,3 +415,31 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(0), ""));
 }
+
+#[test]
+fn check_finds_missing_templates_and_wrong_settings_at_their_places() {
+    let sandbox = Sandbox::new();
+    let plan = "version: 1\ndefaults: { project: shop, template: nowhere }\nsessions:\n  a: { prompt: p }\n  b: { prompt: p, template: elsewhere, settings: { permissions: { allow: Read } } }\n";
+    sandbox.write("p.group.yaml", plan);
+    let error = sandbox.run(&["check", "p.group.yaml"]).failed(2);
+    let starts: Vec<_> = error.lines().map(|line| line.split(" session ").next().unwrap()).collect();
+    let expected = ["error: p.group.yaml:2:38:", "error: p.group.yaml:5:29:", "error: p.group.yaml:5:3:"];
+    assert_eq!(starts, expected, "{error}");
+    let json = sandbox.run(&["check", "p.group.yaml", "--json"]);
+    assert_eq!((json.code, &json.json()["ok"]), (Some(2), &json!(false)));
+    assert_eq!(json.json()["problems"][0]["line"], json!(2));
+}
+
+#[test]
+fn check_accepts_a_plan_and_names_what_it_is() {
+    let sandbox = Sandbox::new();
+    sandbox.write("p.group.yaml", "version: 1\nsessions:\n  a: { prompt: p, project: shop }\n");
+    assert_eq!(
+        sandbox.run(&["check", "p.group.yaml"]).succeeded(),
+        "OK p: 1 session, 3 at once, budget $10.00\n"
+    );
+    assert!(
+        sandbox.run(&["check", "none.yaml"]).failed(2).contains("the plan file none.yaml does not exist")
+    );
+    assert!(sandbox.run(&["check", "shop"]).failed(2).contains("is a directory"));
+}

@@ -223,9 +223,9 @@ fn another_process_pauses_and_resumes_a_run() {
     let ended = end(child);
     assert_eq!(ended.code, Some(13), "{}", ended.stderr);
     assert!(ended.stderr.contains("INTERRUPTED"), "{}", ended.stderr);
-    let watched = end(watcher);
-    assert_eq!(watched.code, Some(13), "{}{}", watched.stdout, watched.stderr);
-    assert!(watched.stdout.contains("Summary"), "{}", watched.stdout);
+    let seen = end(watcher);
+    assert_eq!(seen.code, Some(13), "{}{}", seen.stdout, seen.stderr);
+    assert!(seen.stdout.contains("Summary"), "{}", seen.stdout);
     assert!(run(&sandbox, &["pause", "latest"]).failed(5).contains("it is paused"));
     // The interrupted session is told to go on, which this stand-in does at once.
     let resumed = run(&sandbox, &["resume", "latest"]);
@@ -343,4 +343,30 @@ fn sessions_are_added_and_changed_while_the_group_runs() {
     });
     run(&sandbox, &["stop", "latest"]).succeeded();
     assert_eq!(end(child).code, Some(13));
+}
+
+#[test]
+fn doctor_finds_what_a_dead_runner_left() {
+    let sandbox = sandbox("  api: { prompt: WORK }\n");
+    let healthy = run(&sandbox, &["doctor"]);
+    assert_eq!(healthy.code, Some(0), "{}", healthy.stderr);
+    assert!(healthy.stdout.contains("2.1.332 at ~/bin/claude") && healthy.stdout.contains("no problems"));
+    let mut child = start(&sandbox, &["run", "demo.group.yaml"]);
+    wait_for_work(&sandbox, "api");
+    let running = run(&sandbox, &["doctor"]).succeeded();
+    assert!(running.contains(&format!("by process {}", child.id())), "{running}");
+    // Its input stays open, so that the session works on.
+    let report = run(&sandbox, &["doctor", "--json"]).json();
+    assert_eq!(report["problems"], json!([]));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let sick = run(&sandbox, &["doctor", "latest"]);
+    assert_eq!(sick.code, Some(1));
+    assert!(sick.stderr.contains("is stored as running, but its runner is gone"), "{}", sick.stderr);
+    run(&sandbox, &["stop", "latest"]).succeeded();
+    assert_eq!(run(&sandbox, &["doctor"]).code, Some(0));
+    sandbox.store_group("20260101-000000-broken", "{");
+    let damaged = run(&sandbox, &["doctor"]);
+    assert_eq!(damaged.code, Some(1));
+    assert!(damaged.stderr.contains("meta.json"), "{}", damaged.stderr);
 }

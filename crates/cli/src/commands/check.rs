@@ -17,6 +17,9 @@ pub struct Check {
     plan: PathBuf,
     #[command(flatten)]
     variables: Variables,
+    /// Path of claude, whose version is asked
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::ExecutablePath)]
+    claude: Option<PathBuf>,
 }
 
 /// The JSON form of the outcome.
@@ -58,7 +61,10 @@ impl Check {
     /// Compiles the plan and prints its problems.
     pub fn run(self, output: &mut Output) -> Result<Exit> {
         let is_json = output.format() != Format::Text;
-        match plan_source::compile(&self.plan, &self.variables) {
+        let checked = plan_source::compile(&self.plan, &self.variables).and_then(|plan| {
+            plan_source::check_sessions(&plan, &self.plan, self.claude.as_deref()).map(|()| plan)
+        });
+        match checked {
             Ok(plan) if is_json => {
                 let problems = plan.warnings.iter().map(|problem| Found::new("warning", problem)).collect();
                 let sessions = Some(plan.sessions.len());

@@ -8,14 +8,14 @@ mod confirm;
 mod control;
 mod create;
 mod delete;
+mod doctor;
 mod events;
 mod list;
 #[cfg(unix)]
 mod logs;
-#[cfg(unix)]
+#[cfg_attr(not(unix), path = "no_plan.rs")]
 mod plan;
 mod plan_source;
-#[cfg(unix)]
 mod run;
 mod schema;
 mod set;
@@ -35,9 +35,7 @@ use crate::output::Output;
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs, reason = "each is documented by its arguments")]
 pub enum Command {
-    #[cfg(unix)]
     Run(Box<run::Run>),
-    #[cfg(unix)]
     Plan(plan::PlanCommand),
     Check(check::Check),
     Create(create::Create),
@@ -57,6 +55,7 @@ pub enum Command {
     Retry(control::RetryCommand),
     Archive(archive::Archive),
     Delete(delete::Delete),
+    Doctor(doctor::Doctor),
     Schema(schema::Schema),
     Completions(completions::Completions),
 }
@@ -65,9 +64,7 @@ pub enum Command {
 pub fn run(arguments: Arguments, output: &mut Output) -> Result<Exit> {
     let global = &arguments.global;
     match arguments.command {
-        #[cfg(unix)]
         Command::Run(command) => command.run(global, output),
-        #[cfg(unix)]
         Command::Plan(command) => command.run(global, output),
         Command::Check(command) => command.run(output),
         Command::Create(command) => command.run(global, output),
@@ -87,6 +84,7 @@ pub fn run(arguments: Arguments, output: &mut Output) -> Result<Exit> {
         Command::Retry(command) => command.run(global, output),
         Command::Archive(command) => command.run(global, output),
         Command::Delete(command) => command.run(global, output),
+        Command::Doctor(command) => command.run(global, output),
         Command::Schema(_) => schema::Schema::run(output),
         Command::Completions(command) => command.run(output),
     }

@@ -91,6 +91,7 @@ pub fn show_plan(
     let store = open_store(global.store.as_deref())?;
     let (group, is_stored) = if is_plan(target) {
         let plan = plan_source::compile(Path::new(target), variables)?;
+        plan_source::check_sessions(&plan, Path::new(target), claude)?;
         plan_source::warn(output, &plan.warnings);
         if let Some(stored) = take_up::unfinished(&store, &plan)? {
             let (merged, differences) = take_up::merged(&stored.group()?, &plan, None);

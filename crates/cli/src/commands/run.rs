@@ -140,8 +140,10 @@ impl Run {
 
     /// The group of a plan file: the newest unfinished one, brought up to date, or a new one.
     fn group_of_plan(&self, store: &FileGroupRepository, output: &mut Output) -> Result<Document> {
+        let path = Path::new(&self.target);
         // The runner warns of shared directories.
-        let plan = plan_source::compile(Path::new(&self.target), &self.variables)?;
+        let plan = plan_source::compile(path, &self.variables)?;
+        plan_source::check_sessions(&plan, path, self.options.claude.as_deref())?;
         let Some(unfinished) = take_up::unfinished(store, &plan)? else {
             return create_from(store, &plan);
         };

@@ -83,7 +83,8 @@ impl Output {
     /// Columns of a line on stdout: those of the terminal, else `COLUMNS`, else no limit.
     pub fn width(&self) -> usize {
         let columns = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
-        let terminal = || crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns));
+        let size = || terminal_size::terminal_size_of(self.stdout.get_ref());
+        let terminal = || size().map(|(terminal_size::Width(columns), _)| usize::from(columns));
         if self.is_terminal() { terminal().or_else(columns) } else { columns() }.unwrap_or(usize::MAX)
     }
 

@@ -16,7 +16,7 @@ use crate::plan_file::matrix;
 use crate::plan_file::node::{Entry, Node, Place, Value};
 use crate::plan_file::problem::{Problem, Problems};
 use crate::plan_file::record::{group_config, group_defaults, text};
-use crate::plan_file::session::SessionReader;
+use crate::plan_file::session::{Planned, SessionReader};
 use crate::plan_file::shape::{self, Expressions, PLAN, Shape};
 
 /// Maximum number of sessions of a plan.
@@ -38,8 +38,17 @@ pub struct Plan {
     pub source: PlanSource,
     /// Things to look at that are no errors.
     pub warnings: Vec<Problem>,
-    /// The place of each session in the file.
-    pub places: Vec<Place>,
+    /// The places of each session in the file.
+    pub places: Vec<SessionPlaces>,
+}
+
+/// The places of a session in a file.
+#[derive(Debug, Clone)]
+pub struct SessionPlaces {
+    /// The session's key.
+    pub key: Place,
+    /// The name of its template, its own or that of the defaults.
+    pub template: Option<Place>,
 }
 
 impl Plan {
@@ -121,7 +130,14 @@ fn build(
     let name = text(&top, "name").unwrap_or_else(|| name_of(source.path));
     let path = source.path.to_string_lossy().into_owned();
     let source = PlanSource { path, name: name.clone(), vars: vars.clone() };
-    let (sessions, places) = planned.into_iter().map(|planned| (planned.session, planned.place)).unzip();
+    let template_of =
+        |node: Option<&Node>| node.and_then(|node| node.get("template")).map(|template| template.place);
+    let default_template = template_of(top.get("defaults"));
+    let with_places = |planned: Planned| {
+        let template = template_of(Some(&planned.node)).or(default_template);
+        (planned.session, SessionPlaces { key: planned.place, template })
+    };
+    let (sessions, places) = planned.into_iter().map(with_places).unzip();
     Some(Plan { name, config, sessions, source, warnings: Vec::new(), places })
 }
 

@@ -32,7 +32,7 @@ mod session;
 pub mod shape;
 mod yaml;
 
-pub use compile::{Plan, compile};
+pub use compile::{Plan, SessionPlaces, compile};
 pub use files::{Disk, Files, MAX_BYTES, resolve};
 pub use node::{Node, Place};
 pub use problem::{Problem, Problems};

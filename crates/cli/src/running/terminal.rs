@@ -37,8 +37,8 @@ impl Canvas {
             }
             Self::Live | Self::Plain => {
                 let size =
-                    crossterm::terminal::size().ok().filter(|(columns, rows)| *columns > 0 && *rows > 0);
-                size.map_or(DEFAULT_SIZE, |(columns, rows)| (columns.into(), rows.into()))
+                    terminal_size::terminal_size().filter(|(columns, rows)| columns.0 > 0 && rows.0 > 0);
+                size.map_or(DEFAULT_SIZE, |(columns, rows)| (columns.0.into(), rows.0.into()))
             }
         }
     }

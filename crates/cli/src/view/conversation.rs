@@ -61,7 +61,7 @@ fn end(
     if !is_success {
         parts.push(error.filter(|error| !error.trim().is_empty()).unwrap_or(subtype).to_owned());
     }
-    parts.extend(turns.map(|turns| format!("{turns} turn{}", if turns == 1.0 { "" } else { "s" })));
+    parts.extend(turns.map(|turns| if turns < 1.5 { "1 turn".to_owned() } else { format!("{turns} turns") }));
     parts.extend(cost_usd.map(format::dollars));
     parts.extend(duration_ms.map(format::duration));
     Line::new().with(tone, word).plain("  ").plain(&parts.join("  "))
