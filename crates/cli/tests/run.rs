@@ -254,7 +254,7 @@ fn signals_pause_the_run_and_name_themselves_in_the_exit_code() {
         signal(&child, name);
         let ended = end(child);
         assert_eq!(ended.code, Some(code), "{}", ended.stderr);
-        assert!(ended.stderr.contains("pausing"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("PAUSING"), "{}", ended.stderr);
         assert!(events(&sandbox).contains("group_paused"));
     }
 }

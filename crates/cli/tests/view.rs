@@ -179,7 +179,7 @@ fn every_event_of_interest_has_a_line() {
             Scene { group: &group, view: &view, name: "payments", now: NOW, width, home: Some("/home/ada") };
         let mut lines: Vec<Line> = events().iter().flat_map(|read| event(read.event(), &scene)).collect();
         lines.extend(scene.warning("a session left a process behind"));
-        lines.extend(scene.announcement("pausing: running sessions are interrupted and can be resumed"));
+        lines.extend(scene.announcement("PAUSING", "running sessions are interrupted and can be resumed"));
         lines.extend(scene.summary());
         lines
     });

@@ -147,8 +147,8 @@ impl Show {
                 Ok(Message::Event(seq, event)) => self.event(seq, &event, output)?,
                 Ok(Message::Warning(text)) => self.screen.print(self.scene().warning(&text)),
                 Ok(Message::Signal(signal)) => {
-                    let announcement = signals.next(signal, handle);
-                    self.screen.print(self.scene().announcement(announcement));
+                    let (word, text) = signals.next(signal, handle);
+                    self.screen.print(self.scene().announcement(word, text));
                 }
                 Ok(Message::Ended(end)) => return Ok((end, signals.first)),
                 Err(RecvTimeoutError::Disconnected) => {
@@ -270,22 +270,22 @@ struct Signalled {
 
 impl Signalled {
     /// Carries out a signal. Returns what to announce.
-    fn next(&mut self, signal: u8, handle: &RunHandle) -> &'static str {
+    fn next(&mut self, signal: u8, handle: &RunHandle) -> (&'static str, &'static str) {
         self.first.get_or_insert(signal);
         self.count += 1;
         // A run that is just ending needs no request.
         match self.count {
             1 => {
                 let _ = handle.pause(false);
-                "pausing: running sessions are interrupted and can be resumed; once more to stop"
+                ("PAUSING", "running sessions are interrupted and can be resumed; Ctrl-C again stops")
             }
             2 => {
                 let _ = handle.stop(false);
-                "stopping; once more to kill now"
+                ("STOPPING", "the run ends; Ctrl-C again kills now")
             }
             _ => {
                 let _ = handle.stop(true);
-                "killing"
+                ("KILLING", "running sessions are terminated, then killed")
             }
         }
     }

@@ -169,9 +169,9 @@ impl Scene<'_> {
         self.line(Tone::Warning, "WARNING", None, text)
     }
 
-    /// An announcement of this program.
-    pub fn announcement(&self, text: &str) -> Vec<Line> {
-        self.line(Tone::Active, "", None, text)
+    /// An announcement of what this program does now.
+    pub fn announcement(&self, word: &str, text: &str) -> Vec<Line> {
+        self.line(Tone::Warning, word, None, text)
     }
 
     /// The lines at the end of a run.
@@ -236,16 +236,18 @@ impl Scene<'_> {
         let Some(session) = self.find(id) else { return Vec::new() };
         let attempt = session.attempts.as_ref().and_then(|attempts| attempts.last());
         let is_resumed = attempt.is_some_and(|attempt| attempt.how == AttemptKind::Resume);
-        let mut details = vec![
-            session.model.as_ref().unwrap_or(&self.group.config.model).clone(),
-            format::path(&session.project_path, self.home),
-        ];
+        let model = session.model.as_ref().unwrap_or(&self.group.config.model).clone();
+        let project = format::path(&session.project_path, self.home);
         let has_cap =
             self.group.config.on_budget_exceeded != BudgetAction::Warn || session.max_budget_usd.is_some();
         let reserved = attempt.map(|attempt| Usd::get(attempt.reserved_usd)).filter(|_| has_cap);
-        details.extend(reserved.map(|reserved| format!("at most {}", format::dollars(reserved))));
+        let cap = reserved.map(|reserved| format!("at most {}", format::dollars(reserved)));
         let word = if is_resumed { "RESUME" } else { "START" };
-        vec![self.session(Tone::Active, word, None, id, &details)]
+        let draw = |details: &[String]| self.session(Tone::Active, word, None, id, details);
+        let Some(cap) = cap else { return vec![draw(&[model, project])] };
+        let whole = draw(&[model.clone(), project, cap.clone()]);
+        // A long path makes room for the amount.
+        vec![if whole.to_text(false).ends_with(&cap) { whole } else { draw(&[model, cap]) }]
     }
 
     /// A line about a session. Its details are dropped from the end where they do not fit.
