@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -139,6 +140,12 @@ fn failed_sessions_are_retried_on_request_only() {
     }
     let again = run(&sandbox, &["run", "demo.group.yaml"]).failed(4);
     assert!(again.contains("`session-groups retry demo` runs failed sessions again"), "{again}");
+    let unreachable = run(&sandbox, &["retry", "latest", "web"]).failed(4);
+    assert!(unreachable.contains("web needs api: retry that"), "{unreachable}");
+    assert!(run(&sandbox, &["stop", "latest"]).failed(5).contains("it is failed"));
+    let retried = run(&sandbox, &["retry", "latest", "api", "--fresh"]);
+    assert_eq!(retried.code, Some(10), "{}", retried.stderr);
+    assert!(retried.stderr.contains("START"), "{}", retried.stderr);
     write_plan(&sandbox, TWO);
     let reported = run(&sandbox, &["run", "demo.group.yaml"]);
     assert!(reported.stderr.contains("api: changed in the plan, but have run"), "{}", reported.stderr);
@@ -369,4 +376,28 @@ fn doctor_finds_what_a_dead_runner_left() {
     let damaged = run(&sandbox, &["doctor"]);
     assert_eq!(damaged.code, Some(1));
     assert!(damaged.stderr.contains("meta.json"), "{}", damaged.stderr);
+}
+
+#[test]
+fn the_feed_is_shown_for_people_and_for_programs() {
+    let sandbox = sandbox("  api: { prompt: Add it }\n");
+    run(&sandbox, &["run", "demo.group.yaml"]);
+    let text = run(&sandbox, &["events", "latest"]).succeeded();
+    assert!(text.starts_with("    1  ") && text.contains("group_created"), "{text}");
+    assert!(text.contains("group_session_completed  api  costUsd=0.25"), "{text}");
+    let all = run(&sandbox, &["events", "latest", "--json"]).json()["events"].as_array().unwrap().len();
+    let after = run(&sandbox, &["events", "latest", "--after", "2", "--jsonl"]).stdout;
+    assert_eq!(after.lines().count(), all - 2);
+    let mut follower = start(&sandbox, &["events", "latest", "--follow", "--jsonl"]);
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("group_created"));
+    run(&sandbox, &["delete", "latest", "--yes"]).succeeded();
+    assert!(lines.last().unwrap().unwrap().contains("group_deleted"));
+    assert_eq!(end(follower).code, Some(0));
+}
+
+#[test]
+fn all_groups_are_watched_on_a_terminal_only() {
+    let sandbox = sandbox(TWO);
+    assert!(run(&sandbox, &["watch"]).failed(2).contains("use `session-groups status`"));
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use session_groups::model::number::Usd;
 use session_groups::model::run::ControlRequest;
+use session_groups::model::time::now_ms;
 use session_groups::model::{GroupStatus, SessionGroup};
 use session_groups::ownership::{self, Owner};
 use session_groups::repository::FileGroupRepository;
@@ -18,6 +19,7 @@ use crate::exit::Exit;
 use crate::output::{Format, Line, Output, Tone};
 use crate::running::drive;
 use crate::selection::{find_group, find_session, open_store};
+use crate::view::{GroupView, SessionState};
 
 /// Maximum time to wait for a runner.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -180,7 +182,10 @@ fn end(
     let group = target.find(&store)?;
     let is_over =
         matches!(group.status, GroupStatus::Completed | GroupStatus::Archived | GroupStatus::Deleted);
-    let is_done = request == ControlRequest::Pause && group.status == GroupStatus::Paused;
+    let is_done = matches!(
+        (request, group.status),
+        (ControlRequest::Pause, GroupStatus::Paused) | (ControlRequest::Stop, GroupStatus::Failed)
+    );
     if is_over || is_done {
         let message = format!("cannot {} {}: it is {}", request.name(), group.id, group.status.name());
         return Err(Failure::new(Exit::WrongState, message));
@@ -242,7 +247,19 @@ fn check_retry(group: &SessionGroup, options: &ControlOptions) -> Result<()> {
     if can_retry {
         return Ok(());
     }
-    Err(Failure::new(Exit::NothingToRun, format!("no session of {} has failed", group.id)))
+    let failure = Failure::new(Exit::NothingToRun, format!("no session of {} has failed", group.id));
+    let Some(named) = &options.sessions else { return Err(failure) };
+    let view = GroupView::of(group, now_ms());
+    let needed = view.sessions.into_iter().find_map(|session| match session.state {
+        SessionState::NotReached { because } if named.contains(&session.id) => Some((session.id, because)),
+        _ => None,
+    });
+    let failure =
+        Failure::new(Exit::NothingToRun, format!("none of these sessions of {} has failed", group.id));
+    Err(match needed {
+        Some((id, because)) => failure.with_help(format!("{id} needs {}: retry that", because.join(", "))),
+        None => failure,
+    })
 }
 
 /// Says what became of a request.
