@@ -56,7 +56,7 @@ fn run(arguments: Arguments) -> Exit {
         Err(failure) => {
             let exit = failure.exit();
             failure.report(&mut output);
-            // What was printed before the failure is still wanted.
+            // Output from before the failure is still wanted.
             match output.flush() {
                 Err(Failure::Closed) | Ok(()) => exit,
                 Err(_) => Exit::Unexpected,

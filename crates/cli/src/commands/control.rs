@@ -34,7 +34,7 @@ struct Target {
     sessions: Vec<String>,
 }
 
-/// How to ask a runner.
+/// The manner of a request.
 #[derive(Debug, Args)]
 struct Asking {
     /// The reason, for people

@@ -5,6 +5,7 @@ use session_groups::manager::NewGroup;
 use session_groups::manager::rules::{self, Decision};
 use session_groups::model::SessionGroup;
 use session_groups::model::config::GroupConfig;
+use session_groups::model::event::GroupEvent;
 use session_groups::model::number::{Positive, Usd};
 use session_groups::model::time::IsoTime;
 use session_groups::repository::{Document, FileGroupRepository};
@@ -103,11 +104,8 @@ pub fn create(
         .with_help("try again"))
 }
 
-fn with_sessions(
-    event: session_groups::model::event::GroupEvent,
-    count: usize,
-) -> session_groups::model::event::GroupEvent {
-    use session_groups::model::event::GroupEvent;
+/// The event of a group's creation with the number of its sessions.
+fn with_sessions(event: GroupEvent, count: usize) -> GroupEvent {
     match event {
         GroupEvent::GroupCreated(mut created) => {
             created.total_sessions = u64::try_from(count).unwrap_or(u64::MAX).into();

@@ -27,7 +27,7 @@ pub struct Doctor {
     claude: Option<PathBuf>,
 }
 
-/// What was found.
+/// The findings.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Findings {

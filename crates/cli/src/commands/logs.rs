@@ -108,7 +108,7 @@ impl Logs {
             }
             output.flush()?;
             std::thread::sleep(POLL);
-            // What was written before the attempt ended is still read.
+            // The last lines were written before the attempt ended.
             is_last_look =
                 !is_running(&find_group(store, group.id.as_str())?.group()?, &self.session, attempt);
         }

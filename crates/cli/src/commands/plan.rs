@@ -256,7 +256,7 @@ fn print(plan: &ExecutionPlan, target: &str, output: &mut Output) -> Result<()> 
             line = line.with(Tone::Faint, &format!("  after {}", session.depends_on.join(", ")));
         }
         output.line(&line)?;
-        let command: Vec<_> = session.command.iter().map(|argument| quoted(argument)).collect();
+        let command: Vec<_> = session.command.iter().map(|argument| format::shell_word(argument)).collect();
         output.line(&Line::new().plain("     ").with(Tone::Hint, &command.join(" ")))?;
         for file in &session.files {
             output.line(&Line::new().plain("     ").with(Tone::Faint, &format!("writes {}", path(file))))?;
@@ -265,14 +265,4 @@ fn print(plan: &ExecutionPlan, target: &str, output: &mut Output) -> Result<()> 
     let start = format!("Nothing was started. `session-groups run {target}` starts it.");
     output.line(&Line::from(start))?;
     Ok(())
-}
-
-/// An argument as a shell takes it.
-fn quoted(argument: &str) -> String {
-    let is_plain = |character: char| character.is_alphanumeric() || "/._-+:@%,=".contains(character);
-    if !argument.is_empty() && argument.chars().all(is_plain) {
-        argument.to_owned()
-    } else {
-        format!("'{}'", argument.replace('\'', r"'\''"))
-    }
 }

@@ -132,7 +132,7 @@ fn watch_group(
             Ok(Message::EventsEnded) => return Err(Failure::new(Exit::NotFound, "the group was deleted")),
             Err(_) => {
                 tick = Instant::now() + TICK;
-                // What was stored with the end has been shown by now.
+                // The events that were stored with the end have been shown by now.
                 if has_run && group.status != GroupStatus::Running || !has_run && !may_run(&view) {
                     let summary = scene.summary();
                     print(summary);

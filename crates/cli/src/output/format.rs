@@ -89,6 +89,22 @@ pub fn path(path: &str, home: Option<&str>) -> String {
     }
 }
 
+/// A text as one word of a shell command.
+///
+/// ```
+/// use session_groups_cli::output::format::shell_word;
+///
+/// assert_eq!([shell_word("client-ts"), shell_word("it's")], ["client-ts", r"'it'\''s'"]);
+/// ```
+pub fn shell_word(text: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "/._-+:@%,=".contains(character);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 /// The home directory, as [`path`] needs it.
 pub fn home() -> Option<String> {
     std::env::home_dir()?.into_os_string().into_string().ok()

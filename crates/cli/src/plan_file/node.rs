@@ -29,7 +29,7 @@ impl Place {
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// Where it begins.
+    /// Place of its beginning.
     pub place: Place,
     /// The value.
     pub value: Value,
@@ -51,7 +51,7 @@ pub enum Value {
 pub struct Entry {
     /// The key.
     pub key: String,
-    /// Where the key begins.
+    /// Place of the key.
     pub place: Place,
     /// The value.
     pub value: Node,

@@ -28,7 +28,7 @@ pub struct Planned {
     pub place: Place,
 }
 
-/// What all sessions of a plan share.
+/// The parts that all sessions of a plan share.
 pub struct SessionReader<'a> {
     /// The directory of the plan.
     pub directory: &'a Path,

@@ -82,7 +82,7 @@ fn start(
     Ok(handle)
 }
 
-/// What is shown of a run.
+/// The view of a run.
 struct Show {
     store: FileGroupRepository,
     group: SessionGroup,

@@ -212,7 +212,7 @@ fn changes(
 }
 
 impl Differences {
-    /// What a person should know, one sentence for each kind.
+    /// The differences that a person should know, one sentence for each kind.
     pub fn sentences(&self) -> Vec<String> {
         let all = [
             (&self.added, "new"),

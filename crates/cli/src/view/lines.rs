@@ -66,7 +66,10 @@ fn group_event(event: &GroupEvent, scene: &Scene<'_>) -> Vec<Line> {
                 &event.session_id,
                 std::slice::from_ref(&event.error),
             );
-            vec![line, scene.command(&format!("logs {} {}", scene.name, quoted(&event.session_id)))]
+            vec![
+                line,
+                scene.command(&format!("logs {} {}", scene.name, format::shell_word(&event.session_id))),
+            ]
         }
         GroupEvent::BudgetWarning(event) => {
             let spent = format::dollars(event.current_usage.get());
@@ -355,10 +358,4 @@ impl Scene<'_> {
 
 fn padded_word(tone: Tone, word: &str) -> Line {
     Line::new().plain(&" ".repeat(WORD.saturating_sub(word.len()))).with(tone, word)
-}
-
-/// An id as an argument of a shell command.
-fn quoted(id: &str) -> String {
-    let is_plain = |character: char| character.is_alphanumeric() || "._-+:@%,=/".contains(character);
-    if id.chars().all(is_plain) { id.to_owned() } else { format!("'{}'", id.replace('\'', r"'\''")) }
 }

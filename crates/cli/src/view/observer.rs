@@ -1,4 +1,4 @@
-//! What running sessions are doing, read from their outputs. Works the same for the process that runs a group and for one
+//! The activity of running sessions, read from their outputs. Works the same for the process that runs a group and for one
 //! that only watches it.
 
 use std::collections::HashMap;

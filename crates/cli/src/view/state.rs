@@ -126,7 +126,7 @@ impl SessionView {
         self.ran_ms + self.running_since.map_or(0.0, |since| (now - since).max(0.0))
     }
 
-    /// What a person should know about the state; empty if there is nothing.
+    /// The part of the state that a word cannot tell; empty if there is none.
     pub fn note(&self, now: f64) -> String {
         match &self.state {
             SessionState::Waiting { on } => format!("needs {}", on.join(", ")),
