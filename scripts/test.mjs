@@ -21,7 +21,8 @@ try {
   await setUp()
   rmSync(results, { recursive: true, force: true })
   mkdirSync(results, { recursive: true })
-  await report('cargo test', testRust)
+  await report('cargo test', () => testRust('session-groups'))
+  await report('cargo test, command line', () => testRust('session-groups-cli'))
   await report("the runner's decisions", testDecisions)
   await buildTestAddon()
   await buildFakeClaude()
@@ -52,9 +53,9 @@ async function report(name, test) {
   )
 }
 
-/** Tests the core alone, so that it is also compiled without the features that the addon enables in shared crates. */
-async function testRust() {
-  const args = ['test', '--package', 'session-groups', '--no-fail-fast', '--color', 'never']
+/** Tests one package alone, so that it is also compiled without the features that others enable in shared crates. */
+async function testRust(name) {
+  const args = ['test', '--package', name, '--no-fail-fast', '--color', 'never']
   return countRust(await run('cargo', args))
 }
 

@@ -46,6 +46,11 @@ pub fn has_option(version: ClaudeVersion, option: &str) -> bool {
     since.map_or(version >= MIN_VERSION, |(_, since)| version >= *since)
 }
 
+/// Returns the options that a version lacks.
+pub fn missing_options(version: ClaudeVersion) -> impl Iterator<Item = &'static str> {
+    SINCE.iter().filter(move |(_, since)| version < *since).map(|(option, _)| *option)
+}
+
 /// The conversation that a process works on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conversation {

@@ -84,6 +84,11 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
+    /// The content blocks.
+    pub fn content(&self) -> &[Object<'a>] {
+        &self.content
+    }
+
     /// The content blocks of one type.
     pub fn blocks(&self, kind: &'static str) -> impl Iterator<Item = &Object<'a>> {
         self.content.iter().filter(move |block| block.string("type").is_some_and(|is| is == kind))

@@ -17,6 +17,7 @@
 mod accounts;
 mod arguments;
 pub mod command;
+pub mod conversation;
 mod counters;
 pub mod environment;
 pub mod input;

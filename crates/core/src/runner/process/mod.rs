@@ -84,8 +84,8 @@ pub use program::{Program, ProgramSearch};
 pub use project::check_project;
 #[cfg(unix)]
 pub use unix::{
-    Adoption, Earlier, Launch, Look, Processes, Recorded, SessionDirectory, Waker, current_identity,
-    find_marked, is_running, look,
+    Adoption, Earlier, Launch, Look, MarkedProcess, Processes, Recorded, SessionDirectory, Waker,
+    current_identity, find_marked, is_running, look, marked_processes,
 };
 #[cfg(not(unix))]
 pub use unsupported::{Processes, current_identity, is_running};

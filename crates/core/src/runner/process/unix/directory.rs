@@ -44,6 +44,20 @@ impl SessionDirectory {
         Ok(Self { dir: open_private(&sessions, &names.current, true)? })
     }
 
+    /// Opens the directory in which the output of an attempt is; `None` if there is none. `group` is the group's directory.
+    pub fn of_output(group: &Path, names: &SessionDirectoryNames, attempt: u64) -> Result<Option<Self>> {
+        for name in std::iter::once(&names.current).chain(&names.former) {
+            let is_missing = |error: &Error| error.io_kind() == Some(io::ErrorKind::NotFound);
+            let found =
+                open_existing(group, name).and_then(|directory| directory.output(attempt).map(|_| directory));
+            match found {
+                Err(error) if is_missing(&error) => {}
+                directory => return directory.map(Some),
+            }
+        }
+        Ok(None)
+    }
+
     /// Opens the directory in which an attempt was started, and its lock; `None` if it was not.
     pub(super) fn of_attempt(
         group: &Path,

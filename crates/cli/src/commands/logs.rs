@@ -1,0 +1,219 @@
+use std::fs::File;
+use std::io::Read;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+use session_groups::claude::conversation::{Conversation, Entry};
+use session_groups::model::number::Positive;
+use session_groups::model::{GroupSession, GroupStatus, SessionGroup};
+use session_groups::repository::FileGroupRepository;
+use session_groups::runner::process::{SessionDirectory, directory_names};
+
+use crate::arguments::Global;
+use crate::error::{Failure, Result};
+use crate::exit::Exit;
+use crate::output::{Format, Output, escape};
+use crate::selection::{find_group, find_session, open_store};
+use crate::view::conversation;
+
+/// Time between two looks at a growing file.
+const POLL: Duration = Duration::from_millis(200);
+/// Size of the buffer for one read, in bytes.
+const BUFFER: usize = 64 * 1024;
+
+/// Show the conversation of a session
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  session-groups logs payments client-python\n  session-groups logs latest api -f\n  session-groups logs payments api --raw | jq .type"
+)]
+pub struct Logs {
+    /// Id of the group, a unique beginning or end of it, or `latest`
+    group: String,
+    /// Id of the session
+    session: String,
+    /// Go on while the session runs
+    #[arg(short = 'f', long)]
+    follow: bool,
+    /// Number of the attempt [default: the newest]
+    #[arg(long, value_name = "N")]
+    attempt: Option<u64>,
+    /// Print the output as it is
+    #[arg(long)]
+    raw: bool,
+}
+
+impl Logs {
+    /// Prints the conversation.
+    pub fn run(self, global: &Global, output: &mut Output) -> Result<Exit> {
+        let store = open_store(global.store.as_deref())?;
+        let mut group = find_group(&store, &self.group)?.group()?;
+        let mut session = find_session(&group, &self.session)?.clone();
+        let mut shown = None;
+        loop {
+            let attempt = self.attempt.or_else(|| newest_attempt(&session));
+            match attempt.filter(|attempt| shown != Some(*attempt)) {
+                Some(attempt) => {
+                    match self.open(&store, &group, attempt)? {
+                        Some(file) => self.print(file, attempt, &store, &group, output)?,
+                        None if self.follow && self.attempt.is_none() => {}
+                        None => return Err(no_output(&session, attempt)),
+                    }
+                    shown = Some(attempt);
+                }
+                None if !self.follow => return Err(self.no_attempt()),
+                None => {}
+            }
+            if !self.follow || self.attempt.is_some() || !may_go_on(&group, &session) {
+                break;
+            }
+            output.flush()?;
+            std::thread::sleep(POLL);
+            group = find_group(&store, group.id.as_str())?.group()?;
+            session = find_session(&group, &self.session)?.clone();
+        }
+        Ok(Exit::Success)
+    }
+
+    fn open(&self, store: &FileGroupRepository, group: &SessionGroup, attempt: u64) -> Result<Option<File>> {
+        let ids = group.sessions.iter().map(|session| session.id.as_str());
+        let names = directory_names(&self.session, ids);
+        let directory = store.base().join(group.id.as_str());
+        let directory = SessionDirectory::of_output(&directory, &names, attempt)?;
+        Ok(directory.map(|directory| directory.output(attempt)).transpose()?)
+    }
+
+    /// Prints a file to its end, and with `--follow` until the attempt ends.
+    fn print(
+        &self,
+        mut file: File,
+        attempt: u64,
+        store: &FileGroupRepository,
+        group: &SessionGroup,
+        output: &mut Output,
+    ) -> Result<()> {
+        let mut printer = Printer::new(self, attempt, output);
+        let mut buffer = vec![0; BUFFER];
+        let mut is_last_look = !self.follow;
+        loop {
+            let length = file
+                .read(&mut buffer)
+                .map_err(|error| Failure::unexpected(format!("cannot read the output: {error}")))?;
+            if length > 0 {
+                printer.push(&buffer[..length], output)?;
+                continue;
+            }
+            if is_last_look {
+                return printer.end(output);
+            }
+            output.flush()?;
+            std::thread::sleep(POLL);
+            // The last lines were written before the attempt ended.
+            is_last_look =
+                !is_running(&find_group(store, group.id.as_str())?.group()?, &self.session, attempt);
+        }
+    }
+
+    fn no_attempt(&self) -> Failure {
+        let message = format!("session {:?} has not run yet", self.session);
+        Failure::new(Exit::NothingToRun, message).with_help("`-f` waits for it")
+    }
+}
+
+fn no_output(session: &GroupSession, attempt: u64) -> Failure {
+    let message = format!("there is no output of attempt {attempt} of session {:?}", session.id);
+    let newest = newest_attempt(session);
+    let help = newest
+        .map_or_else(|| "it has not run yet".to_owned(), |newest| format!("the newest attempt is {newest}"));
+    Failure::new(Exit::NotFound, message).with_help(help)
+}
+
+fn newest_attempt(session: &GroupSession) -> Option<u64> {
+    session.attempts.as_ref()?.last().map(|attempt| Positive::get(attempt.n))
+}
+
+/// Returns `true` if the attempt has not ended.
+fn is_running(group: &SessionGroup, session: &str, attempt: u64) -> bool {
+    let session = group.sessions.iter().find(|known| known.id == session);
+    let attempts = session.and_then(|session| session.attempts.as_ref()).into_iter().flatten();
+    group.status == GroupStatus::Running
+        && attempts.into_iter().any(|known| known.n.get() == attempt && known.ended_at.is_none())
+}
+
+/// Returns `true` if a further attempt may come.
+fn may_go_on(group: &SessionGroup, session: &GroupSession) -> bool {
+    matches!(group.status, GroupStatus::Created | GroupStatus::Running) && !session.status.has_ended()
+}
+
+/// Prints chunks of an output.
+enum Printer {
+    /// As a conversation for people.
+    Conversation(Conversation),
+    /// As it is.
+    Raw {
+        /// `true` to escape what a terminal would act on.
+        is_escaped: bool,
+    },
+    /// Each line in an object.
+    Lines { session: String, attempt: u64, rest: Vec<u8> },
+}
+
+impl Printer {
+    fn new(logs: &Logs, attempt: u64, output: &Output) -> Self {
+        if logs.raw {
+            Self::Raw { is_escaped: output.is_terminal() }
+        } else if output.format() == Format::Text {
+            Self::Conversation(Conversation::default())
+        } else {
+            Self::Lines { session: logs.session.clone(), attempt, rest: Vec::new() }
+        }
+    }
+
+    fn push(&mut self, chunk: &[u8], output: &mut Output) -> Result<()> {
+        match self {
+            Self::Conversation(conversation) => print_entries(&conversation.push(chunk), output),
+            Self::Raw { is_escaped: false } => output.write(chunk),
+            Self::Raw { is_escaped: true } => {
+                for part in String::from_utf8_lossy(chunk).split_inclusive('\n') {
+                    let line = part.strip_suffix('\n');
+                    output.write(escape(line.unwrap_or(part)).as_bytes())?;
+                    if line.is_some() {
+                        output.write(b"\n")?;
+                    }
+                }
+                Ok(())
+            }
+            Self::Lines { session, attempt, rest } => {
+                rest.extend_from_slice(chunk);
+                while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                    let line: Vec<u8> = rest.drain(..=end).collect();
+                    print_line(session, *attempt, &line, output)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn end(&mut self, output: &mut Output) -> Result<()> {
+        match self {
+            Self::Conversation(conversation) => print_entries(&conversation.end(), output),
+            Self::Raw { .. } => Ok(()),
+            Self::Lines { session, attempt, rest } => {
+                print_line(session, *attempt, &std::mem::take(rest), output)
+            }
+        }
+    }
+}
+
+fn print_entries(entries: &[Entry], output: &mut Output) -> Result<()> {
+    entries.iter().try_for_each(|entry| output.lines(&conversation::lines(entry)))
+}
+
+fn print_line(session: &str, attempt: u64, line: &[u8], output: &mut Output) -> Result<()> {
+    let text = String::from_utf8_lossy(line);
+    if text.trim().is_empty() {
+        return Ok(());
+    }
+    let value = serde_json::from_str(&text).unwrap_or_else(|_| json!(text.trim_end()));
+    output.json(&json!({ "session": session, "attempt": attempt, "line": value }))
+}

@@ -1,0 +1,169 @@
+use std::io::stdout;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use session_groups::feed::{self, FeedEvent};
+use session_groups::model::time::now_ms;
+use session_groups::model::{GroupStatus, SessionGroup};
+use session_groups::repository::FileGroupRepository;
+
+use crate::arguments::Global;
+use crate::commands::status::unfinished;
+use crate::error::{Failure, Result};
+use crate::exit::Exit;
+use crate::output::{Format, Line, Output, Tone, format};
+use crate::running::listen;
+use crate::running::terminal::Canvas;
+use crate::selection::{find_group, open_store, short_name};
+use crate::view::lines::{self, Scene};
+use crate::view::observer::Observer;
+use crate::view::screen::Screen;
+use crate::view::{GroupView, live, table};
+
+/// Time between two looks.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Watch a group that runs in another process, or all running groups
+///
+/// Leaving with Ctrl-C ends nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  session-groups watch payments")]
+pub struct Watch {
+    /// Id of the group, a unique beginning or end of it, or `latest`
+    group: Option<String>,
+}
+
+enum Message {
+    Event(Box<FeedEvent>),
+    Signal(u8),
+    EventsEnded,
+}
+
+impl Watch {
+    /// Watches until the run has ended.
+    pub fn run(self, global: &Global, output: &mut Output) -> Result<Exit> {
+        let store = open_store(global.store.as_deref())?;
+        let canvas = Canvas::of(&stdout());
+        match self.group {
+            Some(name) => {
+                let group = find_group(&store, &name)?.group()?;
+                watch_group(&store, group, canvas, output)
+            }
+            None if canvas == Canvas::Live && output.format() == Format::Text => watch_all(&store, output),
+            None => Err(Failure::usage("there is no terminal to draw a table on")
+                .with_help("use `session-groups status`, or name a group")),
+        }
+    }
+}
+
+/// Shows the table of all running groups until a signal comes.
+fn watch_all(store: &FileGroupRepository, output: &Output) -> Result<Exit> {
+    let receiver = signals()?;
+    let screen = Screen::new(stdout(), || Canvas::Live.size().0, output.has_colour_on_stdout());
+    loop {
+        let views = unfinished(store, now_ms())?;
+        let (width, height) = Canvas::Live.size();
+        let mut lines = if views.is_empty() {
+            vec![Line::new().with(Tone::Faint, "no group is running or paused")]
+        } else {
+            table::status(&views, width.saturating_sub(1))
+        };
+        lines.truncate(height.saturating_sub(1));
+        screen.draw(lines);
+        match receiver.recv_timeout(TICK) {
+            Ok(Message::Signal(signal)) => return Ok(Exit::Signal(signal)),
+            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Success),
+        }
+    }
+}
+
+fn signals() -> Result<Receiver<Message>> {
+    let (sender, receiver) = channel();
+    listen(move |signal| drop(sender.send(Message::Signal(signal))))?;
+    Ok(receiver)
+}
+
+/// Shows the events of a group and its live part until its run has ended.
+fn watch_group(
+    store: &FileGroupRepository,
+    group: SessionGroup,
+    canvas: Canvas,
+    output: &mut Output,
+) -> Result<Exit> {
+    let (sender, receiver) = channel();
+    let signals = sender.clone();
+    listen(move |signal| drop(signals.send(Message::Signal(signal))))?;
+    follow_events(store, &group, sender);
+    let is_json = output.format() != Format::Text;
+    let screen =
+        (!is_json).then(|| Screen::new(stdout(), move || canvas.size().0, output.has_colour_on_stdout()));
+    let print = |lines: Vec<Line>| {
+        if let Some(screen) = &screen {
+            screen.print(lines);
+        }
+    };
+    let (mut observer, name, home) =
+        (Observer::new(store, &group), short_name(&group, store), format::home());
+    let mut group = group;
+    let mut tick = Instant::now();
+    let mut has_run = group.status == GroupStatus::Running;
+    loop {
+        let message = receiver.recv_timeout(tick.saturating_duration_since(Instant::now()));
+        let now = now_ms();
+        group = find_group(store, group.id.as_str())?.group()?;
+        let mut view = GroupView::of_stored(&group, store, now);
+        observer.look(&group, &mut view, now);
+        has_run |= group.status == GroupStatus::Running;
+        let (width, height) = canvas.size();
+        let home = home.as_deref();
+        let scene = Scene { group: &group, view: &view, name: &name, now, width, home };
+        match message {
+            Ok(Message::Event(event)) if is_json => {
+                output.json_line(event.json())?;
+                output.flush()?;
+            }
+            Ok(Message::Event(event)) => {
+                let lines = lines::event(event.event(), &scene);
+                print(lines);
+            }
+            Ok(Message::Signal(signal)) => return Ok(Exit::Signal(signal)),
+            Ok(Message::EventsEnded) => return Err(Failure::new(Exit::NotFound, "the group was deleted")),
+            Err(_) => {
+                tick = Instant::now() + TICK;
+                // The events that were stored with the end have been shown by now.
+                if has_run && group.status != GroupStatus::Running || !has_run && !may_run(&view) {
+                    let summary = scene.summary();
+                    print(summary);
+                    return Ok(Exit::of_group(group.status, group.cause));
+                }
+            }
+        }
+        if canvas == Canvas::Live {
+            let lines = live::draw(&view, now, width.saturating_sub(1), height.saturating_sub(2));
+            if let Some(screen) = &screen {
+                screen.draw(lines);
+            }
+        }
+    }
+}
+
+/// Returns `true` for a group that waits for its run.
+fn may_run(view: &GroupView) -> bool {
+    view.status == GroupStatus::Created && !view.sessions.is_empty()
+}
+
+/// Sends the events from now on.
+fn follow_events(store: &FileGroupRepository, group: &SessionGroup, sender: Sender<Message>) {
+    let after = group.event_seq.map_or(0, session_groups::model::number::Count::get);
+    let events = feed::events(store, &group.id, after, true);
+    std::thread::spawn(move || {
+        for event in events.iter().map_while(std::result::Result::ok) {
+            if sender.send(Message::Event(Box::new(event))).is_err() {
+                return;
+            }
+        }
+        let _ = sender.send(Message::EventsEnded);
+    });
+}

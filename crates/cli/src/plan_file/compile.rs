@@ -1,0 +1,192 @@
+//! A checked plan file becomes a session group.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use session_groups::model::config::GroupConfig;
+use session_groups::model::run::PlanSource;
+use session_groups::model::time::IsoTime;
+use session_groups::model::{GroupId, GroupSession, SessionGroup};
+
+use crate::plan_file::Source;
+use crate::plan_file::dependencies::{resolve, warn_of_shared_directories, without_repeated_ids};
+use crate::plan_file::expression::Variables;
+use crate::plan_file::files::Files;
+use crate::plan_file::matrix;
+use crate::plan_file::node::{Entry, Node, Place, Value};
+use crate::plan_file::problem::{Problem, Problems};
+use crate::plan_file::record::{group_config, group_defaults, text};
+use crate::plan_file::session::{Planned, SessionReader};
+use crate::plan_file::shape::{self, Expressions, PLAN, Shape};
+
+/// Maximum number of sessions of a plan.
+pub const MAX_SESSIONS: usize = 10_000;
+
+/// Endings of the names of plan files, which are not part of the group's name.
+const ENDINGS: &[&str] = &[".yaml", ".yml", ".json"];
+
+/// A compiled plan.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Name of the group.
+    pub name: String,
+    /// Configuration of the group.
+    pub config: GroupConfig,
+    /// The sessions, not started.
+    pub sessions: Vec<GroupSession>,
+    /// The file and the values of its variables.
+    pub source: PlanSource,
+    /// Things to look at that are no errors.
+    pub warnings: Vec<Problem>,
+    /// The places of each session in the file.
+    pub places: Vec<SessionPlaces>,
+}
+
+/// The places of a session in a file.
+#[derive(Debug, Clone)]
+pub struct SessionPlaces {
+    /// The session's key.
+    pub key: Place,
+    /// The name of its template, its own or that of the defaults.
+    pub template: Option<Place>,
+}
+
+impl Plan {
+    /// The group of this plan, not stored yet.
+    pub fn group(&self, id: GroupId, slug: &str, created_at: &IsoTime) -> SessionGroup {
+        let mut group = SessionGroup::new(id, &self.name, slug, created_at.clone());
+        group.config = self.config.clone();
+        group.sessions.clone_from(&self.sessions);
+        for session in &mut group.sessions {
+            session.created_at = created_at.clone();
+        }
+        group.plan = Some(self.source.clone());
+        group
+    }
+}
+
+/// Compiles a plan file. Fails with all problems that it has.
+pub fn compile(
+    source: &Source<'_>,
+    vars: &BTreeMap<String, String>,
+    files: &dyn Files,
+) -> Result<Plan, Vec<Problem>> {
+    let mut problems = Problems::new(source.shown.to_owned());
+    let plan = source.check_shape(&mut problems).and_then(|root| {
+        if problems.count() == 0
+            || root.get("sessions").is_some_and(|sessions| !sessions.entries().is_empty())
+        {
+            build(&root, source, vars, files, &mut problems)
+        } else {
+            None
+        }
+    });
+    let warnings = problems.into_result()?;
+    plan.map(|plan| Plan { warnings, ..plan }).ok_or_else(Vec::new)
+}
+
+fn build(
+    root: &Node,
+    source: &Source<'_>,
+    vars: &BTreeMap<String, String>,
+    files: &dyn Files,
+    problems: &mut Problems,
+) -> Option<Plan> {
+    let Value::Map(entries) = &root.value else { return None };
+    let before = problems.count();
+    let outside = Variables { matrix: None, vars };
+    let (sessions, rest): (Vec<&Entry>, Vec<&Entry>) =
+        entries.iter().partition(|entry| entry.key == "sessions");
+    let replaced = rest.into_iter().map(|entry| entry.with(outside.replace_in(&entry.value, problems)));
+    let top = Node { place: root.place, value: Value::Map(replaced.collect()) };
+    if problems.count() == before {
+        check_replaced(&top, problems);
+    }
+    let sessions = sessions.first()?.value.entries();
+    check_number(sessions, problems)?;
+    let defaults = top.get("defaults");
+    let created_at = IsoTime::of_unix_ms(0.0);
+    let directory = source.path.parent().unwrap_or(Path::new("/"));
+    let has_sound_defaults =
+        defaults.is_none_or(|defaults| is_sound(defaults, &Shape::Object(shape::DEFAULTS)));
+    let reader =
+        SessionReader { directory, files, vars, defaults, has_sound_defaults, created_at: &created_at };
+    // The problems of the others have been reported.
+    let sound = sessions.iter().filter(|entry| is_sound(&entry.value, &Shape::Object(shape::SESSION)));
+    let planned = sound.flat_map(|entry| reader.read(entry, problems)).collect();
+    // A session that could not be read may be the one that others depend on.
+    let is_whole = problems.count() == 0;
+    let mut planned = without_repeated_ids(planned, problems);
+    if is_whole {
+        resolve(&mut planned, problems);
+    }
+    if problems.count() > 0 {
+        return None;
+    }
+    let config = config(&top);
+    if config.exclusive_directories != Some(true) {
+        warn_of_shared_directories(&planned, problems);
+    }
+    let name = text(&top, "name").unwrap_or_else(|| name_of(source.path));
+    let path = source.path.to_string_lossy().into_owned();
+    let source = PlanSource { path, name: name.clone(), vars: vars.clone() };
+    let template_of =
+        |node: Option<&Node>| node.and_then(|node| node.get("template")).map(|template| template.place);
+    let default_template = template_of(top.get("defaults"));
+    let with_places = |planned: Planned| {
+        let template = template_of(Some(&planned.node)).or(default_template);
+        (planned.session, SessionPlaces { key: planned.place, template })
+    };
+    let (sessions, places) = planned.into_iter().map(with_places).unzip();
+    Some(Plan { name, config, sessions, source, warnings: Vec::new(), places })
+}
+
+/// Checks everything but the sessions once more, with the expressions replaced.
+fn check_replaced(top: &Node, problems: &mut Problems) {
+    let Shape::Object(keys) = PLAN else { return };
+    for key in keys.iter().filter(|key| key.name != "sessions") {
+        if let Some(value) = top.get(key.name) {
+            shape::check(value, key.shape, key.name, Expressions::Replaced, problems);
+        }
+    }
+}
+
+/// Returns `true` if a value has no problem of its shape.
+fn is_sound(node: &Node, shape: &Shape) -> bool {
+    let mut problems = Problems::new(PathBuf::new());
+    shape::check(node, shape, "", Expressions::Accepted, &mut problems);
+    problems.count() == 0
+}
+
+/// Checks the number of sessions before any is made.
+fn check_number(sessions: &[Entry], problems: &mut Problems) -> Option<()> {
+    let mut total = 0_usize;
+    for entry in sessions {
+        let count = entry.value.get("matrix").map_or(Some(1), matrix::count);
+        total = total.saturating_add(count.unwrap_or(usize::MAX));
+        if total > MAX_SESSIONS {
+            let message =
+                format!("a plan may have at most {MAX_SESSIONS} sessions, with those of each matrix");
+            problems.add_with_help(entry.place, message, "use several plans");
+            return None;
+        }
+    }
+    Some(())
+}
+
+fn config(top: &Node) -> GroupConfig {
+    let mut config = GroupConfig::default();
+    group_config(top, &mut config);
+    if let Some(defaults) = top.get("defaults") {
+        group_defaults(defaults, &mut config);
+    }
+    config
+}
+
+/// The name of a group whose plan has none: `payments` for `payments.group.yaml`.
+fn name_of(path: &Path) -> String {
+    let name = path.file_name().map(|name| PathBuf::from(name).to_string_lossy().into_owned());
+    let name = name.unwrap_or_default();
+    let without = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    without.strip_suffix(".group").unwrap_or(without).to_owned()
+}

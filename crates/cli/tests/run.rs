@@ -1,0 +1,403 @@
+//! Groups run from the command line, with a stand-in for Claude Code.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a failing test panics")]
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use support::{Run, Sandbox};
+
+/// A bound for everything that waits. Far above what is needed on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A directory with a stand-in for Claude Code and a plan of these sessions.
+fn sandbox(sessions: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let claude = sandbox.write("bin/claude", include_str!("support/claude.sh"));
+    std::fs::set_permissions(&claude, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_plan(&sandbox, sessions);
+    sandbox
+}
+
+fn write_plan(sandbox: &Sandbox, sessions: &str) {
+    sandbox.write(
+        "demo.group.yaml",
+        &format!(
+            "version: 1\ndefaults: {{ project: shop }}\nexclusiveDirectories: true\nsessions:\n{sessions}"
+        ),
+    );
+}
+
+fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
+    let mut command = sandbox.command(arguments);
+    command.env("PATH", format!("{}:/usr/bin:/bin", sandbox.path().join("bin").display()));
+    command
+}
+
+fn run(sandbox: &Sandbox, arguments: &[&str]) -> Run {
+    sandbox.finish(&mut command(sandbox, arguments))
+}
+
+/// Starts a command that goes on.
+fn start(sandbox: &Sandbox, arguments: &[&str]) -> Child {
+    command(sandbox, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn end(child: Child) -> Run {
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Waits until something is the case.
+#[track_caller]
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn events(sandbox: &Sandbox) -> String {
+    run(sandbox, &["events", "latest", "--jsonl"]).stdout
+}
+
+/// Waits until a session uses its tool.
+fn wait_for_work(sandbox: &Sandbox, session: &str) {
+    wait_until("the session works", || run(sandbox, &["logs", "latest", session]).stdout.contains("> Bash"));
+}
+
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+const TWO: &str = "  api: { prompt: Add it }\n  web: { prompt: Use it, dependsOn: [api] }\n";
+
+#[test]
+fn a_plan_runs_to_its_end() {
+    let sandbox = sandbox(TWO);
+    let run = run(&sandbox, &["run", "demo.group.yaml"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{}", run.stderr);
+    let words: Vec<_> = run.stderr.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(words, ["Running", "START", "COMPLETED", "START", "COMPLETED", "Summary"], "{}", run.stderr);
+    assert!(
+        run.stderr.contains("(1/2) api  sonnet  [DIR]/shop  at most $10.00") || run.stderr.contains("~/shop")
+    );
+    assert!(run.stderr.contains("2 completed; $0.50 of $10.00 (5%)"), "{}", run.stderr);
+    assert!(!run.stderr.contains('\u{1b}'));
+}
+
+#[test]
+fn json_lines_are_the_events_and_json_is_the_end() {
+    let sandbox = sandbox(TWO);
+    let lines = run(&sandbox, &["run", "demo.group.yaml", "--jsonl"]);
+    let events: Vec<serde_json::Value> =
+        lines.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(events.iter().all(|event| event["v"] == json!(1)));
+    let types: Vec<_> = events.iter().filter_map(|event| event["type"].as_str()).collect();
+    assert!(types.contains(&"group_session_completed") && types.contains(&"group_completed"), "{types:?}");
+    let report = run(&sandbox, &["run", "demo.group.yaml", "--json"]).json();
+    assert_eq!(report["status"], json!("completed"));
+    assert_eq!(
+        (&report["exitCode"], &report["spentUsd"], &report["completed"]),
+        (&json!(0), &json!(0.5), &json!(2))
+    );
+}
+
+#[test]
+fn a_completed_group_has_nothing_to_run_and_its_plan_makes_a_new_one() {
+    let sandbox = sandbox(TWO);
+    run(&sandbox, &["run", "demo.group.yaml"]);
+    let error = run(&sandbox, &["run", "latest"]).failed(4);
+    assert!(error.contains("there is nothing to run in"), "{error}");
+    assert_eq!(run(&sandbox, &["run", "demo.group.yaml"]).code, Some(0));
+    let groups = run(&sandbox, &["list", "--json"]).json();
+    assert_eq!(groups["groups"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn failed_sessions_are_retried_on_request_only() {
+    let sandbox = sandbox("  api: { prompt: REFUSED }\n  web: { prompt: Use it, dependsOn: [api] }\n");
+    let first = run(&sandbox, &["run", "demo.group.yaml"]);
+    assert_eq!(first.code, Some(10), "{}", first.stderr);
+    for expected in [
+        "FAILED",
+        "prompt is too long",
+        "session-groups logs demo api",
+        "NOT REACHED",
+        "needs api",
+        "session-groups retry demo",
+    ] {
+        assert!(first.stderr.contains(expected), "{expected}: {}", first.stderr);
+    }
+    let again = run(&sandbox, &["run", "demo.group.yaml"]).failed(4);
+    assert!(again.contains("`session-groups retry demo` runs failed sessions again"), "{again}");
+    let unreachable = run(&sandbox, &["retry", "latest", "web"]).failed(4);
+    assert!(unreachable.contains("web needs api: retry that"), "{unreachable}");
+    assert!(run(&sandbox, &["stop", "latest"]).failed(5).contains("it is failed"));
+    let retried = run(&sandbox, &["retry", "latest", "api", "--fresh"]);
+    assert_eq!(retried.code, Some(10), "{}", retried.stderr);
+    assert!(retried.stderr.contains("START"), "{}", retried.stderr);
+    write_plan(&sandbox, TWO);
+    let reported = run(&sandbox, &["run", "demo.group.yaml"]);
+    assert!(reported.stderr.contains("api: changed in the plan, but have run"), "{}", reported.stderr);
+    let changed = run(&sandbox, &["run", "demo.group.yaml", "--rerun", "changed"]);
+    assert_eq!(changed.code, Some(0), "{}", changed.stderr);
+    assert!(changed.stderr.contains("api: run again"), "{}", changed.stderr);
+    assert!(run(&sandbox, &["retry", "latest"]).failed(4).contains("no session of"));
+}
+
+#[test]
+fn an_unfinished_group_is_taken_up_with_the_changes_of_its_plan() {
+    let sandbox = sandbox(
+        "  api: { prompt: Add it }\n  web: { prompt: LOGIN, dependsOn: [api] }\n  old: { prompt: Never, dependsOn: [web] }\n",
+    );
+    let first = run(&sandbox, &["run", "demo.group.yaml"]);
+    assert_eq!(first.code, Some(12), "{}", first.stderr);
+    assert!(first.stderr.contains("not logged in"), "{}", first.stderr);
+    write_plan(&sandbox, "  web: { prompt: Use it }\n  new: { prompt: Join, dependsOn: [web] }\n");
+    let plan = run(&sandbox, &["plan", "demo.group.yaml"]);
+    assert_eq!(plan.code, Some(0), "{}", plan.stderr);
+    for expected in ["new: new", "old: removed", "api: no longer in the plan", "web: changed in the plan"] {
+        assert!(plan.stderr.contains(expected), "{expected}: {}", plan.stderr);
+    }
+    let groups =
+        |sandbox: &Sandbox| run(sandbox, &["list", "--json"]).json()["groups"].as_array().unwrap().len();
+    assert_eq!(groups(&sandbox), 1);
+    run(&sandbox, &["run", "demo.group.yaml"]);
+    assert_eq!(groups(&sandbox), 1);
+    let group = run(&sandbox, &["show", "latest", "--json"]).json()["group"].clone();
+    let ids: Vec<_> =
+        group["sessions"].as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["web", "new", "api"]);
+    assert_eq!(group["sessions"][2]["dropped"], json!(true));
+}
+
+#[test]
+fn only_some_sessions_are_run() {
+    let sandbox = sandbox("  a-1: { prompt: x }\n  a-2: { prompt: x }\n  b: { prompt: x }\n");
+    let run_some = run(&sandbox, &["run", "demo.group.yaml", "--only", "a-*", "--skip", "a-2"]);
+    assert_eq!(run_some.code, Some(13), "{}", run_some.stderr);
+    assert_eq!(run_some.stderr.matches("COMPLETED").count(), 1);
+    assert!(
+        run(&sandbox, &["run", "latest", "--only", "z*"]).failed(4).contains("no session matches \"z*\"")
+    );
+}
+
+#[test]
+fn a_spent_budget_pauses() {
+    let sandbox = sandbox("  api: { prompt: EXPENSIVE }\n  web: { prompt: x, dependsOn: [api] }\n");
+    let paused = run(&sandbox, &["run", "demo.group.yaml", "--budget", "5"]);
+    assert_eq!(paused.code, Some(11), "{}", paused.stderr);
+    assert!(paused.stderr.contains("session-groups resume demo --budget USD"), "{}", paused.stderr);
+}
+
+#[test]
+fn a_usage_limit_can_end_the_run() {
+    let sandbox = sandbox("  api: { prompt: LIMIT }\n");
+    let limited = run(&sandbox, &["run", "demo.group.yaml", "--no-wait-for-limits"]);
+    assert_eq!(limited.code, Some(75), "{}", limited.stderr);
+}
+
+#[test]
+fn refused_tools_are_named_with_the_option_that_allows_them() {
+    let sandbox = sandbox("  api: { prompt: DENIED }\n");
+    let denied = run(&sandbox, &["run", "demo.group.yaml"]);
+    assert!(denied.stderr.contains("not allowed: WebFetch"), "{}", denied.stderr);
+    assert!(denied.stderr.contains("allow with allowedTools: [WebFetch]"), "{}", denied.stderr);
+}
+
+#[test]
+fn another_process_pauses_and_resumes_a_run() {
+    let sandbox = sandbox("  api: { prompt: WORK }\n");
+    let child = start(&sandbox, &["run", "demo.group.yaml"]);
+    wait_for_work(&sandbox, "api");
+    let second = run(&sandbox, &["run", "demo.group.yaml"]).failed(5);
+    assert!(second.contains(&child.id().to_string()), "{second}");
+    assert!(run(&sandbox, &["delete", "latest", "-y"]).failed(5).contains(&child.id().to_string()));
+    assert!(run(&sandbox, &["status"]).stdout.contains("running"));
+    let watcher = start(&sandbox, &["watch", "latest"]);
+    let paused = run(&sandbox, &["pause", "latest", "--reason", "lunch"]).succeeded();
+    assert!(paused.starts_with("pause acknowledged"), "{paused}");
+    let ended = end(child);
+    assert_eq!(ended.code, Some(13), "{}", ended.stderr);
+    assert!(ended.stderr.contains("INTERRUPTED"), "{}", ended.stderr);
+    let seen = end(watcher);
+    assert_eq!(seen.code, Some(13), "{}{}", seen.stdout, seen.stderr);
+    assert!(seen.stdout.contains("Summary"), "{}", seen.stdout);
+    assert!(run(&sandbox, &["pause", "latest"]).failed(5).contains("it is paused"));
+    // The interrupted session is told to go on, which this stand-in does at once.
+    let resumed = run(&sandbox, &["resume", "latest"]);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("RESUME"), "{}", resumed.stderr);
+    assert!(run(&sandbox, &["resume", "latest"]).failed(4).contains("has completed"));
+}
+
+#[test]
+fn a_stop_from_another_process_fails_the_group() {
+    let sandbox = sandbox("  api: { prompt: WORK }\n");
+    let child = start(&sandbox, &["run", "demo.group.yaml"]);
+    wait_for_work(&sandbox, "api");
+    run(&sandbox, &["stop", "latest"]).succeeded();
+    assert_eq!(end(child).code, Some(13));
+    let group = run(&sandbox, &["show", "latest", "--json"]).json()["group"].clone();
+    assert_eq!((&group["status"], &group["cause"]), (&json!("failed"), &json!("stopped")));
+}
+
+#[test]
+fn signals_pause_the_run_and_name_themselves_in_the_exit_code() {
+    for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let sandbox = sandbox("  api: { prompt: WORK }\n");
+        let child = start(&sandbox, &["run", "demo.group.yaml"]);
+        wait_for_work(&sandbox, "api");
+        signal(&child, name);
+        let ended = end(child);
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+        assert!(ended.stderr.contains("PAUSING"), "{}", ended.stderr);
+        assert!(events(&sandbox).contains("group_paused"));
+    }
+}
+
+#[test]
+fn a_killed_run_leaves_a_group_that_is_taken_up() {
+    let sandbox = sandbox("  api: { prompt: WORK }\n");
+    let mut child = start(&sandbox, &["run", "demo.group.yaml"]);
+    wait_for_work(&sandbox, "api");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let status = run(&sandbox, &["status"]).succeeded();
+    assert!(status.contains("no runner"), "{status}");
+    let again = run(&sandbox, &["run", "demo.group.yaml"]);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert_eq!(run(&sandbox, &["list", "--json"]).json()["groups"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_plan_shows_the_commands_that_the_run_then_uses() {
+    let sandbox = sandbox(
+        "  api: { prompt: Add it, settings: { cleanupPeriodDays: 3 }, allowedTools: [Read, \"Bash(make *)\"] }\n  web: { prompt: Use it, dependsOn: [api] }\n",
+    );
+    let log = sandbox.path().join("commands");
+    let claude = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] || {{ printf '%s\\n' \"$0\" \"$@\" >> {log}; echo >> {log}; }}\nexec {real} \"$@\"\n",
+        log = log.display(),
+        real = sandbox.path().join("bin/real").display()
+    );
+    std::fs::rename(sandbox.path().join("bin/claude"), sandbox.path().join("bin/real")).unwrap();
+    let path = sandbox.write("bin/claude", &claude);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+
+    let plan = run(&sandbox, &["run", "demo.group.yaml", "--dry-run", "--json"]).json();
+    assert!(!log.exists() && !sandbox.store().exists(), "nothing was started or stored");
+    run(&sandbox, &["run", "demo.group.yaml"]);
+
+    let used = std::fs::read_to_string(&log).unwrap().replace(sandbox.path().to_str().unwrap(), "[DIR]");
+    let group = run(&sandbox, &["show", "latest", "--json"]).json()["group"].clone();
+    let planned_id = plan["group"].as_str().unwrap();
+    let mut planned = String::new();
+    for (index, session) in plan["sessions"].as_array().unwrap().iter().enumerate() {
+        let conversation = group["sessions"][index]["claudeSessionId"].as_str().unwrap();
+        for argument in session["command"].as_array().unwrap() {
+            let argument = argument.as_str().unwrap().replace("CONVERSATION", conversation);
+            planned += &argument.replace(planned_id, group["id"].as_str().unwrap());
+            planned.push('\n');
+        }
+        planned.push('\n');
+    }
+    // The second session has what the first one did not spend.
+    let without_caps = |text: &str| {
+        let mut lines: Vec<&str> = text.lines().collect();
+        while let Some(at) = lines.iter().position(|line| *line == "--max-budget-usd") {
+            lines.drain(at..at + 2);
+        }
+        lines.join("\n")
+    };
+    assert_eq!(without_caps(&used), without_caps(&planned));
+    let files: Vec<_> =
+        plan["sessions"][0]["files"].as_array().unwrap().iter().map(|file| file.as_str().unwrap()).collect();
+    assert!(files.iter().any(|file| file.ends_with("/api/config/settings.json")), "{files:?}");
+    let text = run(&sandbox, &["plan", "demo.group.yaml"]).stdout;
+    assert!(text.contains("demo: 2 sessions in 2 waves") && text.contains("Nothing was started."), "{text}");
+}
+
+#[test]
+fn a_missing_claude_is_an_error_that_says_where_it_was_looked_for() {
+    let sandbox = sandbox(TWO);
+    let error = sandbox.run(&["run", "demo.group.yaml"]);
+    assert_eq!(error.code, Some(1));
+    assert!(error.stderr.contains("cannot find the program `claude`"), "{}", error.stderr);
+}
+
+#[test]
+fn sessions_are_added_and_changed_while_the_group_runs() {
+    let sandbox = sandbox("  api: { prompt: WORK, budget: 1 }\n");
+    let child = start(&sandbox, &["run", "demo.group.yaml"]);
+    wait_for_work(&sandbox, "api");
+    run(&sandbox, &["add", "latest", "--id", "late", "--project", "shop", "--prompt", "LOGIN"]).succeeded();
+    run(&sandbox, &["set", "latest", "--session", "late", "prompt=Join", "project=bin"]).succeeded();
+    wait_until("the added session completes", || {
+        events(&sandbox)
+            .lines()
+            .any(|line| line.contains("group_session_completed") && line.contains("\"late\""))
+    });
+    run(&sandbox, &["stop", "latest"]).succeeded();
+    assert_eq!(end(child).code, Some(13));
+}
+
+#[test]
+fn doctor_finds_what_a_dead_runner_left() {
+    let sandbox = sandbox("  api: { prompt: WORK }\n");
+    let healthy = run(&sandbox, &["doctor"]);
+    assert_eq!(healthy.code, Some(0), "{}", healthy.stderr);
+    assert!(healthy.stdout.contains("2.1.332 at ~/bin/claude") && healthy.stdout.contains("no problems"));
+    let mut child = start(&sandbox, &["run", "demo.group.yaml"]);
+    wait_for_work(&sandbox, "api");
+    let running = run(&sandbox, &["doctor"]).succeeded();
+    assert!(running.contains(&format!("by process {}", child.id())), "{running}");
+    // Its input stays open, so that the session works on.
+    let report = run(&sandbox, &["doctor", "--json"]).json();
+    assert_eq!(report["problems"], json!([]));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let sick = run(&sandbox, &["doctor", "latest"]);
+    assert_eq!(sick.code, Some(1));
+    assert!(sick.stderr.contains("is stored as running, but its runner is gone"), "{}", sick.stderr);
+    run(&sandbox, &["stop", "latest"]).succeeded();
+    assert_eq!(run(&sandbox, &["doctor"]).code, Some(0));
+    sandbox.store_group("20260101-000000-broken", "{");
+    let damaged = run(&sandbox, &["doctor"]);
+    assert_eq!(damaged.code, Some(1));
+    assert!(damaged.stderr.contains("meta.json"), "{}", damaged.stderr);
+}
+
+#[test]
+fn the_feed_is_shown_for_people_and_for_programs() {
+    let sandbox = sandbox("  api: { prompt: Add it }\n");
+    run(&sandbox, &["run", "demo.group.yaml"]);
+    let text = run(&sandbox, &["events", "latest"]).succeeded();
+    assert!(text.starts_with("    1  ") && text.contains("group_created"), "{text}");
+    assert!(text.contains("group_session_completed  api  costUsd=0.25"), "{text}");
+    let all = run(&sandbox, &["events", "latest", "--json"]).json()["events"].as_array().unwrap().len();
+    let after = run(&sandbox, &["events", "latest", "--after", "2", "--jsonl"]).stdout;
+    assert_eq!(after.lines().count(), all - 2);
+    let mut follower = start(&sandbox, &["events", "latest", "--follow", "--jsonl"]);
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("group_created"));
+    run(&sandbox, &["delete", "latest", "--yes"]).succeeded();
+    assert!(lines.last().unwrap().unwrap().contains("group_deleted"));
+    assert_eq!(end(follower).code, Some(0));
+}
+
+#[test]
+fn all_groups_are_watched_on_a_terminal_only() {
+    let sandbox = sandbox(TWO);
+    assert!(run(&sandbox, &["watch"]).failed(2).contains("use `session-groups status`"));
+}
