@@ -4,6 +4,8 @@
 mod answer;
 #[path = "../../src/args.rs"]
 mod args;
+#[path = "../../src/bridge.rs"]
+mod bridge;
 #[path = "../../src/classes/mod.rs"]
 mod classes;
 #[path = "../../src/constants.rs"]
@@ -25,6 +27,8 @@ mod promise;
 mod reader;
 #[path = "../../src/repository.rs"]
 mod repository;
+#[path = "../../src/runner/mod.rs"]
+mod runner;
 #[path = "../../src/summaries.rs"]
 mod summaries;
 #[path = "../../src/update.rs"]
