@@ -1,5 +1,5 @@
 //! A stand-in for Claude Code. `FAKE_BEHAVIOUR` names what it does with the prompt, `FAKE_TURN_MS` how long the turn takes
-//! before that. Into the file `FAKE_LEDGER` it writes the pid of each process and each total that it printed.
+//! before that, and `FAKE_GATE` a file for which it waits. Into the file `FAKE_LEDGER` it writes the pid of each process and each total that it printed.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program of the tests")]
 
