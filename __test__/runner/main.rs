@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod behaviours;
+mod facts;
 mod matrix;
 mod real;
 mod single;

@@ -132,7 +132,8 @@ fn in_turn(behaviour: &str, fake: &mut Fake) {
         "clears_the_environment" => {
             fake.tool_use();
             drop(start_tool("sleeping", true, true));
-            fake.work(Duration::from_millis(800));
+            // Long enough to be seen below this process on a busy machine.
+            fake.work(Duration::from_secs(3));
             fake.answer();
         }
         "leaves_a_server_in_its_group" => {
