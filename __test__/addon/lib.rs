@@ -16,6 +16,8 @@ mod functions;
 mod host;
 #[path = "../../src/js.rs"]
 mod js;
+#[path = "../../src/kept.rs"]
+mod kept;
 mod panics;
 #[path = "../../src/progress.rs"]
 mod progress;
@@ -25,8 +27,6 @@ mod promise;
 mod reader;
 #[path = "../../src/repository.rs"]
 mod repository;
-#[path = "../../src/summaries.rs"]
-mod summaries;
 #[path = "../../src/update.rs"]
 mod update;
 #[path = "../../src/watch.rs"]

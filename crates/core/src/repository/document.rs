@@ -2,7 +2,7 @@
 
 use std::borrow::{Borrow, Cow};
 use std::string::FromUtf8Error;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use crate::error::{Error, FieldError, Result};
 use crate::json::{self, Json, Member};
@@ -37,6 +37,17 @@ impl Revision {
 /// A valid group as JSON text. A clone is the same text, not a copy of it.
 #[derive(Debug, Clone)]
 pub struct Document(Arc<Parts>);
+
+/// Recognizes a document without keeping its text.
+#[derive(Debug, Clone)]
+pub struct WeakDocument(Weak<Parts>);
+
+impl WeakDocument {
+    /// Returns `true` if it was made from this document, or from a clone of it.
+    pub fn is(&self, document: &Document) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&document.0))
+    }
+}
 
 #[derive(Debug)]
 struct Parts {
@@ -162,6 +173,11 @@ impl Document {
     /// The group as JSON text, every field with the bytes it was saved with.
     pub fn text(&self) -> &str {
         &self.0.text
+    }
+
+    /// Returns a value that recognizes this document.
+    pub fn downgrade(&self) -> WeakDocument {
+        WeakDocument(Arc::downgrade(&self.0))
     }
 
     /// The group as a JSON object.
