@@ -141,19 +141,21 @@ impl Document {
     /// The group that stored bytes are, leniently checked: what older versions wrote is understood.
     pub fn from_stored(stored: Vec<u8>) -> std::result::Result<Self, Unreadable> {
         let revision = Revision::of(&stored);
-        let text = String::from_utf8(stored).map_err(|error| not_utf8(&error))?;
-        let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-        // The engine reads it the faster the shorter it is.
-        let stored_as = |group, text: &str| {
-            Ok(Self::new(json::compact(text).into(), revision.into(), FieldValues::of(group, text)))
+        let mut text = String::from_utf8(stored).map_err(|error| not_utf8(&error))?;
+        if text.starts_with(BYTE_ORDER_MARK) {
+            text.drain(..BYTE_ORDER_MARK.len_utf8());
+        }
+        let stored_as = |group, text: String| {
+            let fields = FieldValues::of(group, &text);
+            Ok(Self::new(trimmed(text), revision.into(), fields))
         };
-        if let Ok(group) = reading::strict(text) {
+        if let Ok(group) = reading::strict(&text) {
             return stored_as(group, text);
         }
         let no_group = |problem: String| Unreadable { field: None, problem, newer_schema: None };
-        let json = Json::parse(text).map_err(|error| no_group(why_no_json(text, &error)))?;
+        let json = Json::parse(&text).map_err(|error| no_group(why_no_json(&text, &error)))?;
         if !json.is_object() {
-            let (line, column) = json::position(text, json.text());
+            let (line, column) = json::position(&text, json.text());
             let found = json::excerpt(json.text());
             return Err(no_group(format!(
                 "it is not a JSON object, but {found} at line {line} column {column}"
@@ -161,8 +163,8 @@ impl Document {
         }
         let upgraded = upgrade(json);
         match reading::older(&upgraded, json) {
-            Ok(group) => stored_as(group, &upgraded),
-            Err(invalid) => Err(Unreadable::new(json, text, &invalid)),
+            Ok(group) => stored_as(group, upgraded.into_owned()),
+            Err(invalid) => Err(Unreadable::new(json, &text, &invalid)),
         }
     }
 
@@ -291,6 +293,9 @@ fn trimmed(text: String) -> Box<str> {
     let value = text.trim_matches(json::WHITE_SPACE);
     if value.len() == text.len() { text.into() } else { value.into() }
 }
+
+/// The mark that some editors put before a text.
+const BYTE_ORDER_MARK: char = '\u{FEFF}';
 
 /// The status of older tools for something that runs.
 const FORMER_RUNNING: &str = "in_progress";
