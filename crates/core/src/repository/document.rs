@@ -194,14 +194,14 @@ impl Document {
         group.map_err(|invalid| Error::internal(format!("a checked group is invalid: {}", invalid.wrong)))
     }
 
-    /// Returns the group without its sessions, computed at the first call.
+    /// Returns the group without its sessions. Computed at the first call, as long as there is room to keep it.
     pub fn summary(&self) -> Result<Arc<GroupSummary>> {
         let fields = &self.0.fields;
         if let Some(summary) = fields.summary() {
             return Ok(Arc::clone(summary));
         }
         let summary = GroupSummary::of_json(self.group()?, self.json());
-        Ok(Arc::clone(fields.keep_summary(summary)))
+        Ok(fields.keep_summary(summary))
     }
 
     /// Names the state that is stored.
