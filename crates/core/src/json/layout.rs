@@ -49,22 +49,6 @@ pub fn pretty(text: &str) -> String {
     out
 }
 
-/// The same valid JSON text without the white space between its tokens, whose bytes it keeps.
-pub fn compact(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = String::with_capacity(text.len());
-    let mut at = white_space(bytes);
-    while at < bytes.len() {
-        let start = at;
-        while at < bytes.len() && !is_white_space(bytes[at]) {
-            at = if bytes[at] == b'"' { string_end(bytes, at) } else { at + 1 };
-        }
-        out.push_str(&text[start..at]);
-        at += white_space(&bytes[at..]);
-    }
-    out
-}
-
 /// The same valid JSON text with `null` for each number that no `f64` can hold.
 pub fn without_infinities(text: &str) -> String {
     let bytes = text.as_bytes();
@@ -129,8 +113,5 @@ mod tests {
         let expected = "{\n  \"a\": [\n    1,\n    {\n      \"b\": []\n    }\n  ],\n  \"c\": {},\n  \"d\": \"x,{\\\"y\\\"}:\",\n  \"e\": null\n}";
         assert_eq!(pretty(compact), expected);
         assert_eq!(pretty(expected), expected);
-        assert_eq!(super::compact(expected), compact);
-        assert_eq!(super::compact(compact), compact);
-        assert_eq!(super::compact(" [ 1 , \" a \\\" \" ]\r\n\t"), "[1,\" a \\\" \"]");
     }
 }
