@@ -18,6 +18,8 @@ mod functions;
 mod host;
 #[path = "../../src/js.rs"]
 mod js;
+#[path = "../../src/kept.rs"]
+mod kept;
 mod panics;
 #[path = "../../src/progress.rs"]
 mod progress;
@@ -29,8 +31,6 @@ mod reader;
 mod repository;
 #[path = "../../src/runner/mod.rs"]
 mod runner;
-#[path = "../../src/summaries.rs"]
-mod summaries;
 #[path = "../../src/update.rs"]
 mod update;
 #[path = "../../src/watch.rs"]

@@ -114,11 +114,11 @@ impl Backend for Memory {
     }
 
     fn list(&self, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault> {
-        Ok(Reply::Now(Answer::groups(&self.core.list(&filter, sort)?)))
+        Ok(Reply::Now(Answer::Groups(self.core.list(&filter, sort)?)))
     }
 
     fn summaries(&self, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault> {
-        Ok(Reply::Now(Answer::summaries(self.core.summaries(&filter, sort)?)?))
+        Ok(Reply::Now(Answer::Summaries(self.core.summaries(&filter, sort)?)))
     }
 
     fn count(&self, filter: GroupFilter) -> Result<Reply, Fault> {
