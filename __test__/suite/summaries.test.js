@@ -32,9 +32,14 @@ const summaryOf = (group) => {
   }
 }
 
+/** A store in files tells of each running group whether it has a runner, and none has one here. */
 const expectSameAsList = async (repository, ...query) => {
   const summaries = await repository.summaries(...query)
-  expect(summaries).toStrictEqual((await repository.list(...query)).map(summaryOf))
+  const hasRunLocks = repository instanceof sg.FileGroupRepository
+  const expected = (await repository.list(...query)).map((group) =>
+    hasRunLocks && group.status === 'running' ? { ...summaryOf(group), live: false } : summaryOf(group),
+  )
+  expect(summaries).toStrictEqual(expected)
   return summaries
 }
 
