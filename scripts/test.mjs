@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import path from 'node:path'
 import { buildTestAddon } from './build.mjs'
 import { root, run, Stop, temporaryDirectory } from './process.mjs'
+import { decisions } from './runner.mjs'
 import { bun } from './runtimes.mjs'
 import { setUp } from './setup.mjs'
 import { testTypes } from './types.mjs'
@@ -22,6 +23,7 @@ try {
   mkdirSync(results, { recursive: true })
   await report('cargo test', () => testRust('session-groups'))
   await report('cargo test, command line', () => testRust('session-groups-cli'))
+  await report("the runner's decisions", testDecisions)
   await buildTestAddon()
   await report('jest', testOnNode)
   await report('jest, reads by stat', () => testOnNode(POLLING))
@@ -53,7 +55,18 @@ async function report(name, test) {
 /** Tests one package alone, so that it is also compiled without the features that others enable in shared crates. */
 async function testRust(name) {
   const args = ['test', '--package', name, '--no-fail-fast', '--color', 'never']
-  const { ok, output } = await run('cargo', args)
+  return countRust(await run('cargo', args))
+}
+
+/** Explores the states of small groups, optimized, and prints their number. */
+async function testDecisions() {
+  const result = await run('cargo', [...decisions, '--nocapture'])
+  for (const [line] of result.output.matchAll(/^\d+ (states|random steps|planted defects).*$/gm))
+    console.log(`  ${line}`)
+  return countRust(result)
+}
+
+function countRust({ ok, output }) {
   const counts = [...output.matchAll(/^test result: .*? (\d+) passed; (\d+) failed;/gm)]
   return { passed: sum(counts, 1), failed: sum(counts, 2), crashed: !ok, output }
 }

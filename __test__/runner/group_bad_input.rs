@@ -249,6 +249,10 @@ impl RunStore for FullDisk {
         self.store.claim()
     }
 
+    fn is_claimed(&self) -> Result<bool> {
+        self.store.is_claimed()
+    }
+
     fn directory(&self) -> Option<std::path::PathBuf> {
         self.store.directory()
     }
@@ -296,4 +300,29 @@ fn a_disk_that_stays_full_ends_the_run_and_the_next_one_settles_it() {
     let outcome = world.stored("a").attempts.unwrap()[0].outcome;
     assert_eq!(outcome, Some(AttemptOutcome::Completed));
     assert_eq!(world.problems(), [""; 0]);
+}
+
+#[test]
+fn a_store_that_everyone_may_write_to_is_not_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = GroupWorld::new(vec![session("a", "answers", &[])]);
+    let permit =
+        |mode| std::fs::set_permissions(world.base.join("store"), PermissionsExt::from_mode(mode)).unwrap();
+    permit(0o777);
+    assert_eq!(world.run().0.unwrap_err().code(), "INSECURE_STORE");
+    permit(0o700);
+    assert_eq!((world.notes("process").len(), world.group().status), (0, GroupStatus::Created));
+}
+
+#[test]
+fn a_project_that_contains_the_store_or_is_missing_fails_its_session() {
+    let world = GroupWorld::with(vec![session("a", "answers", &[]), session("b", "answers", &[])], |group| {
+        let project = group.sessions[0].project_path.clone();
+        group.sessions[0].project_path = project.strip_suffix("/project").unwrap().to_owned();
+        group.sessions[1].project_path = format!("{project}/none");
+    });
+    assert_eq!(world.run().0.unwrap().status, GroupStatus::Paused);
+    assert!(world.stored("a").error.unwrap().contains("contains the store"));
+    assert!(world.stored("b").error.unwrap().contains("no such directory"));
+    assert_eq!(world.notes("process").len(), 0);
 }

@@ -166,6 +166,8 @@ fn sessions_limits_and_budgets_change_while_the_group_runs() {
     let run = world.spawn(world.options());
     world.wait_for_active(1);
     let mut group = world.group();
+    // The first session has reserved the whole budget.
+    group.config.max_budget_usd = Usd::clamped(10.0);
     group.config.max_concurrent_sessions = Positive::clamped(3);
     let config = serde_json::to_string(&group.config).unwrap();
     let changes = Changes::new(format!(r#"{{"config":{config}}}"#), Vec::new()).unwrap();
@@ -198,11 +200,11 @@ fn a_handle_resumes_with_a_larger_budget() {
     world.wait_for_active(1);
     run.handle.pause(true).unwrap();
     run.handle.resume(Some(Usd::clamped(77.0))).unwrap();
-    GroupWorld::wait_until("the budget is stored", || {
-        world.group().config.max_budget_usd == Usd::clamped(77.0)
-    });
+    // Orders are carried out in their order, also while a budget is being stored.
     run.handle.pause(false).unwrap();
     run.join().0.unwrap();
+    assert_eq!(world.group().config.max_budget_usd, Usd::clamped(77.0));
+    assert_eq!(outcomes(&world, "long"), [AttemptOutcome::Interrupted]);
     assert_eq!(world.problems(), [""; 0]);
 }
 

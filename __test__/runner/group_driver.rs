@@ -196,6 +196,10 @@ impl RunStore for CrashingStore {
         claim
     }
 
+    fn is_claimed(&self) -> Result<bool> {
+        self.store.is_claimed()
+    }
+
     fn directory(&self) -> Option<PathBuf> {
         self.store.directory()
     }

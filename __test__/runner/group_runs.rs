@@ -1,14 +1,24 @@
 //! Groups that run undisturbed.
 
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
+
+use session_groups::claude::{ClaudeVersion, Exit};
+use session_groups::feed::Event;
 use session_groups::model::config::ConcurrencyConfig;
 use session_groups::model::number::{Count, Positive, Usd};
-use session_groups::model::run::{AttemptOutcome, GroupCause};
+use session_groups::model::run::{AttemptOutcome, GroupCause, ProcessIdentity};
 use session_groups::model::time::IsoTime;
 use session_groups::model::{BudgetAction, GroupId, GroupStatus, SessionStatus};
 use session_groups::repository::{Condition, Document, GroupRepository, InMemoryGroupRepository};
-use session_groups::runner::{ChangedLimits, FileRunStore, MemoryRunStore, RunEnd, Runner, RunnerOptions};
+use session_groups::runner::process::{self, Ended, Fact, Mark};
+use session_groups::runner::{
+    ChangedLimits, FileRunStore, MemoryRunStore, RunEnd, RunNotice, Runner, RunnerOptions, RunnerState,
+    SessionProcesses, Start, Wake,
+};
 
 use crate::group_world::{GroupWorld, session, slow, types};
+use crate::support::PATIENCE;
 
 fn ended(status: GroupStatus, cause: Option<GroupCause>) -> RunEnd {
     RunEnd { status, cause }
@@ -253,4 +263,85 @@ fn a_group_in_memory_has_one_runner() {
     handle.stop(true).unwrap();
     thread.join().unwrap().unwrap();
     assert_eq!(stored().runner, None);
+}
+
+/// Processes that exist in memory alone: they do what their prompts say and print nothing.
+#[derive(Default)]
+struct Silent {
+    waker: Arc<(Mutex<bool>, Condvar)>,
+    events: Vec<process::Event>,
+    prompts: Vec<String>,
+}
+
+impl SessionProcesses for Silent {
+    fn start(&mut self, start: &Start<'_>) -> session_groups::Result<Option<ProcessIdentity>> {
+        self.prompts.push(start.prompt.to_owned());
+        let exit = Exit { code: Some(if start.prompt.contains("bad") { 1 } else { 0 }), signal: None };
+        let fact = Fact::Exited(Ended { exit, ..Ended::default() });
+        self.events.push(process::Event { mark: start.mark, fact });
+        Ok(None)
+    }
+
+    fn interrupt(&mut self, _: Mark) {}
+    fn stop_tasks(&mut self, _: Mark) {}
+    fn close_input(&mut self, _: Mark) {}
+    fn terminate(&mut self, _: Mark) {}
+    fn kill(&mut self, _: Mark) {}
+
+    fn wait(&mut self, deadline: Option<Instant>) -> Vec<process::Event> {
+        let events = std::mem::take(&mut self.events);
+        if events.is_empty() {
+            let (is_woken, changed) = &*self.waker;
+            let left = deadline.map_or(PATIENCE, |at| at.saturating_duration_since(Instant::now()));
+            let woken = changed.wait_timeout_while(is_woken.lock().unwrap(), left, |is_woken| !*is_woken);
+            *woken.unwrap().0 = false;
+        }
+        events
+    }
+
+    fn waker(&self) -> Wake {
+        let waker = Arc::clone(&self.waker);
+        Arc::new(move || {
+            *waker.0.lock().unwrap() = true;
+            waker.1.notify_one();
+        })
+    }
+
+    fn silence_is_success(&self) -> bool {
+        true
+    }
+
+    fn are_swept(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn other_processes_take_the_place_of_claude_code() {
+    let world =
+        GroupWorld::new(vec![session("a", "-", &[]), session("b", "-", &["a"]), session("bad", "-", &["b"])]);
+    let mut processes = Silent::default();
+    let options = RunnerOptions { max_crashes: 0, ..world.options() };
+    let runner = Runner::new(world.store(), options);
+    let end = runner.run_with(&mut processes, ClaudeVersion::new(2, 1, 332), |_| {}).unwrap();
+    assert_eq!(end.status, GroupStatus::Failed);
+    assert_eq!(processes.prompts, ["Do a.", "Do b.", "Do bad."]);
+    assert_eq!(world.stored("b").status, SessionStatus::Completed);
+    assert!(world.stored("bad").error.unwrap().contains("exit code 1"));
+}
+
+#[test]
+fn a_panic_of_the_observer_leaves_the_group_to_the_next_runner() {
+    let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), 200)]);
+    let runner = Runner::new(world.store(), world.options());
+    let handle = runner.handle();
+    let thread = runner.spawn(|notice| {
+        let is_start = |event: &Event| event.type_name() == "group_session_started";
+        assert!(!matches!(notice, RunNotice::Event { event, .. } if is_start(event)), "planned by the test");
+    });
+    assert!(thread.unwrap().join().is_err());
+    assert_eq!(handle.state(), RunnerState::Completed);
+    assert_eq!(world.run().0.unwrap().status, GroupStatus::Completed);
+    assert_eq!(world.notes("process").len(), 1);
+    assert_eq!(world.problems(), [""; 0]);
 }

@@ -1,14 +1,16 @@
 //! A runner's claim on its group: taken before anything else, released at the very end.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use crate::error::{Error, Result};
 use crate::feed::Commit;
 use crate::model::SessionGroup;
 use crate::model::time::IsoTime;
 use crate::ownership;
 use crate::repository::{Changes, Document};
-use crate::runner::Runner;
 use crate::runner::store::{Claim, commit_and_wait};
 use crate::runner::supervisor::runner_change;
+use crate::runner::{Runner, RunnerState};
 
 impl Runner {
     /// Claims the group, and releases it at the end.
@@ -21,11 +23,15 @@ impl Runner {
         let end = found.and_then(|document| {
             let document = if let Claim::Record = claim { self.record()? } else { document };
             let group = document.group()?;
-            let end = run(&claim, group, document);
+            // A panic of the caller's functions must not leave the group claimed.
+            let end = catch_unwind(AssertUnwindSafe(|| run(&claim, group, document)));
             if let Claim::Record = claim {
                 self.remove_record();
             }
-            end
+            end.unwrap_or_else(|panic| {
+                self.shared.end(RunnerState::Completed, None);
+                resume_unwind(panic)
+            })
         });
         // The group is gone: so is its lock.
         if let (Claim::Lock(lock), Ok(None)) = (claim, self.store.load()) {

@@ -2,7 +2,6 @@
 //! the runner notes its number in `controlSeen` when it acts.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
@@ -12,12 +11,12 @@ use crate::model::number::{Count, Usd};
 use crate::model::patch::Change as FieldChange;
 use crate::model::run::{Control, ControlRequest};
 use crate::model::time::IsoTime;
-use crate::model::{GroupPatch, GroupStatus, SessionGroup, SessionStatus};
+use crate::model::{GroupPatch, GroupSession, GroupStatus, SessionGroup, SessionPatch, SessionStatus};
 use crate::repository::{Changes, Document};
 use crate::runner::RunEnd;
 use crate::runner::options::RunnerOptions;
 use crate::runner::plan::Request;
-use crate::runner::store::{Claim, RunStore, commit_and_wait};
+use crate::runner::store::{RunStore, commit_and_wait};
 use crate::runner::supervisor::{json_of, with_config};
 
 /// A request to the runner of a group.
@@ -92,20 +91,21 @@ pub fn control(
             let problem = format!("cannot {}: it is {}", request.name(), group.status.name());
             return Err(Error::invalid_transition(group.id.as_str(), &problem));
         }
-        match claim(store, &group)? {
-            Some(claim) => {
-                if let Some(budget) = options.budget {
-                    let change = move |document: &Document| Ok(Commit::new(with_budget(document, budget)));
-                    commit_and_wait(store, Box::new(change))?;
-                }
-                drop(claim);
-                match settle(store, request, options, run) {
-                    // A runner has come in between.
-                    Err(error) if error.is(ErrorKind::AlreadyRunning) => {}
-                    settled => return settled,
-                }
+        if store.is_claimed()? {
+            match ask(store, request, options)? {
+                Some(asked) => return Ok(asked),
+                // The runner ended before it has seen the request.
+                None => continue,
             }
-            None => return ask(store, request, options),
+        }
+        if let Some(budget) = options.budget {
+            let change = move |document: &Document| Ok(Commit::new(with_budget(document, budget)));
+            commit_and_wait(store, Box::new(change))?;
+        }
+        match settle(store, request, options, run) {
+            // A runner has come in between.
+            Err(error) if error.is(ErrorKind::AlreadyRunning) => {}
+            settled => return settled,
         }
     }
     Err(Error::invalid_state(format!(
@@ -122,28 +122,12 @@ fn load(store: &impl RunStore) -> Result<SessionGroup> {
     store.load()?.ok_or_else(|| Error::group_not_found(store.id().as_str()))?.group()
 }
 
-/// Takes the group if no runner has it. A group without kernel locks has one if its record says so.
-fn claim(store: &impl RunStore, group: &SessionGroup) -> Result<Option<Claim>> {
-    match store.claim() {
-        Ok(Claim::Record) => {
-            let now_ms = IsoTime::now().unix_ms();
-            let runner = group.runner.as_ref();
-            let is_free =
-                runner.is_none_or(|record| crate::ownership::check_record(&group.id, record, now_ms).is_ok());
-            Ok(is_free.then_some(Claim::Record))
-        }
-        Ok(claim) => Ok(Some(claim)),
-        Err(error) if error.is(ErrorKind::AlreadyRunning) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Stores the request for a live runner, and waits until it has acted.
+/// Stores the request for a live runner, and waits until it has acted. Returns `None` if the runner ends before that.
 fn ask(
     store: &(impl RunStore + Clone + 'static),
     request: ControlRequest,
     options: &ControlOptions,
-) -> Result<Controlled> {
+) -> Result<Option<Controlled>> {
     let wanted = options.clone();
     let change = move |document: &Document| {
         let group = document.group()?;
@@ -169,15 +153,13 @@ fn ask(
     };
     let stored = commit_and_wait(store, Box::new(change))?.group.group()?;
     let seq = stored.control.map_or(0, |control| control.seq.get());
-    let seen = match options.wait {
-        Some(wait) => await_seen(store, seq, wait)?,
-        None => false,
-    };
-    Ok(Controlled::Requested { seq, seen })
+    let Some(wait) = options.wait else { return Ok(Some(Controlled::Requested { seq, seen: false })) };
+    let seen = await_seen(store, seq, wait)?;
+    Ok(seen.map(|seen| Controlled::Requested { seq, seen }))
 }
 
-/// Waits until the runner has acted on a request, or is gone.
-fn await_seen(store: &impl RunStore, seq: u64, wait: Duration) -> Result<bool> {
+/// Waits until the runner has acted on a request. Returns `None` if it is gone and has not.
+fn await_seen(store: &impl RunStore, seq: u64, wait: Duration) -> Result<Option<bool>> {
     let deadline = Instant::now() + wait;
     let (sender, receiver) = channel();
     let _watch = store.watch(Arc::new(move || {
@@ -185,16 +167,24 @@ fn await_seen(store: &impl RunStore, seq: u64, wait: Duration) -> Result<bool> {
         let _ = sender.send(());
     }))?;
     loop {
-        let Some(group) = store.load()? else { return Ok(true) };
-        if group.group()?.control_seen.map_or(0, Count::get) >= seq {
-            return Ok(true);
+        // Looked at first: a runner may act and end in between.
+        let is_claimed = store.is_claimed()?;
+        if load(store)?.control_seen.map_or(0, Count::get) >= seq {
+            return Ok(Some(true));
+        }
+        if !is_claimed {
+            return Ok(None);
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() || crate::executor::block(|| receiver.recv_timeout(left)).is_err() {
-            return Ok(false);
+        if left.is_zero() {
+            return Ok(Some(false));
         }
+        let _ = crate::executor::block(|| receiver.recv_timeout(left.min(PAUSE)));
     }
 }
+
+/// Time between two looks at whether the runner is still there.
+const PAUSE: Duration = Duration::from_millis(200);
 
 fn with_budget(document: &Document, budget: Usd) -> Changes {
     with_changed_budget(&Changes::from(GroupPatch::default()), document, budget)
@@ -238,21 +228,13 @@ fn settle(
 
 /// Pauses sessions that do not run, in a group that does not.
 fn pause_sessions(store: &(impl RunStore + Clone + 'static), ids: Vec<String>) -> Result<Controlled> {
-    let is_any = Arc::new(AtomicBool::new(false));
-    let found = Arc::clone(&is_any);
     let change = move |document: &Document| {
-        let group = document.group()?;
+        let is_meant =
+            |session: &GroupSession| ids.contains(&session.id) && session.status == SessionStatus::Pending;
         let mut commit = Commit::new(GroupPatch::default());
-        let is_meant = |session: &&crate::model::GroupSession| {
-            ids.contains(&session.id) && session.status == SessionStatus::Pending
-        };
-        for session in group.sessions.iter().filter(is_meant) {
-            found.store(true, Ordering::Relaxed);
-            let patch = crate::model::SessionPatch {
-                status: Some(SessionStatus::Paused),
-                ..crate::model::SessionPatch::default()
-            };
-            commit = commit.with_session(session.id.clone(), patch);
+        for session in document.group()?.sessions.into_iter().filter(is_meant) {
+            let patch = SessionPatch { status: Some(SessionStatus::Paused), ..SessionPatch::default() };
+            commit = commit.with_session(session.id, patch);
         }
         Ok(commit)
     };

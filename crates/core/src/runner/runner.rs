@@ -107,7 +107,8 @@ impl Runner {
         if decisions.settle.is_none() {
             launcher.check(&group, |session| self.is_in(session))?;
         }
-        let document = self.change_limits(document)?;
+        let is_run = decisions.settle.is_none();
+        let document = if is_run { self.change_limits(document)? } else { document };
         let group = document.group()?;
         let plan = Run::new(&group, &decisions)?;
         let limits = SharedLimits::new(&self.limits_directory()?, &self.options.environment);

@@ -101,13 +101,17 @@ pub trait SessionProcesses {
     /// Ends everything that an attempt left whose process is gone. Answered by
     /// [`Fact::Swept`](crate::runner::process::Fact::Swept). After the end of a process that this runner started or adopted,
     /// the same happens by itself.
-    fn sweep(&mut self, mark: Mark);
+    fn sweep(&mut self, _mark: Mark) {}
 
-    /// Looks at an attempt of an earlier runner, and adopts its process if it lives.
-    fn find(&mut self, earlier: &EarlierAttempt<'_>) -> Found;
+    /// Looks at an attempt of an earlier runner, and adopts its process if it lives. By default none outlives its runner.
+    fn find(&mut self, _earlier: &EarlierAttempt<'_>) -> Found {
+        Found::Gone { output: None, errors: None }
+    }
 
     /// Returns the output of an attempt that has ended; `None` if it cannot be read.
-    fn output(&self, names: &SessionDirectoryNames, attempt: u64) -> Option<File>;
+    fn output(&self, _names: &SessionDirectoryNames, _attempt: u64) -> Option<File> {
+        None
+    }
 
     /// Waits until something has happened, the time has come or the loop was woken. Returns what has happened, for each
     /// process in its order.

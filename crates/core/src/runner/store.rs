@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use crate::error::{Error, Result};
 use crate::executor;
 use crate::feed::{self, Commit, Committed};
-use crate::model::GroupId;
+use crate::model::{GroupId, time};
 use crate::ownership;
 use crate::repository::file::RunLock;
 use crate::repository::{Document, FileGroupRepository, GroupRepository, InMemoryGroupRepository, Watcher};
@@ -35,6 +35,14 @@ pub trait RunStore: Send + Sync {
 
     /// Takes the group for one runner. Fails with `ALREADY_RUNNING`.
     fn claim(&self) -> Result<Claim>;
+
+    /// Returns `true` if a runner has the group. By default the record `runner` in the group tells.
+    fn is_claimed(&self) -> Result<bool> {
+        let Some(group) = self.load()? else { return Ok(false) };
+        let now_ms = time::now_ms();
+        let runner = group.group()?.runner;
+        Ok(runner.is_some_and(|record| ownership::check_record(self.id(), &record, now_ms).is_err()))
+    }
 
     /// The group's own directory, for the files of its sessions; `None` if it has none.
     fn directory(&self) -> Option<PathBuf> {
@@ -98,6 +106,10 @@ impl RunStore for FileRunStore {
 
     fn claim(&self) -> Result<Claim> {
         ownership::lock(&self.repository, &self.id).map(Claim::Lock)
+    }
+
+    fn is_claimed(&self) -> Result<bool> {
+        Ok(self.repository.run_lock_holder(&self.id).is_some())
     }
 
     fn directory(&self) -> Option<PathBuf> {

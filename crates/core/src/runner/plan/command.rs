@@ -70,6 +70,8 @@ pub struct SessionChange {
     pub record: SessionRecord,
     /// The reason of a failed session.
     pub failure: Option<Failure>,
+    /// A retry takes up the session although its plan file dropped it: its `dropped` is to be removed.
+    pub is_revived: bool,
 }
 
 /// The reason why a session failed.

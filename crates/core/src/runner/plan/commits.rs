@@ -115,7 +115,8 @@ impl Run {
 
     fn change(&self, session: SessionIndex) -> SessionChange {
         let entry = self.session(session);
-        SessionChange { session, record: entry.record.clone(), failure: entry.failure }
+        let is_revived = entry.settings.dropped && entry.is_revived && !planted!(self, RevivalNotStored);
+        SessionChange { session, record: entry.record.clone(), failure: entry.failure, is_revived }
     }
 
     /// A commit is durable: the starts that it records are commanded.

@@ -111,7 +111,7 @@ impl Run {
             if !(is_failed || is_dropped && is_named) {
                 continue;
             }
-            entry.is_revived = true;
+            entry.is_revived |= entry.settings.dropped;
             entry.failure = None;
             entry.forgiven_ms = entry.record.run_ms;
             entry.record.conversation &= !fresh;

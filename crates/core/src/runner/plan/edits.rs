@@ -41,7 +41,6 @@ impl Run {
             self.session_added(session);
         }
         self.report_waiting(added);
-        self.report_unreachable_sessions();
         if let Some(request) = &stored.request {
             self.requested(request);
         }
@@ -51,6 +50,7 @@ impl Run {
         let is_believed = planted!(self, ForeignRecordBelieved);
         let entry = self.session_mut(index);
         entry.is_removed = false;
+        entry.is_revived &= stored.settings.dropped;
         if entry.settings != stored.settings {
             entry.settings = Arc::clone(&stored.settings);
         }
@@ -103,10 +103,18 @@ impl Run {
         }
     }
 
-    /// Reports the sessions that can never start, each once.
+    /// Reports the sessions that can no longer start, if some have begun to wait.
     pub(super) fn report_unreachable_sessions(&mut self) {
+        if !std::mem::take(&mut self.must_look_for_unreachable) {
+            return;
+        }
+        let mut told = Vec::with_capacity(self.sessions.len());
+        for session in &mut self.sessions {
+            told.push(std::mem::take(&mut session.is_told_unreachable));
+        }
         for session in self.unreachable() {
-            if !std::mem::replace(&mut self.session_mut(session).is_told_unreachable, true) {
+            self.session_mut(session).is_told_unreachable = true;
+            if !told[session.get()] {
                 self.commits.report(Event::SessionUnreachable(session));
             }
         }

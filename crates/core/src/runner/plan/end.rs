@@ -75,36 +75,39 @@ impl Run {
     }
 
     /// The sessions that can never start: they wait for one that failed or does not exist, for each other, or for such a
-    /// session.
+    /// session. A paused session may be resumed.
     pub(super) fn unreachable(&self) -> Vec<SessionIndex> {
         if !self.settings.respect_dependencies {
             return Vec::new();
         }
-        let blocked =
-            |session: &SessionIndex| self.session(*session).counted.standing == Some(Standing::Blocked);
-        let mut can_start: Vec<bool> = self.indices().map(|session| self.may_complete(session)).collect();
+        let standing = |session: SessionIndex| self.session(session).counted.standing;
+        let waits = |session: SessionIndex| {
+            self.session(session).unmet > 0
+                && matches!(
+                    standing(session),
+                    Some(Standing::Blocked | Standing::Paused | Standing::Excluded)
+                )
+        };
+        let is_open = |session: SessionIndex| {
+            use Standing::{Completed, Failed, Gone, Tolerated};
+            !matches!(standing(session), None | Some(Completed | Tolerated | Failed | Gone))
+        };
         let mut unmet: Vec<u32> = self.sessions.iter().map(|session| session.unmet).collect();
-        let mut done: Vec<SessionIndex> = self.indices().filter(|session| can_start[session.get()]).collect();
-        while let Some(session) = done.pop() {
+        let mut can_start: Vec<bool> =
+            self.indices().map(|session| is_open(session) && !waits(session)).collect();
+        let mut found: Vec<SessionIndex> =
+            self.indices().filter(|session| can_start[session.get()]).collect();
+        while let Some(session) = found.pop() {
             for &dependant in self.dependencies.dependants(session) {
                 let open = &mut unmet[dependant.get()];
                 *open = open.saturating_sub(1);
-                if *open == 0 && !can_start[dependant.get()] && blocked(&dependant) {
+                if *open == 0 && waits(dependant) {
                     can_start[dependant.get()] = true;
-                    done.push(dependant);
+                    found.push(dependant);
                 }
             }
         }
-        self.indices().filter(|session| blocked(session) && !can_start[session.get()]).collect()
-    }
-
-    /// Returns `true` if a session is unfinished but does not wait for others, so that it may complete.
-    fn may_complete(&self, session: SessionIndex) -> bool {
-        let finished = [Standing::Completed, Standing::Tolerated, Standing::Failed, Standing::Gone];
-        let standing = self.session(session).counted.standing;
-        let is_paused = matches!(standing, Some(Standing::Paused | Standing::Excluded));
-        let waits = self.session(session).unmet > 0 && is_paused;
-        standing.is_some_and(|standing| standing != Standing::Blocked && !finished.contains(&standing))
-            && !waits
+        let is_blocked = |session: &SessionIndex| standing(*session) == Some(Standing::Blocked);
+        self.indices().filter(|session| is_blocked(session) && !can_start[session.get()]).collect()
     }
 }

@@ -133,6 +133,7 @@ pub(crate) use planted;
 
 /// The run of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, each named")]
 pub struct Run {
     options: Arc<RunOptions>,
     settings: GroupSettings,
@@ -140,6 +141,8 @@ pub struct Run {
     group: GroupRecord,
     sessions: Vec<Session>,
     dependencies: Arc<Dependencies>,
+    /// Sessions may have begun to wait for what can never complete.
+    must_look_for_unreachable: bool,
     /// The time of the newest fact.
     now: Now,
     has_begun: bool,
@@ -185,6 +188,7 @@ impl Run {
             group: GroupRecord { control_seen: group.record.control_seen.max(seen), ..group.record },
             dependencies: Arc::new(Dependencies::of(&sessions)),
             sessions,
+            must_look_for_unreachable: false,
             options,
             now: Now::default(),
             has_begun: false,
@@ -219,6 +223,7 @@ impl Run {
         }
         self.watch_budget();
         self.start_sessions();
+        self.report_unreachable_sessions();
         self.end_if_nothing_can_move();
         self.issue_commit();
         self.finish();
@@ -270,7 +275,6 @@ impl Run {
         }
         self.retry_by_options();
         self.report_waiting(self.indices());
-        self.report_unreachable_sessions();
     }
 
     /// Takes over a session as it is stored.

@@ -202,7 +202,9 @@ impl Run {
         let must_terminate = force == Force::Terminate;
         let can_interrupt = !is_adopted || planted!(self, AdoptedInterrupted);
         match stage {
-            Stage::Working | Stage::Background if can_interrupt && !must_terminate => self.interrupt(session),
+            Stage::Working if can_interrupt && !must_terminate => self.interrupt(session),
+            // There is no turn to interrupt.
+            Stage::Background if can_interrupt && !must_terminate => self.close(session),
             Stage::Working | Stage::Background => self.terminate(session),
             Stage::Interrupted | Stage::Closing if must_terminate => self.terminate(session),
             Stage::Interrupted | Stage::Closing | Stage::Terminated | Stage::Killed => {}
@@ -213,10 +215,7 @@ impl Run {
     pub(super) fn stage_is_over(&mut self, session: SessionIndex) {
         let Some(process) = self.session(session).process() else { return };
         match process.stage {
-            Stage::Background if !process.is_adopted => {
-                self.commands.push_back(Command::StopTasks(session));
-                self.close(session);
-            }
+            Stage::Background if !process.is_adopted => self.close(session),
             Stage::Background | Stage::Interrupted | Stage::Closing => self.terminate(session),
             Stage::Terminated => {
                 self.set_stage(session, Stage::Killed);
@@ -231,9 +230,14 @@ impl Run {
         self.enter(session, Stage::Interrupted, self.options.interrupt_ms);
     }
 
+    /// Closes standard input, after which the process exits. It would first wait for its background tasks, so they are asked
+    /// to end. Standard input of an adopted process was closed when its runner died.
     fn close(&mut self, session: SessionIndex) {
-        // Standard input of an adopted process was closed when its runner died.
-        if self.session(session).process().is_some_and(|process| !process.is_adopted) {
+        let Some(process) = self.session(session).process() else { return };
+        if !process.is_adopted {
+            if process.has_background && !planted!(self, TasksNotStopped) {
+                self.commands.push_back(Command::StopTasks(session));
+            }
             self.commands.push_back(Command::CloseInput(session));
         }
         self.enter(session, Stage::Closing, self.options.exit_ms);

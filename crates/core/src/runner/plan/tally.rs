@@ -34,6 +34,41 @@ impl Tally {
     pub fn count(&self, standing: Standing) -> u32 {
         self.counts[standing as usize]
     }
+
+    /// Adds a session's contribution. `path` is the length of the path that it begins.
+    pub fn add(&mut self, session: SessionIndex, path: u32, counted: Counted) {
+        let Some(standing) = counted.standing else { return };
+        self.counts[standing as usize] += 1;
+        match standing {
+            Standing::Ready => {
+                self.ready.insert((Reverse(path), session));
+            }
+            Standing::Live => {
+                self.live.insert(session);
+            }
+            _ => {}
+        }
+        if standing != Standing::Live && counted.reserved > Nanos::ZERO {
+            self.held.insert(session);
+        }
+        self.unreserved += u64::from(counted.is_unreserved());
+        self.starting += usize::from(counted.is_starting);
+        self.spent += counted.cost;
+        self.reserved += counted.reserved;
+    }
+
+    /// Takes back a contribution that was added.
+    fn remove(&mut self, session: SessionIndex, path: u32, counted: Counted) {
+        let Some(standing) = counted.standing else { return };
+        self.counts[standing as usize] -= 1;
+        self.ready.remove(&(Reverse(path), session));
+        self.live.remove(&session);
+        self.held.remove(&session);
+        self.unreserved -= u64::from(counted.is_unreserved());
+        self.starting -= usize::from(counted.is_starting);
+        self.spent -= counted.cost;
+        self.reserved -= counted.reserved;
+    }
 }
 
 impl Run {
@@ -50,23 +85,26 @@ impl Run {
         if before == after {
             return;
         }
-        self.uncount(session, before);
-        self.count(session, after);
+        let path = self.dependencies.path(session);
+        self.tally.remove(session, path, before);
+        self.tally.add(session, path, after);
         self.session_mut(session).counted = after;
+        self.must_look_for_unreachable |= after.standing == Some(Standing::Blocked);
         if before.is_satisfied != after.is_satisfied {
             self.tell_dependants(session, after.is_satisfied);
         }
     }
 
-    /// Counts the dependencies that a session waits for.
-    pub(super) fn count_unmet(&mut self, session: SessionIndex) {
+    /// Number of dependencies that a session waits for, counted anew.
+    pub(super) fn unmet(&self, session: SessionIndex) -> u32 {
         let needs = self.dependencies.needs(session).iter();
         let open = needs.filter(|&&on| !self.is_satisfied(self.session(on))).count();
         let missing = self.dependencies.missing(session);
-        self.session_mut(session).unmet = u32::try_from(open).unwrap_or(u32::MAX).saturating_add(missing);
+        u32::try_from(open).unwrap_or(u32::MAX).saturating_add(missing)
     }
 
-    fn contribution(&self, index: SessionIndex) -> Counted {
+    /// A session's contribution to the sums, determined anew.
+    pub(super) fn contribution(&self, index: SessionIndex) -> Counted {
         let session = self.session(index);
         let (held, is_looking) = (session.record.held(), session.phase == Phase::Looking);
         let reserved = match session.record.reserved() {
@@ -116,43 +154,6 @@ impl Run {
         }
     }
 
-    fn count(&mut self, session: SessionIndex, counted: Counted) {
-        let path = self.dependencies.path(session);
-        let tally = &mut self.tally;
-        let Some(standing) = counted.standing else { return };
-        tally.counts[standing as usize] += 1;
-        match standing {
-            Standing::Ready => {
-                tally.ready.insert((Reverse(path), session));
-            }
-            Standing::Live => {
-                tally.live.insert(session);
-            }
-            _ => {}
-        }
-        if standing != Standing::Live && counted.reserved > Nanos::ZERO {
-            tally.held.insert(session);
-        }
-        tally.unreserved += u64::from(counted.is_unreserved());
-        tally.starting += usize::from(counted.is_starting);
-        tally.spent += counted.cost;
-        tally.reserved += counted.reserved;
-    }
-
-    fn uncount(&mut self, session: SessionIndex, counted: Counted) {
-        let path = self.dependencies.path(session);
-        let tally = &mut self.tally;
-        let Some(standing) = counted.standing else { return };
-        tally.counts[standing as usize] -= 1;
-        tally.ready.remove(&(Reverse(path), session));
-        tally.live.remove(&session);
-        tally.held.remove(&session);
-        tally.unreserved -= u64::from(counted.is_unreserved());
-        tally.starting -= usize::from(counted.is_starting);
-        tally.spent -= counted.cost;
-        tally.reserved -= counted.reserved;
-    }
-
     /// Tells the dependants of a session that they no longer wait for it, or wait again after a retry.
     fn tell_dependants(&mut self, session: SessionIndex, is_satisfied: bool) {
         let dependencies = std::sync::Arc::clone(&self.dependencies);
@@ -170,13 +171,13 @@ impl Run {
     /// Counts everything anew, after the dependencies have changed.
     pub(super) fn recount(&mut self) {
         self.tally = super::Tally::default();
+        self.must_look_for_unreachable = true;
         for session in self.indices() {
-            self.session_mut(session).counted = Counted::default();
-            self.count_unmet(session);
+            self.session_mut(session).unmet = self.unmet(session);
         }
         for session in self.indices() {
             let counted = self.contribution(session);
-            self.count(session, counted);
+            self.tally.add(session, self.dependencies.path(session), counted);
             self.session_mut(session).counted = counted;
         }
     }

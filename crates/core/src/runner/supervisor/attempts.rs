@@ -164,7 +164,10 @@ impl Supervisor<'_> {
             }
             Fact::Swept(_) => Vec::new(),
         };
-        self.book.entry_mut(session).cost = Some(live.total());
+        let has_cost = |fact: &Input| matches!(fact, Input::Result(..) | Input::Exited { .. });
+        if facts.iter().any(has_cost) {
+            self.book.entry_mut(session).cost = Some(live.total());
+        }
         for fact in &facts {
             let gone = Verdict::ConversationGone { answered: false };
             if matches!(fact, Input::Result(_, result) if result.verdict == gone) {
@@ -173,13 +176,12 @@ impl Supervisor<'_> {
         }
         self.facts.extend(facts);
         for limit in limits {
-            self.limits.share(
-                match limit {
-                    Limit::Reached(until) => until,
-                    Limit::Lifted => None,
-                },
-                wall_now(),
-            );
+            match limit {
+                Limit::Reached(Some(until)) => self.limits.share(Some(until), wall_now()),
+                // The result that follows decides how long to wait.
+                Limit::Reached(None) => {}
+                Limit::Lifted => self.limits.share(None, wall_now()),
+            }
         }
         if let Fact::Exited(Ended { errors, .. }) = &fact {
             self.book.entry_mut(session).finished = Some(live.finished(errors));

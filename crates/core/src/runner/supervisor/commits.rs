@@ -57,6 +57,7 @@ impl Supervisor<'_> {
 
     /// Changes the budget in the stored group, then carries out a request.
     pub(super) fn change_budget(&mut self, budget: Usd, request: Request) {
+        self.is_changing_budget = true;
         let at = self.timestamp().unix_ms();
         let change = move |document: &Document| {
             let config = with_config(document, [("maxBudgetUsd", json_of(&budget))]);
@@ -145,9 +146,15 @@ impl Supervisor<'_> {
                 self.report_group();
                 self.facts.push_back(Input::Committed(id));
             }
-            Flight::Budget(request) => self.facts.push_back(Input::Requested(Box::new(request))),
+            Flight::Budget(request) => self.budget_changed(request),
             Flight::Renewal => {}
         }
+    }
+
+    fn budget_changed(&mut self, request: Request) {
+        self.is_changing_budget = false;
+        self.facts.push_back(Input::Requested(Box::new(request)));
+        self.take_orders();
     }
 
     fn failed(&mut self, flight: Flight, error: Error) {
@@ -159,7 +166,7 @@ impl Supervisor<'_> {
                 self.facts.push_back(Input::CommitFailed(id, failure));
             }
             // The budget stays as it is; the request is carried out all the same.
-            Flight::Budget(request) => self.facts.push_back(Input::Requested(Box::new(request))),
+            Flight::Budget(request) => self.budget_changed(request),
             Flight::Renewal => {}
         }
     }

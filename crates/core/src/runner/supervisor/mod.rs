@@ -67,6 +67,7 @@ enum Message {
 }
 
 /// Everything that a run needs.
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, each named")]
 pub struct Supervisor<'a> {
     store: Arc<dyn RunStore>,
     processes: &'a mut dyn SessionProcesses,
@@ -90,6 +91,10 @@ pub struct Supervisor<'a> {
     /// The commit under way, and those that wait for it.
     in_flight: bool,
     waiting: VecDeque<Pending>,
+    /// Orders of handles that have not been carried out.
+    orders: VecDeque<Order>,
+    /// A change of the budget is being stored.
+    is_changing_budget: bool,
     /// The group was reported as changed while a commit was under way.
     must_look: bool,
     /// The group's record of its runner is renewed, since nothing else excludes a second one.
@@ -140,6 +145,8 @@ impl<'a> Supervisor<'a> {
             denied: HashMap::new(),
             in_flight: false,
             waiting: VecDeque::new(),
+            orders: VecDeque::new(),
+            is_changing_budget: false,
             must_look: false,
             has_record: parts.has_record,
             next_renewal: now,
@@ -231,10 +238,22 @@ impl<'a> Supervisor<'a> {
             Message::Answered { flight, result, was } => self.answered(flight, result, was.as_ref()),
             Message::Changed if self.in_flight => self.must_look = true,
             Message::Changed => self.look_at_store(),
-            Message::Order(Order::Request(request)) => {
-                self.facts.push_back(Input::Requested(Box::new(request)));
+            Message::Order(order) => {
+                self.orders.push_back(order);
+                self.take_orders();
             }
-            Message::Order(Order::Budget(budget, request)) => self.change_budget(budget, request),
+        }
+    }
+
+    /// Takes orders in their order: one that comes after a change of the budget waits until that is stored.
+    fn take_orders(&mut self) {
+        while !self.is_changing_budget
+            && let Some(order) = self.orders.pop_front()
+        {
+            match order {
+                Order::Request(request) => self.facts.push_back(Input::Requested(Box::new(request))),
+                Order::Budget(budget, request) => self.change_budget(budget, request),
+            }
         }
     }
 

@@ -54,9 +54,13 @@ impl World {
     }
 
     fn check_slots(&self, number: usize, entry: &session::Session) -> Check {
-        let occupies =
-            |process: &&super::world::Proc| process.is_alive() || process.state == ProcState::Commanded;
-        let taken = self.processes.iter().filter(occupies).count();
+        // A session that was removed and lost in a crash is beyond what a runner can know.
+        let occupies = |other: &usize| {
+            let process = &self.processes[*other];
+            let is_lost = self.truth.lost.contains(other);
+            !is_lost && (process.is_alive() || process.state == ProcState::Commanded)
+        };
+        let taken = (0..self.processes.len()).filter(occupies).count();
         let max = self.run.settings.max_concurrent as usize;
         ensure(taken < max, || format!("session {number} starts beside {taken} others, of {max} at most"))?;
         if !self.run.settings.exclusive_directories {
@@ -66,8 +70,7 @@ impl World {
             let other = self.index(other).map(|other| self.run.session(other));
             other.is_some_and(|other| other.settings.directory == entry.settings.directory)
         };
-        let mut others =
-            (0..self.processes.len()).filter(|&other| other != number && occupies(&&self.processes[other]));
+        let mut others = (0..self.processes.len()).filter(|other| *other != number && occupies(other));
         ensure(!others.any(shares), || format!("session {number} shares its directory"))
     }
 
@@ -179,7 +182,17 @@ impl World {
         ensure(!process.is_orphan, || format!("the adopted session {number} is interrupted"))?;
         let reason = self.run.session(session).process().and_then(|process| process.stop);
         let is_stalled = reason == Some(StopReason::Stall);
-        ensure(!is_stalled || !process.is_busy, || format!("session {number} stalls while its tool runs"))
+        let waits = process.is_busy || process.has_background;
+        ensure(!is_stalled || !waits, || format!("session {number} stalls while its tool runs"))
+    }
+
+    /// Background tasks that go on when standard input is closed would lead to a further turn.
+    pub fn check_close(&self, session: SessionIndex) -> Check {
+        let process = self.proc(session);
+        ensure(!process.has_background || process.are_tasks_stopped, || {
+            let number = self.number(session);
+            format!("standard input of session {number} is closed while its background tasks go on")
+        })
     }
 
     /// What must be true after every step.
@@ -261,10 +274,35 @@ impl World {
             Wait::Budget => !tally.live.is_empty() || self.run.has_held_start(),
             Wait::Directory => !tally.live.is_empty(),
             Wait::Halted(_) => self.run.halt.is_some(),
-            Wait::Dependencies(_) | Wait::Unreachable => self.has_open_dependency(entry),
+            Wait::Dependencies(_) => self.has_open_dependency(entry) && !self.is_hopeless(session, 0),
+            Wait::Unreachable => self.has_open_dependency(entry) && self.is_hopeless(session, 0),
             _ => true,
         };
         ensure(can_come, || format!("session {number} waits for {wait:?}, which cannot come"))
+    }
+
+    /// Returns `true` if a dependency of the session, or of one that it waits for, can never complete.
+    fn is_hopeless(&self, session: SessionIndex, depth: usize) -> bool {
+        // A cycle.
+        if depth > self.run.sessions.len() {
+            return true;
+        }
+        self.run.session(session).settings.depends_on.iter().any(|id| {
+            let need = self.run.indices().find(|&other| self.run.session(other).id == *id);
+            need.is_none_or(|need| {
+                let other = self.run.session(need);
+                let is_idle = other.phase == Phase::Idle;
+                let is_dropped = other.settings.dropped && !other.is_revived;
+                match other.record.status {
+                    _ if other.is_removed => true,
+                    _ if !is_idle => false,
+                    SessionStatus::Completed => false,
+                    _ if is_dropped => true,
+                    SessionStatus::Failed => !other.settings.allow_failure,
+                    _ => self.is_hopeless(need, depth + 1),
+                }
+            })
+        })
     }
 
     fn has_open_dependency(&self, entry: &session::Session) -> bool {
@@ -325,6 +363,7 @@ impl World {
             let status = session.record.status;
             status == SessionStatus::Completed
                 || session.is_removed
+                || session.settings.dropped && !session.is_revived
                 || session.settings.allow_failure && status == SessionStatus::Failed
         };
         let all_done = self.run.sessions.iter().all(is_done);
@@ -364,13 +403,21 @@ impl World {
 
     /// The sums of the run are those that counting anew gives.
     pub fn check_sums(&self) -> Check {
-        if !self.run.has_begun {
+        let run = &self.run;
+        if !run.has_begun {
             return Ok(());
         }
-        let mut counted = self.run.clone();
-        counted.recount();
-        ensure(counted == self.run, || {
-            format!("sums differ: {:?} instead of {:?}", self.run.tally, counted.tally)
-        })
+        let mut counted = Tally::default();
+        for session in run.indices() {
+            let entry = run.session(session);
+            let anew = run.contribution(session);
+            let is_same = (entry.unmet, entry.counted) == (run.unmet(session), anew);
+            ensure(is_same, || {
+                let number = self.number(session);
+                format!("session {number} is counted as {:?} instead of {anew:?}", entry.counted)
+            })?;
+            counted.add(session, run.dependencies.path(session), anew);
+        }
+        ensure(counted == run.tally, || format!("sums differ: {:?} instead of {counted:?}", run.tally))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::defects::Defect;
-use super::explore::{explore_up_to, print};
+use super::explore::{explore_up_to, on_each_core, print};
 use super::random;
 use super::scenarios;
 
@@ -18,7 +18,7 @@ const SEEDS: u64 = 300;
 
 const HEAD: &str = "# What happens when a defect is planted in the runner's decisions
 
-Each of these defects was planted in [`runner/plan`](../crates/core/src/runner/plan/mod.rs), one at a time, and a test had to find it: the exploration of every state of a small group, or a random run. `npm run test:runner` does it again and compares this page; with `UPDATE_DOCS=1` it writes the page. In the code, `planted!` marks the places. The product does not contain the defects. The list behind the name of a world is its graph: for each session, the sessions it depends on.
+Each of these defects was planted in [`runner/plan`](../crates/core/src/runner/plan/mod.rs), one at a time, and a test had to find it: the exploration of every state of a small group, or a random run. `npm test` and `npm run test:runner` do it again and compare this page; with `UPDATE_DOCS=1` they write the page. In the code, `planted!` marks the places. The product does not contain the defects. The list behind the name of a world is its graph: for each session, the sessions it depends on.
 
 | defect | found by | what is seen |
 |---|---|---|
@@ -51,7 +51,7 @@ fn each_planted_defect_is_found() {
             found.lock().expect("no thread panics while it holds the lock")[number] = result;
         }
     };
-    std::thread::scope(|scope| (0..2).for_each(|_| drop(scope.spawn(work))));
+    on_each_core(work);
     let found = found.into_inner().expect("no thread panicked");
     let mut page = HEAD.to_owned();
     let mut missed = Vec::new();
@@ -64,6 +64,7 @@ fn each_planted_defect_is_found() {
         }
     }
     assert!(missed.is_empty(), "not found: {missed:?}");
+    print(&format!("{} planted defects, all found", Defect::ALL.len()));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/planted-defects.md");
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, &page).expect("docs can be written");

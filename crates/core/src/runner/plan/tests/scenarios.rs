@@ -43,6 +43,7 @@ impl Scenario {
 const NONE: Bounds = Bounds {
     crashes: 0,
     requests: 0,
+    is_terse: false,
     troubles: 0,
     failed_commits: 0,
     limits: 0,
@@ -52,6 +53,7 @@ const NONE: Bounds = Bounds {
     hangs: 0,
     deletions: 0,
     reruns: 0,
+    settlements: 0,
     activity: 0,
 };
 
@@ -75,6 +77,8 @@ fn pairs() -> Vec<(&'static str, Bounds)> {
         ("request, trouble", Bounds { requests: 1, troubles: 1, ..NONE }),
         ("request, edit", Bounds { requests: 1, edits: 1, ..NONE }),
         ("2 failed commits", Bounds { failed_commits: 2, ..NONE }),
+        ("2 crashes, request", Bounds { crashes: 2, requests: 1, ..NONE }),
+        ("crash, 2 requests", Bounds { crashes: 1, requests: 2, is_terse: true, ..NONE }),
     ]
 }
 
@@ -89,12 +93,14 @@ fn mixtures() -> Vec<(&'static str, Bounds)> {
         ("crash, request, 3 hangs", Bounds { crashes: 1, requests: 1, hangs: 3, ..NONE }),
         ("2 limits, crash, trouble", Bounds { limits: 2, crashes: 1, troubles: 1, ..NONE }),
         ("3 troubles", Bounds { troubles: 3, ..NONE }),
+        ("3 activities, crash, hang", Bounds { activity: 3, crashes: 1, hangs: 1, ..NONE }),
         ("3 failed commits, crash", Bounds { failed_commits: 3, crashes: 1, ..NONE }),
         ("request, edit, trouble", Bounds { requests: 1, edits: 1, troubles: 1, ..NONE }),
     ]
 }
 
 /// Settings that bring rules into play.
+#[allow(clippy::too_many_lines, reason = "a list")]
 fn variants(graph: &Graph) -> Vec<Scenario> {
     let new = |name, bounds| Scenario::new(name, graph, bounds);
     let trouble = Bounds { troubles: 2, ..NONE };
@@ -120,6 +126,9 @@ fn variants(graph: &Graph) -> Vec<Scenario> {
         new("deleted", Bounds { deletions: 1, failed_commits: 1, ..NONE }),
         new("unknown process", Bounds { crashes: 1, unknown: 1, ..NONE }),
         new("busy", Bounds { activity: 2, hangs: 1, ..NONE }),
+        new("settled", Bounds { settlements: 1, reruns: 1, ..NONE }),
+        new("dropped", Bounds { requests: 1, crashes: 1, ..NONE })
+            .with(|scenario| scenario.each_session(|number, session| session.dropped = number == 0)),
         new("sleep", Bounds { sleeps: 1, hangs: 1, ..NONE }),
         new("sleep, limit", Bounds { sleeps: 1, limits: 1, ..NONE }),
         new("spacing", Bounds { crashes: 1, ..NONE })
@@ -167,7 +176,9 @@ pub fn all() -> Vec<Scenario> {
     let mut all = each(&graphs_of([1, 2]), &[bounds()]);
     all.extend(light(&graphs_of([3])));
     let mut largest = light(&graphs_of([4]));
-    largest.retain(|scenario| scenario.bounds.requests == 0);
+    // The others come in the long form.
+    let is_short = |bounds: Bounds| bounds.requests + bounds.limits + bounds.troubles == 0;
+    largest.retain(|scenario| is_short(scenario.bounds));
     all.extend(largest);
     all
 }
@@ -176,6 +187,10 @@ pub fn all() -> Vec<Scenario> {
 pub fn more() -> Vec<Scenario> {
     let mut all = each(&graphs_of([1]), &[bounds(), mixtures()]);
     all.extend(each(&graphs_of([2]), &[bounds(), pairs()]));
+    let both = Bounds { crashes: 2, requests: 2, ..NONE };
+    all.push(Scenario::new("2 crashes, 2 requests", &vec![vec![], vec![0]], both));
+    let terse = Bounds { crashes: 1, requests: 1, is_terse: true, ..NONE };
+    all.extend(graphs_of([3]).iter().map(|graph| Scenario::new("crash, request", graph, terse)));
     all.extend(light(&graphs_of([3, 4])));
     let mut largest: Vec<Scenario> = graphs_of([3]).iter().flat_map(variants).collect();
     largest.retain(|scenario| scenario.bounds.crashes == 0 || scenario.bounds.troubles == 0);

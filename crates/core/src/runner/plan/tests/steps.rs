@@ -1,14 +1,7 @@
-//! What can happen next in a world, and how it happens.
+//! What can happen next in a world.
 
-use super::Check;
-use std::sync::Arc;
-
-use super::super::session::Phase;
 use super::super::timers::Timer;
-use super::super::*;
-use super::world::{CALL, Proc, ProcState, TURN, Truth, World};
-use crate::model::run::{AttemptOutcome, ControlRequest};
-use crate::model::{GroupStatus, SessionStatus};
+use super::world::{Proc, ProcState, World};
 
 /// Something that happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,16 +22,20 @@ pub enum Step {
     CannotSpawn(usize),
     /// A process prints a result.
     Print(usize, Say),
-    /// A process prints text.
+    /// A process prints text. After a result, that begins a further turn.
     Advance(usize),
     /// A tool begins or ends.
     Busy(usize, bool),
+    /// A background task begins or ends.
+    Background(usize, bool),
     /// A process exits.
     Exit(usize),
     /// A look at an earlier process is answered.
     Look(usize),
     /// It cannot be answered.
     CannotTell(usize),
+    /// The files of a process that never started look like those of one that is gone.
+    LookAtFiles(usize),
     /// Nothing happens until the deadline.
     Time,
     /// The machine sleeps for two hours.
@@ -47,6 +44,12 @@ pub enum Step {
     Crash,
     /// The ended run is run again.
     RunAgain,
+    /// The runner dies, and another process only carries out a pause or a stop.
+    Settle(Ask),
+    /// Another group of the account reports a usage limit.
+    LimitElsewhere,
+    /// Another group of the account reports its end.
+    LimitOver,
     /// A request is written.
     Ask(Ask),
     /// Somebody edits the group.
@@ -72,11 +75,16 @@ pub enum Ask {
     Pause,
     PauseDrain,
     PauseOne(usize),
+    /// By the process that runs the group, which does not store it.
+    PauseHere,
     Stop,
     StopNow,
     Resume,
+    ResumeOne(usize),
     Retry,
     RetryFresh,
+    /// A named session, which is retried even if its plan file dropped it.
+    RetryOne(usize),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,8 +101,23 @@ pub enum Edit {
     Add,
 }
 
-const REQUESTS: [Ask; 7] =
-    [Ask::Pause, Ask::PauseDrain, Ask::Stop, Ask::StopNow, Ask::Resume, Ask::Retry, Ask::RetryFresh];
+const REQUESTS: [Ask; 11] = [
+    Ask::Pause,
+    Ask::PauseDrain,
+    Ask::PauseOne(0),
+    Ask::PauseHere,
+    Ask::Stop,
+    Ask::StopNow,
+    Ask::Resume,
+    Ask::ResumeOne(0),
+    Ask::Retry,
+    Ask::RetryFresh,
+    Ask::RetryOne(0),
+];
+
+const TERSE_REQUESTS: [Ask; 4] = [Ask::Pause, Ask::StopNow, Ask::Resume, Ask::Retry];
+
+const SETTLEMENTS: [Ask; 4] = [Ask::Pause, Ask::PauseDrain, Ask::Stop, Ask::StopNow];
 
 impl World {
     /// All steps that are possible now.
@@ -130,9 +153,18 @@ impl World {
         if self.bounds.crashes > 0 {
             steps.push(Step::Crash);
         }
+        if self.bounds.settlements > 0 && !self.truth.is_deleted {
+            steps.extend(SETTLEMENTS.map(Step::Settle));
+        }
+        if self.bounds.limits > 0 {
+            steps.push(Step::LimitElsewhere);
+        }
+        if self.bounds.limits > 0 && self.truth.limited_until.is_some() {
+            steps.push(Step::LimitOver);
+        }
         if self.bounds.requests > 0 && !self.truth.is_deleted {
-            steps.extend(REQUESTS.map(Step::Ask));
-            steps.push(Step::Ask(Ask::PauseOne(0)));
+            let requests: &[Ask] = if self.bounds.is_terse { &TERSE_REQUESTS } else { &REQUESTS };
+            steps.extend(requests.iter().copied().map(Step::Ask));
         }
         if self.bounds.edits > 0 && !self.truth.is_deleted {
             steps
@@ -146,7 +178,7 @@ impl World {
     }
 
     /// Returns `true` if the deadline is that of a process, which does not react in time then.
-    fn is_hang(&self) -> bool {
+    pub fn is_hang(&self) -> bool {
         matches!(self.run.timers.next_timer(), Some(Timer::Stall(_) | Timer::Timeout(_) | Timer::Stage(_)))
     }
 
@@ -156,6 +188,9 @@ impl World {
             steps.push(Step::Look(number));
             if self.bounds.unknown > 0 {
                 steps.push(Step::CannotTell(number));
+            }
+            if self.bounds.unknown > 0 && self.never_started(number) {
+                steps.push(Step::LookAtFiles(number));
             }
         }
         match process.state {
@@ -177,6 +212,17 @@ impl World {
         if must_exit || is_done || self.bounds.troubles > 0 {
             steps.push(Step::Exit(number));
         }
+        let is_active = self.bounds.activity > 0 && process.state == ProcState::Running && !process.is_orphan;
+        if process.has_background {
+            steps.push(Step::Background(number, false));
+        } else if is_active && !must_exit {
+            steps.push(Step::Background(number, true));
+        }
+        // A further turn, but not of one that is being stopped.
+        let may_go_on = process.printed.is_some() && process.has_background && !process.is_interrupted;
+        if may_go_on && is_active && !must_exit {
+            steps.push(Step::Advance(number));
+        }
         if process.printed.is_some() || process.is_killed {
             return;
         }
@@ -194,402 +240,9 @@ impl World {
         if self.bounds.limits > 0 {
             steps.push(Step::Print(number, Say::Limit));
         }
-        if self.bounds.activity > 0 && process.state == ProcState::Running && !process.is_orphan {
+        if is_active {
             steps.push(Step::Advance(number));
             steps.push(Step::Busy(number, !process.is_busy));
         }
-    }
-
-    /// Lets a step happen, and checks what must be true then.
-    pub fn apply(&mut self, step: Step) -> Check {
-        self.happen(step)?;
-        self.check()
-    }
-
-    /// Lets a step happen.
-    pub fn happen(&mut self, step: Step) -> Check {
-        match step {
-            Step::Begin => self.begin(),
-            Step::Write => {
-                self.write();
-                Ok(())
-            }
-            Step::Report => self.report(),
-            Step::FailCommit => self.fail_commit(),
-            Step::Spawn(number) => {
-                self.processes[number].state = ProcState::Spawned;
-                Ok(())
-            }
-            Step::ReportStart(number) => self.report_start(number),
-            Step::CannotSpawn(number) => self.cannot_spawn(number),
-            Step::Print(number, say) => self.print(number, say),
-            Step::Advance(number) => {
-                self.bounds.activity = self.bounds.activity.saturating_sub(1);
-                self.answered(number);
-                self.tell_about(number, |session| Input::Progress(session, Progress::Advanced))
-            }
-            Step::Busy(number, is_busy) => {
-                self.bounds.activity = self.bounds.activity.saturating_sub(1);
-                self.processes[number].is_busy = is_busy;
-                self.tell_about(number, |session| Input::Progress(session, Progress::Busy(is_busy)))
-            }
-            Step::Exit(number) => self.exit(number),
-            Step::Look(number) => self.look_at(number),
-            Step::CannotTell(number) => {
-                self.bounds.unknown -= 1;
-                self.processes[number].is_looked_at = false;
-                self.tell_about(number, |session| Input::Looked(session, Look::CannotTell))
-            }
-            Step::Time => {
-                let deadline = self.run.deadline().unwrap_or_default();
-                self.bounds.hangs = self.bounds.hangs.saturating_sub(u8::from(self.is_hang()));
-                self.pass(deadline.since(self.now.monotonic))
-            }
-            Step::Sleep => self.sleep(),
-            Step::Crash => {
-                self.bounds.crashes -= 1;
-                self.truth.crashes += 1;
-                self.truth.completions.fill(0);
-                self.take_over();
-                Ok(())
-            }
-            Step::RunAgain => {
-                self.bounds.reruns -= 1;
-                self.take_over();
-                Ok(())
-            }
-            Step::Ask(ask) => self.ask(ask),
-            Step::Edit(edit) => self.edit(edit),
-            Step::Delete => {
-                self.bounds.deletions -= 1;
-                self.truth.is_deleted = true;
-                self.tell(Input::GroupDeleted)
-            }
-        }
-    }
-
-    fn begin(&mut self) -> Check {
-        self.tell(Input::TimePassed)?;
-        match self.shared_limit {
-            Some(until) => self.tell(Input::LimitOpened { until: Some(until) }),
-            None => Ok(()),
-        }
-    }
-
-    fn report(&mut self) -> Check {
-        let Some((commit, _)) = self.commit.take() else { return Ok(()) };
-        self.emit(&commit.events)?;
-        self.tell(Input::Committed(commit.id))
-    }
-
-    fn fail_commit(&mut self) -> Check {
-        self.bounds.failed_commits -= 1;
-        let Some((commit, _)) = self.commit.take() else { return Ok(()) };
-        let failure = if self.truth.is_deleted { CommitFailure::Deleted } else { CommitFailure::Other };
-        self.tell(Input::CommitFailed(commit.id, failure))
-    }
-
-    fn tell_about(&mut self, number: usize, input: impl FnOnce(SessionIndex) -> Input) -> Check {
-        match self.index(number) {
-            Some(session) => self.tell(input(session)),
-            None => Ok(()),
-        }
-    }
-
-    /// Returns `true` if the run follows the output of the process.
-    fn is_followed(&self, number: usize) -> bool {
-        let session = self.index(number).map(|session| self.run.session(session));
-        session.is_some_and(|session| matches!(session.phase, Phase::Running(_)))
-    }
-
-    fn report_start(&mut self, number: usize) -> Check {
-        self.processes[number].state = ProcState::Running;
-        self.tell_about(number, Input::Started)
-    }
-
-    fn cannot_spawn(&mut self, number: usize) -> Check {
-        self.bounds.troubles -= 1;
-        self.processes[number] = Proc::default();
-        if self.truth.probe == Some(number) {
-            self.truth.probe = None;
-        }
-        self.trouble(number);
-        self.tell_about(number, Input::NotStarted)?;
-        self.count_failure(number);
-        Ok(())
-    }
-
-    fn trouble(&mut self, number: usize) {
-        let now = self.now.monotonic;
-        self.truth.troubles.retain(|(at, other)| *other != number && now.since(*at) < 120_000);
-        self.truth.troubles.push((now, number));
-    }
-
-    fn count_failure(&mut self, number: usize) {
-        let failed = self.index(number).map(|session| self.run.session(session));
-        if failed.is_some_and(|session| {
-            session.record.status == SessionStatus::Failed && !session.settings.allow_failure
-        }) {
-            self.truth.failures += 1;
-        }
-    }
-
-    fn answered(&mut self, number: usize) {
-        if self.truth.probe == Some(number) {
-            self.truth.probe = None;
-            self.truth.limited_until = None;
-        }
-    }
-
-    fn print(&mut self, number: usize, say: Say) -> Check {
-        let cap = self.processes[number].cap;
-        let cost = cap.map_or(TURN, |cap| cap.min(TURN));
-        let (verdict, cost) = match say {
-            Say::Success => (Verdict::Success, cost),
-            Say::Interrupted => (Verdict::Interrupted, cost),
-            Say::Cap => (Verdict::Cap, cap.unwrap_or_default() + CALL),
-            Say::Transient => (Verdict::Transient, cost),
-            Say::Refused => (Verdict::Refused, cost),
-            Say::Login => (Verdict::Login, Nanos::ZERO),
-            Say::Gone => (Verdict::ConversationGone { answered: number == 0 }, Nanos::ZERO),
-            Say::Limit => (Verdict::UsageLimit { until: None }, Nanos::ZERO),
-        };
-        match say {
-            Say::Success | Say::Interrupted => {}
-            Say::Limit => self.bounds.limits -= 1,
-            Say::Cap => {
-                self.bounds.troubles -= 1;
-                self.truth.overshoot += CALL;
-            }
-            _ => self.bounds.troubles -= 1,
-        }
-        let result = TurnResult { verdict, cost };
-        self.processes[number].printed = Some(result);
-        if !self.is_followed(number) {
-            return Ok(());
-        }
-        self.note_result(number, verdict);
-        self.tell_about(number, |session| Input::Result(session, result))
-    }
-
-    /// Notes what the run learns from a result.
-    fn note_result(&mut self, number: usize, verdict: Verdict) {
-        if matches!(verdict, Verdict::UsageLimit { .. }) {
-            let until = self.now.wall.after(5 * 60_000);
-            self.truth.limited_until = self.truth.limited_until.max(Some(until));
-            self.truth.probe = None;
-        } else {
-            self.answered(number);
-        }
-    }
-
-    fn exit(&mut self, number: usize) -> Check {
-        let process = self.processes[number];
-        let is_expected = process.is_terminated || process.is_killed || process.printed.is_some();
-        if !is_expected {
-            self.bounds.troubles -= 1;
-        }
-        self.processes[number].state = ProcState::Gone;
-        let cost = process.printed.map_or(Nanos::ZERO, |result| result.cost);
-        self.truth.spent[number] += cost;
-        if process.printed.is_some_and(|result| result.verdict == Verdict::Success) {
-            self.truth.succeeded[number] = true;
-        }
-        if self.truth.probe == Some(number) {
-            self.truth.probe = None;
-        }
-        let Some(session) = self.index(number) else { return Ok(()) };
-        if !self.is_followed(number) {
-            return Ok(());
-        }
-        let reason = self.run.session(session).process().and_then(|process| process.stop);
-        if reason.is_none() && process.printed.is_none() {
-            self.trouble(number);
-        }
-        self.truth.swept = None;
-        self.tell(Input::Exited { session, cost })?;
-        if self.truth.swept.take() != Some(number) {
-            return Err(format!("what session {number} left behind was not swept"));
-        }
-        self.count_failure(number);
-        self.check_outcome_of(number, &process)
-    }
-
-    fn look_at(&mut self, number: usize) -> Check {
-        self.processes[number].is_looked_at = false;
-        let process = self.processes[number];
-        let ran_ms = 0;
-        let open = self.index(number).and_then(|session| self.run.session(session).record.open_attempt());
-        let is_newest = open.is_some_and(|open| open.n == process.attempt);
-        let look = match (process.is_alive(), process.printed) {
-            (true, _) => Look::Alive { ran_ms },
-            (false, Some(result)) if is_newest => Look::Settled { result, ran_ms },
-            (false, _) => Look::Dead { cost: Nanos::ZERO, ran_ms },
-        };
-        if process.is_alive() {
-            self.processes[number].state = ProcState::Running;
-        }
-        if let Look::Settled { result, .. } = look {
-            self.note_result(number, result.verdict);
-        }
-        self.tell_about(number, |session| Input::Looked(session, look))?;
-        self.count_failure(number);
-        // An adopted process may have printed its result before it was adopted.
-        match process.printed {
-            Some(result) if process.is_alive() => {
-                self.note_result(number, result.verdict);
-                self.tell_about(number, |session| Input::Result(session, result))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn pass(&mut self, milliseconds: u64) -> Check {
-        self.now.monotonic = self.now.monotonic.after(milliseconds);
-        self.now.wall = self.now.wall.after(milliseconds);
-        self.tell(Input::TimePassed)
-    }
-
-    fn sleep(&mut self) -> Check {
-        self.bounds.sleeps -= 1;
-        self.now.wall = self.now.wall.after(2 * 60 * 60_000);
-        for process in &mut self.processes {
-            process.slept |= process.state == ProcState::Running;
-        }
-        self.tell(Input::TimePassed)
-    }
-
-    /// Another runner takes over what is stored. Processes live on without their standard input.
-    fn take_over(&mut self) {
-        // Events of a commit that was written but not confirmed are lost, as in a crash.
-        if self.outcome == Some(Outcome::StoreFailed) {
-            self.truth.crashes += 1;
-            self.truth.completions.fill(0);
-        }
-        for process in &mut self.processes {
-            process.is_looked_at = false;
-            match process.state {
-                ProcState::Commanded => *process = Proc::default(),
-                ProcState::Spawned | ProcState::Running => {
-                    process.state = ProcState::Spawned;
-                    process.is_orphan = true;
-                }
-                ProcState::None | ProcState::Gone => {}
-            }
-        }
-        let is_stored = |number: &usize| {
-            let id = number.to_string();
-            self.stored.sessions.iter().any(|session| *session.id == *id)
-        };
-        let lost: Vec<usize> = (0..self.processes.len()).filter(|number| !is_stored(number)).collect();
-        let Truth { spent, overshoot, succeeded, warned, was_retried, completions, crashes, slots, .. } =
-            std::mem::take(&mut self.truth);
-        self.truth = Truth {
-            spent,
-            overshoot,
-            succeeded,
-            // Without the money of a removed session, the threshold may be crossed again.
-            warned: warned && lost.is_empty(),
-            was_retried,
-            completions,
-            crashes,
-            slots,
-            lost,
-            limited_until: self.shared_limit,
-            ..Truth::default()
-        };
-        // A forged record is believed once no runner holds the lock.
-        for session in &self.stored.sessions {
-            let is_pending =
-                session.record.status == SessionStatus::Pending && session.record.open_attempt().is_none();
-            if let (true, Ok(number)) = (is_pending, session.id.parse::<usize>()) {
-                self.truth.succeeded[number] = false;
-            }
-        }
-        self.commit = None;
-        self.outcome = None;
-        self.run = Run::of(&self.stored, Arc::clone(&self.options));
-        self.run.defect = self.defect;
-    }
-
-    fn ask(&mut self, ask: Ask) -> Check {
-        self.bounds.requests -= 1;
-        let seq = self.stored.request.as_ref().map_or(0, |request| request.seq) + 1;
-        let (action, drain, now, fresh) = match ask {
-            Ask::Pause | Ask::PauseOne(_) => (ControlRequest::Pause, false, false, false),
-            Ask::PauseDrain => (ControlRequest::Pause, true, false, false),
-            Ask::Stop => (ControlRequest::Stop, false, false, false),
-            Ask::StopNow => (ControlRequest::Stop, false, true, false),
-            Ask::Resume => (ControlRequest::Resume, false, false, false),
-            Ask::Retry => (ControlRequest::Retry, false, false, false),
-            Ask::RetryFresh => (ControlRequest::Retry, false, false, true),
-        };
-        let sessions = match ask {
-            Ask::PauseOne(number) => Some(vec![number.to_string().as_str().into()]),
-            _ => None,
-        };
-        self.stored.request = Some(Request { seq, action, sessions, drain, now, fresh });
-        match ask {
-            Ask::Pause | Ask::PauseDrain | Ask::Stop | Ask::StopNow => self.truth.is_halted = true,
-            Ask::PauseOne(_) => {}
-            Ask::Resume | Ask::Retry | Ask::RetryFresh => {
-                self.truth.is_halted = false;
-                self.truth.was_retried |= ask != Ask::Resume;
-                self.truth.failures = 0;
-                self.truth.troubles.clear();
-            }
-        }
-        self.tell(Input::GroupChanged(Box::new(self.stored.clone())))
-    }
-
-    fn edit(&mut self, edit: Edit) -> Check {
-        self.bounds.edits -= 1;
-        let position = |number: usize| {
-            let id = number.to_string();
-            self.stored.sessions.iter().position(|session| *session.id == *id)
-        };
-        match edit {
-            Edit::Forge(number) => {
-                let Some(at) = position(number) else { return Ok(()) };
-                self.stored.sessions[at].record.status = SessionStatus::Pending;
-                // The next runner takes a failed session that was made pending for one to retry.
-                self.truth.was_retried = true;
-            }
-            Edit::Remove(number) => {
-                let Some(at) = position(number) else { return Ok(()) };
-                self.stored.sessions.remove(at);
-            }
-            Edit::HalveBudget => {
-                self.stored.settings.budget = self.stored.settings.budget / 2;
-                self.stored.settings.warning_at = self.stored.settings.warning_at / 2;
-            }
-            Edit::OneAtATime => self.stored.settings.max_concurrent = 1,
-            Edit::Add => {
-                let number = self.processes.len();
-                self.stored.sessions.push(super::world::session(number, &[0]));
-                self.processes.push(Proc::default());
-                self.truth.spent.push(Nanos::ZERO);
-                self.truth.succeeded.push(false);
-                self.truth.completions.push(0);
-            }
-        }
-        self.tell(Input::GroupChanged(Box::new(self.stored.clone())))
-    }
-
-    /// Checks the outcome that the run gave to an attempt.
-    fn check_outcome_of(&self, number: usize, process: &Proc) -> Check {
-        let Some(session) = self.index(number) else { return Ok(()) };
-        let attempts = &self.run.session(session).record.attempts;
-        let ended = attempts.iter().find(|attempt| attempt.n == process.attempt);
-        let outcome = ended.and_then(|attempt| attempt.outcome);
-        if process.slept && outcome == Some(AttemptOutcome::Stalled) {
-            return Err(format!("session {number} stalled while the machine slept"));
-        }
-        let group = self.run.group.status;
-        let has_succeeded = process.printed.is_some_and(|result| result.verdict == Verdict::Success);
-        if has_succeeded && outcome != Some(AttemptOutcome::Completed) && group != GroupStatus::Deleted {
-            return Err(format!("session {number} succeeded, but its attempt is {outcome:?}"));
-        }
-        Ok(())
     }
 }

@@ -23,6 +23,8 @@ pub const CALL: Nanos = Nanos::cents(1);
 pub struct Bounds {
     pub crashes: u8,
     pub requests: u8,
+    /// Of the requests, only pause, stop now, resume and retry.
+    pub is_terse: bool,
     pub troubles: u8,
     pub failed_commits: u8,
     pub limits: u8,
@@ -32,6 +34,8 @@ pub struct Bounds {
     pub hangs: u8,
     pub deletions: u8,
     pub reruns: u8,
+    /// Number of runners that only carry out a pause or a stop.
+    pub settlements: u8,
     /// Number of changes between busy and idle.
     pub activity: u8,
 }
@@ -71,6 +75,11 @@ pub struct Proc {
     pub is_terminated: bool,
     pub is_killed: bool,
     pub is_busy: bool,
+    pub has_background: bool,
+    /// Its background tasks were asked to end.
+    pub are_tasks_stopped: bool,
+    /// Money that its turns before the current one have printed.
+    pub base: Nanos,
     pub slept: bool,
     /// A look at it has been commanded.
     pub is_looked_at: bool,
@@ -132,10 +141,14 @@ impl Proc {
         matches!(self.state, ProcState::Spawned | ProcState::Running)
     }
 
+    /// Money that it has printed.
+    pub fn cost(&self) -> Nanos {
+        self.printed.map_or(self.base, |result| result.cost)
+    }
+
     /// What it may still spend, as far as anyone can know.
     pub fn may_spend(&self) -> Nanos {
-        let printed = self.printed.map_or(Nanos::ZERO, |result| result.cost);
-        self.cap.unwrap_or_default() - printed
+        self.cap.unwrap_or_default() - self.cost()
     }
 }
 
@@ -237,8 +250,8 @@ impl World {
     /// Money that the results of a session have printed.
     pub fn printed(&self, number: usize) -> Nanos {
         let process = &self.processes[number];
-        let current = if process.state == ProcState::Gone { None } else { process.printed };
-        self.truth.spent[number] + current.map_or(Nanos::ZERO, |result| result.cost)
+        let current = if process.state == ProcState::Gone { Nanos::ZERO } else { process.cost() };
+        self.truth.spent[number] + current
     }
 
     /// Gives a fact to the run, and carries out what it commands.
@@ -277,14 +290,17 @@ impl World {
                 self.check_interrupt(session)?;
                 self.proc_mut(session).is_interrupted = true;
             }
-            Command::CloseInput(session) => self.proc_mut(session).is_closed = true,
+            Command::CloseInput(session) => {
+                self.check_close(session)?;
+                self.proc_mut(session).is_closed = true;
+            }
             Command::Terminate(session) => {
                 self.proc_mut(session).is_closed = true;
                 self.proc_mut(session).is_terminated = true;
             }
             Command::Kill(session) => self.proc_mut(session).is_killed = true,
             Command::Look(session) => self.proc_mut(session).is_looked_at = true,
-            Command::StopTasks(_) => {}
+            Command::StopTasks(session) => self.proc_mut(session).are_tasks_stopped = true,
             Command::Sweep(session) => self.truth.swept = Some(self.number(session)),
             Command::ShareLimit(until) => self.shared_limit = until,
             Command::Done(outcome) => {
@@ -323,7 +339,13 @@ impl World {
             };
             let settings = Arc::clone(&entry.settings);
             match at {
-                Some(at) => self.stored.sessions[at].record = change.record.clone(),
+                Some(at) => {
+                    let session = &mut self.stored.sessions[at];
+                    session.record = change.record.clone();
+                    if change.is_revived {
+                        Arc::make_mut(&mut session.settings).dropped = false;
+                    }
+                }
                 None => self.stored.sessions.push(StoredSession {
                     id: Arc::clone(&entry.id),
                     settings,
