@@ -243,7 +243,7 @@ async function published() {
   await check('without its executable, the error names the remedy', async () => {
     const { ok, output } = await run('npx', ['session-groups', '--version'], { cwd: without, env })
     return {
-      ok: !ok && /^error: .*no executable[^]*install again without --omit=optional/m.test(output),
+      ok: !ok && /^error: .*no executable[\s\S]*install again without --omit=optional/m.test(output),
       output,
     }
   })
