@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import path from 'node:path'
 
 const manifest = createRequire(import.meta.url).resolve('session-groups/package.json')
@@ -25,7 +25,8 @@ function run(args, signal) {
       out.stderr += chunk
     })
     child.on('error', reject)
-    child.on('close', (code) => resolve({ code, ...out }))
+    // As a shell shows it.
+    child.on('close', (code, name) => resolve({ code: code ?? 128 + constants.signals[name], ...out }))
   })
 }
 
@@ -40,7 +41,9 @@ assert.equal(wrong.code, 2)
 assert.match(wrong.stderr, /^error: /)
 
 if (process.platform !== 'win32') {
-  assert.equal((await run(['watch', '--store', store], 'SIGINT')).code, 130)
-  assert.equal((await run(['watch', '--store', store], 'SIGTERM')).code, 143)
+  assert.equal((await run(['create', 'one', '--store', store])).code, 0)
+  const follow = ['events', 'latest', '--follow', '--store', store]
+  assert.equal((await run(follow, 'SIGINT')).code, 130)
+  assert.equal((await run(follow, 'SIGTERM')).code, 143)
 }
 console.log('ok')
