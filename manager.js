@@ -12,6 +12,7 @@ const {
   throwUnusableUpdate,
   unixTime,
 } = require('./addon.js')
+const { inTurn } = require('./turns.js')
 
 /** The times of changes that a manager has made, by the objects that it returns to `update`. */
 const times = new WeakMap()
@@ -165,27 +166,6 @@ function merged(object, { changes, removed }) {
   const result = { ...object, ...changes }
   for (const key of removed) result[key] = undefined
   return result
-}
-
-/** The work on each group of each repository: one call starts when the call before has ended. */
-const turns = new WeakMap()
-
-/** Does work on a group after the work on it that has begun before, so that no change undoes another. */
-async function inTurn(repository, groupId, work) {
-  const ofRepository = turns.get(repository) ?? new Map()
-  turns.set(repository, ofRepository)
-  const before = ofRepository.get(groupId)
-  const turn = Promise.resolve(before).then(work)
-  const settled = turn.then(
-    () => {},
-    () => {},
-  )
-  ofRepository.set(groupId, settled)
-  try {
-    return await turn
-  } finally {
-    if (ofRepository.get(groupId) === settled) ofRepository.delete(groupId)
-  }
 }
 
 /** Returns the time of a container's clock, in Unix milliseconds. */

@@ -8,7 +8,7 @@ export function report(machine, results, notes) {
     machine,
     [...notes, ...skippedRows(results)].map((note) => `- ${note}`).join('\n'),
     ...section('Against SQLite', SQLITE, sqliteTable(results), SQLITE_MEANING),
-    ...section('Against plain TypeScript', PLAIN, plainTable(results)),
+    ...section('Against plain TypeScript', PLAIN, plainTable(results), PLAIN_MEANING),
     ...section('Other rows', '', otherTable(results)),
   ]
     .filter(Boolean)
@@ -20,7 +20,7 @@ const section = (title, text, table, ...more) => (table ? [`## ${title}`, text, 
 
 export const page = (report) => `# The benchmark
 
-\`npm run bench -- --write\` measures and writes this page. The store has 1,000 groups of ten sessions, 9 KB each, in the page cache. All ways of one row take turns in one process, so that noise affects them alike. A ratio above 1 means that the package is faster; "slower" marks the others. The goal is in brackets, whether reached or not. [growth.md](growth.md) has the stores of 10,000 to 100,000 groups.
+\`npm run bench -- --write\` measures and writes this page. The store has 1,000 groups of ten sessions, 9 KB each, in the page cache. All ways of one row take turns in one process, each after each other one, so that noise affects them alike. A ratio above 1 means that the package is faster; "slower" marks the others. The goal is in brackets, whether reached or not. [growth.md](growth.md) has the stores of 10,000 to 100,000 groups.
 
 ${report}
 `
@@ -29,7 +29,9 @@ const SQLITE = `SQLite holds each group as a row: its JSON, and columns with an 
 
 The row about a change in another process shows the time from the acknowledgement of a write there to the call of the listener here. Its goals are a median under 2 ms and a maximum under 10 ms. The time is negative if the listener is called before the write is acknowledged. SQLite has no notification, so the program with SQLite polls \`PRAGMA data_version\` every 50 ms.`
 
-const SQLITE_MEANING = `**Where SQLite is faster.** A single durable update is one append to a log and one fsync in SQLite. This package writes a new file and renames it, which takes an fsync of the file and one of its directory. It writes concurrent updates of one group together, so that many at once cost little more than one. Each call of SQLite is a transaction of its own here, as calls from different parts of a program are; a program that collects its updates into one transaction pays for one fsync. A count in SQLite is a search in an index within the calling thread, in a few microseconds.
+const SQLITE_MEANING = `**Where SQLite is faster.** A single durable update is one append to a log and one fsync in SQLite. This package writes a new file and renames it, which takes an fsync of the file and one of its directory. It writes concurrent updates of one group together, so that many at once cost little more than one. Each call of SQLite is a transaction of its own here, as calls from different parts of a program are; a program that collects its updates into one transaction pays for one fsync.
+
+**What a count costs.** A count is a lookup here and a search in an index in SQLite, each within the calling thread. A single count after other work finds the processor's caches cold and takes as long as any call of a native addon then: the last tables have a count of an empty \`InMemoryGroupRepository\`, which looks at nothing. In a loop, half of the time goes into reading the filter and into the promise, and most of the rest into the two system calls which prove that no process has changed anything.
 
 **Advantages of the plain file.**
 
@@ -42,3 +44,5 @@ const SQLITE_MEANING = `**Where SQLite is faster.** A single durable update is o
 **Advantages of SQLite.** It has transactions over several groups, any query, and an index for each.`
 
 const PLAIN = `The plain way is [benches/plain.ts](../benches/plain.ts): \`node:fs/promises\`, a queue for each group, no fsync even in durable rows, no checks. The last number in a cell is the time of the bare calls, made by JavaScript one after the other: reading the bytes and \`JSON.parse\`, a stat of every file, writing and renaming, with an fsync if the row is durable. Work on several threads can be faster than that.`
+
+const PLAIN_MEANING = `**list() for the first time on Bun.** Bun reads files with little overhead and parses a group of 9 KB in 6 µs, so that the plain way takes 18 ms of processor time for 1,000 groups. The package takes 24 ms on native threads and 15 ms on JavaScript's thread, which begins when all files are read. It checks every field of each file, which takes 10 µs for a group, of which 4 µs are a scan of its text, and reads it with six system calls, which take 6 µs. On two cores, that does not fit into the time of the plain way.`

@@ -2,11 +2,12 @@
 // bin/session-groups.<platform>.
 // Other arguments are passed to `napi build`: `npm run build -- --target aarch64-apple-darwin`.
 // `--test` builds the addon of __test__/addon, target/test-addon/session-groups.node, which tests load through
-// NAPI_RS_NATIVE_LIBRARY_PATH.
+// NAPI_RS_NATIVE_LIBRARY_PATH, and the program that stands in for Claude Code, target/fake-claude/claude.
 
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -27,6 +28,7 @@ const TYPINGS = [
   'repositories',
   'manager',
   'configuration',
+  'runner',
   'errors',
 ]
 
@@ -105,6 +107,17 @@ export async function buildTestAddon() {
   return path.join(output, 'session-groups.node')
 }
 
+/** Builds the program of __test__/runner/fake, which behaves like Claude Code, as target/fake-claude/claude. */
+export async function buildFakeClaude() {
+  const output = path.join(root, 'target', 'fake-claude')
+  console.error('Building the program that stands in for Claude Code ...')
+  const args = ['build', '--package', 'fake-claude', '--message-format', 'json']
+  const messages = (await must('Building the stand-in', 'cargo', args)).split('\n')
+  const built = messages.map((line) => line.match(/"executable":"([^"]+)"/)?.[1]).find(Boolean)
+  mkdirSync(output, { recursive: true })
+  copyFileSync(built, path.join(output, 'claude'))
+}
+
 async function napi(output, args) {
   const cli = path.join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js')
   if (!existsSync(cli)) throw new Stop('The npm packages are missing: run `npm ci` first')
@@ -118,7 +131,9 @@ async function napi(output, args) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await main(async () => {
-    if (process.argv.includes('--test')) console.log(path.relative(root, await buildTestAddon()))
-    else await build(process.argv.slice(2))
+    if (process.argv.includes('--test')) {
+      await buildFakeClaude()
+      console.log(path.relative(root, await buildTestAddon()))
+    } else await build(process.argv.slice(2))
   })
 }

@@ -13,14 +13,14 @@ const optimized = ['test', '--profile', 'explore', '--package', 'session-groups'
 /** Arguments of cargo that run the tests of the decisions. */
 export const decisions = [...optimized, '--lib', 'runner::plan', '--']
 
-/** Arguments of cargo that run the tests of processes and of whole groups. */
-const processes = [...optimized, '--test', 'runner_process', '--']
+/** Arguments of cargo that run the tests of whole groups. */
+const groups = [...optimized, '--test', 'runner_groups', '--']
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const isDone =
     (await cargo([...decisions, '--include-ignored', '--nocapture'])) &&
     // One after the other, since some of them measure.
-    (await cargo([...processes, '--ignored', '--nocapture', '--test-threads=1']))
+    (await cargo([...groups, '--ignored', '--nocapture', '--test-threads=1']))
   if (!isDone) process.exitCode = 1
 }
 

@@ -3,7 +3,7 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
-import { buildTestAddon } from './build.mjs'
+import { buildFakeClaude, buildTestAddon } from './build.mjs'
 import { root, run, Stop, temporaryDirectory } from './process.mjs'
 import { decisions } from './runner.mjs'
 import { bun } from './runtimes.mjs'
@@ -25,6 +25,7 @@ try {
   await report('cargo test, command line', () => testRust('session-groups-cli'))
   await report("the runner's decisions", testDecisions)
   await buildTestAddon()
+  await buildFakeClaude()
   await report('jest', testOnNode)
   await report('jest, reads by stat', () => testOnNode(POLLING))
   await report('bun test', testOnBun)

@@ -80,21 +80,22 @@ async function compile({ name, type, options }) {
 /** The exports that are only types. The values are in __test__/types/exports.ts. */
 const TYPES = `
   AbortSignalLike Attempt AttemptOutcome BaseEvent BlockedSession BudgetConfig BudgetExceededEvent
-  BudgetWarningEvent ClaudeStreamOptions ConcurrencyConfig ConfigGeneratorError Control CreateGroupOptions
-  DeleteOptions DependencyResolvedEvent DependencyWaitingEvent EnvSource Err EventsOptions FeedEntry
-  FeedGapEvent FileGroupRepositoryOptions GroupCause GroupChange GroupChangeIterator GroupChanges
-  GroupCompletedEvent GroupConfig GroupContainer GroupCreatedEvent GroupDeletedEvent GroupEvent
-  GroupEventEmitter GroupEventMap GroupEventType GroupFailedEvent GroupFeedEvent GroupFeedEventMap
-  GroupFeedEventType GroupFeedIterator GroupFileSystem GroupFilter GroupPausedEvent GroupProgress
-  GroupProgressEvent GroupRepository GroupResumedEvent GroupSession GroupSessionCompletedEvent
-  GroupSessionFailedEvent GroupSessionStartedEvent GroupSort GroupStartedEvent GroupStatus GroupStore
-  GroupSummary Ok PlanSource ProcessExit ProcessIdentity ProgressSummary RemoveSessionOptions
-  RepositoryProblem Result RunnerRecord SaveOptions SessionAdoptedEvent SessionChanges
-  SessionCompletedEvent SessionConfig SessionConfigResult SessionFailedEvent SessionGroup
+  BudgetWarningEvent ClaudeStreamOptions ConcurrencyConfig ConfigGeneratorError Control ControlOptions
+  CreateGroupOptions DeleteOptions DependencyResolvedEvent DependencyWaitingEvent EnvSource Err
+  EventsOptions ExecutionPlan FeedEntry FeedGapEvent FileGroupRepositoryOptions GroupCause GroupChange
+  GroupChangeIterator GroupChanges GroupCompletedEvent GroupConfig GroupContainer GroupCreatedEvent
+  GroupDeletedEvent GroupEvent GroupEventEmitter GroupEventMap GroupEventType GroupFailedEvent
+  GroupFeedEvent GroupFeedEventMap GroupFeedEventType GroupFeedIterator GroupFileSystem GroupFilter
+  GroupPausedEvent GroupProgress GroupProgressEvent GroupRepository GroupResumedEvent GroupSession
+  GroupSessionCompletedEvent GroupSessionFailedEvent GroupSessionStartedEvent GroupSort GroupStartedEvent
+  GroupStatus GroupStore GroupSummary ManagedProcess Ok PauseOptions PauseReason PlanSource PlannedSession
+  ProcessExit ProcessIdentity ProcessManager ProgressSummary RemoveSessionOptions RepositoryProblem Result
+  ResumeOptions RetryOptions RunOptions RunnerRecord RunnerState SaveOptions SessionAdoptedEvent
+  SessionChanges SessionCompletedEvent SessionConfig SessionConfigResult SessionFailedEvent SessionGroup
   SessionGroupsErrorCode SessionGroupsErrorConstructor SessionInterruptedEvent SessionLimitLiftedEvent
   SessionProgress SessionProgressEvent SessionRetryingEvent SessionStartedEvent SessionStatus
-  SessionUnreachableEvent SessionWaitingLimitEvent TokenUsage ToolsDeniedEvent UnreachableSession
-  WatchOptions Watcher`
+  SessionUnreachableEvent SessionWaitingLimitEvent StopOptions TokenUsage ToolsDeniedEvent
+  UnreachableSession WatchOptions Watcher`
 
 function inspect(text) {
   const declared = [...text.matchAll(/^export (?:declare )?(interface|type|class|const|function) (\w+)/gm)]

@@ -5,14 +5,9 @@ use std::sync::Arc;
 use napi::Env;
 
 use crate::js::{self, Value};
-use crate::summaries;
-use session_groups::error::{Error, Result};
-use session_groups::json;
+use crate::kept;
 use session_groups::model::GroupSummary;
 use session_groups::repository::{Document, RepositoryProblem, WriteOutcome};
-
-/// Maximum length of a text for `JSON.parse`, in bytes: Node's longest string has 512 MiB.
-pub const MAX_TEXT: usize = 256 << 20;
 
 /// The value that a promise is fulfilled with. It is made on any thread, so that JavaScript's has little to do.
 pub enum Answer {
@@ -25,10 +20,10 @@ pub enum Answer {
     Json(String),
     /// A group as it is stored.
     Group(Document),
-    /// Summaries of groups, at most [`summaries::MAX_KEPT`].
+    /// Groups as they are stored.
+    Groups(Vec<Document>),
+    /// Summaries of groups.
     Summaries(Vec<Arc<GroupSummary>>),
-    /// An array, given as the texts of its parts.
-    Array(Vec<String>),
 }
 
 impl Answer {
@@ -48,19 +43,6 @@ impl Answer {
             WriteOutcome::Stored(group) => Self::Group(group),
             WriteOutcome::NotFound | WriteOutcome::Deleted => Self::Null,
         }
-    }
-
-    /// An array of groups. One text is the fastest for the engine.
-    pub fn groups(groups: &[Document]) -> Self {
-        Self::Array(json::arrays(groups.iter().map(Document::text), MAX_TEXT))
-    }
-
-    /// An array of summaries.
-    pub fn summaries(found: Vec<Arc<GroupSummary>>) -> Result<Self> {
-        if found.len() <= summaries::MAX_KEPT {
-            return Ok(Self::Summaries(found));
-        }
-        summaries::texts(&found).map(Self::Array).map_err(Error::internal)
     }
 
     /// An array of problems.
@@ -87,9 +69,9 @@ impl Answer {
             Self::Count(count) => Ok(env.create_double(count as f64)?.into()),
             Self::Text(text) => Ok(env.create_string(text)?.into()),
             Self::Json(text) => Ok(js::parse(env, &text)?.into()),
-            Self::Group(group) => Ok(js::parse(env, group.text())?.into()),
-            Self::Summaries(found) => summaries::into_js(env, &found),
-            Self::Array(parts) => Ok(js::parse_array(env, parts)?.into()),
+            Self::Group(group) => kept::copy(env, &group),
+            Self::Groups(groups) => kept::copies(env, &groups),
+            Self::Summaries(summaries) => kept::copies(env, &summaries),
         }
     }
 }

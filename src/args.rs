@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use napi::bindgen_prelude::{This, Unknown};
 use napi::{Env, JsValue, ValueType};
+use serde::de::DeserializeOwned;
 
 use super::host;
 use super::js::{self, Fault, number_of};
@@ -15,7 +16,7 @@ use session_groups::error::{Error, FieldError};
 use session_groups::json;
 use session_groups::manager::NewGroup;
 use session_groups::model::time::{self, Timestamp};
-use session_groups::model::{GroupId, GroupStatus, Model, from_older_json};
+use session_groups::model::{GroupId, GroupStatus, Model, from_json, from_older_json};
 use session_groups::repository::file::{Durability, FileOptions, default_base_in};
 use session_groups::repository::{
     Changes, Condition, Direction, Document, GroupFilter, GroupSort, Revision, SortField,
@@ -151,6 +152,17 @@ pub fn checked<T: Model>(env: &Env, name: &str, value: Unknown<'_>) -> Parsed<T>
     awaited(env, name, value)?;
     let text = js::stringify(env, value).map_err(|thrown| unreadable(name, &thrown))?.unwrap_or_default();
     from_older_json(&text).map_err(|wrong| Error::invalid_argument(wrong).into())
+}
+
+/// An object that becomes JSON. `undefined` counts as an empty one.
+pub fn read<T: DeserializeOwned>(env: &Env, name: &str, value: Unknown<'_>) -> Parsed<T> {
+    let text = if is_undefined(value) {
+        "{}".to_owned()
+    } else {
+        awaited(env, name, value)?;
+        js::stringify(env, value).map_err(|thrown| unreadable(name, &thrown))?.unwrap_or_default()
+    };
+    from_json(&text).map_err(|wrong| Error::invalid_argument(wrong).into())
 }
 
 /// A group to be saved: its id and its text, which the repository checks.

@@ -169,3 +169,15 @@ pub fn throw_unusable_update(env: Env) -> napi::Result<()> {
         Err(Error::unsupported(format!("cannot change the group: the repository's update {problem}")).into())
     })
 }
+
+/// Throws `INVALID_STATE`. For runner.js.
+#[napi(skip_typescript)]
+pub fn throw_invalid_state(env: Env, message: String) -> napi::Result<()> {
+    throwing(&env, || Err(Error::invalid_state(message).into()))
+}
+
+/// Throws `INVALID_ARGUMENT`. `problem` is a sentence without its subject. For runner.js.
+#[napi(skip_typescript)]
+pub fn throw_invalid_argument(env: Env, field: String, problem: String) -> napi::Result<()> {
+    throwing(&env, || Err(Error::argument(field, problem).into()))
+}

@@ -10,7 +10,7 @@ use napi_derive::napi;
 
 use crate::error::throwing;
 use crate::js::{self, Value};
-use crate::summaries::Slots;
+use crate::kept::Slots;
 use session_groups::error::{Error, ErrorKind};
 
 /// References to the objects of the newest realm in which index.js was evaluated. There is one `Host` per environment:
@@ -23,14 +23,16 @@ struct Host {
     stringify: sys::napi_ref,
     now: sys::napi_ref,
     home: sys::napi_ref,
-    summaries: sys::napi_ref,
+    keep: sys::napi_ref,
+    copy: sys::napi_ref,
+    copies: sys::napi_ref,
     watch: sys::napi_ref,
 }
 
 /// The data of an environment.
 struct Instance {
     host: Host,
-    /// The summaries that the host's `summaries` has received.
+    /// The values that the host's `keep` has received.
     slots: Slots,
 }
 
@@ -50,7 +52,9 @@ impl Host {
             stringify: reference(c"stringify")?,
             now: reference(c"now")?,
             home: reference(c"home")?,
-            summaries: reference(c"summaries")?,
+            keep: reference(c"keep")?,
+            copy: reference(c"copy")?,
+            copies: reference(c"copies")?,
             watch: reference(c"watch")?,
         })
     }
@@ -76,8 +80,8 @@ impl Host {
     }
 
     fn delete(self, env: &Env) -> napi::Result<()> {
-        let Self { errors, rejected, parse, stringify, now, home, summaries, watch } = self;
-        for reference in [errors, rejected, parse, stringify, now, home, summaries, watch] {
+        let Self { errors, rejected, parse, stringify, now, home, keep, copy, copies, watch } = self;
+        for reference in [errors, rejected, parse, stringify, now, home, keep, copy, copies, watch] {
             js::delete_reference(env, reference)?;
         }
         Ok(())
@@ -185,17 +189,28 @@ pub fn home(env: &Env) -> Option<PathBuf> {
     home.is_absolute().then_some(home)
 }
 
-/// Calls `summaries(message)`: copies of the summaries in some slots.
-pub fn summaries<'env>(env: &'env Env, message: Unknown<'_>) -> napi::Result<Unknown<'env>> {
-    js::call(env, js::referenced(env, Host::of(env)?.summaries)?, &[message])
+/// Calls `keep(message)`: keeps values in slots.
+pub fn keep(env: &Env, message: Unknown<'_>) -> napi::Result<()> {
+    js::call(env, js::referenced(env, Host::of(env)?.keep)?, &[message]).map(|_| ())
 }
 
-/// Takes the slots that `summaries` has filled, and leaves none.
+/// Calls `copy(slot)`: a copy of the value in a slot.
+pub fn copy(env: &Env, slot: usize) -> napi::Result<Unknown<'_>> {
+    let slot = u32::try_from(slot).map_err(|error| napi::Error::from_reason(error.to_string()))?;
+    js::call(env, js::referenced(env, Host::of(env)?.copy)?, &[env.create_uint32(slot)?.to_unknown()])
+}
+
+/// Calls `copies(slots)`: an array with copies of the values in some slots.
+pub fn copies<'env>(env: &'env Env, slots: Unknown<'_>) -> napi::Result<Unknown<'env>> {
+    js::call(env, js::referenced(env, Host::of(env)?.copies)?, &[slots])
+}
+
+/// Takes the slots that `keep` has filled, and leaves none.
 pub fn take_slots(env: &Env) -> napi::Result<Slots> {
     Ok(std::mem::take(&mut Instance::of(env)?.slots))
 }
 
-/// Puts back the slots that `summaries` has filled.
+/// Puts back the slots that `keep` has filled.
 pub fn put_slots(env: &Env, slots: Slots) -> napi::Result<()> {
     Instance::of(env)?.slots = slots;
     Ok(())

@@ -1,6 +1,7 @@
 //! The primitives of the engine: its own `JSON`, reads of properties and calls of functions, with what they throw
 //! caught.
 
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -124,19 +125,17 @@ pub fn from_serde<'env>(env: &'env Env, value: &impl Serialize) -> Result<Unknow
     Ok(parse(env, &text)?)
 }
 
-/// `JSON.parse` of several arrays, as one. Each text is freed before the next is read.
-pub fn parse_array(env: &Env, parts: Vec<String>) -> napi::Result<Unknown<'_>> {
-    let mut parts = parts.into_iter();
-    let array = parse(env, &parts.next().unwrap_or_else(|| "[]".to_owned()))?;
-    let mut length = array_length(env, array)?;
-    for part in parts {
-        let more = parse(env, &part)?;
-        for index in 0..array_length(env, more)? {
-            let value = element(env, more, index)?;
-            // SAFETY: array and value belong to this environment.
-            checked(unsafe { sys::napi_set_element(env.raw(), array.raw(), length, value.raw()) })?;
-            length += 1;
-        }
+/// An array of the results of `JSON.parse`. Each text is freed before the next is read.
+pub fn parse_all<'env>(
+    env: &'env Env,
+    texts: impl Iterator<Item = napi::Result<Cow<'env, str>>>,
+) -> napi::Result<Unknown<'env>> {
+    // Of the realm of index.js, which need not be that of the addon.
+    let array = parse(env, "[]")?;
+    for (index, text) in (0..).zip(texts) {
+        let value = parse(env, &text?)?;
+        // SAFETY: array and value belong to this environment.
+        checked(unsafe { sys::napi_set_element(env.raw(), array.raw(), index, value.raw()) })?;
     }
     Ok(array)
 }

@@ -3,16 +3,18 @@
 
 mod answer;
 mod args;
+mod bridge;
 mod classes;
 mod constants;
 mod error;
 mod functions;
 mod host;
 mod js;
+mod kept;
 mod progress;
 mod promise;
 mod reader;
 mod repository;
-mod summaries;
+mod runner;
 mod update;
 mod watch;

@@ -10,10 +10,10 @@ use super::answer::Answer;
 use super::js::{self, Fault, Value};
 use super::promise::{Deferred, pending};
 use super::{args, error};
-use session_groups::error::Error;
+use session_groups::error::{Error, ErrorKind};
 use session_groups::model::GroupId;
 use session_groups::repository::file::{Again, Attempt, Turn};
-use session_groups::repository::{Changes, Document, FileGroupRepository, GroupRepository};
+use session_groups::repository::{Changes, Condition, Document, FileGroupRepository, GroupRepository, Write};
 
 /// The function, kept until the promise is settled.
 pub type Update = FunctionRef<Unknown<'static>, Unknown<'static>>;
@@ -35,19 +35,27 @@ pub fn changes_for(env: &Env, function: Unknown<'_>, group: &Document) -> Result
     args::changes(env, changes)
 }
 
-/// Updates a group in memory. The repository lets no other write of the group come in between.
+/// Updates a group in memory. The writes of JavaScript take turns; if a runner has written on its own thread meanwhile, the
+/// function is called again.
 pub fn update_in_memory(
     env: &Env,
     repository: &dyn GroupRepository,
     id: &GroupId,
     function: &Update,
 ) -> Result<Answer, Fault> {
-    let Some(group) = repository.find_by_id(id)? else {
-        return Ok(Answer::Null);
-    };
-    let function = function.borrow_back(env)?;
-    let changes = changes_for(env, function.to_unknown(), &group)?;
-    Ok(Answer::group(repository.update(id, changes)?))
+    loop {
+        let Some(group) = repository.find_by_id(id)? else {
+            return Ok(Answer::Null);
+        };
+        let function = function.borrow_back(env)?;
+        let changes = changes_for(env, function.to_unknown(), &group)?;
+        let condition = Condition::IfRevision(group.revision());
+        match repository.write(id, Write::Update { changes, condition }) {
+            Ok(written) => return Ok(Answer::written(written)),
+            Err(error) if error.is(ErrorKind::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// An update of a group in a file, computed by a function on JavaScript's thread.

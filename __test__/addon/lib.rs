@@ -4,6 +4,8 @@
 mod answer;
 #[path = "../../src/args.rs"]
 mod args;
+#[path = "../../src/bridge.rs"]
+mod bridge;
 #[path = "../../src/classes/mod.rs"]
 mod classes;
 #[path = "../../src/constants.rs"]
@@ -16,6 +18,8 @@ mod functions;
 mod host;
 #[path = "../../src/js.rs"]
 mod js;
+#[path = "../../src/kept.rs"]
+mod kept;
 mod panics;
 #[path = "../../src/progress.rs"]
 mod progress;
@@ -25,8 +29,8 @@ mod promise;
 mod reader;
 #[path = "../../src/repository.rs"]
 mod repository;
-#[path = "../../src/summaries.rs"]
-mod summaries;
+#[path = "../../src/runner/mod.rs"]
+mod runner;
 #[path = "../../src/update.rs"]
 mod update;
 #[path = "../../src/watch.rs"]

@@ -278,6 +278,18 @@ class Reader {
       () => this.repository.list({ limit: GROUPS + NOISE.length }),
       find,
     )
+    await this.check(
+      all,
+      'summaries',
+      () => this.repository.summaries(),
+      (found, group, before, after) => {
+        if (before !== after) return undefined
+        if (found instanceof Error) return found.message
+        const names = found.filter(({ id }) => id === idOf(group)).map(({ name }) => name)
+        const expected = isAbsent(group, before) ? [] : [nameOf(group, namedVersion(group, before))]
+        return names.join() === expected.join() ? undefined : `it is called ${names}`
+      },
+    )
     const status = STATUSES[this.checks % STATUSES.length]
     let [least, most] = [0, 0]
     await this.check(

@@ -20,6 +20,8 @@ const READS = {
   'count by status': (repository) => repository.count({ status: 'created' }),
   findById: (repository) => repository.findById(idOf(GROUPS / 2)),
   revision: (repository) => repository.revision(idOf(GROUPS / 2)),
+  summaries: (repository) => repository.summaries(),
+  list: (repository) => repository.list(),
   'list of a page': (repository) => repository.list({ limit: 20 }, { field: 'createdAt', direction: 'desc' }),
 }
 

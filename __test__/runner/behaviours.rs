@@ -10,18 +10,31 @@ pub struct Behaviour {
     pub status: SessionStatus,
     /// It never ends by itself.
     pub is_endless: bool,
+    /// It stays after its result until it is ended.
+    pub stays: bool,
+}
+
+impl Behaviour {
+    /// The behaviour of this name.
+    pub fn of(name: &str) -> &'static Self {
+        BEHAVIOURS.iter().find(|behaviour| behaviour.name == name).unwrap()
+    }
 }
 
 const fn completes(name: &'static str) -> Behaviour {
-    Behaviour { name, status: SessionStatus::Completed, is_endless: false }
+    Behaviour { name, status: SessionStatus::Completed, is_endless: false, stays: false }
+}
+
+const fn stays(name: &'static str) -> Behaviour {
+    Behaviour { name, status: SessionStatus::Completed, is_endless: false, stays: true }
 }
 
 const fn fails(name: &'static str) -> Behaviour {
-    Behaviour { name, status: SessionStatus::Failed, is_endless: false }
+    Behaviour { name, status: SessionStatus::Failed, is_endless: false, stays: false }
 }
 
 const fn is_endless(name: &'static str) -> Behaviour {
-    Behaviour { name, status: SessionStatus::Failed, is_endless: true }
+    Behaviour { name, status: SessionStatus::Failed, is_endless: true, stays: false }
 }
 
 pub const BEHAVIOURS: &[Behaviour] = &[
@@ -47,8 +60,8 @@ pub const BEHAVIOURS: &[Behaviour] = &[
     completes("clears_the_environment"),
     completes("leaves_a_server_in_its_group"),
     completes("starts_a_chain"),
-    completes("hangs_after_the_result"),
-    completes("hangs_after_the_result_without_sigterm"),
+    stays("hangs_after_the_result"),
+    stays("hangs_after_the_result_without_sigterm"),
     completes("is_killed_after_the_result"),
     completes("fails_after_the_result"),
     completes("prints_two_results"),
@@ -57,8 +70,8 @@ pub const BEHAVIOURS: &[Behaviour] = &[
     completes("reports_its_state"),
     completes("works_in_the_background"),
     completes("has_a_background_agent"),
-    completes("never_ends_its_background_work"),
-    completes("does_not_stop_its_background_work"),
+    stays("never_ends_its_background_work"),
+    stays("does_not_stop_its_background_work"),
     completes("retries_often"),
     completes("is_denied_a_tool"),
     completes("prints_a_long_line"),

@@ -2,7 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use session_groups::feed::{self, Event};
 use session_groups::model::event::GroupEvent;
@@ -10,6 +10,7 @@ use session_groups::model::{GroupStatus, SessionStatus};
 
 use crate::group_driver::{ALREADY_RUNNING, IN_RECOVERY, crash_points, start_runner};
 use crate::group_world::{GroupWorld, session, slow};
+use crate::support::PATIENCE;
 
 /// Three sessions in two waves.
 fn world() -> GroupWorld {
@@ -155,40 +156,42 @@ fn a_thousand_killed_runners_lose_and_repeat_nothing() {
     assert_eq!(problems, [""; 0]);
 }
 
-/// Starts two runners at once, and returns how many ran the group.
-fn race(world: &GroupWorld) -> usize {
-    let mut runners = [start_runner(world, None), start_runner(world, None)];
+/// Starts two runners at once. One of them must be refused while the other one works; returns everything that is wrong.
+fn race() -> Vec<String> {
+    let world = GroupWorld::new(vec![session("a", "waits_at_a_gate", &[])]);
+    let mut runners = [start_runner(&world, None), start_runner(&world, None)];
+    let deadline = Instant::now() + PATIENCE;
+    let mut ended = None;
+    while ended.is_none() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(2));
+        ended = runners.iter_mut().position(|runner| runner.try_wait().unwrap().is_some());
+    }
+    // The work goes on until here, so the first runner that ends is the one that was refused.
+    std::fs::write(world.base.join("gate"), "").unwrap();
     let codes = runners.each_mut().map(|runner| runner.wait().unwrap().code());
-    codes.iter().filter(|code| **code == Some(0)).count()
-        + 10 * codes.iter().filter(|code| **code == Some(ALREADY_RUNNING)).count()
+    let mut problems = world.problems();
+    let refused = ended.map(|first| (codes[first], codes[1 - first]));
+    if refused != Some((Some(ALREADY_RUNNING), Some(0))) {
+        problems.push(format!("the runners ended with {codes:?}, the first one was {ended:?}"));
+    }
+    if world.notes("process").len() != 1 {
+        problems.push("the session was started more than once".to_owned());
+    }
+    problems
 }
 
 #[test]
 fn of_two_runners_in_two_processes_one_wins() {
     for round in 0..5 {
-        // Long enough for both to be there at the same time.
-        let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), 700)]);
-        assert_eq!(race(&world), 11, "round {round}");
-        assert_eq!(world.notes("process").len(), 1);
-        assert_eq!(world.problems(), [""; 0]);
+        assert_eq!(race(), [""; 0], "round {round}");
     }
 }
 
 #[test]
 #[ignore = "takes minutes; npm run test:runner runs it"]
 fn of_two_runners_one_wins_in_a_thousand_rounds() {
-    let threads: Vec<_> = (0..4)
-        .map(|_| {
-            std::thread::spawn(|| {
-                for round in 0..250 {
-                    let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), 700)]);
-                    assert_eq!(race(&world), 11, "round {round}");
-                    assert_eq!(world.notes("process").len(), 1);
-                }
-            })
-        })
-        .collect();
-    for thread in threads {
-        thread.join().unwrap();
-    }
+    let rounds = || (0..250).flat_map(|_| race()).collect::<Vec<_>>();
+    let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(rounds)).collect();
+    let problems: Vec<String> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    assert_eq!(problems, [""; 0]);
 }

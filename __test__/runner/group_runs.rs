@@ -276,7 +276,7 @@ struct Silent {
 impl SessionProcesses for Silent {
     fn start(&mut self, start: &Start<'_>) -> session_groups::Result<Option<ProcessIdentity>> {
         self.prompts.push(start.prompt.to_owned());
-        let exit = Exit { code: Some(if start.prompt.contains("bad") { 1 } else { 0 }), signal: None };
+        let exit = Exit { code: Some(i64::from(start.prompt.contains("bad"))), signal: None };
         let fact = Fact::Exited(Ended { exit, ..Ended::default() });
         self.events.push(process::Event { mark: start.mark, fact });
         Ok(None)

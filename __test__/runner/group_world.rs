@@ -95,6 +95,7 @@ impl GroupWorld {
         let mut environment = Environment::of_process();
         environment.set("FAKE_LEDGER", self.base.join("ledger"));
         environment.set("FAKE_CONVERSATIONS", self.base.join("conversations"));
+        environment.set("FAKE_GATE", self.base.join("gate"));
         environment.set("FAKE_TURN_MS", "20");
         environment
     }

@@ -5,13 +5,7 @@
 
 mod bad_input;
 mod behaviours;
-mod group_bad_input;
-mod group_control;
-mod group_crashes;
-mod group_driver;
-mod group_load;
-mod group_runs;
-mod group_world;
+mod facts;
 mod matrix;
 mod real;
 mod single;

@@ -19,23 +19,23 @@ use session_groups::runner::process::{
 };
 use uuid::Uuid;
 
-use crate::support::{ATTEMPT, Attempt, World, drive};
+use crate::support::{ATTEMPT, Attempt, PATIENCE, World, drive};
 
 const ROUNDING: f64 = 1e-9;
 /// US dollars that a request costs at least.
 const MIN_PRICE: f64 = 0.001;
 /// A command that never ends, as a scenario's argument (`tail -f /dev/null`).
-const ENDLESS: &str = "arg64:dGFpbCAtZiAvZGV2L251bGw=";
+pub const ENDLESS: &str = "arg64:dGFpbCAtZiAvZGV2L251bGw=";
 /// The same in a session of its own that outlives the tool (`setsid tail -f /dev/null >/dev/null 2>&1 </dev/null & echo left`).
 const LEFT_BEHIND: &str =
     "arg64:c2V0c2lkIHRhaWwgLWYgL2Rldi9udWxsID4vZGV2L251bGwgMj4mMSA8L2Rldi9udWxsICYgZWNobyBsZWZ0";
 
 /// An installed version, with a stand-in for the model.
-struct Real {
-    world: World,
-    program: Program,
-    version: ClaudeVersion,
-    environment: Environment,
+pub struct Real {
+    pub world: World,
+    pub program: Program,
+    pub version: ClaudeVersion,
+    pub environment: Environment,
     model: Child,
 }
 
@@ -48,7 +48,7 @@ impl Drop for Real {
 
 impl Real {
     /// Returns `None` if the version is not installed.
-    fn new(version: &str) -> Option<Self> {
+    pub fn new(version: &str) -> Option<Self> {
         let path = installed(version);
         if path.is_none() {
             println!("skipped: Claude Code {version} is missing, run `node scripts/claude.mjs`");
@@ -56,7 +56,9 @@ impl Real {
         let path = path?;
         let world = World::new();
         let stub = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../__test__/runner/model-stub.mjs");
-        let mut model = Command::new("node").arg(stub).stdout(Stdio::piped()).spawn().unwrap();
+        let mut model = Command::new("node");
+        model.arg(stub).env("STUB_LOG", world.base.join("requests.jsonl")).stdout(Stdio::piped());
+        let mut model = model.spawn().unwrap();
         let mut port = String::new();
         BufReader::new(model.stdout.take().unwrap()).read_line(&mut port).unwrap();
         let home = world.base.join("home");
@@ -82,12 +84,12 @@ impl Real {
         Some(Self { world, program, version, environment, model })
     }
 
-    fn start(&self, processes: &mut Processes, name: &str, prompt: &str) -> Attempt {
+    pub fn start(&self, processes: &mut Processes, name: &str, prompt: &str) -> Attempt {
         let uuid = Uuid::new_v4();
         self.start_with(processes, name, prompt, &command(Conversation::Fresh(uuid)), uuid)
     }
 
-    fn start_with(
+    pub fn start_with(
         &self,
         processes: &mut Processes,
         name: &str,
@@ -113,7 +115,7 @@ impl Real {
     }
 
     /// Starts a session again, with the accounts of its earlier run.
-    fn resume(&self, processes: &mut Processes, earlier: &Attempt, name: &str, prompt: &str) -> Attempt {
+    pub fn resume(&self, processes: &mut Processes, earlier: &Attempt, name: &str, prompt: &str) -> Attempt {
         let changes = earlier.stream.changes();
         let id = changes.claude_session_id.value().unwrap().parse().unwrap();
         let options = command(Conversation::Resume(id));
@@ -123,7 +125,7 @@ impl Real {
     }
 
     /// Runs to the end and checks that nothing lives and nothing is lost.
-    fn finish(
+    pub fn finish(
         &self,
         processes: &mut Processes,
         attempts: &mut [Attempt],
@@ -143,18 +145,46 @@ impl Real {
         }
     }
 
-    fn output(&self, attempt: &Attempt) -> String {
+    pub fn output(&self, attempt: &Attempt) -> String {
         let directory = SessionDirectory::create(&self.world.group, &attempt.names).unwrap();
         std::fs::read_to_string(directory.path().join(format!("{ATTEMPT}.jsonl"))).unwrap()
     }
 
-    fn results(&self, attempt: &Attempt) -> Vec<Value> {
-        let output = self.output(attempt);
-        let lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        lines.filter(|line| line["type"] == "result").collect()
+    /// The lines of the output.
+    pub fn lines(&self, attempt: &Attempt) -> Vec<Value> {
+        self.output(attempt).lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    fn is_at_least(&self, minor: u32, patch: u32) -> bool {
+    pub fn results(&self, attempt: &Attempt) -> Vec<Value> {
+        self.lines(attempt).into_iter().filter(|line| line["type"] == "result").collect()
+    }
+
+    /// The total that its last result prints.
+    pub fn total(&self, attempt: &Attempt) -> f64 {
+        self.results(attempt).last().unwrap()["total_cost_usd"].as_f64().unwrap()
+    }
+
+    /// The requests to the model, other than for titles and the like, whose messages contain a text.
+    fn requests(&self, text: &str) -> Vec<Value> {
+        let log = std::fs::read_to_string(self.world.base.join("requests.jsonl")).unwrap();
+        let bodies = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let bodies = bodies.map(|mut entry| entry["body"].take());
+        let has_tools = |body: &Value| body["tools"].as_array().is_some_and(|tools| !tools.is_empty());
+        let asked = bodies.filter(|body| has_tools(body) && body["messages"].to_string().contains(text));
+        asked.collect()
+    }
+
+    /// The newest request whose messages contain a text.
+    pub fn last_request(&self, text: &str) -> Value {
+        self.requests(text).pop().expect("the model was asked")
+    }
+
+    /// Number of requests whose messages contain a text.
+    pub fn count_requests(&self, text: &str) -> usize {
+        self.requests(text).len()
+    }
+
+    pub fn is_at_least(&self, minor: u32, patch: u32) -> bool {
         self.version >= ClaudeVersion::new(2, minor, patch)
     }
 }
@@ -178,43 +208,66 @@ fn resumed(changes: &SessionPatch) -> GroupSession {
     }
 }
 
-fn command(conversation: Conversation) -> CommandOptions {
+pub fn command(conversation: Conversation) -> CommandOptions {
     let allowed_tools = vec!["Bash".to_owned()];
     CommandOptions { allowed_tools, ..CommandOptions::new(conversation, "sonnet") }
 }
 
-/// Longer ladders than for the fake program, which starts faster.
-fn options() -> ProcessOptions {
+/// Ladders that the real program does not reach, but for background work that never ends.
+pub fn options() -> ProcessOptions {
     ProcessOptions {
-        interrupt_grace: Duration::from_secs(30),
+        interrupt_grace: PATIENCE,
+        terminate_grace: PATIENCE,
+        exit_grace: PATIENCE,
         background_grace: Duration::from_secs(2),
-        task_grace: Duration::from_secs(5),
+        task_grace: Duration::from_secs(30),
         sweep_grace: Duration::from_millis(500),
         ..ProcessOptions::default()
     }
 }
 
-/// Acts once, a little after a tool was started.
-fn when_a_tool_runs(act: impl Fn(&mut Processes, &Attempt)) -> impl FnMut(&mut Processes, &mut Attempt) {
+/// Acts once, as soon as the endless tool runs.
+pub fn when_a_tool_runs(act: impl Fn(&mut Processes, &Attempt)) -> impl FnMut(&mut Processes, &mut Attempt) {
     move |processes, attempt| {
-        if attempt.stream.progress().current_tool.is_none() {
-            attempt.started = std::time::Instant::now();
-        } else if attempt.actions == 0 && crate::support::after(attempt, 700) {
+        let is_asked = attempt.stream.progress().current_tool.is_some();
+        if is_asked && attempt.actions == 0 && endless_tool(attempt).is_some() {
             attempt.actions = 1;
             act(processes, attempt);
         }
     }
 }
 
-fn cost(attempt: &Attempt) -> f64 {
+/// A running process, as `ps` shows it.
+pub struct Row {
+    pub pid: i32,
+    pub group: i32,
+    pub command: String,
+}
+
+/// The processes that bear an attempt's mark.
+pub fn marked(attempt: &Attempt) -> Vec<Row> {
+    let rows = find_marked(attempt.mark).into_iter().filter_map(|pid| {
+        let ps = Command::new("ps").args(["-o", "pgid=,command=", "-p", &pid.to_string()]).output().unwrap();
+        let line = String::from_utf8_lossy(&ps.stdout).trim().to_owned();
+        let (group, command) = line.split_once(' ')?;
+        Some(Row { pid, group: group.parse().ok()?, command: command.trim().to_owned() })
+    });
+    rows.collect()
+}
+
+/// The command of the endless tool, while it runs.
+pub fn endless_tool(attempt: &Attempt) -> Option<Row> {
+    marked(attempt).into_iter().find(|row| row.command.starts_with("tail "))
+}
+
+pub fn cost(attempt: &Attempt) -> f64 {
     attempt.stream.progress().cost.get()
 }
 
 /// Checks that a first run counts what its last result says, and that this is what so many requests cost.
-fn assert_cost(real: &Real, attempt: &Attempt, requests: u64) {
+pub fn assert_cost(real: &Real, attempt: &Attempt, requests: u64) {
     let name = format!("{} of {}", attempt.behaviour, real.version);
-    let results = real.results(attempt);
-    let printed = results.last().unwrap()["total_cost_usd"].as_f64().unwrap();
+    let printed = real.total(attempt);
     assert!(
         printed > 0.0 && (cost(attempt) - printed).abs() < ROUNDING,
         "{name}: {} of {printed}",
@@ -328,8 +381,14 @@ fn adoptions(version: &str) {
     assert_eq!(real.results(&again[0]).len(), 1);
     assert_cost(&real, &again[0], 4);
 
-    let mut background = vec![real.start(&mut second, "background", &format!("Do. scenario:bg {ENDLESS}"))];
-    real.finish(&mut second, &mut background, |_, _| {});
+    let mut third =
+        Processes::new(ProcessOptions { exit_grace: Duration::from_secs(20), ..options() }).unwrap();
+    let mut background = vec![real.start(&mut third, "background", &format!("Do. scenario:bg {ENDLESS}"))];
+    real.finish(&mut third, &mut background, |_, _| {});
+    // Asked to stop its task, it leaves by itself. 2.1.109 would wait for the task.
+    if real.is_at_least(1, 276) {
+        assert_eq!(background[0].ended.as_ref().unwrap().step, None, "{version}");
+    }
     // No further turn is paid for the end of the task.
     assert_eq!(real.results(&background[0]).len(), 1);
     assert_cost(&real, &background[0], 2);
@@ -359,35 +418,21 @@ fn conversations(version: &str) {
     assert_eq!(refused[1].stream.changes().claude_session_id.value(), None);
 }
 
+/// Runs tests with each version.
 macro_rules! versions {
-    ($($module:ident = $version:literal,)*) => {
-        $(mod $module {
-            #[test]
-            fn runs() {
-                super::runs($version);
-            }
-
-            #[test]
-            fn ends() {
-                super::ends($version);
-            }
-
-            #[test]
-            fn adoptions() {
-                super::adoptions($version);
-            }
-
-            #[test]
-            fn conversations() {
-                super::conversations($version);
-            }
-        })*
+    ($($test:ident),*) => { crate::real::versions! { @versions [
+        (v2_0_0, "2.0.0") (v2_1_109, "2.1.109") (v2_1_276, "2.1.276") (v2_1_332, "2.1.332")
+    ] [$($test)*] } };
+    (@versions [$($version:tt)*] $tests:tt) => { $(crate::real::versions! { @tests $version $tests })* };
+    (@tests ($module:ident, $version:literal) [$($test:ident)*]) => {
+        mod $module {
+            $(#[test]
+            fn $test() {
+                super::$test($version);
+            })*
+        }
     };
 }
+pub(crate) use versions;
 
-versions! {
-    v2_0_0 = "2.0.0",
-    v2_1_109 = "2.1.109",
-    v2_1_276 = "2.1.276",
-    v2_1_332 = "2.1.332",
-}
+versions! { runs, ends, adoptions, conversations }

@@ -7,7 +7,7 @@ use session_groups::model::run::ProcessIdentity;
 use session_groups::runner::process::{Look, ProcessOptions, Processes, Step, current_identity};
 use uuid::Uuid;
 
-use crate::support::{Attempt, SETTINGS, Settings, World, after, drive, options};
+use crate::support::{Attempt, PATIENCE, SETTINGS, Settings, World, drive, options, patient};
 
 fn one(
     world: &World,
@@ -30,10 +30,9 @@ fn finish(world: &World, processes: &mut Processes, attempts: &mut [Attempt]) {
 #[test]
 fn an_interrupted_turn_has_a_result_with_its_cost() {
     let world = World::new();
-    let patient = ProcessOptions { interrupt_grace: Duration::from_secs(20), ..options() };
-    let (mut processes, mut attempts) = one(&world, "works_on", patient, SETTINGS);
+    let (mut processes, mut attempts) = one(&world, "works_on", patient(), SETTINGS);
     let interrupt = |processes: &mut Processes, attempt: &mut Attempt| {
-        if after(attempt, 200) {
+        if attempt.stream.progress().current_tool.is_some() {
             processes.interrupt(attempt.mark);
         }
     };
@@ -47,8 +46,9 @@ fn an_interrupted_turn_has_a_result_with_its_cost() {
 fn a_turn_goes_on_after_its_input_was_closed() {
     let world = World::new();
     let (mut processes, mut attempts) =
-        one(&world, "answers", options(), Settings { turn_ms: 900, ..SETTINGS });
+        one(&world, "answers", patient(), Settings { has_gate: true, ..SETTINGS });
     processes.close_input(attempts[0].mark);
+    world.open_gate();
     finish(&world, &mut processes, &mut attempts);
     assert_eq!(
         (attempts[0].status(), attempts[0].ended.as_ref().unwrap().step),
@@ -59,11 +59,13 @@ fn a_turn_goes_on_after_its_input_was_closed() {
 #[test]
 fn dropping_the_processes_ends_none_of_them() {
     let world = World::new();
-    let (processes, mut attempts) = one(&world, "answers", options(), Settings { turn_ms: 500, ..SETTINGS });
+    let (processes, mut attempts) =
+        one(&world, "answers", options(), Settings { has_gate: true, ..SETTINGS });
     drop(processes);
     let attempt = &mut attempts[0];
     assert!(matches!(attempt.look(&world, None), Look::Alive(_)));
-    let deadline = Instant::now() + Duration::from_secs(20);
+    world.open_gate();
+    let deadline = Instant::now() + PATIENCE;
     let look = loop {
         match attempt.look(&world, attempt.identity.as_ref()) {
             Look::Alive(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
@@ -90,7 +92,8 @@ fn a_file_that_becomes_too_large_ends_the_attempt() {
 fn processes_that_match_are_kept_after_a_normal_end_alone() {
     let world = World::new();
     let keep = ProcessOptions { keep_processes: vec!["--tool deaf".to_owned()], ..options() };
-    let (mut processes, mut attempts) = one(&world, "leaves_a_deaf_tool", keep.clone(), SETTINGS);
+    let undisturbed = ProcessOptions { exit_grace: PATIENCE, ..keep.clone() };
+    let (mut processes, mut attempts) = one(&world, "leaves_a_deaf_tool", undisturbed, SETTINGS);
     drive(&mut processes, &mut attempts, |_, _| {}, Attempt::is_done);
     let report = attempts[0].swept.clone().unwrap();
     assert_eq!((report.kept, report.ended), (attempts[0].unmarked(), 0));
@@ -99,7 +102,8 @@ fn processes_that_match_are_kept_after_a_normal_end_alone() {
     let world = World::new();
     let (mut processes, mut attempts) = one(&world, "ignores_sigterm_with_a_tool", keep, SETTINGS);
     let kill = |processes: &mut Processes, attempt: &mut Attempt| {
-        if after(attempt, 300) {
+        // Its tool runs as well.
+        if attempt.unmarked().len() == 2 {
             processes.kill(attempt.mark);
         }
     };
@@ -111,11 +115,12 @@ fn processes_that_match_are_kept_after_a_normal_end_alone() {
 fn an_attempt_is_never_started_twice() {
     let world = World::new();
     let (mut processes, mut attempts) =
-        one(&world, "answers", options(), Settings { turn_ms: 300, ..SETTINGS });
+        one(&world, "answers", options(), Settings { has_gate: true, ..SETTINGS });
     assert!(attempts[0].try_start(&world, &mut processes, SETTINGS, "Again.").is_err());
     let mut others = Processes::new(options()).unwrap();
     let error = attempts[0].try_start(&world, &mut others, SETTINGS, "Again.").unwrap_err();
     assert!(error.to_string().contains("the attempt is new"), "{error}");
+    world.open_gate();
     finish(&world, &mut processes, &mut attempts);
 }
 
@@ -151,9 +156,8 @@ fn a_waker_ends_the_wait() {
         std::thread::sleep(Duration::from_millis(50));
         waker.wake();
     });
-    let started = Instant::now();
-    assert_eq!(processes.wait(Some(Instant::now() + Duration::from_secs(30))), []);
-    assert!(started.elapsed() < Duration::from_secs(20));
+    // Without a deadline, only the waker ends it.
+    assert_eq!(processes.wait(None), []);
     waking.join().unwrap();
 }
 
@@ -161,8 +165,9 @@ fn a_waker_ends_the_wait() {
 fn the_environment_has_the_marks() {
     let world = World::new();
     let (mut processes, mut attempts) =
-        one(&world, "answers", options(), Settings { turn_ms: 400, ..SETTINGS });
+        one(&world, "answers", options(), Settings { has_gate: true, ..SETTINGS });
     assert_eq!(session_groups::runner::process::find_marked(attempts[0].mark).len(), 1);
+    world.open_gate();
     finish(&world, &mut processes, &mut attempts);
 }
 

@@ -15,10 +15,7 @@ use crate::support::{Attempt, SETTINGS, Settings, World, fake_claude, options};
 /// Names the world of the runner that is to die.
 const VARIABLE: &str = "RUNNER_TEST_WORLD";
 
-/// Long enough for the runner to die in the middle of it.
-const TURN_MS: u64 = 1_200;
-
-/// A runner that has started every behaviour.
+/// A runner that has started every behaviour. Their turns end when the gate of the world is opened.
 pub struct Spawner {
     child: Child,
     attempts: Vec<Attempt>,
@@ -49,9 +46,8 @@ impl Spawner {
         Self { child, attempts }
     }
 
-    /// Kills the runner, as a crash would end it.
+    /// Kills the runner in the middle of all turns, as a crash would end it.
     pub fn die(mut self) -> Vec<Attempt> {
-        std::thread::sleep(Duration::from_millis(100));
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         self.attempts
@@ -68,7 +64,7 @@ fn runner_that_dies() {
     for behaviour in BEHAVIOURS {
         let uuid = Uuid::new_v4();
         let mut attempt = Attempt::new(&world, behaviour.name, uuid);
-        attempt.start(&world, &mut processes, Settings { turn_ms: TURN_MS, ..SETTINGS });
+        attempt.start(&world, &mut processes, Settings { has_gate: true, ..SETTINGS });
         let identity = serde_json::to_string(attempt.identity.as_ref().unwrap()).unwrap();
         println!("started {} {uuid} {identity}", behaviour.name);
         attempts.push(attempt);

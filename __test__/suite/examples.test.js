@@ -172,43 +172,4 @@ describe('the documents', () => {
     expect(args.join(' ')).toContain('--resume c ')
     expect(await group()).toMatchObject({ status: 'completed', sessions: [{}, { status: 'completed' }] })
   })
-
-  posix('show a program that runs a group', async () => {
-    const cwd = freshDir()
-    const repository = new sg.FileGroupRepository(path.join(cwd, 'groups'))
-    const group = makeGroup()
-    group.sessions[0].status = 'active'
-    await repository.save({ ...group, sessions: group.sessions.map((one) => ({ ...one, projectPath: cwd })) })
-    const program = programs('docs/running.md').join('\n')
-    // Without claude, then with one that fails: each time all can be run again.
-    for (const [claude, message] of [
-      ['is missing', 'Cannot run claude in '],
-      ['fails', 'exit code 3'],
-    ]) {
-      expect(runShown(program, cwd, claude)).toMatchObject({
-        code: 1,
-        stderr: expect.stringContaining(message),
-      })
-      expect(await repository.list()).toMatchObject([
-        { status: 'failed', sessions: [{ status: 'failed' }, {}] },
-      ])
-    }
-    const { code, stdout, stderr, args } = runShown(program, cwd)
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toContain('totalCost: 0.017604')
-    expect(args.slice(-2)).toEqual(['--', group.sessions[1].prompt])
-    expect(args.join(' ')).toContain('--model sonnet --permission-mode acceptEdits')
-    expect(runShown(program, cwd)).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('All sessions have completed'),
-    })
-    const [ended] = await repository.list()
-    expect(ended).toMatchObject({ status: 'completed', completedAt: expect.any(String) })
-    for (const session of ended.sessions)
-      expect(session).toMatchObject({
-        status: 'completed',
-        cost: 0.008802,
-        claudeSessionId: expect.any(String),
-      })
-  })
 })

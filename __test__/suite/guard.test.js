@@ -38,11 +38,13 @@ const INTERNAL_FUNCTIONS = [
   'refuseRecordedRunner',
   'requireObject',
   'substituteTemplate',
+  'throwInvalidArgument',
+  'throwInvalidState',
   'throwNotFound',
   'throwUnusableUpdate',
   'unixTime',
 ]
-const INTERNAL_CLASSES = ['ChangeRequest', 'ChangeSource', 'CreationRequest', 'Deletion']
+const INTERNAL_CLASSES = ['ChangeRequest', 'ChangeSource', 'CreationRequest', 'Deletion', 'GroupRun']
 const isInternal = (name) =>
   INTERNAL_FUNCTIONS.includes(name) || INTERNAL_CLASSES.some((each) => name.startsWith(`${each}.`))
 

@@ -12,6 +12,7 @@ import {
   type GroupRepository,
   type GroupSession,
   InMemoryGroupRepository,
+  type ManagedProcess,
   type Ok,
   type Result,
   type SessionConfigResult,
@@ -89,7 +90,7 @@ class NodeEmitter {
 /** The container of a program, with more members than are needed. */
 interface Container {
   readonly fileSystem: MockFileSystem
-  readonly processManager: { spawn(command: string, args: readonly string[]): unknown }
+  readonly processManager: { spawn(command: string, args: readonly string[]): ManagedProcess }
   readonly clock: MockClock
   readonly groupRepository: GroupRepository
 }

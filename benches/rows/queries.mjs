@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { readFileSync, statSync } from 'node:fs'
+import { InMemoryGroupRepository } from 'session-groups'
 import { GROUPS } from '../stores.mjs'
 import { summarize } from '../summarize.mjs'
 import { each, eachAtOnce, timed } from '../timing.mjs'
@@ -10,6 +11,7 @@ const LOOP = 50
 
 export function queryRows(stores) {
   const { groups, files, plain, ours, sqlite, unknown } = stores
+  const empty = new InMemoryGroupRepository()
   const running = { status: 'running' }
   const newest = [{ limit: 20 }, { field: 'createdAt', direction: 'desc' }]
   const runningText = JSON.stringify(groups.filter(({ status }) => status === 'running'))
@@ -52,6 +54,18 @@ export function queryRows(stores) {
       floor: () => eachAtOnce(400, (index) => JSON.parse(readFileSync(files[index % GROUPS], 'utf8'))),
     },
     ...summaryRows(stores),
+    {
+      // The least that any call takes: it looks at nothing.
+      name: 'count by status of an empty InMemoryGroupRepository, after list() of the plain way',
+      ours: async () => {
+        await plain.list()
+        return timed(() => empty.count(running))
+      },
+    },
+    {
+      name: 'count by status of an empty InMemoryGroupRepository, in a loop',
+      ours: () => each(LOOP, () => empty.count(running)),
+    },
   ]
 
   function query(name, ask, { first, again, inLoop }) {

@@ -67,24 +67,24 @@ impl Backend for Core {
 
     fn list(&self, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault> {
         if let Some(groups) = self.list_at_once(&filter, sort) {
-            return Ok(Reply::Now(Answer::groups(&groups)));
+            return Ok(Reply::Now(Answer::Groups(groups)));
         }
         let core = self.clone();
         Ok(Reply::later(move |deferred| {
             core.submit_list(filter, sort, |groups| {
-                deferred.settle(groups.map(|groups| Answer::groups(&groups)));
+                deferred.settle(groups.map(Answer::Groups));
             });
         }))
     }
 
     fn summaries(&self, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault> {
         if let Some(summaries) = self.summaries_at_once(&filter, sort) {
-            return Ok(Reply::Now(Answer::summaries(summaries)?));
+            return Ok(Reply::Now(Answer::Summaries(summaries)));
         }
         let core = self.clone();
         Ok(Reply::later(move |deferred| {
             core.submit_summaries(filter, sort, |summaries| {
-                deferred.settle(summaries.and_then(Answer::summaries));
+                deferred.settle(summaries.map(Answer::Summaries));
             });
         }))
     }

@@ -50,6 +50,13 @@ impl InMemoryGroupRepository {
     }
 }
 
+impl InMemoryGroupRepository {
+    /// The repository itself.
+    pub fn core(&self) -> &Core {
+        &self.backend.core
+    }
+}
+
 repository_methods!(InMemoryGroupRepository);
 
 /// A write of one group.
@@ -107,11 +114,11 @@ impl Backend for Memory {
     }
 
     fn list(&self, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault> {
-        Ok(Reply::Now(Answer::groups(&self.core.list(&filter, sort)?)))
+        Ok(Reply::Now(Answer::Groups(self.core.list(&filter, sort)?)))
     }
 
     fn summaries(&self, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault> {
-        Ok(Reply::Now(Answer::summaries(self.core.summaries(&filter, sort)?)?))
+        Ok(Reply::Now(Answer::Summaries(self.core.summaries(&filter, sort)?)))
     }
 
     fn count(&self, filter: GroupFilter) -> Result<Reply, Fault> {

@@ -10,11 +10,42 @@ export interface SessionConfigResult {
 
 /** Error of a {@link ConfigGenerator}. `cause` is what the file system threw. */
 export type ConfigGeneratorError =
-  | { readonly type: 'template_not_found'; readonly path: string }
-  | { readonly type: 'template_read_failed'; readonly path: string; readonly cause: unknown }
-  | { readonly type: 'config_write_failed'; readonly path: string; readonly cause: unknown }
-  | { readonly type: 'invalid_template'; readonly message: string }
-  | { readonly type: 'mkdir_failed'; readonly path: string; readonly cause: unknown }
+  | {
+      /** There is no such template. */
+      readonly type: 'template_not_found'
+      /** File or directory concerned. */
+      readonly path: string
+    }
+  | {
+      /** The template cannot be read. */
+      readonly type: 'template_read_failed'
+      /** File or directory concerned. */
+      readonly path: string
+      /** The error of the file system. */
+      readonly cause: unknown
+    }
+  | {
+      /** A file cannot be written. */
+      readonly type: 'config_write_failed'
+      /** File or directory concerned. */
+      readonly path: string
+      /** The error of the file system. */
+      readonly cause: unknown
+    }
+  | {
+      /** The template is invalid. */
+      readonly type: 'invalid_template'
+      /** Description of the error. */
+      readonly message: string
+    }
+  | {
+      /** A directory cannot be created. */
+      readonly type: 'mkdir_failed'
+      /** File or directory concerned. */
+      readonly path: string
+      /** The error of the file system. */
+      readonly cause: unknown
+    }
 
 /** Result that has a value. */
 export interface Ok<T, E> {

@@ -16,12 +16,21 @@ export interface RemoveSessionOptions {
 
 /** The surroundings of a program, which tests replace. Every part has a default. */
 export interface GroupContainer {
-  /** Clock. By default the time is `Date.now()`. */
-  readonly clock?: { now(): Date } | undefined
+  /** Clock of stored and emitted times. By default the time is `Date.now()`. Timeouts do not depend on it. */
+  readonly clock?:
+    | {
+        /** Returns the current time. */
+        now(): Date
+      }
+    | undefined
   /** File system of a {@link ConfigGenerator}. By default it is that of the machine. */
   readonly fileSystem?: GroupFileSystem | undefined
-  /** Starts processes. A {@link GroupManager} and a {@link ConfigGenerator} do not use it. */
-  readonly processManager?: object | undefined
+  /**
+   * Starts the processes of a {@link GroupRunner}. `claude` is then not looked for, project paths are not checked, a pause sends
+   * `SIGTERM`, and an exit with the code 0 without any output counts as success. After a crash of the runner its processes are
+   * not found again.
+   */
+  readonly processManager?: ProcessManager | undefined
 }
 
 /** File system of a {@link GroupContainer}. */
@@ -38,6 +47,7 @@ export interface GroupFileSystem {
 
 /** Receiver of events, such as an `EventEmitter` of Node. */
 export interface GroupEventEmitter {
+  /** Takes an event. Its result is ignored. */
   // biome-ignore lint/suspicious/noExplicitAny: each emitter has types of its own, and a narrower parameter refuses them.
   emit(type: any, event: any): unknown
 }

@@ -377,6 +377,11 @@ impl Error {
         Self::new(ErrorKind::Unsupported, message)
     }
 
+    /// A failure of the caller's own code, such as a repository or a process manager that this crate does not know.
+    pub fn of_caller(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Io, message)
+    }
+
     fn of_io(kind: ErrorKind, group_id: &str, path: &Path, action: &'static str, source: io::Error) -> Self {
         let mut error = Self::new(kind, "").with_group(group_id).with_path(path);
         error.0.io = Some(IoFailure { action, source: Arc::new(source) });

@@ -24,8 +24,11 @@ type Job = Box<dyn FnOnce() + Send>;
 /// Maximum number of threads that take the place of blocked ones.
 const MAX_SUBSTITUTES: usize = 64;
 
+/// Number of threads that stay when those whose place they took are back. They are often needed again within milliseconds.
+const MAX_SPARE: usize = 16;
+
 static POOL: LazyLock<Pool> = LazyLock::new(|| Pool {
-    // More than cores, since most of the time is spent waiting for the disk.
+    // More than cores, since some of the time is spent waiting for files.
     max_threads: thread::available_parallelism().map_or(4, |cores| cores.get().clamp(4, 16)),
     state: Mutex::default(),
     wake: Condvar::new(),
@@ -42,8 +45,8 @@ pub fn run_later(delay: Duration, job: impl FnOnce() + Send + 'static) {
     POOL.add(|state| state.later.push(later));
 }
 
-/// Waits for something that is not a job of the pool. When this is one of its threads, another one may take its place
-/// meanwhile.
+/// Waits for something that is not a job of the pool, such as the disk. When this is one of its threads, another one may take
+/// its place meanwhile.
 pub fn block<T>(wait: impl FnOnce() -> T) -> T {
     if !IS_POOL_THREAD.get() {
         return wait();
@@ -153,12 +156,13 @@ impl Pool {
         IS_POOL_THREAD.set(true);
         let mut state = self.state();
         loop {
-            if state.threads > self.limit(&state) {
-                // It took the place of a thread that is back.
+            if state.threads > self.limit(&state) + MAX_SPARE {
                 state.threads -= 1;
                 return self.wake.notify_one();
             }
-            state = match state.next() {
+            // Otherwise it took the place of a thread that is back.
+            let may_run = state.threads - state.idle - state.blocked <= self.max_threads;
+            state = match state.next(may_run) {
                 Next::Now(job) => {
                     if state.needs_another_thread() {
                         self.wake.notify_one();
@@ -191,7 +195,7 @@ impl Pool {
             return;
         }
         loop {
-            state = match state.next() {
+            state = match state.next(true) {
                 Next::Now(job) => self.run(state, job),
                 Next::In(wait) => {
                     drop(state);
@@ -233,13 +237,15 @@ impl State {
         !self.ready.is_empty() || (!self.later.is_empty() && self.timekeepers == 0)
     }
 
-    fn next(&mut self) -> Next {
+    /// Returns the next thing to do for a thread that may run a job or only keep the time.
+    fn next(&mut self, may_run: bool) -> Next {
         let now = Instant::now();
         while self.later.peek().is_some_and(|later| later.at <= now) {
             let due = self.later.pop().map(|later| later.job);
             self.ready.extend(due);
         }
-        match (self.ready.pop_front(), self.later.peek()) {
+        let job = if may_run { self.ready.pop_front() } else { None };
+        match (job, self.later.peek()) {
             (Some(job), _) => Next::Now(job),
             (None, Some(later)) => Next::In(later.at.saturating_duration_since(now)),
             (None, None) => Next::Nothing,
@@ -298,6 +304,24 @@ mod tests {
         run_later(Duration::from_millis(5), move || (0..40).for_each(|_| sender.send(()).unwrap()));
         for _ in 0..40 {
             outcomes.recv_timeout(Duration::from_secs(10)).unwrap();
+        }
+    }
+
+    #[test]
+    fn jobs_are_run_while_threads_begin_to_block_and_come_back() {
+        let (done, outcomes) = mpsc::channel();
+        for round in 0..300 {
+            let (blocked, put_off) = (done.clone(), done.clone());
+            run(move || {
+                block(|| thread::sleep(Duration::from_millis(round % 3)));
+                blocked.send(()).unwrap();
+            });
+            run_later(Duration::from_millis(round % 7), move || put_off.send(()).unwrap());
+            if round % 100 == 99 {
+                for _ in 0..200 {
+                    outcomes.recv_timeout(Duration::from_secs(10)).unwrap();
+                }
+            }
         }
     }
 

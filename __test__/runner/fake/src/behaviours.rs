@@ -95,6 +95,13 @@ fn in_turn(behaviour: &str, fake: &mut Fake) {
             sleep(SHORT);
             exit(143)
         }
+        "waits_at_a_gate" => {
+            let gate = std::env::var_os("FAKE_GATE").unwrap_or_default();
+            while !std::path::Path::new(&gate).exists() {
+                fake.work(Duration::from_millis(5));
+            }
+            fake.answer();
+        }
         "prints_fifty_lines_a_second" => {
             let until = Instant::now() + Duration::from_secs(10);
             while Instant::now() < until {
@@ -125,7 +132,8 @@ fn in_turn(behaviour: &str, fake: &mut Fake) {
         "clears_the_environment" => {
             fake.tool_use();
             drop(start_tool("sleeping", true, true));
-            fake.work(Duration::from_millis(800));
+            // Long enough to be seen below this process on a busy machine.
+            fake.work(Duration::from_secs(3));
             fake.answer();
         }
         "leaves_a_server_in_its_group" => {

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, Write};
+use std::path::PathBuf;
 use std::process::exit;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -75,7 +76,10 @@ impl Fake {
                     let id = value("request_id").unwrap_or_default();
                     let input = match value("subtype").as_deref() {
                         Some("interrupt") => Input::Interrupt(id),
-                        Some("stop_task") => Input::StopTask(id),
+                        Some("stop_task") => {
+                            note(&format!("stop_task {}", value("task_id").unwrap_or_default()));
+                            Input::StopTask(id)
+                        }
                         _ => Input::User,
                     };
                     if sender.send(input).is_err() {
@@ -111,11 +115,15 @@ impl Fake {
         }
     }
 
-    /// Begins a turn and works for the configured time.
+    /// Begins a turn and works for the configured time, and until the gate is open.
     pub fn begin(&mut self) {
         self.prompt();
         self.init();
         self.work(self.turn);
+        let gate = std::env::var_os("FAKE_GATE").map(PathBuf::from);
+        while gate.as_ref().is_some_and(|gate| !gate.exists()) {
+            self.work(Duration::from_millis(10));
+        }
     }
 
     /// Works; ends the program with a result when it is interrupted.
@@ -241,6 +249,8 @@ impl Fake {
             )
         };
         let since = self.requests - self.requests_at_result;
+        // It may be killed before it can note that it has printed this.
+        note(&format!("prints {}", self.total()));
         let (total, all, recent) = (self.total(), usage(self.requests), usage(since));
         let (index, session) = (self.results, &self.session);
         let turn = format!(

@@ -84,28 +84,6 @@ pub fn without_infinities(text: &str) -> String {
     out
 }
 
-/// JSON arrays, each of as many of the values as make no longer text than that; at least one array, and none empty but
-/// the only one.
-pub fn arrays<'a>(values: impl Iterator<Item = &'a str> + Clone, longest: usize) -> Vec<String> {
-    let all = values.clone().map(|value| value.len() + 1).sum::<usize>() + 1;
-    let mut arrays = Vec::new();
-    let mut array = String::with_capacity(all.min(longest));
-    for value in values {
-        if array.len() + value.len() > longest && !array.is_empty() {
-            array.push(']');
-            arrays.push(std::mem::take(&mut array));
-        }
-        array.push(if array.is_empty() { '[' } else { ',' });
-        array.push_str(value);
-    }
-    if array.is_empty() {
-        array.push('[');
-    }
-    array.push(']');
-    arrays.push(array);
-    arrays
-}
-
 /// The index just behind the string that opens at `start`, in valid text.
 pub(super) fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
@@ -154,14 +132,5 @@ mod tests {
         assert_eq!(super::compact(expected), compact);
         assert_eq!(super::compact(compact), compact);
         assert_eq!(super::compact(" [ 1 , \" a \\\" \" ]\r\n\t"), "[1,\" a \\\" \"]");
-    }
-
-    #[test]
-    fn arrays_are_as_long_as_they_may_be() {
-        let arrays = |values: &[&str], longest| super::arrays(values.iter().copied(), longest);
-        assert_eq!(arrays(&[], 10), ["[]"]);
-        assert_eq!(arrays(&["1", "22", "333"], 100), ["[1,22,333]"]);
-        assert_eq!(arrays(&["1", "22", "333", "4", "5"], 6), ["[1,22]", "[333,4]", "[5]"]);
-        assert_eq!(arrays(&["a long one", "another", "1"], 3), ["[a long one]", "[another]", "[1]"]);
     }
 }

@@ -13,7 +13,7 @@ mod value;
 
 use std::borrow::Cow;
 
-pub use layout::{arrays, compact, pretty};
+pub use layout::{compact, pretty};
 pub use string::JsonString;
 pub(crate) use value::key;
 pub use value::{Json, Member};

@@ -2,7 +2,7 @@
 
 use std::borrow::{Borrow, Cow};
 use std::string::FromUtf8Error;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use crate::error::{Error, FieldError, Result};
 use crate::json::{self, Json, Member};
@@ -37,6 +37,17 @@ impl Revision {
 /// A valid group as JSON text. A clone is the same text, not a copy of it.
 #[derive(Debug, Clone)]
 pub struct Document(Arc<Parts>);
+
+/// Recognizes a document without keeping its text.
+#[derive(Debug, Clone)]
+pub struct WeakDocument(Weak<Parts>);
+
+impl WeakDocument {
+    /// Returns `true` if it was made from this document, or from a clone of it.
+    pub fn is(&self, document: &Document) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&document.0))
+    }
+}
 
 #[derive(Debug)]
 struct Parts {
@@ -130,19 +141,21 @@ impl Document {
     /// The group that stored bytes are, leniently checked: what older versions wrote is understood.
     pub fn from_stored(stored: Vec<u8>) -> std::result::Result<Self, Unreadable> {
         let revision = Revision::of(&stored);
-        let text = String::from_utf8(stored).map_err(|error| not_utf8(&error))?;
-        let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-        // The engine reads it the faster the shorter it is.
-        let stored_as = |group, text: &str| {
-            Ok(Self::new(json::compact(text).into(), revision.into(), FieldValues::of(group, text)))
+        let mut text = String::from_utf8(stored).map_err(|error| not_utf8(&error))?;
+        if text.starts_with(BYTE_ORDER_MARK) {
+            text.drain(..BYTE_ORDER_MARK.len_utf8());
+        }
+        let stored_as = |group, text: String| {
+            let fields = FieldValues::of(group, &text);
+            Ok(Self::new(trimmed(text), revision.into(), fields))
         };
-        if let Ok(group) = reading::strict(text) {
+        if let Ok(group) = reading::strict(&text) {
             return stored_as(group, text);
         }
         let no_group = |problem: String| Unreadable { field: None, problem, newer_schema: None };
-        let json = Json::parse(text).map_err(|error| no_group(why_no_json(text, &error)))?;
+        let json = Json::parse(&text).map_err(|error| no_group(why_no_json(&text, &error)))?;
         if !json.is_object() {
-            let (line, column) = json::position(text, json.text());
+            let (line, column) = json::position(&text, json.text());
             let found = json::excerpt(json.text());
             return Err(no_group(format!(
                 "it is not a JSON object, but {found} at line {line} column {column}"
@@ -150,8 +163,8 @@ impl Document {
         }
         let upgraded = upgrade(json);
         match reading::older(&upgraded, json) {
-            Ok(group) => stored_as(group, &upgraded),
-            Err(invalid) => Err(Unreadable::new(json, text, &invalid)),
+            Ok(group) => stored_as(group, upgraded.into_owned()),
+            Err(invalid) => Err(Unreadable::new(json, &text, &invalid)),
         }
     }
 
@@ -162,6 +175,11 @@ impl Document {
     /// The group as JSON text, every field with the bytes it was saved with.
     pub fn text(&self) -> &str {
         &self.0.text
+    }
+
+    /// Returns a value that recognizes this document.
+    pub fn downgrade(&self) -> WeakDocument {
+        WeakDocument(Arc::downgrade(&self.0))
     }
 
     /// The group as a JSON object.
@@ -176,14 +194,14 @@ impl Document {
         group.map_err(|invalid| Error::internal(format!("a checked group is invalid: {}", invalid.wrong)))
     }
 
-    /// Returns the group without its sessions, computed at the first call.
+    /// Returns the group without its sessions. Computed at the first call, as long as there is room to keep it.
     pub fn summary(&self) -> Result<Arc<GroupSummary>> {
         let fields = &self.0.fields;
         if let Some(summary) = fields.summary() {
             return Ok(Arc::clone(summary));
         }
         let summary = GroupSummary::of_json(self.group()?, self.json());
-        Ok(Arc::clone(fields.keep_summary(summary)))
+        Ok(fields.keep_summary(summary))
     }
 
     /// Names the state that is stored.
@@ -275,6 +293,9 @@ fn trimmed(text: String) -> Box<str> {
     let value = text.trim_matches(json::WHITE_SPACE);
     if value.len() == text.len() { text.into() } else { value.into() }
 }
+
+/// The mark that some editors put before a text.
+const BYTE_ORDER_MARK: char = '\u{FEFF}';
 
 /// The status of older tools for something that runs.
 const FORMER_RUNNING: &str = "in_progress";

@@ -1,6 +1,7 @@
 //! The fields of a stored group that queries need, which are kept when there is no room for its text.
 
 use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use memchr::memmem::Finder;
@@ -39,10 +40,36 @@ impl Fields {
         self.summary.get()
     }
 
-    /// Keeps the summary, unless another thread has done so before, and returns it.
-    pub fn keep_summary(&self, summary: GroupSummary) -> &Arc<GroupSummary> {
-        self.summary.get_or_init(|| Arc::new(summary))
+    /// Keeps the summary as long as there is room, unless another thread has done so before, and returns it.
+    pub fn keep_summary(&self, summary: GroupSummary) -> Arc<GroupSummary> {
+        let summary = Arc::new(summary);
+        let bytes = bytes_of(&summary);
+        let has_room = KEPT_BYTES.fetch_add(bytes, Ordering::Relaxed) + bytes <= MAX_KEPT_BYTES;
+        if !has_room || self.summary.set(Arc::clone(&summary)).is_err() {
+            KEPT_BYTES.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        summary
     }
+}
+
+impl Drop for Fields {
+    fn drop(&mut self) {
+        if let Some(summary) = self.summary.get() {
+            KEPT_BYTES.fetch_sub(bytes_of(summary), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Memory that all kept summaries may take, in bytes.
+const MAX_KEPT_BYTES: usize = 64 << 20;
+
+/// Memory that the kept summaries take.
+static KEPT_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// Approximate memory that a summary takes.
+fn bytes_of(summary: &GroupSummary) -> usize {
+    let description = summary.description.as_ref().map_or(0, |description| description.len());
+    size_of::<GroupSummary>() + 160 + summary.name.len() + summary.slug.len() + description
 }
 
 /// The fields of a group that queries need.
@@ -77,4 +104,30 @@ impl FieldValues {
 /// Returns a `schemaVersion` that is newer than ours.
 pub(crate) fn newer_than_ours(schema_version: Json<'_>) -> Option<f64> {
     schema_version.number().filter(|version| *version > SCHEMA_VERSION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::JsonString;
+    use crate::model::tests::GROUP;
+    use crate::repository::document::Document;
+
+    /// Returns whether a summary with a description of this length is kept.
+    fn is_kept(length: usize) -> bool {
+        let group = Document::from_text(GROUP.to_owned()).unwrap();
+        let fields = Fields::from(FieldValues::clone(group.fields()));
+        let description = Some(JsonString::from(&*"x".repeat(length)));
+        let summary = GroupSummary { description, ..GroupSummary::from(group.group().unwrap()) };
+        fields.keep_summary(summary);
+        fields.summary().is_some()
+    }
+
+    #[test]
+    fn summaries_are_kept_as_long_as_there_is_room() {
+        assert!(!is_kept(MAX_KEPT_BYTES));
+        for _ in 0..5 {
+            assert!(is_kept(MAX_KEPT_BYTES / 2));
+        }
+    }
 }

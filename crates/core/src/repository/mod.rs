@@ -14,7 +14,7 @@ mod watch;
 mod working_copy;
 
 pub(crate) use document::Draft;
-pub use document::{Document, Revision};
+pub use document::{Document, Revision, WeakDocument};
 pub use file::FileGroupRepository;
 pub(crate) use memory::Attachment;
 pub use memory::InMemoryGroupRepository;

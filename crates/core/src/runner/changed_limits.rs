@@ -28,7 +28,7 @@ impl Runner {
 }
 
 /// Returns the configuration of a group with the changed limits, as JSON.
-fn with_limits(document: &Document, limits: &ChangedLimits) -> Result<String> {
+pub(super) fn with_limits(document: &Document, limits: &ChangedLimits) -> Result<String> {
     let mut members = Vec::new();
     members.extend(limits.max_budget_usd.map(|value| ("maxBudgetUsd", json_of(&value))));
     members.extend(limits.on_budget_exceeded.map(|value| ("onBudgetExceeded", json_of(&value))));

@@ -40,7 +40,7 @@ impl Runner {
         end
     }
 
-    fn existing(&self, found: Option<Document>) -> Result<Document> {
+    pub(super) fn existing(&self, found: Option<Document>) -> Result<Document> {
         found.ok_or_else(|| Error::group_not_found(self.store.id().as_str()))
     }
 

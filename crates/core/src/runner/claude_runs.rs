@@ -13,7 +13,7 @@ use crate::runner::plan::Request;
 use crate::runner::process::{Program, ProgramSearch};
 use crate::runner::runner::finish;
 use crate::runner::store::Claim;
-use crate::runner::{ClaudeProcesses, RunEnd, RunNotice, Runner};
+use crate::runner::{ClaudeProcesses, ExecutionPlan, RunEnd, RunNotice, Runner};
 
 impl Runner {
     /// Runs the group with processes of Claude Code, on this thread, until it has completed, failed, or been paused or stopped.
@@ -22,7 +22,7 @@ impl Runner {
     /// `notice` is called on this thread and must return soon.
     ///
     /// Fails, before anything is started, with `NOT_FOUND`, with `ALREADY_RUNNING` if another runner has the group, with
-    /// `INVALID_TRANSITION` if it is archived or deleted, with `INVALID_STATE` for a blank prompt, with `INVALID_ARGUMENT` for
+    /// `CIRCULAR_DEPENDENCY`, with `INVALID_TRANSITION` if it is archived or deleted, with `INVALID_STATE` for a blank prompt, with `INVALID_ARGUMENT` for
     /// a configuration that cannot be passed on, and with `CLAUDE_NOT_FOUND` or `CLAUDE_TOO_OLD`. Fails later with `NOT_FOUND`
     /// if the group is deleted, and with the error of the store if it cannot be written for a minute; sessions are interrupted
     /// then.
@@ -30,9 +30,18 @@ impl Runner {
         self.run_or_settle(None, notice)
     }
 
-    /// Takes over what an earlier runner left and carries a pause or stop out, without starting anything.
-    pub(super) fn settle(self, request: Request, notice: impl FnMut(RunNotice<'_>)) -> Result<RunEnd> {
+    /// Takes over what an earlier runner left and carries a pause or stop out, without starting anything. Fails like
+    /// [`run`](Self::run).
+    pub fn settle(self, request: Request, notice: impl FnMut(RunNotice<'_>)) -> Result<RunEnd> {
         self.run_or_settle(Some(request), notice)
+    }
+
+    /// Returns what [`run`](Self::run) would do with the stored group, or with one that is not stored. Starts nothing but
+    /// `claude --version`, and stores nothing. Fails like a run before its start.
+    pub fn plan(self, unstored: Option<SessionGroup>) -> Result<ExecutionPlan> {
+        let group = self.to_plan(unstored)?;
+        let (program, version) = self.program(&group)?;
+        self.preview(&group, &program.to_string_lossy(), &self.launcher(version, true))
     }
 
     /// Ends what an earlier runner left of the group, then calls a function while no runner can have the group.

@@ -31,6 +31,8 @@ pub(super) enum Order {
     Request(Request),
     /// Change the budget, then carry out a request.
     Budget(Usd, Request),
+    /// Leave everything as it is and end.
+    Detach,
 }
 
 /// Delivers messages to the loop; `false` if it has ended.
@@ -131,6 +133,12 @@ impl RunHandle {
     pub fn retry(&self, sessions: Option<&[String]>, fresh: bool) -> Result<()> {
         let sessions = sessions.map(|ids| ids.iter().map(|id| id.as_str().into()).collect());
         self.send(Order::Request(Request { sessions, fresh, ..request(ControlRequest::Retry) }), "retry")
+    }
+
+    /// Ends the run without ending its sessions: they finish their turns by themselves, and the next run of the group takes
+    /// them up. The run fails with `INVALID_STATE`. Does nothing if there is no run.
+    pub fn detach(&self) {
+        let _ = self.send(Order::Detach, "detach");
     }
 
     /// Returns the state of the runner.

@@ -66,6 +66,7 @@ mod limits;
 mod options;
 mod owners;
 pub mod plan;
+mod preview;
 pub mod process;
 mod recovery;
 #[allow(clippy::module_inception, reason = "the runner itself, beside its parts")]
@@ -82,6 +83,7 @@ pub use control::{ControlOptions, Controlled, control};
 pub use handle::{RunHandle, RunnerState};
 pub use options::{ChangedLimits, Clock, RunnerOptions};
 pub use owners::FileOwnership;
+pub use preview::{ExecutionPlan, PlannedSession, UnreachableSession};
 pub use runner::{RunEnd, RunNotice, Runner};
 pub use sessions::{EarlierAttempt, Found, SessionProcesses, Start, Wake};
 pub use store::{Change, Claim, Done, FileRunStore, MemoryRunStore, RunStore};

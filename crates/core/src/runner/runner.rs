@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use crate::claude::ClaudeVersion;
 use crate::error::{Error, Result};
 use crate::feed::Event;
+use crate::graph::{DependencyGraph, Node};
 use crate::model::run::GroupCause;
 use crate::model::{GroupSession, GroupStatus, SessionGroup};
 use crate::repository::Document;
@@ -60,6 +61,11 @@ impl Runner {
         RunHandle(Arc::clone(&self.shared))
     }
 
+    /// Notes that the run begins, before it does on another thread: from now on, handles take orders for it.
+    pub fn begin(&self) {
+        self.shared.begin();
+    }
+
     /// Runs the group on a thread of its own. Fails with `IO` if there can be no more threads.
     pub fn spawn(
         self,
@@ -105,7 +111,7 @@ impl Runner {
         // Before anything is written, to find what is wrong.
         Run::new(&group, &decisions)?;
         if decisions.settle.is_none() {
-            launcher.check(&group, |session| self.is_in(session))?;
+            self.check_start(&group, &launcher)?;
         }
         let is_run = decisions.settle.is_none();
         let document = if is_run { self.change_limits(document)? } else { document };
@@ -126,6 +132,16 @@ impl Runner {
             Outcome::Ended(status, cause) => Ok(RunEnd { status, cause }),
             Outcome::StoreFailed | Outcome::Deleted => Err(Error::internal("a lost store is an error")),
         }
+    }
+
+    /// Finds what keeps the group from being run, before anything is started or stored: sessions that depend on each other in a
+    /// circle, and sessions that cannot be started.
+    pub(super) fn check_start(&self, group: &SessionGroup, launcher: &Launcher) -> Result<()> {
+        let stored = group.config.concurrency.unwrap_or_default().respect_dependencies;
+        if self.options.limits.respect_dependencies.unwrap_or(stored) {
+            DependencyGraph::new(group.sessions.iter().map(Node::from)).check()?;
+        }
+        launcher.check(group, |session| self.is_in(session))
     }
 
     /// Returns `true` if a session is part of this run.

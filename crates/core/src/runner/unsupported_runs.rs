@@ -1,9 +1,10 @@
 //! Systems without processes of Claude Code.
 
 use crate::error::{Error, Result};
+use crate::model::SessionGroup;
 use crate::runner::plan::Request;
 use crate::runner::process::Processes;
-use crate::runner::{RunEnd, RunNotice, Runner};
+use crate::runner::{ExecutionPlan, RunEnd, RunNotice, Runner};
 
 impl Runner {
     /// Fails with `UNSUPPORTED`.
@@ -12,7 +13,12 @@ impl Runner {
     }
 
     /// Fails with `UNSUPPORTED`.
-    pub(super) fn settle(self, _request: Request, _notice: impl FnMut(RunNotice<'_>)) -> Result<RunEnd> {
+    pub fn settle(self, _request: Request, _notice: impl FnMut(RunNotice<'_>)) -> Result<RunEnd> {
+        Err(self.unsupported())
+    }
+
+    /// Fails with `UNSUPPORTED`.
+    pub fn plan(self, _unstored: Option<SessionGroup>) -> Result<ExecutionPlan> {
         Err(self.unsupported())
     }
 

@@ -212,13 +212,18 @@ impl OpenGroup<'_> {
         if self.fingerprint.size > MAX_FILE_BYTES {
             return Err(too_large());
         }
-        // Room for all of it and one more, so that the end shows without a second look at the length.
-        let mut bytes = vec![0; usize::try_from(self.fingerprint.size).unwrap_or(0) + 1];
+        // Room for one byte more, so that a file that has grown shows.
+        let expected = usize::try_from(self.fingerprint.size).unwrap_or(0);
+        let mut bytes = vec![0; expected + 1];
         let mut length = 0;
         loop {
             match (&self.file).read(&mut bytes[length..]) {
-                Ok(0) => break,
-                Ok(read) => length += read,
+                Ok(read) => {
+                    length += read;
+                    if read == 0 || length == expected {
+                        break;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(read_error(self.base, self.id, error)),
             }

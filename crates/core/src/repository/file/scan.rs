@@ -99,20 +99,11 @@ pub fn list_at_once(
     filter: &GroupFilter,
     sort: Option<GroupSort>,
 ) -> Option<Vec<Document>> {
-    /// More is put together faster on another thread.
-    const MAX_PAGE: usize = 50;
-    const MAX_TEXT: usize = 1 << 20;
-    filter.limit.filter(|limit| *limit <= MAX_PAGE)?;
     let matches = filter.fast_matcher(sort)?;
-    let page = live.try_query(base, MAX_GROUPS_AT_ONCE, |groups| {
+    live.try_query(base, MAX_GROUPS_AT_ONCE, |groups| {
         let matching = groups.into_iter().filter(|fields| matches(fields)).map(Certain).collect();
-        filter
-            .page(matching, sort)
-            .iter()
-            .map(|Certain(fields)| cache.group(fields))
-            .collect::<Option<Vec<_>>>()
-    });
-    page.filter(|groups| groups.iter().map(|group| group.text().len()).sum::<usize>() <= MAX_TEXT)
+        filter.page(matching, sort).iter().map(|Certain(fields)| cache.group(fields)).collect()
+    })
 }
 
 /// Returns the summaries of the groups that match, as long as none of it needs a look at a file and it is not much.

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::executor;
 use crate::model::GroupId;
 use crate::repository::file::dir::{Dir, Identity};
 use crate::repository::file::lock::Lock;
@@ -145,7 +146,7 @@ impl Commit<'_> {
         }
         // Never tried again on this descriptor: after an error a second call can report success for lost data.
         // safeguard: fsync of the file before it is renamed
-        if self.durability == Durability::Full { file.sync_all() } else { Ok(()) }
+        if self.durability == Durability::Full { executor::block(|| file.sync_all()) } else { Ok(()) }
     }
 
     fn sync_after(&self, group: &Dir, held: &Lock) -> Result<()> {
@@ -153,8 +154,7 @@ impl Commit<'_> {
             return Ok(());
         }
         // safeguard: fsync of the group’s directory after the rename
-        group
-            .sync()
+        executor::block(|| group.sync())
             .and_then(|()| held.check_file_system())
             .map_err(|source| self.not_durable(group.path(), source))
     }

@@ -2,10 +2,10 @@
 //! while a group is read or a callback is called.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
+use std::{io, mem};
 
 use super::{Change, lock};
 use crate::error::{Error, ErrorKind, Result};
@@ -21,6 +21,10 @@ const FULL_TEXT: usize = 1 << 20;
 const MAX_READS: usize = 256;
 /// Time after which a corrupt group is read again before it is reported, because a program may be writing the file.
 const SECOND_LOOK: Duration = Duration::from_millis(30);
+
+/// Time after which a group is read again that could not be read for a reason that may pass, such as too many open files. No
+/// change would be reported when it has passed.
+const RETRY: Duration = Duration::from_secs(1);
 
 type Read = dyn Fn(&GroupId) -> Result<Option<Document>> + Send + Sync;
 type Done = Box<dyn FnOnce(Vec<Change>) + Send>;
@@ -46,6 +50,8 @@ struct State {
     reported: BTreeMap<GroupId, Reported>,
     /// Groups that were found corrupt and are to be read again, with the time when they were found.
     suspects: HashMap<GroupId, Instant>,
+    /// Groups that are to be read again because the reason why they could not be read may have passed.
+    retries: HashSet<GroupId>,
     /// Requests that are not answered yet.
     requests: VecDeque<Done>,
     /// Set while a job reads groups or is about to.
@@ -190,7 +196,7 @@ impl Subscriber {
                     text += change.group.as_ref().map_or(0, |group| group.text().len());
                     changes.push(change);
                 }
-                Verdict::Suspect(id) => self.look_again_later(id),
+                Verdict::Suspect(id) => self.look_again_later(id, SECOND_LOOK),
             }
             if changes.len() >= MAX_CHANGES || text >= FULL_TEXT {
                 break;
@@ -199,7 +205,7 @@ impl Subscriber {
         self.answer(changes);
     }
 
-    fn look_at(&self, id: GroupId, read: &Read) -> Verdict {
+    fn look_at(self: &Arc<Self>, id: GroupId, read: &Read) -> Verdict {
         let look = || {
             let found = read(&id);
             let state = Reported::of(&found);
@@ -210,15 +216,18 @@ impl Subscriber {
             let state = Reported::of(&found);
             (found, state)
         });
+        if found.as_ref().is_err_and(may_pass) && self.state().retries.insert(id.clone()) {
+            self.look_again_later(id.clone(), RETRY);
+        }
         self.state().judge(id, found, state)
     }
 
-    fn look_again_later(self: &Arc<Self>, id: GroupId) {
+    fn look_again_later(self: &Arc<Self>, id: GroupId, delay: Duration) {
         let subscriber = Arc::downgrade(self);
-        executor::run_later(SECOND_LOOK, move || {
-            if let Some(subscriber) = subscriber.upgrade()
-                && subscriber.mark([&id])
-            {
+        executor::run_later(delay, move || {
+            let Some(subscriber) = subscriber.upgrade() else { return };
+            subscriber.state().retries.remove(&id);
+            if subscriber.mark([&id]) {
                 subscriber.start();
             }
         });
@@ -242,6 +251,12 @@ impl Subscriber {
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
+}
+
+/// Returns `true` if an error may pass without a change of the group.
+fn may_pass(error: &Error) -> bool {
+    // A change of permissions is reported.
+    error.is(ErrorKind::Io) && error.io_kind() != Some(io::ErrorKind::PermissionDenied)
 }
 
 impl State {

@@ -1,6 +1,7 @@
 //! Every rule of watching, on groups that the tests themselves keep.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -236,6 +237,21 @@ fn a_group_that_was_only_being_written_is_not_reported_as_corrupt() {
         assert_eq!(answer(&receiver), [is("a", name)]);
         while reads.try_recv().is_ok() {}
     }
+}
+
+#[test]
+fn a_group_is_read_again_when_the_reason_of_an_error_may_have_passed() {
+    let failure =
+        |path: &str, kind: io::ErrorKind| Error::io(Some("a"), Path::new(path), "reading", kind.into());
+    let shelf = Shelf::default();
+    let watcher = shelf.watch(None);
+    shelf.fill("a", Err(failure("/1", io::ErrorKind::OutOfMemory)));
+    assert_eq!(next(&watcher), is("a", "IO"));
+    // Nothing reports that it is another error now, or none.
+    shelf.put("a", Err(failure("/2", io::ErrorKind::OutOfMemory)));
+    assert_eq!(next(&watcher), is("a", "IO"));
+    shelf.put("a", Ok(group("a", "Sound")));
+    assert_eq!(next(&watcher), is("a", "Sound"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// use session_groups::runner::process::Mark;
 ///
 /// let mark: Mark = "f8583c87-dcc3-4521-834e-d68f75432474".parse().unwrap();
-/// assert_eq!(mark.variable(), "SESSION_GROUPS_ATTEMPT_f8583c87-dcc3-4521-834e-d68f75432474");
+/// assert_eq!(mark.variable(), "SESSION_GROUPS_ATTEMPT_f8583c87dcc34521834ed68f75432474");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mark(Uuid);
@@ -23,7 +23,8 @@ impl Mark {
 
     /// Name of the variable. A nested runner adds its own without hiding this one.
     pub fn variable(self) -> String {
-        format!("SESSION_GROUPS_ATTEMPT_{}", self.0)
+        // Without hyphens: shells such as dash do not pass on variables whose names are not identifiers.
+        format!("SESSION_GROUPS_ATTEMPT_{}", self.0.simple())
     }
 
     /// Returns `true` if an environment, its variables separated by NUL, contains the mark.
@@ -50,6 +51,17 @@ impl fmt::Display for Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Tools are often started through `sh`, which is dash on Debian.
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_passes_the_mark_on() {
+        let mark = Mark::new(Uuid::new_v4());
+        let mut shell = std::process::Command::new("/bin/sh");
+        let output = shell.args(["-c", "env; exit"]).env(mark.variable(), "1").output().unwrap();
+        let seen = String::from_utf8(output.stdout).unwrap().replace('\n', "\0");
+        assert!(mark.is_in(seen.as_bytes()), "{seen:?}");
+    }
 
     #[test]
     fn only_the_whole_variable_is_the_mark() {

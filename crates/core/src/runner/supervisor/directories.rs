@@ -3,10 +3,25 @@
 use std::collections::BTreeMap;
 
 use crate::graph::{DependencyGraph, Node};
-use crate::model::GroupSession;
+use crate::model::{GroupSession, SessionGroup};
+
+/// Returns a warning for each directory in which independent sessions may work at the same time.
+pub fn directory_warnings(group: &SessionGroup) -> Vec<String> {
+    if group.config.exclusive_directories == Some(true) {
+        return Vec::new();
+    }
+    let sessions: Vec<&GroupSession> = group.sessions.iter().collect();
+    let warning = |(directory, [one, other]): (&str, [&str; 2])| {
+        format!(
+            "sessions {one:?} and {other:?} may work in {directory} at the same time: let one depend on the other, or set \
+             exclusiveDirectories"
+        )
+    };
+    shared_directories(&sessions).into_iter().map(warning).collect()
+}
 
 /// Returns the directories in which two sessions may work at the same time, each with two such sessions.
-pub fn shared_directories<'a>(sessions: &[&'a GroupSession]) -> Vec<(&'a str, [&'a str; 2])> {
+fn shared_directories<'a>(sessions: &[&'a GroupSession]) -> Vec<(&'a str, [&'a str; 2])> {
     let graph = DependencyGraph::new(sessions.iter().map(|session| Node::from(*session)));
     let mut users = BTreeMap::<&str, Vec<usize>>::new();
     // Each session comes after those that it waits for.

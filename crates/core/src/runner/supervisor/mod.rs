@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 pub use self::book::runner_change;
 pub use self::commits::{json_of, with_config};
+pub use self::directories::directory_warnings;
 pub use self::launch::Launcher;
 
 use self::book::Book;
@@ -30,9 +31,9 @@ use self::live::Live;
 use self::progress::Reports;
 use crate::error::{Error, Result};
 use crate::feed::{Committed, Event};
+use crate::model::SessionGroup;
 use crate::model::number::to_whole;
 use crate::model::time::{self, IsoTime};
-use crate::model::{GroupSession, SessionGroup};
 use crate::progress::{GroupOutline, ProgressAggregator, SessionOutline};
 use crate::repository::{Document, Revision};
 use crate::runner::RunNotice;
@@ -103,6 +104,8 @@ pub struct Supervisor<'a> {
     next_limits: Instant,
     /// Why the last commit failed.
     failure: Option<Error>,
+    /// The run ends, its sessions do not.
+    is_detached: bool,
     origin: Instant,
     sender: Sender<Message>,
     receiver: Receiver<Message>,
@@ -152,6 +155,7 @@ impl<'a> Supervisor<'a> {
             next_renewal: now,
             next_limits: now,
             failure: None,
+            is_detached: false,
             origin: now,
             sender,
             receiver,
@@ -184,6 +188,9 @@ impl<'a> Supervisor<'a> {
             }
             while let Ok(message) = self.receiver.try_recv() {
                 self.received(message);
+            }
+            if self.is_detached {
+                return Err(Error::invalid_state("the run has ended, but its sessions finish their turns"));
             }
             self.tick(Instant::now());
             if self.facts.is_empty() {
@@ -253,6 +260,7 @@ impl<'a> Supervisor<'a> {
             match order {
                 Order::Request(request) => self.facts.push_back(Input::Requested(Box::new(request))),
                 Order::Budget(budget, request) => self.change_budget(budget, request),
+                Order::Detach => self.is_detached = true,
             }
         }
     }
@@ -278,10 +286,12 @@ impl<'a> Supervisor<'a> {
         for session in due {
             let live = self.book.entry(session).mark().and_then(|mark| self.lives.get(&mark));
             let Some(progress) = live.map(|live| live.progress(now_ms)) else { continue };
-            if let Some(event) = self.reports.session(session, &progress, &group_id, &now) {
+            let event = self.reports.session(session, &progress, &group_id, &now);
+            self.shared.update(|aggregator, _| aggregator.update_session(progress, now_ms));
+            // A handler that asks for the progress gets the one that it is told of.
+            if let Some(event) = event {
                 self.emit(None, &event.into());
             }
-            self.shared.update(|aggregator, _| aggregator.update_session(progress, now_ms));
         }
         self.report_group();
     }
@@ -358,17 +368,9 @@ impl<'a> Supervisor<'a> {
     }
 
     fn warn_about_directories(&mut self) {
-        if self.book.group.config.exclusive_directories == Some(true) {
-            return;
-        }
-        let sessions: Vec<&GroupSession> = self.book.sessions().collect();
-        let warnings = directories::shared_directories(&sessions).into_iter().map(|(directory, [one, other])| {
-            format!(
-                "sessions {one:?} and {other:?} may work in {directory} at the same time: let one depend on the other, or \
-                 set exclusiveDirectories"
-            )
-        });
-        for warning in warnings.collect::<Vec<_>>() {
+        let sessions = self.book.sessions().cloned().collect();
+        let group = SessionGroup { sessions, ..self.book.group.clone() };
+        for warning in directory_warnings(&group) {
             (self.sink)(RunNotice::Warning(&warning));
         }
     }

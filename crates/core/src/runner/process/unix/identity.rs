@@ -41,10 +41,16 @@ pub enum State {
 
 /// Returns the state of a recorded process. A pid alone is not trusted.
 pub fn state_of(recorded: &ProcessIdentity) -> State {
-    // A boot has the same id for nobody else, even if the machine was renamed since.
-    let is_same_boot = !recorded.boot_id.is_empty() && recorded.boot_id == table::boot_id();
+    state_in(recorded, &table::boot_id(), &host())
+}
+
+fn state_in(recorded: &ProcessIdentity, boot_id: &str, host: &str) -> State {
+    let is_same_host = recorded.host == host;
+    // A boot has the same id for nobody else, even if the machine was renamed since. A sandbox may hide it.
+    let is_known = !recorded.boot_id.is_empty() && !boot_id.is_empty();
+    let is_same_boot = if is_known { recorded.boot_id == boot_id } else { is_same_host };
     if !is_same_boot {
-        return if recorded.host == host() { State::Ended } else { State::Foreign };
+        return if is_same_host { State::Ended } else { State::Foreign };
     }
     let pid = i32::try_from(recorded.pid.get()).unwrap_or(0);
     match table::entry(pid) {
@@ -53,6 +59,12 @@ pub fn state_of(recorded: &ProcessIdentity) -> State {
         }
         _ => State::Ended,
     }
+}
+
+/// Returns `true` if a process was recorded under another host name in this boot. It may belong to another container, whose
+/// processes cannot be seen.
+pub fn may_be_hidden(recorded: &ProcessIdentity) -> bool {
+    recorded.host != host() && recorded.boot_id == table::boot_id()
 }
 
 /// Returns whether a recorded process runs; `None` if it belongs to another machine.
@@ -79,6 +91,18 @@ mod tests {
         let elsewhere = ProcessIdentity { host: "other".to_owned(), ..rebooted };
         assert_eq!(state_of(&elsewhere), State::Foreign);
         let renamed = ProcessIdentity { host: "other".to_owned(), ..own };
-        assert!(matches!(state_of(&renamed), State::Running(_)));
+        assert!(matches!(state_of(&renamed), State::Running(_)) && may_be_hidden(&renamed));
+    }
+
+    #[test]
+    fn without_a_boot_id_the_host_has_to_be_the_same() {
+        let own = current_identity().unwrap();
+        let unknown = ProcessIdentity { boot_id: String::new(), ..own.clone() };
+        for (recorded, boot_id) in [(&unknown, "x"), (&unknown, ""), (&own, "")] {
+            assert!(matches!(state_in(recorded, boot_id, &own.host), State::Running(_)));
+            assert_eq!(state_in(recorded, boot_id, "other"), State::Foreign);
+        }
+        let reused = ProcessIdentity { start_time: "1".to_owned(), ..unknown };
+        assert_eq!(state_in(&reused, "", &own.host), State::Ended);
     }
 }

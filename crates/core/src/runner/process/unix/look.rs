@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::run::ProcessIdentity;
 use crate::runner::process::unix::alive::{AliveFile, LockState};
 use crate::runner::process::unix::directory::SessionDirectory;
-use crate::runner::process::unix::identity::{State, state_of};
+use crate::runner::process::unix::identity::{State, may_be_hidden, state_of};
 use crate::runner::process::unix::pinned::Pinned;
 use crate::runner::process::unix::processes::Adoption;
 use crate::runner::process::unix::table::{self, Entry};
@@ -85,6 +85,9 @@ fn try_look(earlier: &Earlier<'_>) -> Result<Look> {
             None => return Ok(unknown(recorded, "its environment cannot be read")),
         },
         (LockState::Unavailable, None) => oldest_marked(mark),
+        (LockState::Unavailable, Some(State::Ended)) if recorded.is_some_and(may_be_hidden) => {
+            return Ok(unknown(recorded, "it may run in another container"));
+        }
         (_, Some(State::Ended) | None) => None,
     };
     let files = Recorded { directory, attempt };

@@ -1,0 +1,197 @@
+// Groups that are read again and again: fresh objects at every call, equal to the first.
+
+const fs = require('node:fs')
+const path = require('node:path')
+const sg = require('../..')
+const { freshDir, makeGroup, makeSession, runScript } = require('./helpers')
+
+/** More reads than the first two, from which on a group is kept. */
+const READS = 5
+
+const write = (dir, id, text) => {
+  fs.mkdirSync(path.join(dir, id), { recursive: true })
+  fs.writeFileSync(path.join(dir, id, 'meta.json'), text)
+}
+
+describe.each([
+  ['FileGroupRepository', () => new sg.FileGroupRepository(freshDir(), { durability: 'process' })],
+  ['InMemoryGroupRepository', () => new sg.InMemoryGroupRepository()],
+])('groups that a %s returns again', (_, create) => {
+  let repository
+  const { id } = makeGroup()
+  const ways = {
+    findById: () => repository.findById(id),
+    list: async () => (await repository.list()).find((group) => group.id === id),
+    findByStatus: async () => (await repository.findByStatus('created')).find((group) => group.id === id),
+    'list with a limit': async () => (await repository.list({ limit: 5 })).find((group) => group.id === id),
+  }
+  beforeEach(() => {
+    repository = create()
+  })
+
+  test.each(Object.keys(ways))('belong to the caller of %s', async (way) => {
+    await repository.save(makeGroup({ unknown: { list: [{ deep: [1] }, [2, [3]]] } }))
+    const expected = JSON.stringify(await ways[way]())
+    for (let round = 0; round < READS; round++) {
+      const mine = await ways[way]()
+      expect(JSON.stringify(mine)).toBe(expected)
+      mine.sessions[0].dependsOn.push('mine')
+      mine.sessions[1].status = 'mine'
+      mine.sessions.length = 1
+      mine.config.model = 'mine'
+      mine.unknown.list[0].deep[0] = 'mine'
+      mine.unknown.list[1][1].push('mine')
+      mine.unknown.list.reverse()
+      for (const key of Object.keys(mine)) delete mine[key]
+      mine.mine = true
+    }
+  })
+
+  test('share nothing with each other', async () => {
+    await repository.save(makeGroup())
+    const objectsIn = (value) =>
+      typeof value === 'object' && value !== null ? [value, ...Object.values(value).flatMap(objectsIn)] : []
+    const all = []
+    for (let round = 0; round < READS; round++) {
+      all.push(await repository.findById(id), await repository.list(), await repository.list({ limit: 1 }))
+    }
+    const objects = all.flatMap(objectsIn)
+    expect(new Set(objects).size).toBe(objects.length)
+  })
+
+  test('have every JavaScript value, in its order', async () => {
+    const unknown = JSON.parse(`{
+      "__proto__": { "__proto__": { "mine": [1] }, "constructor": { "name": "mine" } },
+      "10": "an index", "2": { "1": [], "0": {} }, "": { "": "" },
+      "numbers": [0, -1, 1e-7, 1e21, 5e-324, 1.7976931348623157e308, 0.1],
+      "empty": [[], {}, [[]], [{}], null, true, false, ""],
+      "toJSON": "a string", "length": 5, "hasOwnProperty": {}, "valueOf": [], "then": { "then": 1 }
+    }`)
+    const strings = ['\u2028', '😀', '\ud800', '\udfff', '\u0000', '\ufffd', '"', '\\', '/']
+    const group = makeGroup({
+      ...unknown,
+      name: strings.join(),
+      sessions: [makeSession({ strings, unknown })],
+    })
+    Object.defineProperty(group, '__proto__', { value: unknown.numbers, enumerable: true })
+    await repository.save(group)
+    for (let round = 0; round < READS; round++)
+      for (const found of [await repository.findById(id), (await repository.list())[0]]) {
+        expect(JSON.stringify(found)).toBe(JSON.stringify(group))
+        expect(Object.getPrototypeOf(found)).toBe(Object.prototype)
+        expect(Object.keys(found.sessions[0].unknown)).toEqual(Object.keys(unknown))
+        expect(Object.getPrototypeOf(found.sessions[0].unknown)).toBe(Object.prototype)
+        expect(Array.isArray(found.sessions) && Object.getPrototypeOf(found.sessions)).toBe(Array.prototype)
+      }
+  })
+
+  test('may be nested 1,000 levels deep', async () => {
+    const deep = JSON.parse(`${'[{"a":'.repeat(495)}1${'}]'.repeat(495)}`)
+    await repository.save(makeGroup({ deep }))
+    for (let round = 0; round < READS; round++)
+      expect(JSON.stringify((await repository.findById(id)).deep)).toBe(JSON.stringify(deep))
+  })
+
+  test('follow every write', async () => {
+    for (let round = 0; round < 40; round++) {
+      if (round % 8 === 0) await repository.delete(id)
+      if (round % 4 === 0) await repository.save(makeGroup())
+      const name = `round ${round}`
+      await repository.update(id, { name })
+      for (let reads = 0; reads <= round % 4; reads++)
+        expect([await repository.findById(id), ...(await repository.list())]).toMatchObject([
+          { name },
+          { name },
+        ])
+    }
+  })
+
+  test('may be more than are kept', async () => {
+    const prompt = 'x'.repeat(300_000)
+    const ids = Array.from({ length: 120 }, (_, i) => `g-${String(i).padStart(3, '0')}`)
+    const groupOf = (id, round) =>
+      makeGroup({ id, name: `${id} ${round}`, sessions: [makeSession({ prompt })] })
+    for (let round = 0; round < 3; round++) {
+      await Promise.all(ids.map((id) => repository.save(groupOf(id, round))))
+      const names = ids.map((id) => `${id} ${round}`)
+      for (let reads = 0; reads < 3; reads++) {
+        const found = await Promise.all(ids.map((id) => repository.findById(id)))
+        expect(found.map(({ name }) => name)).toEqual(names)
+        const pages = []
+        for (let offset = 0; offset < 120; offset += 40)
+          pages.push(...(await repository.list({ offset, limit: 40 })))
+        expect(pages.map(({ name }) => name)).toEqual(names)
+      }
+      expect((await repository.list()).map(({ name }) => name)).toEqual(names)
+    }
+  })
+})
+
+test('groups and summaries with the same ids are not taken for each other', async () => {
+  const repositories = [new sg.InMemoryGroupRepository(), new sg.InMemoryGroupRepository()]
+  for (const [index, repository] of repositories.entries())
+    for (const id of ['a', 'b']) await repository.save(makeGroup({ id, name: `${id} in ${index}` }))
+  for (let round = 0; round < READS; round++)
+    for (const [index, repository] of repositories.entries()) {
+      const names = [`a in ${index}`, `b in ${index}`]
+      expect((await repository.list()).map(({ name }) => name)).toEqual(names)
+      expect((await repository.summaries()).map(({ name }) => name)).toEqual(names)
+      expect((await repository.summaries())[0]).not.toHaveProperty('sessions')
+      expect(await repository.findById('b')).toMatchObject({ name: names[1], sessions: [{}, {}] })
+    }
+})
+
+test('groups that are kept take a limited part of the heap', async () => {
+  const script = `const repository = new sg.InMemoryGroupRepository()
+    const collect = () => {
+      if (process.versions.bun) return Bun.gc(true)
+      require('node:v8').setFlagsFromString('--expose-gc')
+      require('node:vm').runInNewContext('gc')()
+    }
+    const used = () => {
+      collect()
+      return process.memoryUsage().heapUsed
+    }
+    ;(async () => {
+      const prompt = () => 'x'.repeat(100_000) + Math.random()
+      const group = ${JSON.stringify(makeGroup({ sessions: [] }))}
+      const session = ${JSON.stringify(makeSession())}
+      const before = used()
+      for (let round = 0; round < 1_000; round++) {
+        const id = 'g' + round
+        await repository.save({ ...group, id, sessions: [{ ...session, prompt: prompt() }] })
+        for (let reads = 0; reads < 3; reads++) await repository.findById(id)
+        await repository.delete(id)
+      }
+      const mebibytes = (used() - before) / 2 ** 20
+      console.log(mebibytes < 50 || mebibytes)
+    })()`
+  expect((await runScript(script)).stdout).toBe('true')
+})
+
+test('groups read again ignore properties that others have added to Object.prototype', async () => {
+  const script = `const repository = new sg.InMemoryGroupRepository()
+    Object.prototype.inherited = { from: 'a prototype' }
+    const group = ${JSON.stringify(makeGroup({ sessions: [] }))}
+    ;(async () => {
+      await repository.save(group)
+      for (let round = 0; round < ${READS}; round++) {
+        const found = await repository.findById(group.id)
+        console.log(Object.keys(found).length === ${Object.keys(makeGroup()).length}, Object.hasOwn(found, 'inherited'))
+      }
+    })()`
+  expect((await runScript(script)).stdout).toBe(Array(READS).fill('true false').join('\n'))
+})
+
+test('files in the notation of older tools are read alike each time', async () => {
+  const dir = freshDir()
+  const { dependsOn, ...session } = makeSession({ status: 'in_progress' })
+  write(dir, 'old', `\ufeff${JSON.stringify(makeGroup({ id: 'old', sessions: [session] }), null, '\t')}`)
+  const repository = new sg.FileGroupRepository(dir)
+  const first = await repository.findById('old')
+  expect(first.sessions).toMatchObject([{ status: 'active', dependsOn: [] }])
+  for (let round = 0; round < READS; round++) {
+    expect(await repository.findById('old')).toStrictEqual(first)
+    expect(await repository.list()).toStrictEqual([first])
+  }
+})

@@ -1,0 +1,120 @@
+// What a caller passes to a GroupRunner: handlers, arguments, and fake timers around it.
+
+const runtime = process.versions.bun ? 'bun:test' : '@jest/globals'
+const { describe, expect, jest: timers, test } = require(runtime)
+const sg = require('../..')
+const { rejection, thrown } = require('./helpers')
+const { groupOf, OwnRepository, prepare } = require('./helpers/runner')
+
+// Bun has no fake timers that a test could forget to advance.
+const withFakeTimers = process.versions.bun ? test.skip : test
+
+withFakeTimers('fake timers hold up nothing', async () => {
+  timers.useFakeTimers({ doNotFake: ['queueMicrotask', 'nextTick'] })
+  try {
+    const { runner, stored } = await prepare(new OwnRepository(), groupOf({ a: [], b: ['a'] }))
+    await runner.run('20260115-103000-logging')
+    expect((await stored()).status).toBe('completed')
+  } finally {
+    timers.useRealTimers()
+  }
+})
+
+describe('handlers', () => {
+  const prepared = (group, act) => prepare(new sg.InMemoryGroupRepository(), group, act)
+
+  test('are added, called once, and removed', async () => {
+    const { runner } = await prepared(groupOf({ a: [], b: [] }))
+    const calls = []
+    const removed = () => calls.push('removed')
+    const same = runner
+      .on('group_session_completed', ({ sessionId }) => calls.push(sessionId))
+      .once('group_session_completed', () => calls.push('once'))
+      .on('group_session_completed', removed)
+      .off('group_session_completed', removed)
+      .off('group_session_completed', removed)
+    expect(same).toBe(runner)
+    await runner.run('20260115-103000-logging', { maxConcurrent: 1 })
+    expect(calls).toEqual(['a', 'once', 'b'])
+  })
+
+  test('that throw or reject stop nothing, and are reported once', async () => {
+    const { runner, recorder } = await prepared(groupOf({ a: [], b: [] }))
+    const warnings = []
+    const { emitWarning } = process
+    process.emitWarning = (text) => warnings.push(text)
+    recorder.on('group_session_started', () => {
+      throw new Error('broken emitter')
+    })
+    runner.on('group_session_completed', () => {
+      throw new Error('broken handler')
+    })
+    runner.on('group_session_completed', async () => {
+      throw new Error('broken promise')
+    })
+    const reached = []
+    runner.on('group_session_completed', ({ sessionId }) => reached.push(sessionId))
+    await runner.run('20260115-103000-logging', { maxConcurrent: 1 })
+    await new Promise(setImmediate)
+    process.emitWarning = emitWarning
+    expect(reached).toEqual(['a', 'b'])
+    const texts = warnings.map((text) => text.match(/broken \w+/)?.[0]).toSorted()
+    expect(texts).toEqual(['broken emitter', 'broken handler', 'broken promise'])
+  })
+
+  test('must be functions', async () => {
+    const { runner } = await prepared(groupOf({ a: [] }))
+    for (const method of ['on', 'once'])
+      expect(thrown(() => runner[method]('group_started', 'log'))).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        field: 'handler',
+      })
+  })
+})
+
+describe('arguments', () => {
+  test('of the constructor are checked', () => {
+    const repository = new sg.InMemoryGroupRepository()
+    for (const [args, field] of [
+      [[undefined, undefined], 'repository'],
+      [[undefined, {}], 'repository'],
+      [[{ clock: {} }, repository], 'container.clock'],
+      [[{ processManager: {} }, repository], 'container.processManager'],
+      [[undefined, repository, {}], 'eventEmitter'],
+    ])
+      expect(thrown(() => new sg.GroupRunner(...args))).toMatchObject({ code: 'INVALID_ARGUMENT', field })
+  })
+
+  test('of a run are checked before anything is started', async () => {
+    const { runner, manager, stored } = await prepare(new sg.InMemoryGroupRepository(), groupOf({ a: [] }))
+    for (const [options, field] of [
+      [{ maxConcurrent: 0 }, 'maxConcurrent'],
+      [{ maxConcurrent: NaN }, 'maxConcurrent'],
+      [{ errorThreshold: 1.5 }, 'errorThreshold'],
+      [{ pauseOnError: 'yes' }, 'pauseOnError'],
+      [{ only: ['a', 1] }, 'only[1]'],
+      [{ minReservationUsd: -1 }, 'minReservationUsd'],
+      [{ maxConcurent: 1 }, 'maxConcurent'],
+    ])
+      expect(await rejection(runner.run('20260115-103000-logging', options))).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        field,
+      })
+    for (const group of [undefined, null, 5, {}])
+      expect(await rejection(runner.run(group))).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'group' })
+    for (const [request, options, field] of [
+      ['restart', {}, 'request'],
+      ['pause', { budget: -1 }, 'budget'],
+      ['pause', { drained: true }, 'drained'],
+    ])
+      expect(
+        await rejection(sg.control(new sg.InMemoryGroupRepository(), 'a', request, options)),
+      ).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        field: expect.stringContaining(field),
+      })
+    expect(manager.spawned).toEqual([])
+    expect((await stored()).status).toBe('created')
+    expect(runner.getState()).toBe('idle')
+  })
+})

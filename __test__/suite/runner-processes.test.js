@@ -1,0 +1,243 @@
+// GroupRunner with real processes: a program that behaves like Claude Code, built from __test__/runner/fake.
+
+const { spawn, spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const path = require('node:path')
+const { Worker } = require('node:worker_threads')
+const sg = require('../..')
+const { freshDir, makeSession, posix, rejection, root, runScript } = require('./helpers')
+const { eventually, groupOf, Recorder, RUN_FROM } = require('./helpers/runner')
+
+const claudePath = path.join(root, 'target', 'fake-claude', 'claude')
+const ID = '20260115-103000-logging'
+
+/** Times of the ladder that do not keep a test waiting. */
+const short = { interruptGraceMs: 2000, terminateGraceMs: 1000, exitGraceMs: 2000, startSpacingMs: 0 }
+
+/** A group whose sessions work in one directory, behave as they are told and note their processes in a file. */
+const world = (behaviours, config) => {
+  const dir = freshDir()
+  const ledger = path.join(dir, 'ledger')
+  const group = groupOf({}, { config })
+  const session = ([id, { behaviour = 'answers', turnMs = 30, dependsOn = [] }]) =>
+    makeSession({
+      id,
+      dependsOn,
+      projectPath: dir,
+      config: {
+        generateClaudeMd: false,
+        generateSettings: false,
+        env: { FAKE_BEHAVIOUR: behaviour, FAKE_TURN_MS: String(turnMs), FAKE_LEDGER: ledger },
+      },
+    })
+  const notes = () => (fs.existsSync(ledger) ? fs.readFileSync(ledger, 'utf8').trim().split('\n') : [])
+  return {
+    dir,
+    group: { ...group, sessions: Object.entries(behaviours).map(session) },
+    options: { claudePath, workDir: path.join(dir, 'work'), ...short },
+    starts: () => notes().filter((note) => note === 'start').length,
+    pids: () =>
+      notes()
+        .flatMap((note) => note.match(/^process (\d+)$/)?.[1] ?? [])
+        .map(Number),
+    billed: () =>
+      notes()
+        .flatMap((note) => note.match(/^cost (.*)$/)?.[1] ?? [])
+        .map(Number),
+  }
+}
+
+/** Returns `true` unless a process has ended, even if nobody has asked for its exit code yet. */
+const isAlive = (pid) => {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' })
+  return stdout.trim() !== '' && !stdout.trim().startsWith('Z')
+}
+
+/** A program that runs the group of a store, with `runner` and `sg` at hand. */
+const runGroup = (store, options) =>
+  `const repository = new sg.FileGroupRepository(${JSON.stringify(store)}, { durability: 'process' })
+   const runner = new sg.GroupRunner(undefined, repository)
+   const run = () => runner.run('${ID}', ${JSON.stringify(options)})
+   `
+
+describe.each(RUN_FROM)('on %s', (_, createRepository) => {
+  posix('a group runs, and its costs add up to what was billed', async () => {
+    const { group, options, starts, billed } = world({ a: {}, b: {}, c: { dependsOn: ['a', 'b'] } })
+    const repository = createRepository()
+    await repository.save(group)
+    const recorder = new Recorder()
+    const runner = new sg.GroupRunner(undefined, repository, recorder)
+    await runner.run(ID, options)
+    const stored = await repository.findById(ID)
+    expect(stored.status).toBe('completed')
+    expect(starts()).toBe(3)
+    const total = billed().reduce((sum, cost) => sum + cost, 0)
+    expect(runner.getProgress().totalCost).toBeCloseTo(total, 9)
+    expect(stored.sessions.map(({ cost }) => cost).every((cost) => cost > 0)).toBe(true)
+    expect(recorder.story().filter((event) => event.startsWith('group_session_started'))).toEqual([
+      'group_session_started a',
+      'group_session_started b',
+      'group_session_started c',
+    ])
+  })
+
+  posix(
+    'a pause interrupts, so that costs are known, and a resume goes on with the conversation',
+    async () => {
+      const { group, options, starts, pids } = world({ a: { behaviour: 'works_on' } })
+      const repository = createRepository()
+      await repository.save(group)
+      const recorder = new Recorder()
+      const runner = new sg.GroupRunner(undefined, repository, recorder)
+      const run = runner.run(ID, options)
+      await eventually(() => recorder.of('session_progress').length > 0)
+      expect(runner.getProgress()).toMatchObject({ running: 1, sessions: [{ id: 'a', status: 'active' }] })
+      await runner.pause()
+      await run
+      expect(pids().filter(isAlive)).toEqual([])
+      const [paused] = (await repository.findById(ID)).sessions
+      expect(paused).toMatchObject({ status: 'paused', attempts: [{ outcome: 'interrupted' }] })
+      expect(paused.cost).toBeGreaterThan(0)
+      expect(recorder.of('session_interrupted')).toMatchObject([{ sessionId: 'a' }])
+
+      await repository.updateSession(ID, 'a', {
+        config: { ...paused.config, env: { FAKE_BEHAVIOUR: 'answers' } },
+      })
+      await runner.resume()
+      expect((await repository.findById(ID)).sessions[0]).toMatchObject({
+        status: 'completed',
+        claudeSessionId: paused.claudeSessionId,
+        attempts: [{ how: 'fresh' }, { how: 'resume' }],
+      })
+      expect(starts()).toBe(1)
+    },
+  )
+})
+
+describe('in files', () => {
+  const prepared = async (behaviours) => {
+    const all = world(behaviours)
+    const store = path.join(all.dir, '..', `${path.basename(all.dir)}-store`)
+    const repository = new sg.FileGroupRepository(store, { durability: 'process' })
+    await repository.save(all.group)
+    return { ...all, store, repository }
+  }
+
+  posix('a run that nobody awaits keeps the process alive to its end', async () => {
+    const { options, store, repository } = await prepared({ a: { turnMs: 300 } })
+    const script = `${runGroup(store, options)} run()`
+    expect(await runScript(script)).toMatchObject({ code: 0, stderr: '' })
+    expect((await repository.findById(ID)).status).toBe('completed')
+  })
+
+  posix('after process.exit, sessions finish their turn, and the next run takes them up', async () => {
+    const { options, store, repository, starts } = await prepared({ a: { turnMs: 1500 } })
+    const script = `${runGroup(store, options)}
+      runner.on('session_progress', () => process.exit(7))
+      run()`
+    expect((await runScript(script)).code).toBe(7)
+    await new sg.GroupRunner(undefined, repository).run(ID, options)
+    expect(await repository.findById(ID)).toMatchObject({
+      status: 'completed',
+      sessions: [{ status: 'completed', attempts: [{ outcome: 'completed' }] }],
+    })
+    expect(starts()).toBe(1)
+  })
+
+  posix('after the end of a worker thread as well', async () => {
+    const { options, store, repository, starts } = await prepared({ a: { turnMs: 1500 } })
+    const script = `const sg = require(${JSON.stringify(root)}); ${runGroup(store, options)}
+      runner.on('session_progress', () => require('node:worker_threads').parentPort.postMessage('running'))
+      run()`
+    const worker = new Worker(script, { eval: true })
+    await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
+    await worker.terminate()
+    const runner = new sg.GroupRunner(undefined, repository)
+    // The thread of the run ends on its own time.
+    await eventually(async () => {
+      try {
+        await runner.run(ID, options)
+        return true
+      } catch (error) {
+        if (error.code !== 'ALREADY_RUNNING') throw error
+        return false
+      }
+    })
+    expect((await repository.findById(ID)).sessions).toMatchObject([{ status: 'completed' }])
+    expect(starts()).toBe(1)
+  })
+
+  posix('a killed program loses nothing', async () => {
+    const { options, store, repository, starts, billed } = await prepared({
+      a: {},
+      b: { behaviour: 'uses_a_tool', turnMs: 1000, dependsOn: ['a'] },
+    })
+    const script = `const sg = require(${JSON.stringify(root)}); ${runGroup(store, options)}
+      runner.on('session_progress', ({ sessionId }) => sessionId === 'b' && console.log('now'))
+      run()`
+    const child = spawn(process.execPath, ['-e', script])
+    await new Promise((resolve) => child.stdout.once('data', resolve))
+    child.kill('SIGKILL')
+    await new Promise((resolve) => child.once('close', resolve))
+    const runner = new sg.GroupRunner(undefined, repository)
+    await runner.run(ID, options)
+    expect(await repository.findById(ID)).toMatchObject({ status: 'completed' })
+    expect(starts()).toBe(2)
+    expect(runner.getProgress().totalCost).toBeCloseTo(
+      billed().reduce((sum, cost) => sum + cost, 0),
+      9,
+    )
+  })
+
+  posix('a second process is told who runs the group, and can control it', async () => {
+    const { options, store, repository, pids } = await prepared({ a: { behaviour: 'works_on' } })
+    const recorder = new Recorder()
+    const runner = new sg.GroupRunner(undefined, repository, recorder)
+    const run = runner.run(ID, options)
+    await eventually(() => recorder.of('session_progress').length > 0)
+    const second = `${runGroup(store, options)} run().catch(({ code, message }) => console.log(code, message))`
+    expect((await runScript(second)).stdout).toMatch(new RegExp(`^ALREADY_RUNNING .*\\b${process.pid}\\b`))
+    const pausing = `${runGroup(store, options)} sg.control(repository, '${ID}', 'pause').then(console.log)`
+    expect(await runScript(pausing)).toMatchObject({ code: 0, stdout: 'true' })
+    await run
+    expect([runner.getState(), runner.getPauseReason()]).toEqual(['paused', 'manual'])
+    expect(await repository.findById(ID)).toMatchObject({ status: 'paused', controlSeen: 1 })
+    expect(pids().filter(isAlive)).toEqual([])
+  })
+
+  posix('without a runner, a stop ends what a killed one has left', async () => {
+    const { options, store, repository, pids } = await prepared({ a: { behaviour: 'works_on' } })
+    const script = `const sg = require(${JSON.stringify(root)}); ${runGroup(store, options)}
+      runner.on('session_progress', () => console.log('now'))
+      run()`
+    const child = spawn(process.execPath, ['-e', script])
+    await new Promise((resolve) => child.stdout.once('data', resolve))
+    child.kill('SIGKILL')
+    await new Promise((resolve) => child.once('close', resolve))
+    expect(await rejection(sg.control(repository, ID, 'resume'))).toMatchObject({ code: 'INVALID_STATE' })
+    await sg.control(repository, ID, 'stop', { now: true })
+    expect(await repository.findById(ID)).toMatchObject({
+      status: 'failed',
+      cause: 'stopped',
+      sessions: [{ status: 'paused' }],
+    })
+    expect(pids().filter(isAlive)).toEqual([])
+  })
+
+  posix('denied tools are reported', async () => {
+    const { options, repository } = await prepared({ a: { behaviour: 'is_denied_a_tool' } })
+    const recorder = new Recorder()
+    await new sg.GroupRunner(undefined, repository, recorder).run(ID, options)
+    expect(recorder.of('tools_denied')).toMatchObject([{ sessionId: 'a', tools: ['Bash'] }])
+    expect((await repository.findById(ID)).sessions[0].deniedTools).toEqual(['Bash'])
+  })
+
+  posix('without claude, nothing is stored', async () => {
+    const { options, repository, group } = await prepared({ a: {} })
+    const runner = new sg.GroupRunner(undefined, repository)
+    const error = await rejection(runner.run(ID, { ...options, claudePath: '/nonexistent/claude' }))
+    expect(error).toMatchObject({ code: 'CLAUDE_NOT_FOUND' })
+    expect(await repository.findById(ID)).toEqual(group)
+    expect(runner.getState()).toBe('idle')
+  })
+})

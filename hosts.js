@@ -1,0 +1,115 @@
+// What the addon asks JavaScript for during a run: a repository and processes that are JavaScript's own.
+
+const { inTurn } = require('./turns.js')
+
+// Fake timers of tests may replace them later.
+const { clearInterval, setInterval, setTimeout } = globalThis
+
+/** Returns the changes that make one group of another. */
+function changesBetween(before, after) {
+  const { id, slug, createdAt, ...changes } = after
+  for (const key of Object.keys(before)) if (!(key in after)) changes[key] = undefined
+  return changes
+}
+
+/** Time between two looks at a group in a repository without `watch`, in milliseconds. */
+const POLLING_MS = 1000
+
+/** A group in a repository of any class. */
+exports.RepositoryHost = class RepositoryHost {
+  #repository
+  #id
+  #run
+  #watcher
+
+  constructor(repository, id, run) {
+    this.#repository = repository
+    this.#id = id
+    this.#run = run
+  }
+
+  /** Returns the group as JSON; `null` if there is none. */
+  async load() {
+    return JSON.stringify((await this.#repository.findById(this.#id)) ?? null)
+  }
+
+  /** Stores the changes of a commit, which the addon computes from the stored group. Returns whether there is a group. */
+  async commit({ commit }) {
+    const changed = (group) => JSON.parse(this.#run.change(commit, JSON.stringify(group)))
+    if (typeof this.#repository.update === 'function') {
+      const stored = await this.#repository.update(this.#id, (group) => changesBetween(group, changed(group)))
+      return stored != null
+    }
+    return inTurn(this.#repository, this.#id, async () => {
+      const group = await this.#repository.findById(this.#id)
+      if (group != null) await this.#repository.save(changed(group))
+      return group != null
+    })
+  }
+
+  /** Reports changes by others. A repository that cannot tell is looked at once a second. */
+  watch() {
+    const report = () => this.#run.changed()
+    if (typeof this.#repository.watch === 'function') {
+      this.#watcher = this.#repository.watch(report, { id: this.#id })
+    } else {
+      const timer = setInterval(report, POLLING_MS)
+      this.#watcher = { close: () => clearInterval(timer) }
+    }
+  }
+
+  unwatch() {
+    this.#watcher?.close()
+    this.#watcher = undefined
+  }
+}
+
+/** Time that the output of a process may take after its exit, in milliseconds. A child may hold it open. */
+const OUTPUT_MS = 2000
+
+/** The processes of a process manager. */
+exports.ProcessHost = class ProcessHost {
+  #manager
+  #run
+  #processes = new Map()
+
+  constructor(manager, run) {
+    this.#manager = manager
+    this.#run = run
+  }
+
+  /** Starts a process. Returns its pid. */
+  spawn({ process: number, arguments: args, cwd, env, stdin }) {
+    const child = this.#manager.spawn('claude', args, { cwd, env, stdin })
+    this.#processes.set(number, child)
+    // Each is read once: every access of a mock may begin anew.
+    const { pid, stdout, stderr, exitCode } = child
+    this.#follow(number, stdout, stderr, exitCode)
+    return pid
+  }
+
+  kill({ process: number, signal }) {
+    this.#processes.get(number)?.kill(signal)
+  }
+
+  async #follow(number, stdout, stderr, exitCode) {
+    const run = this.#run
+    const outputs = Promise.all([
+      forEachLine(stdout, (line) => run.output(number, line)),
+      forEachLine(stderr, (line) => run.errors(number, line)),
+    ])
+    const report = (error) => run.errors(number, String(error?.message ?? error))
+    const code = await Promise.resolve(exitCode).catch((error) => report(error) ?? null)
+    await Promise.race([outputs, after(OUTPUT_MS)]).catch(report)
+    this.#processes.delete(number)
+    run.exited(number, Number.isInteger(code) ? code : null)
+  }
+}
+
+async function forEachLine(lines, take) {
+  for await (const line of lines ?? []) take(String(line))
+}
+
+function after(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref?.())
+}

@@ -1,0 +1,156 @@
+// One run of a group: the conversation between the addon's thread, which runs it, and JavaScript.
+
+const { GroupRun } = require('./addon.js')
+const { ProcessHost, RepositoryHost } = require('./hosts.js')
+
+// Fake timers of tests may replace it later.
+const { setImmediate } = globalThis
+
+/** Time that messages may take in one turn of the event loop, in milliseconds. */
+const TURN_MS = 3
+
+exports.Run = class Run {
+  /** Id of the group. */
+  id
+  /** Options of the run, as they were given. */
+  options
+  /** The reason of a pause that was requested. */
+  pauseReason
+  #container
+  #repository
+  #handlers
+  #native
+  /** Requests from before the addon runs the group. */
+  #early = []
+  #groups
+  #processes
+  /** Messages that are not handled yet. */
+  #messages = []
+  /** What a call of the user's own code threw last. */
+  #thrown
+
+  constructor(container, repository, options, handlers) {
+    this.#container = container
+    this.#repository = repository
+    this.options = options
+    this.#handlers = handlers
+  }
+
+  /**
+   * Runs the group, or does something else with it that a task says. Fulfilled with the outcome, after the handlers were called
+   * with all events.
+   */
+  async carryOut(group, task) {
+    this.id = typeof group === 'string' ? group : await this.#saved(group)
+    const { clock, processManager } = this.#container
+    const surroundings = {
+      environment: { ...process.env },
+      hasClock: clock != null,
+      hasProcessManager: processManager != null,
+    }
+    const { signal } = this.options ?? {}
+    const onAbort = () => this.request({ request: 'pause' })
+    try {
+      return await new Promise((resolve, reject) => {
+        const run = new GroupRun(this.#repository, this.id, this.options, task, surroundings)
+        this.#native = run
+        this.#groups = new RepositoryHost(this.#repository, this.id, run)
+        this.#processes = new ProcessHost(processManager, run)
+        // Before the start, so that no session starts in between.
+        for (const request of this.#early.splice(0)) run.request(request)
+        if (signal?.aborted) onAbort()
+        else signal?.addEventListener('abort', onAbort)
+        run.start(() => this.#receive(resolve, reject))
+      })
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+      this.#groups?.unwatch()
+    }
+  }
+
+  /** Asks the run for a pause or a stop. A pause that nothing else causes has the given reason. */
+  request({ reason, ...request }) {
+    this.pauseReason = reason
+    if (this.#native) this.#native.request(request)
+    else this.#early.push(request)
+  }
+
+  /** Returns the progress of the group, during the run and after it. */
+  progress() {
+    return this.#native?.progress() ?? null
+  }
+
+  /** Saves a group that is not stored yet. Returns its id. */
+  async #saved(group) {
+    const { id } = group
+    if ((await this.#repository.findById(id)) == null) await this.#repository.save(group, { ifAbsent: true })
+    return id
+  }
+
+  /** Takes the messages of the addon. */
+  #receive(resolve, reject) {
+    const isIdle = this.#messages.length === 0
+    this.#messages.push(...this.#native.take())
+    if (isIdle) this.#handle(resolve, reject)
+  }
+
+  /** Handles messages in their order. Many of them do not block the event loop. */
+  #handle(resolve, reject) {
+    const begun = performance.now()
+    for (let count = 1; ; count++) {
+      const [message] = this.#messages
+      if (message === undefined) return
+      if (message.kind === 'event') this.#emit(message.event)
+      else if (message.kind === 'warning') warn(message.text)
+      else if (message.kind === 'end') this.#end(resolve, reject)
+      else this.#serve(message)
+      // Only now, so that messages that come meanwhile wait for their turn.
+      this.#messages.shift()
+      if (count % 10 === 0 && performance.now() - begun > TURN_MS)
+        return setImmediate(() => this.#handle(resolve, reject))
+    }
+  }
+
+  #emit(event) {
+    const isRequested = event.type === 'group_paused' && event.cause === 'manual' && this.pauseReason
+    this.#handlers.emit(isRequested ? { ...event, reason: this.pauseReason } : event)
+  }
+
+  #end(resolve, reject) {
+    this.#native.close()
+    try {
+      resolve(this.#native.outcome())
+    } catch (error) {
+      if (error.code === 'IO' && this.#thrown !== undefined) error.cause = this.#thrown
+      reject(error)
+    }
+  }
+
+  /** Does what the addon asks for, and answers it. */
+  async #serve(message) {
+    const { kind, question } = message
+    try {
+      const answer = await this.#do(kind, message)
+      if (question !== undefined) this.#native.answer(question, String(answer))
+    } catch (error) {
+      this.#thrown = error
+      if (question !== undefined) this.#native.fail(question, String(error?.message ?? error))
+    }
+  }
+
+  #do(kind, message) {
+    switch (kind) {
+      case 'now':
+        return this.#container.clock.now().getTime()
+      case 'spawn':
+      case 'kill':
+        return this.#processes[kind](message)
+      default:
+        return this.#groups[kind](message)
+    }
+  }
+}
+
+function warn(text) {
+  process.emitWarning(text, { type: 'SessionGroupsWarning', code: 'SESSION_GROUPS_RUN' })
+}

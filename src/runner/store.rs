@@ -1,0 +1,165 @@
+//! A repository that was written in JavaScript, as the store of a run.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::json;
+
+use crate::bridge::Bridge;
+use session_groups::error::{Error, Result};
+use session_groups::feed::{self, Commit, Committed};
+use session_groups::model::GroupId;
+use session_groups::repository::{Condition, Document, GroupRepository, InMemoryGroupRepository};
+use session_groups::runner::{Change, Claim, Done, RunStore};
+
+/// The store of a run. JavaScript reads and writes the group; what is to be written is computed here.
+#[derive(Clone)]
+pub struct OwnStore {
+    bridge: Bridge,
+    id: GroupId,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The commits that JavaScript was asked for, by their numbers.
+    open: HashMap<u32, Open>,
+    newest: u32,
+    /// Called after changes of the group.
+    changed: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+/// A commit that JavaScript was asked for.
+enum Open {
+    /// Not computed yet.
+    Change(Change),
+    /// Computed from the group as it was. The repository may ask for it once more, for a newer group.
+    Commit(Commit, Committed),
+    /// Refused, for this reason.
+    Refused(Error),
+}
+
+/// The part of a store that JavaScript calls.
+#[derive(Clone)]
+pub struct OwnStoreCalls {
+    id: GroupId,
+    state: Arc<Mutex<State>>,
+}
+
+impl OwnStore {
+    /// The store of a group that JavaScript reads and writes when it is asked to.
+    pub fn new(bridge: Bridge, id: GroupId) -> Self {
+        Self { bridge, id, state: Arc::default() }
+    }
+
+    /// Returns what JavaScript calls.
+    pub fn calls(&self) -> OwnStoreCalls {
+        OwnStoreCalls { id: self.id.clone(), state: Arc::clone(&self.state) }
+    }
+}
+
+impl RunStore for OwnStore {
+    fn id(&self) -> &GroupId {
+        &self.id
+    }
+
+    fn load(&self) -> Result<Option<Document>> {
+        let text = self.bridge.ask_and_wait("load", &json!({}))?;
+        if text == "null" { Ok(None) } else { Document::to_save(&self.id, text).map(Some) }
+    }
+
+    fn commit(&self, change: Change, done: Done) {
+        let number = {
+            let mut state = lock(&self.state);
+            state.newest = state.newest.wrapping_add(1);
+            let number = state.newest;
+            state.open.insert(number, Open::Change(change));
+            number
+        };
+        let state = Arc::clone(&self.state);
+        self.bridge.ask("commit", &json!({ "commit": number }), move |answer| {
+            let open = lock(&state).open.remove(&number);
+            done(match (answer.as_deref(), open) {
+                (Ok("true"), Some(Open::Commit(_, committed))) => Ok(Some(committed)),
+                (Ok("true"), _) => Err(Error::of_caller(
+                    "the repository's update did not call the function that it was given: it must",
+                )),
+                (Ok(_), _) => Ok(None),
+                (Err(_), Some(Open::Refused(error))) => Err(error),
+                (Err(error), _) => Err(error.clone()),
+            });
+        });
+    }
+
+    fn watch(&self, changed: Arc<dyn Fn() + Send + Sync>) -> Result<Box<dyn Send>> {
+        lock(&self.state).changed = Some(changed);
+        self.bridge.send(&json!({ "kind": "watch" }));
+        Ok(Box::new(Watch { bridge: self.bridge.clone(), state: Arc::clone(&self.state) }))
+    }
+
+    fn claim(&self) -> Result<Claim> {
+        Ok(Claim::Record)
+    }
+}
+
+impl OwnStoreCalls {
+    /// Computes the group that a commit makes of a stored one.
+    pub fn change(&self, number: u32, group: String) -> Result<Document> {
+        let open = lock(&self.state).open.remove(&number);
+        let open = open.ok_or_else(|| Error::internal("a commit was computed after its end"))?;
+        let computed = Document::to_save(&self.id, group).and_then(|group| compute(open, group));
+        let (open, result) = match computed {
+            Ok((commit, committed)) => {
+                let group = committed.group.clone();
+                (Open::Commit(commit, committed), Ok(group))
+            }
+            Err(error) => (Open::Refused(error.clone()), Err(error)),
+        };
+        lock(&self.state).open.insert(number, open);
+        result
+    }
+
+    /// Reports that the group has changed, or may have.
+    pub fn changed(&self) {
+        let changed = lock(&self.state).changed.clone();
+        if let Some(changed) = changed {
+            changed();
+        }
+    }
+}
+
+/// Computes a commit from a group, unless that was done, and applies it.
+fn compute(open: Open, group: Document) -> Result<(Commit, Committed)> {
+    let commit = match open {
+        Open::Change(change) => change(&group)?,
+        Open::Commit(commit, _) => commit,
+        Open::Refused(error) => return Err(error),
+    };
+    Ok((commit.clone(), apply(commit, group)?))
+}
+
+/// Applies a commit to a group, in a repository of its own: there is one way to do that.
+fn apply(commit: Commit, group: Document) -> Result<Committed> {
+    let repository = InMemoryGroupRepository::new();
+    let id = group.id().clone();
+    repository.save(group, Condition::None)?;
+    let committed = feed::commit(&repository, &id, move |_| Ok(commit))?;
+    committed.ok_or_else(|| Error::internal("a commit changes a session that the group does not have"))
+}
+
+/// Ends the watch of a group when it is dropped.
+struct Watch {
+    bridge: Bridge,
+    state: Arc<Mutex<State>>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        lock(&self.state).changed = None;
+        self.bridge.send(&json!({ "kind": "unwatch" }));
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,22 @@
+// Turns at changing a group in a repository without `update`, whose writes replace whole groups.
+
+/** The work on each group of each repository: one call starts when the call before has ended. */
+const turns = new WeakMap()
+
+/** Does work on a group after the work on it that has begun before, so that no change undoes another. */
+exports.inTurn = async function inTurn(repository, groupId, work) {
+  const ofRepository = turns.get(repository) ?? new Map()
+  turns.set(repository, ofRepository)
+  const before = ofRepository.get(groupId)
+  const turn = Promise.resolve(before).then(work)
+  const settled = turn.then(
+    () => {},
+    () => {},
+  )
+  ofRepository.set(groupId, settled)
+  try {
+    return await turn
+  } finally {
+    if (ofRepository.get(groupId) === settled) ofRepository.delete(groupId)
+  }
+}
