@@ -1,5 +1,7 @@
 // Loads the addon: the binary of this platform.
 
+const { noBinary } = require('./no-binary.js')
+
 module.exports = loadBinding()
 
 function loadBinding() {
@@ -7,7 +9,9 @@ function loadBinding() {
     return require('./binding.js')
   } catch (error) {
     const attempts = causes(error)
-    return loadForMusl(attempts) ?? throwNoBinary(attempts)
+    const binding = loadForMusl(attempts)
+    if (!binding) throw noBinary('binary', attempts)
+    return binding
   }
 }
 
@@ -50,21 +54,4 @@ function loadForMusl(attempts) {
     }
   }
   return undefined
-}
-
-function throwNoBinary(attempts) {
-  const lines = attempts.map(({ message }) => String(message).split('\n')[0])
-  // The generated loader also tries a WebAssembly build, which this package does not have.
-  const native = [...new Set(lines)].filter((line) => !line.includes('wasi'))
-  const error = new Error(
-    `session-groups found no binary that runs on ${process.platform} ${process.arch}:\n` +
-      native.map((line) => `- ${line}\n`).join('') +
-      'It comes as an optional dependency for Linux (glibc 2.17 or newer, musl), macOS and Windows, each on x64 and arm64: ' +
-      'install again without --omit=optional (--no-optional), on the system where it is to run. A tarball of a checkout ' +
-      'has the binary of one system only. For any other, "From source" in the README says how to build it.',
-  )
-  error.code = 'SESSION_GROUPS_NO_BINARY'
-  const failed = attempts.filter(({ message }) => !/^Cannot find (module|package)/.test(message))
-  if (failed.length > 0) error.cause = failed.at(-1)
-  throw error
 }

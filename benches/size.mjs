@@ -1,6 +1,7 @@
-// `npm run bench:size` prints the size of the addon and the share of each crate. It needs `nm` from binutils.
+// `npm run bench:size` prints the sizes of the addon and of the executable, and the share of each crate. It needs `nm` from
+// binutils.
 
-import { copyFileSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { main, must, root } from '../scripts/process.mjs'
 
@@ -8,18 +9,22 @@ const kib = (bytes) => `${Math.round(bytes / 1024)} KiB`
 
 await main(async () => {
   const target = path.join(root, 'target', 'size')
-  const build = ['build', '--release', '--lib', '--target-dir', target]
+  // As scripts/build.mjs builds them.
+  const packages = ['session-groups-napi', 'session-groups-cli'].flatMap((name) => ['--package', name])
+  const build = ['build', '--release', ...packages, '--target-dir', target]
   const release = (strip) => ({ env: { ...process.env, CARGO_PROFILE_RELEASE_STRIP: strip } })
-  const library = path.join(target, 'release', 'libsession_groups_napi.so')
-  await must('Building the addon', 'cargo', build, release('symbols'))
-  const size = statSync(library).size
-  await must('Building it with symbols', 'cargo', build, release('none'))
-  const withSymbols = path.join(target, 'with-symbols.so')
-  copyFileSync(library, withSymbols)
-  const symbols = await must('nm', 'nm', ['--print-size', '--demangle', '--defined-only', withSymbols])
-  console.log(`stripped: ${kib(size)}\n\n| crate | code and data |\n|---|---|`)
-  for (const [crate, bytes] of byCrate(symbols, crates())) {
-    if (bytes >= 5 * 1024) console.log(`| ${crate} | ${kib(bytes)} |`)
+  const binaries = { addon: 'libsession_groups_napi.so', executable: 'session-groups' }
+  const file = (binary) => path.join(target, 'release', binaries[binary])
+  await must('Building the binaries', 'cargo', build, release('symbols'))
+  const sizes = Object.keys(binaries).map((binary) => [binary, statSync(file(binary)).size])
+  await must('Building them with symbols', 'cargo', build, release('none'))
+  for (const [binary, size] of sizes) {
+    const symbols = await must('nm', 'nm', ['--print-size', '--demangle', '--defined-only', file(binary)])
+    console.log(`${binary}, stripped: ${kib(size)}\n\n| crate | code and data |\n|---|---|`)
+    for (const [crate, bytes] of byCrate(symbols, crates())) {
+      if (bytes >= 5 * 1024) console.log(`| ${crate} | ${kib(bytes)} |`)
+    }
+    console.log()
   }
 })
 

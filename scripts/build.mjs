@@ -1,4 +1,5 @@
-// Builds the addon: session-groups.<platform>.node, its loader binding.js, and index.d.ts.
+// Builds the addon, session-groups.<platform>.node, its loader binding.js, index.d.ts, and the executable of the command line,
+// bin/session-groups.<platform>.
 // Other arguments are passed to `napi build`: `npm run build -- --target aarch64-apple-darwin`.
 // `--test` builds the addon of __test__/addon, target/test-addon/session-groups.node, which tests load through
 // NAPI_RS_NATIVE_LIBRARY_PATH, and the program that stands in for Claude Code, target/fake-claude/claude.
@@ -33,12 +34,13 @@ const TYPINGS = [
 
 export async function build(args = []) {
   const output = path.join(root, 'target', 'addon')
-  console.error('Building the addon; the first build takes a few minutes ...')
-  await napi(output, ['--platform', '--release', ...args])
+  console.error('Building the addon and the command line; the first build takes a few minutes ...')
+  // One call of Cargo compiles the core for both.
+  const packages = ['session-groups-napi', 'session-groups-cli'].flatMap((name) => ['--package', name])
+  await napi(output, ['--platform', '--release', ...args, '--', ...packages])
   for (const name of readdirSync(output).filter((name) => name.endsWith('.node'))) {
-    copyFileSync(path.join(output, name), path.join(root, `${name}.new`))
-    // Renaming keeps the old file for processes that have loaded it; overwriting it would crash them.
-    renameSync(path.join(root, `${name}.new`), path.join(root, name))
+    replace(path.join(output, name), path.join(root, name))
+    replace(await executable(args), path.join(root, 'bin', executableName(platformOf(name))))
   }
   const parts = TYPINGS.map((subject) => path.join(root, 'src', 'types', `${subject}.d.ts`))
   const generated = withoutInternal(readFileSync(path.join(output, 'index.d.ts'), 'utf8'))
@@ -46,6 +48,36 @@ export async function build(args = []) {
   writeFileSync(path.join(root, 'index.d.ts'), `export {}\n\n${typings.join('\n\n')}\n`)
   // Written last, because its modification time marks the end of the build.
   await writeLoader(root)
+}
+
+/** Copies a file. Processes that use the old one keep it: they would crash if it was overwritten. */
+function replace(from, to) {
+  copyFileSync(from, `${to}.new`)
+  renameSync(`${to}.new`, to)
+}
+
+/** Returns the platform in the name of an addon, such as `linux-x64-gnu`. */
+function platformOf(addon) {
+  return addon.split('.').at(-2)
+}
+
+/** Returns the name of the executable for a platform in `bin/`. */
+export function executableName(platform) {
+  return `session-groups.${platform}${platform.startsWith('win32') ? '.exe' : ''}`
+}
+
+/** Returns the executable that Cargo has built with these arguments. */
+async function executable(args) {
+  const target = args.includes('--target') ? args[args.indexOf('--target') + 1] : await hostTarget()
+  // Zig's targets end with the version of glibc.
+  const triple = target.replace(/\.[\d.]+$/, '')
+  const name = triple.includes('windows') ? 'session-groups.exe' : 'session-groups'
+  return path.join(process.env.CARGO_TARGET_DIR ?? path.join(root, 'target'), triple, 'release', name)
+}
+
+async function hostTarget() {
+  const version = await must('rustc --version', 'rustc', ['--version', '--verbose'])
+  return version.match(/^host: (.*)$/m)[1]
 }
 
 /** Removes the classes that are documented as `@internal`: the addon has them for index.js. */

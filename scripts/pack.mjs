@@ -10,9 +10,11 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import path from 'node:path'
+import { executableName } from './build.mjs'
 import { main, must, root, run, temporaryDirectory } from './process.mjs'
 import { startRegistry } from './registry.mjs'
 import { bun } from './runtimes.mjs'
@@ -22,6 +24,8 @@ import { setUp } from './setup.mjs'
 const NODES = ['20.17', '20', '22', '24', '26']
 /** The last release line that runs on Node 20. */
 const PNPM = 'pnpm@10'
+/** The executable must be smaller. */
+const MAX_EXECUTABLE = 6 * 1024 * 1024
 const PROGRAMS = path.join(root, '__test__', 'package')
 const modules = path.join(root, 'node_modules')
 const node = process.execPath
@@ -43,6 +47,7 @@ await main(async () => {
     for (const [runtime, program] of Object.entries({ Node: node, Bun: bun() }))
       await runPrograms(`${runtime}, installed with ${installer}`, program, directory)
   }
+  await command(tarball)
   await testRunners(byNpm)
   await typescript(byNpm)
   await compiled(byBun)
@@ -94,6 +99,23 @@ async function runPrograms(where, program, cwd) {
     says(program, 'memory.mjs', cwd, path.basename(program).startsWith('node') ? ['--expose-gc'] : []),
   )
   await check(`exit with work in flight (${where})`, () => exit(program, cwd))
+  await check(`command line (${where})`, () => says(program, 'command.mjs', cwd))
+}
+
+/** Runs the command line from the tarball, without a package of one's own, and checks the size of the executable. */
+async function command(tarball) {
+  const cwd = path.join(home, 'empty')
+  mkdirSync(cwd)
+  await check('npx, in an empty folder', async () => {
+    const args = ['--yes', '--package', tarball, '--', 'session-groups']
+    const { ok, output } = await run('npx', [...args, '--version'], { cwd })
+    return { ok: ok && /^session-groups \d/m.test(output) && readdirSync(cwd).length === 0, output }
+  })
+  const bin = path.join(root, 'bin')
+  for (const name of readdirSync(bin).filter((name) => name !== 'session-groups.js')) {
+    const { size } = statSync(path.join(bin, name))
+    await check(`the size of ${name}`, async () => ({ ok: size < MAX_EXECUTABLE, output: `${size} bytes` }))
+  }
 }
 
 /** Checks that a program that ends normally stores all groups, and that one that exits early leaves no partial group. */
@@ -209,6 +231,7 @@ async function published() {
     const directory = await consumer(`${installer}, published`, install)
     await check(`require (published, ${installer})`, () => says(node, 'require.cjs', directory))
     await check(`import (published, ${installer})`, () => says(bun(), 'import.mjs', directory))
+    await check(`command line (published, ${installer})`, () => says(node, 'command.mjs', directory))
   }
   const without = await consumer('npm --omit=optional, published', (cwd) =>
     run('npm', ['install', '--omit=optional', 'session-groups'], { cwd, env }),
@@ -217,18 +240,27 @@ async function published() {
     const { ok, output } = await run(node, ['require.cjs'], { cwd: without })
     return { ok: !ok && /install again without --omit=optional/.test(output), output }
   })
+  await check('without its executable, the error names the remedy', async () => {
+    const { ok, output } = await run('npx', ['session-groups', '--version'], { cwd: without, env })
+    return {
+      ok: !ok && /^error: .*no executable[\s\S]*install again without --omit=optional/m.test(output),
+      output,
+    }
+  })
 }
 
-/** Simulates the build artifacts of all platforms: the real addon for this machine, placeholders for the others. */
+/** Simulates the build artifacts of all platforms: the real files for this machine, placeholders for the others. */
 function artifacts(platforms) {
   const directory = path.join(home, 'artifacts')
   for (const platform of platforms) {
-    const file = `session-groups.${platform}.node`
-    const from = path.join(root, file)
-    const at = path.join(directory, `addon-${platform}`)
-    mkdirSync(at, { recursive: true })
-    if (existsSync(from)) copyFileSync(from, path.join(at, file))
-    else writeFileSync(path.join(at, file), 'placeholder')
+    const at = path.join(directory, `binaries-${platform}`)
+    mkdirSync(path.join(at, 'bin'), { recursive: true })
+    for (const file of [`session-groups.${platform}.node`, path.join('bin', executableName(platform))]) {
+      // Artifacts of a workflow lose their permissions.
+      if (existsSync(path.join(root, file)))
+        writeFileSync(path.join(at, file), readFileSync(path.join(root, file)))
+      else writeFileSync(path.join(at, file), 'placeholder')
+    }
   }
   return directory
 }

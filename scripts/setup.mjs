@@ -1,15 +1,17 @@
-// Prepares a clone: installs the npm packages and builds the addon, unless they are up to date.
+// Prepares a clone: installs the npm packages and builds the addon and the executable, unless they are up to date.
 
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { build } from './build.mjs'
 import { must, root, Stop } from './process.mjs'
 
-/** The files that the addon is built from. */
+/** The files that the addon and the executable are built from. */
 const SOURCES = [
   'src',
   'crates/core/src',
   'crates/core/Cargo.toml',
+  'crates/cli/src',
+  'crates/cli/Cargo.toml',
   'build.rs',
   'Cargo.toml',
   'Cargo.lock',
@@ -21,7 +23,7 @@ const SOURCES = [
 export async function setUp() {
   checkNode()
   await installPackages()
-  await buildAddon()
+  await buildBinaries()
 }
 
 function checkNode() {
@@ -42,10 +44,12 @@ async function installPackages() {
   else await must('npm ci', 'npm', args, { shell: process.platform === 'win32' })
 }
 
-async function buildAddon() {
+async function buildBinaries() {
   const hasAddon = readdirSync(root).some((name) => /^session-groups\..*\.node$/.test(name))
+  const hasExecutable = readdirSync(path.join(root, 'bin')).some((name) => name !== 'session-groups.js')
   // binding.js is the last file that a build writes.
-  const builtAt = hasAddon && existsSync(path.join(root, 'index.d.ts')) ? changedAt('binding.js') : 0
+  const isComplete = hasAddon && hasExecutable && existsSync(path.join(root, 'index.d.ts'))
+  const builtAt = isComplete ? changedAt('binding.js') : 0
   if (builtAt > Math.max(...SOURCES.map(changedAt))) return
   await build()
 }

@@ -33,6 +33,17 @@ describe('platforms', () => {
     for (const platform of platforms) expect(loader).toContain(`'./session-groups.${platform}.node'`)
   })
 
+  // The release script takes the files from the artifacts, and puts both into the package of the platform.
+  test('have an addon and an executable that the workflow builds and tests', () => {
+    const workflow = read('.github', 'workflows', 'release.yml')
+    const [build, rest] = workflow.split(/^ {2}try:$/m)
+    expect(build).toMatch(/path: \|\n +session-groups\.\*\.node\n +bin\/session-groups\.\*-\*\n/)
+    expect(rest).toContain('node bin/session-groups.js --version')
+    const packages = read('bin', 'session-groups.js')
+    for (const platform of platforms.filter((name) => name.startsWith('linux')))
+      expect(packages).toContain(`'${platform}': '/lib`)
+  })
+
   test('every action of the workflows is pinned to a commit, and no job has more rights than it needs', () => {
     for (const name of ['ci.yml', 'release.yml']) {
       const workflow = read('.github', 'workflows', name)
