@@ -1,19 +1,14 @@
-// Shows progress: redrawn in place on a terminal, as plain lines in a file.
+// Describes the progress of a session, and redraws lines on a terminal.
 
 const MARKS = { pending: '○', active: '●', paused: '‖', completed: '✓', failed: '✗' }
 const COLORS = { active: 36, paused: 33, completed: 32, failed: 31 }
 
-export const dollars = (amount) => `$${amount.toFixed(4)}`
-export const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`
+const dollars = (amount) => `$${amount.toFixed(4)}`
+const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`
 
-export function tokens({ input, output, cacheRead = 0, cacheWrite = 0 }) {
+function tokens({ input, output, cacheRead = 0, cacheWrite = 0 }) {
   const sum = input + output + cacheRead + cacheWrite
   return sum < 1000 ? `${sum} tokens` : `${(sum / 1000).toFixed(1)}k tokens`
-}
-
-export function bar(done, total, width = 12) {
-  const filled = total === 0 ? width : Math.round((done / total) * width)
-  return '█'.repeat(filled) + '░'.repeat(width - filled)
 }
 
 /** Describes the progress of a session in one line. */
@@ -23,20 +18,6 @@ export function sessionLine({ id, status, cost, tokens: used, messageCount, curr
   if (currentTool !== undefined) parts.push(`runs ${currentTool}`)
   else if (status === 'completed' && durationMs !== undefined) parts.push(seconds(durationMs))
   return parts.join(' ')
-}
-
-/** Describes the progress of a group in one line. */
-export function groupLine(
-  { completed, failed, running, totalSessions, totalCost, totalTokens, ...progress },
-  budget,
-) {
-  const parts = [`${bar(completed + failed, totalSessions)} ${completed}/${totalSessions} done`]
-  if (running > 0) parts.push(`${running} running`)
-  if (failed > 0) parts.push(`${failed} failed`)
-  parts.push(`${dollars(totalCost)} of $${budget}`, tokens(totalTokens))
-  const left = progress.estimatedTimeRemaining
-  if (left !== undefined && left > 0) parts.push(`about ${seconds(left)} left`)
-  return parts.join(' · ')
 }
 
 /** Redraws lines in place. */
@@ -59,32 +40,5 @@ export class Screen {
   #color(line) {
     const status = Object.keys(COLORS).find((name) => line.startsWith(MARKS[name]))
     return this.#colors && status ? `\x1b[${COLORS[status]}m${line}\x1b[0m` : line
-  }
-}
-
-/** Shows a group while it runs. */
-export function createView(budget) {
-  const screen = process.stdout.isTTY ? new Screen() : undefined
-  const lastState = new Map()
-  const onInterrupt = () => {
-    screen?.close()
-    process.exit(130)
-  }
-  process.once('SIGINT', onInterrupt)
-  return {
-    show(progress, sessions) {
-      if (screen) return screen.draw([groupLine(progress, budget), '', ...sessions.map(sessionLine)])
-      // A file gets a line only when the status or the tool of a session has changed.
-      for (const session of sessions) {
-        const state = `${session.status} ${session.currentTool ?? ''}`
-        if (lastState.get(session.id) === state) continue
-        if (lastState.has(session.id)) console.log(`${sessionLine(session)} | ${groupLine(progress, budget)}`)
-        lastState.set(session.id, state)
-      }
-    },
-    close() {
-      process.off('SIGINT', onInterrupt)
-      screen?.close()
-    },
   }
 }

@@ -1,4 +1,4 @@
-// Deliberate differences from the original: the README's table has exactly these rows, and each is true.
+// Deliberate differences from the original: the first table of docs/from-claude-code-agent.md has exactly these rows, and each is true.
 
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')
@@ -237,15 +237,15 @@ const DIFFERENCES = {
   },
 }
 
-/** The rows of the README's table of differences, as `[the original, here]`. */
+/** The rows of the table, as `[the original, here]`. */
 const rows = () => {
-  const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8')
-  const section = readme.split(/^## /m).find((part) => part.startsWith('Where it differs'))
+  const page = fs.readFileSync(path.join(root, 'docs', 'from-claude-code-agent.md'), 'utf8')
+  const section = page.split(/^## /m).find((part) => part.startsWith('Where the store'))
   const cells = [...section.matchAll(/^\| (.+) \| (.+) \|$/gm)].map(([, original, here]) => [original, here])
   return cells.filter(([original]) => original !== 'the original')
 }
 
-test('the README lists exactly these differences', () => {
+test('the page lists exactly these differences', () => {
   const names = Object.keys(DIFFERENCES)
   expect(rows().length).toBe(names.length)
   for (const [index, [original, here]] of rows().entries()) {

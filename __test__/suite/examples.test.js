@@ -1,4 +1,4 @@
-// Each example does what it says. The demonstration has tests of its own.
+// Each example does what it says. The demonstration is in demo.test.js.
 
 const { execFile, spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -116,14 +116,14 @@ const runShown = (program, cwd, claude = 'prints') => {
 }
 
 describe('the documents', () => {
-  const [first, second] = programs('README.md')
+  const [first, second] = programs('docs/without-runner.md')
 
   test('show the first program as it is, and what it prints', async () => {
     const example = fs.readFileSync(path.join(root, 'examples', 'first.mjs'), 'utf8')
     expect(example.endsWith(`\n\n${first}`)).toBe(true)
     // Bun prints objects in another way.
     if (!process.versions.bun)
-      expect(fs.readFileSync(path.join(root, 'README.md'), 'utf8')).toContain(
+      expect(fs.readFileSync(path.join(root, 'docs', 'without-runner.md'), 'utf8')).toContain(
         `\n\`\`\`\n${(await run('first.mjs')).stdout}\`\`\`\n`,
       )
   })

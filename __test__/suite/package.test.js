@@ -42,11 +42,12 @@ describe('the documents', () => {
   })
 
   test('say of each crate what it is for', () => {
-    const tables = (cargo + read('crates/core/Cargo.toml'))
+    const tables = [cargo, read('crates/core/Cargo.toml'), read('crates/cli/Cargo.toml')]
+      .join('\n')
       .split(/^\[/m)
       .filter((table) => /^(?:.*\.)?(?:build-)?dependencies\]/.test(table))
     const crates = tables.flatMap((table) => all(table, /^([\w-]+) = /gm))
-    const rows = section(readme, 'Dependencies').matchAll(/^\| ([\w-]+(?:, (?:on Windows )?[\w-]+)*) \|/gm)
+    const rows = read('docs/crates.md').matchAll(/^\| ([\w-]+(?:, (?:on Windows )?[\w-]+)*) \|/gm)
     const explained = Array.from(rows, ([, names]) => names.replace('on Windows ', '').split(', ')).flat()
     const others = new Set(crates.filter((name) => name !== 'session-groups'))
     expect(explained.filter((name) => name !== 'crate').sort()).toEqual([...others].sort())
@@ -56,7 +57,7 @@ describe('the documents', () => {
     const typings = read('index.d.ts')
     const [union] = all(typings, /^export type SessionGroupsErrorCode =\n((?: {2}\| '\w+'\n)+)/gm)
     const codes = all(union, /'(\w+)'/g)
-    expect(all(section(readme, 'Errors'), /^\| `(\w+)` \|/gm)).toEqual(codes)
+    expect(all(read('docs/errors.md'), /^\| `(\w+)` \|/gm)).toEqual(codes)
     expect(all(typings, /^ \* \| `(\w+)` \|/gm)).toEqual(codes)
   })
 

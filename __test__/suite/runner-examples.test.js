@@ -1,4 +1,4 @@
-// The programs about running groups, in docs/running.md and examples/, with a program that stands in for Claude Code.
+// The programs about running groups, in README.md, docs/running.md and examples/, with a program that stands in for Claude Code.
 
 const { execFile } = require('node:child_process')
 const fs = require('node:fs')
@@ -17,9 +17,9 @@ const run = (args, { cwd, env = {}, program = process.execPath } = {}) =>
     )
   })
 
-/** The programs that the guide shows in a language. */
-const shown = (language) => {
-  const text = fs.readFileSync(path.join(root, 'docs', 'running.md'), 'utf8')
+/** The programs that a page shows in a language. */
+const shown = (language, page = path.join('docs', 'running.md')) => {
+  const text = fs.readFileSync(path.join(root, page), 'utf8')
   return [...text.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(([, code]) => code)
 }
 
@@ -42,10 +42,9 @@ const options = {
   typeRoots: [path.join(root, 'node_modules', '@types')],
 }
 
-posix('the guide’s TypeScript program is strict, creates a group and runs it', async () => {
+/** Compiles a strict TypeScript program, and runs it. Gives its exit code, what it printed, and the groups it has stored. */
+const compileAndRun = async (program) => {
   const cwd = project()
-  const [program] = shown('ts')
-  expect(program.trim().split('\n').length).toBeLessThanOrEqual(33)
   fs.writeFileSync(path.join(cwd, 'run.ts'), program)
   fs.writeFileSync(
     path.join(cwd, 'tsconfig.json'),
@@ -55,18 +54,31 @@ posix('the guide’s TypeScript program is strict, creates a group and runs it',
   const compiled = await run([tsc, '--project', '.', '--pretty', 'false'], { cwd })
   expect(compiled).toEqual({ code: 0, stdout: '', stderr: '' })
   const home = freshDir()
-  const { code, stdout, stderr } = await run(['run.js'], { cwd, env: { HOME: home } })
+  const ended = await run(['run.js'], { cwd, env: { HOME: home } })
+  const store = path.join(home, '.local', 'claude-code-agent', 'session-groups')
+  return { ...ended, groups: await new sg.FileGroupRepository(store).list() }
+}
+const allCompleted = [{ status: 'completed' }, { status: 'completed' }]
+
+posix('the guide’s TypeScript program is strict, creates a group and runs it', async () => {
+  const [program] = shown('ts')
+  expect(program.trim().split('\n').length).toBeLessThanOrEqual(33)
+  const { code, stdout, stderr, groups } = await compileAndRun(program)
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(stdout).toMatch(/^2 completed, \$0\.0\d$/m)
   expect(stdout.trim().split('\n').at(-1)).toBe('completed')
-  const store = path.join(home, '.local', 'claude-code-agent', 'session-groups')
-  expect(await new sg.FileGroupRepository(store).list()).toMatchObject([
-    {
-      name: 'Logging everywhere',
-      status: 'completed',
-      sessions: [{ status: 'completed' }, { status: 'completed' }],
-    },
-  ])
+  expect(groups).toMatchObject([{ name: 'Logging everywhere', status: 'completed', sessions: allCompleted }])
+})
+
+posix('the TypeScript program of README.md is strict, creates a group and runs it', async () => {
+  const [program, ...others] = shown('ts', 'README.md')
+  expect(others).toEqual([])
+  expect(program.trim().split('\n').length).toBeLessThanOrEqual(33)
+  const { code, stdout, stderr, groups } = await compileAndRun(program)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toMatch(/^client starts$/m)
+  expect(stdout).toMatch(/^api completed \$0\.0\d\nclient completed \$0\.0\d\n$/m)
+  expect(groups).toMatchObject([{ name: 'payments', status: 'completed', sessions: allCompleted }])
 })
 
 test('the guide’s other code is JavaScript', () => {
