@@ -101,9 +101,9 @@ function say(text) {
 }
 
 function expect(code, expected) {
-  if (code === expected) return
   if (isInterrupted) process.exit(130)
-  stop(`The demonstration has failed: exit code ${code} instead of ${expected}. See ${store}`, 1)
+  if (code !== expected)
+    stop(`The demonstration has failed: exit code ${code} instead of ${expected}. See ${store}`, 1)
 }
 
 function stop(text, code) {
