@@ -1,9 +1,9 @@
 // The entry of the package: the addon, and the parts that are better written in JavaScript.
 
-const { ConfigGenerator } = require('./config-generator.js')
-const { GroupManager, timeOf } = require('./manager.js')
-const { control, GroupRunner } = require('./runner.js')
-const { watch } = require('./watch.js')
+const { ConfigGenerator } = require('./lib/config-generator.js')
+const { GroupManager, timeOf } = require('./lib/manager.js')
+const { control, GroupRunner } = require('./lib/runner.js')
+const { watch } = require('./lib/watch.js')
 const {
   ClaudeStream,
   DEFAULT_BUDGET_CONFIG,
@@ -24,7 +24,7 @@ const {
   isTerminalGroupStatus,
   parseGroupEvent,
   parseGroupFeedEvent,
-} = require('./addon.js')
+} = require('./lib/addon.js')
 
 const DETAILS = ['code', 'groupId', 'path', 'field', 'actualRevision']
 

@@ -5,7 +5,7 @@ const { spawn } = require('node:child_process')
 const { accessSync, constants, readdirSync } = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { noBinary } = require('../no-binary.js')
+const { noBinary } = require('../lib/no-binary.js')
 
 const { arch, platform } = process
 const isWindows = platform === 'win32'

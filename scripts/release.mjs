@@ -52,6 +52,7 @@ function layOut() {
     'LICENSE',
     'index.d.ts',
     path.join('bin', 'session-groups.js'),
+    'lib',
     'docs',
     'examples',
   ]

@@ -27,9 +27,10 @@ function withoutExecve() {
 /** Copies the launcher into a folder of its own. `executable` is the body of a script in place of the executable. */
 function copyOfLauncher(executable, file = path.join('bin', `session-groups.${PLATFORM}`)) {
   const folder = freshDir()
-  fs.mkdirSync(path.join(folder, 'bin'))
-  for (const name of [LAUNCHER, 'no-binary.js'])
+  for (const name of [LAUNCHER, path.join('lib', 'no-binary.js')]) {
+    fs.mkdirSync(path.join(folder, path.dirname(name)))
     fs.copyFileSync(path.join(root, name), path.join(folder, name))
+  }
   if (executable) {
     fs.mkdirSync(path.dirname(path.join(folder, file)), { recursive: true })
     fs.writeFileSync(path.join(folder, file), `#!${process.execPath}\n${executable}`, { mode: 0o755 })

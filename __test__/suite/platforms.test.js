@@ -1,7 +1,7 @@
 // Supported platforms: package.json, the release workflow and the README name the same ones, and a missing binary is
 // reported by an error.
 
-const { copyFileSync, readdirSync, readFileSync } = require('node:fs')
+const { copyFileSync, cpSync, readdirSync, readFileSync } = require('node:fs')
 const path = require('node:path')
 const { spawnSync } = require('node:child_process')
 const { freshDir, root } = require('./helpers')
@@ -52,6 +52,12 @@ describe('platforms', () => {
     }
   })
 
+  const copyScripts = (folder) => {
+    for (const name of readdirSync(root).filter((name) => name.endsWith('.js')))
+      copyFileSync(path.join(root, name), path.join(folder, name))
+    cpSync(path.join(root, 'lib'), path.join(folder, 'lib'), { recursive: true })
+  }
+
   // Bun would look for the packages in its registry.
   const alone = process.versions.bun ? ['--no-install'] : []
   const runIn = (cwd, script) =>
@@ -59,8 +65,7 @@ describe('platforms', () => {
 
   test('without a binary: the error names the attempts and the remedy', () => {
     const folder = freshDir()
-    for (const name of readdirSync(root).filter((name) => name.endsWith('.js')))
-      copyFileSync(path.join(root, name), path.join(folder, name))
+    copyScripts(folder)
     const stdout = runIn(
       folder,
       `try { require('./index.js') } catch (error) { console.log(error.code, error.message) }`,
@@ -77,8 +82,7 @@ describe('platforms', () => {
   const onLinux = process.platform === 'linux' ? test : test.skip
   onLinux('the binary for musl is loaded where the one for glibc is not there', () => {
     const folder = freshDir()
-    for (const name of readdirSync(root).filter((name) => name.endsWith('.js')))
-      copyFileSync(path.join(root, name), path.join(folder, name))
+    copyScripts(folder)
     const [addon] = readdirSync(root).filter((name) =>
       name.startsWith(`session-groups.linux-${process.arch}-`),
     )

@@ -6,7 +6,7 @@ module.exports = loadBinding()
 
 function loadBinding() {
   try {
-    return require('./binding.js')
+    return require('../binding.js')
   } catch (error) {
     const attempts = causes(error)
     const binding = loadForMusl(attempts)
@@ -31,7 +31,7 @@ function loadForMusl(attempts) {
   // Bundlers need each path written out, in a `try` of its own.
   if (process.arch === 'x64') {
     try {
-      return require('./session-groups.linux-x64-musl.node')
+      return require('../session-groups.linux-x64-musl.node')
     } catch (error) {
       attempts.push(error)
     }
@@ -43,7 +43,7 @@ function loadForMusl(attempts) {
   }
   if (process.arch === 'arm64') {
     try {
-      return require('./session-groups.linux-arm64-musl.node')
+      return require('../session-groups.linux-arm64-musl.node')
     } catch (error) {
       attempts.push(error)
     }
