@@ -174,7 +174,7 @@ impl Attempt {
         environment.set("FAKE_TURN_MS", settings.turn_ms.to_string());
         environment.set("FAKE_LINE_MB", settings.line_mb.to_string());
         if settings.has_gate {
-            environment.set("FAKE_GATE", world.gate());
+            environment.set("FAKE_TURN_GATE", world.gate());
         }
         let arguments = ["-p", "--session-id", &self.mark.to_string()].map(OsString::from);
         let identity = processes.start(&Launch {

@@ -120,7 +120,7 @@ impl Fake {
         self.prompt();
         self.init();
         self.work(self.turn);
-        let gate = std::env::var_os("FAKE_GATE").map(PathBuf::from);
+        let gate = std::env::var_os("FAKE_TURN_GATE").map(PathBuf::from);
         while gate.as_ref().is_some_and(|gate| !gate.exists()) {
             self.work(Duration::from_millis(10));
         }

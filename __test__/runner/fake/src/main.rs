@@ -1,5 +1,5 @@
 //! A stand-in for Claude Code. `FAKE_BEHAVIOUR` names what it does with the prompt, `FAKE_TURN_MS` how long the turn takes
-//! before that, and `FAKE_GATE` a file for which it waits. `FAKE_CONVERSATIONS` is a directory that keeps conversations
+//! before that, and `FAKE_TURN_GATE` a file for which every turn waits. `FAKE_CONVERSATIONS` is a directory that keeps conversations
 //! between processes. Into the file `FAKE_LEDGER` it writes the pid of each process and each total that it printed, and each
 //! request that it was billed for.
 
