@@ -7,6 +7,7 @@ use session_groups::model::number::{Positive, Usd};
 use session_groups::model::run::{AttemptOutcome, ControlRequest, GroupCause};
 use session_groups::model::{GroupSession, GroupStatus, SessionStatus};
 use session_groups::repository::{Changes, Document, GroupFilter, GroupRepository};
+use session_groups::runner::plan::{Retry, Spacing};
 use session_groups::runner::{
     ControlOptions, Controlled, FileOwnership, RunEnd, RunnerOptions, RunnerState, control,
 };
@@ -284,4 +285,39 @@ fn a_deletion_ends_what_a_dead_runner_left_and_is_refused_while_one_lives() {
     let pids = world.notes("process");
     assert!(pids.iter().all(|pid| !crate::support::is_alive(pid.parse().unwrap())));
     assert!(!world.base.join("store/.locks/run-group").exists() && !world.base.join("store/group").exists());
+}
+
+#[test]
+fn a_dropped_session_runs_again_by_a_retry_alone() {
+    let sessions = vec![session("a", "answers", &[]), session("b", "answers", &[])];
+    let world = GroupWorld::with(sessions, |group| group.sessions[0].dropped = Some(true));
+    assert_eq!(world.run().0.unwrap().status, GroupStatus::Completed);
+    assert_eq!((world.stored("a").status, world.stored("a").attempts), (SessionStatus::Pending, None));
+    let retry = Retry { sessions: Some(vec!["a".into()]), fresh: false };
+    let options = RunnerOptions { retry: Some(retry), ..world.options() };
+    assert_eq!(world.run_with(options).0.unwrap().status, GroupStatus::Completed);
+    // Stored, so that a crash of the runner does not forget it.
+    assert_eq!(world.stored("a").dropped, None);
+    assert_eq!(outcomes(&world, "a"), [AttemptOutcome::Completed]);
+    assert_eq!(world.problems(), [""; 0]);
+}
+
+#[test]
+fn starts_are_spaced() {
+    let sessions = ["a", "b", "c", "d"].map(|id| session(id, "answers", &[]));
+    let world = GroupWorld::with(sessions.to_vec(), |group| {
+        group.config.max_concurrent_sessions = Positive::clamped(4);
+    });
+    // Longer than the test.
+    let spacing = Some(Spacing { starts: 2, window_ms: 3_600_000 });
+    let run = world.spawn(RunnerOptions { spacing, ..world.options() });
+    GroupWorld::wait_until("the first two complete", || {
+        ["a", "b"].iter().all(|id| world.stored(id).status == SessionStatus::Completed)
+    });
+    run.handle.pause(false).unwrap();
+    assert_eq!(run.join().0.unwrap().status, GroupStatus::Paused);
+    assert_eq!(["c", "d"].map(|id| world.stored(id).attempts), [None, None]);
+    assert_eq!(world.run().0.unwrap().status, GroupStatus::Completed);
+    assert_eq!(world.notes("process").len(), 4);
+    assert_eq!(world.problems(), [""; 0]);
 }

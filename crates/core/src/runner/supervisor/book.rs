@@ -316,9 +316,10 @@ impl Book {
     pub fn decide(&mut self, change: &SessionChange, now: &IsoTime) -> SessionWrite {
         let entry = self.entry_mut(change.session);
         entry.decide(change, now);
+        let dropped = if change.is_revived { Change::Remove } else { Change::Keep };
         SessionWrite {
             id: entry.session.id.clone(),
-            patch: entry.patch(),
+            patch: SessionPatch { dropped, ..entry.patch() },
             removed: entry.removed.clone().filter(|_| change.record.open_attempt().is_some()),
         }
     }
