@@ -78,14 +78,15 @@ describe.each(RUN_FROM)('on %s', (_, createRepository) => {
 
   test('an event is emitted after what it reports was stored', async () => {
     const { runner, stored } = await prepared(groupOf({ a: [] }))
-    const seen = []
-    runner.on('group_session_started', async () => seen.push((await stored()).sessions[0].status))
+    const started = new Promise((resolve) => {
+      runner.once('group_session_started', async () => resolve((await stored()).sessions[0].status))
+    })
     const ended = new Promise((resolve) => {
       runner.once('group_completed', async () => resolve((await stored()).status))
     })
     await runner.run('20260115-103000-logging')
+    expect(['active', 'completed']).toContain(await started)
     expect(await ended).toBe('completed')
-    expect(['active', 'completed']).toContain(seen[0])
   })
 
   test('a session starts after those that it depends on have completed', async () => {
