@@ -157,7 +157,7 @@ fn commit_and_read(repository: &impl FeedRepository) {
     let committed = feed::commit(repository, &id(), change).unwrap().unwrap();
     assert_eq!(committed.events, [(2, denied("a")), (3, denied("b"))]);
     let stored = repository.find_by_id(&id()).unwrap().unwrap();
-    assert_eq!(stored.text(), committed.group.text());
+    assert_eq!(stored.revision(), committed.group.revision());
     let stored = stored.group().unwrap();
     assert_eq!((&*stored.name, stored.event_seq), ("New", Some(3.into())));
     assert_eq!(stored.sessions[1].cost.map(Usd::get), Some(1.0));
