@@ -6,8 +6,12 @@ use napi::Env;
 
 use crate::js::{self, Value};
 use crate::kept;
+use session_groups::executor;
 use session_groups::model::GroupSummary;
 use session_groups::repository::{Document, RepositoryProblem, WriteOutcome};
+
+/// Maximum number of groups that are freed on JavaScript's thread. The texts of many may not be in any cache.
+const MAX_DROPPED: usize = 100;
 
 /// The value that a promise is fulfilled with. It is made on any thread, so that JavaScript's has little to do.
 pub enum Answer {
@@ -70,7 +74,13 @@ impl Answer {
             Self::Text(text) => Ok(env.create_string(text)?.into()),
             Self::Json(text) => Ok(js::parse(env, &text)?.into()),
             Self::Group(group) => kept::copy(env, &group),
-            Self::Groups(groups) => kept::copies(env, &groups),
+            Self::Groups(groups) => {
+                let copies = kept::copies(env, &groups);
+                if groups.len() > MAX_DROPPED {
+                    executor::run(move || drop(groups));
+                }
+                copies
+            }
             Self::Summaries(summaries) => kept::copies(env, &summaries),
         }
     }
