@@ -128,8 +128,9 @@ export const SAFEGUARDS = [
   },
   {
     name: 'a change while a group is read',
+    lines: 2,
     instead:
-      'let Some(slot) = slot.filter(|slot| slot.changed >= reading.changed && slot.watch.is_some()) else {',
+      'let is_unchanged = slot.changed >= reading.changed && slot.watch.is_some_and(|it| it.is_of_file);',
     caughtBy: RUST,
   },
   {
@@ -139,7 +140,7 @@ export const SAFEGUARDS = [
   },
   {
     name: 'a file on another file system is looked at each time',
-    instead: 'let is_certain = device.is_some_and(|device| device <= fingerprint.device);',
+    instead: 'let is_there = state.inotify.as_ref().is_some_and(|it| it.device() <= fingerprint.device);',
     caughtBy: RUST,
   },
   {
@@ -149,8 +150,7 @@ export const SAFEGUARDS = [
   },
   {
     name: 'no link followed on the way to a file that is watched',
-    lines: 2,
-    instead: 'inotify::add_watch(&self.descriptor, format!("{}/{id}/{META}", path_of(base)), FILE).ok()',
+    instead: 'let directory = Dir::open(&base.path().join(id.as_str())).ok()?;',
     caughtBy: RUST,
   },
   {

@@ -60,7 +60,7 @@ export async function checkList() {
  */
 function copyRepository() {
   mkdirSync(copy, { recursive: true })
-  for (const name of ['scripts', '__test__', 'examples', 'benches', 'bin', 'lib', 'package.json'])
+  for (const name of ['scripts', '__test__', 'docs', 'examples', 'benches', 'bin', 'lib', 'package.json'])
     cpSync(path.join(root, name), path.join(copy, name), { recursive: true, preserveTimestamps: true })
   for (const name of ['src', 'crates'])
     cpSync(path.join(root, name), path.join(copy, name), { recursive: true })
