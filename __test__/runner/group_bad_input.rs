@@ -134,7 +134,7 @@ fn a_forged_process_is_not_signalled() {
             host: own.host.clone(),
         };
         let world = forged(attempt(UUID, Some(process)));
-        // Where the environment of a process cannot be read, the group pauses instead.
+        // If the environment of a process cannot be read, the group pauses instead.
         let end = world.run().0.unwrap();
         let is_told = end.cause == Some(GroupCause::UnknownProcess);
         assert!(end.status == GroupStatus::Completed || is_told, "{pid}: {end:?}");

@@ -1,4 +1,4 @@
-// What a caller passes to a GroupRunner: handlers, arguments, and fake timers around it.
+// The arguments of a GroupRunner and its surroundings: handlers, arguments, and fake timers around it.
 
 const runtime = process.versions.bun ? 'bun:test' : '@jest/globals'
 const { describe, expect, jest: timers, test } = require(runtime)

@@ -2,136 +2,27 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing test panics")]
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 
 use session_groups::error::Error;
-use session_groups::feed::{
-    self, Commit, Event, Events, FeedEvent, FeedRepository, FurtherEvent, SessionUnreachableEvent,
-    ToolsDeniedEvent,
-};
-use session_groups::model::event::{GroupCreatedEvent, GroupEvent, GroupSessionStartedEvent};
-use session_groups::model::number::{Count, Positive, Usd};
-use session_groups::model::time::IsoTime;
-use session_groups::model::{GroupId, GroupPatch, GroupSession, SessionGroup};
-use session_groups::repository::file::{Durability, FileOptions};
+use session_groups::feed::{self, Commit, Event, FeedEvent, FeedRepository, FurtherEvent};
+use session_groups::model::event::{GroupCreatedEvent, GroupEvent};
+use session_groups::model::number::{Positive, Usd};
+use session_groups::model::{GroupId, GroupPatch};
 use session_groups::repository::{
-    Changes, Condition, Document, FileGroupRepository, GroupRepository, InMemoryGroupRepository,
+    Condition, Document, FileGroupRepository, GroupRepository, InMemoryGroupRepository,
 };
 
-const ID: &str = "20260115-103000-feed";
-const MIB: u64 = 1 << 20;
-
-fn id() -> GroupId {
-    GroupId::new(ID).unwrap()
-}
-
-fn now() -> IsoTime {
-    IsoTime::parse("2026-01-15T10:30:00.000Z").unwrap()
-}
-
-fn group() -> Document {
-    let sessions =
-        vec![GroupSession::new("api", "/p", "Do it", now()), GroupSession::new("ui", "/p", "Do it", now())];
-    Document::from_group(&SessionGroup { sessions, ..SessionGroup::new(id(), "Feed", "feed", now()) })
-        .unwrap()
-}
-
-fn denied(tool: &str) -> Event {
-    let tools = vec![tool.to_owned()];
-    let (group_id, session_id) = (ID.to_owned(), "api".to_owned());
-    FurtherEvent::from(ToolsDeniedEvent { timestamp: now(), group_id, session_id, tools }).into()
-}
-
-fn started(prompt: String) -> Event {
-    let (group_id, session_id, project_path) = (ID.to_owned(), "api".to_owned(), "/p".to_owned());
-    GroupSessionStartedEvent { timestamp: now(), group_id, session_id, project_path, prompt, truncated: None }
-        .into()
-}
-
-fn unreachable_because(because: Vec<String>) -> Event {
-    let (group_id, session_id) = (ID.to_owned(), "ui".to_owned());
-    FurtherEvent::from(SessionUnreachableEvent { timestamp: now(), group_id, session_id, because }).into()
-}
-
-fn changes(text: &str) -> Changes {
-    Changes::new(text.to_owned(), Vec::new()).unwrap()
-}
-
-fn open(base: &Path) -> FileGroupRepository {
-    let options = FileOptions { durability: Durability::Process, ..FileOptions::default() };
-    FileGroupRepository::new(Some(base), options).unwrap()
-}
-
-/// A store of files with the group.
-struct Files {
-    base: tempfile::TempDir,
-    repository: FileGroupRepository,
-}
-
-impl Files {
-    fn new() -> Self {
-        let base = tempfile::tempdir().unwrap();
-        let repository = open(base.path());
-        repository.save(group(), Condition::None).unwrap();
-        Self { base, repository }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.base.path().join(ID).join(name)
-    }
-
-    fn text(&self) -> String {
-        fs::read_to_string(self.path("events.jsonl")).unwrap()
-    }
-
-    fn edit(&self, edit: impl FnOnce(String) -> String) {
-        let text = edit(self.text());
-        fs::write(self.path("events.jsonl"), text).unwrap();
-    }
-
-    fn event_seq(&self) -> Option<u64> {
-        let group = self.repository.find_by_id(&id()).unwrap().unwrap().group().unwrap();
-        group.event_seq.map(Count::get)
-    }
-}
-
-/// Commits one event and returns its number.
-fn add(repository: &impl FeedRepository, event: Event) -> u64 {
-    add_all(repository, vec![event])[0]
-}
-
-fn add_all(repository: &impl FeedRepository, events: Vec<Event>) -> Vec<u64> {
-    let change = move |_: &Document| Ok(Commit { events, ..Commit::new(GroupPatch::default()) });
-    let committed = feed::commit(repository, &id(), change).unwrap().unwrap();
-    committed.events.iter().map(|(seq, _)| *seq).collect()
-}
-
-/// An event in short: its number, and the tools that were denied or what it is.
-fn short(event: &FeedEvent) -> String {
-    let what = match event.event() {
-        Event::Further(FurtherEvent::ToolsDenied(denied)) => denied.tools.join(","),
-        Event::Further(FurtherEvent::FeedGap(gap)) => format!("gap {}-{}", gap.from.get(), gap.to.get()),
-        event => event.type_name().to_owned(),
-    };
-    format!("{} {what}", event.seq())
-}
-
-fn read_after(repository: &impl FeedRepository, after: u64) -> Vec<String> {
-    feed::events(repository, &id(), after, false).iter().map(|event| short(&event.unwrap())).collect()
-}
-
-fn read(repository: &impl FeedRepository) -> Vec<String> {
-    read_after(repository, 0)
-}
-
-fn next(events: &Events) -> String {
-    short(&events.next().unwrap().unwrap())
-}
+use crate::support::{
+    Files, ID, MIB, add, add_all, changes, denied, group, id, next, now, open, read, read_after, short,
+    started, unreachable_because,
+};
 
 /// Commits and reads, on any repository.
 fn commit_and_read(repository: &impl FeedRepository) {
