@@ -1,4 +1,4 @@
-// The arguments of a GroupRunner and its surroundings: handlers, arguments, and fake timers around it.
+// Arguments of a GroupRunner: handlers, options, and fake timers around it.
 
 const runtime = process.versions.bun ? 'bun:test' : '@jest/globals'
 const { describe, expect, jest: timers, test } = require(runtime)
