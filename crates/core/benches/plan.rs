@@ -1,15 +1,17 @@
 //! Speed of the runner's decisions, run by `cargo bench --bench plan`.
 //!
-//! Targets: 10,000 sessions are planned in under 50 ms, and a fact costs under 20 µs.
+//! Targets: 10,000 sessions are planned in under 50 ms, and a fact costs under 20 µs. A change of the stored group by others
+//! may change any session, so it costs time in proportion to all of them, as a plan does.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a program of the benchmark")]
 
 use divan::{Bencher, black_box};
-use session_groups::model::number::Positive;
+use session_groups::model::number::{Positive, Usd};
 use session_groups::model::time::IsoTime;
 use session_groups::model::{GroupId, GroupSession, SessionGroup};
 use session_groups::runner::plan::{
-    Command, Input, Monotonic, Nanos, Now, Progress, Run, RunOptions, SessionIndex, TurnResult, Verdict, Wall,
+    Command, Input, Monotonic, Nanos, Now, Progress, Run, RunOptions, SessionIndex, StoredGroup, TurnResult,
+    Verdict, Wall,
 };
 
 const SESSIONS: usize = 10_000;
@@ -87,4 +89,14 @@ fn exit_of_one_of_10000(bencher: Bencher) {
     };
     let input = Input::Exited { session: SessionIndex(0), cost: Nanos::cents(3) };
     bencher.with_inputs(ended).bench_local_refs(|run| run.handle(now(), input.clone()));
+}
+
+/// Another process has raised the budget.
+#[divan::bench]
+fn edit_of_a_group_of_10000(bencher: Bencher) {
+    let mut group = group();
+    group.config.max_budget_usd = Usd::clamped(1_000.0);
+    bencher.with_inputs(working).bench_local_refs(|run| {
+        run.handle(now(), Input::GroupChanged(Box::new(StoredGroup::from(black_box(&group)))));
+    });
 }

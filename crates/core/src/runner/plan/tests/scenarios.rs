@@ -77,8 +77,8 @@ fn pairs() -> Vec<(&'static str, Bounds)> {
         ("request, trouble", Bounds { requests: 1, troubles: 1, ..NONE }),
         ("request, edit", Bounds { requests: 1, edits: 1, ..NONE }),
         ("2 failed commits", Bounds { failed_commits: 2, ..NONE }),
-        ("2 crashes, request", Bounds { crashes: 2, requests: 1, ..NONE }),
-        ("crash, 2 requests", Bounds { crashes: 1, requests: 2, is_terse: true, ..NONE }),
+        ("crash, request", Bounds { crashes: 1, requests: 1, ..NONE }),
+        ("2 crashes, request", Bounds { crashes: 2, requests: 1, is_terse: true, ..NONE }),
     ]
 }
 
