@@ -4,6 +4,7 @@ mod alive;
 mod attempt;
 mod child;
 mod directory;
+mod exec;
 mod identity;
 mod input;
 mod look;

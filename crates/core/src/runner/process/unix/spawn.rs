@@ -1,15 +1,8 @@
 //! Starts a process.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
-
-use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
-use rustix::process::Pid;
 
 use crate::claude::environment::Environment;
 use crate::claude::input;
@@ -18,6 +11,7 @@ use crate::runner::process::Mark;
 use crate::runner::process::unix::alive::AliveFile;
 use crate::runner::process::unix::child::Child;
 use crate::runner::process::unix::directory::{AttemptFiles, SessionDirectory};
+use crate::runner::process::unix::exec::{Start, execute};
 use crate::runner::process::unix::input::InputPipe;
 use crate::runner::process::unix::table::{self, Entry};
 use crate::runner::process::unix::tail::Tail;
@@ -83,42 +77,21 @@ fn spawn_with(launch: &Launch<'_>, files: AttemptFiles) -> Result<Spawned> {
     let mut environment = launch.environment.clone();
     environment.set(launch.mark.variable(), "1");
     environment.set(SESSION_VARIABLE, launch.label);
-    let lock = above_standard_streams(files.alive).map_err(failed)?;
-    let mut command = Command::new(launch.program);
-    command
-        .args(launch.arguments)
-        .env_clear()
-        .envs(environment.iter())
-        .current_dir(launch.project)
-        .stdin(Stdio::from(OwnedFd::from(reader)))
-        .stdout(Stdio::from(files.output))
-        .stderr(Stdio::from(files.errors));
-    let inherited = lock.as_raw_fd();
-    // SAFETY: between fork and exec, only system calls are made: no memory is allocated and no lock is taken. The
-    // descriptor is open, because `lock` is dropped after the spawn.
-    unsafe {
-        command.pre_exec(move || {
-            rustix::process::setsid()?;
-            fcntl_setfd(BorrowedFd::borrow_raw(inherited), FdFlags::empty())?;
-            Ok(())
-        });
-    }
-    // Not waited for by the standard library, which would free the pid before the sweep.
-    let spawned = command.spawn().map_err(|source| explain(launch, source))?;
-    // Otherwise the lock would outlive the child.
-    drop(lock);
-    let pid = i32::try_from(spawned.id()).ok().and_then(Pid::from_raw);
-    let child = Child::new(pid.ok_or_else(|| Error::internal("a child without a pid"))?);
+    let start = Start {
+        program: launch.program,
+        arguments: launch.arguments,
+        environment: &environment,
+        directory: launch.project,
+        streams: [reader.into(), files.output.into(), files.errors.into()],
+        // Closed here by the spawn: otherwise the lock would outlive the child.
+        inherited: files.alive.into(),
+    };
+    let child = Child::new(execute(start).map_err(|source| explain(launch, source))?);
     let entry = table::entry(child.pid()).ok_or_else(|| {
         child.signal(rustix::process::Signal::KILL);
         Error::internal("a child that is not in the table of processes")
     })?;
     Ok(Spawned { child, entry, alive, input, output, errors })
-}
-
-/// Moves a file out of the way of the child's standard streams, which would replace it.
-fn above_standard_streams(file: File) -> io::Result<OwnedFd> {
-    if file.as_raw_fd() > 2 { Ok(file.into()) } else { Ok(fcntl_dupfd_cloexec(file.as_fd(), 3)?) }
 }
 
 fn explain(launch: &Launch<'_>, source: io::Error) -> Error {
