@@ -9,18 +9,20 @@ const kib = (bytes) => `${Math.round(bytes / 1024)} KiB`
 
 await main(async () => {
   const target = path.join(root, 'target', 'size')
-  // As scripts/build.mjs builds them.
-  const packages = ['session-groups-napi', 'session-groups-cli'].flatMap((name) => ['--package', name])
-  const build = ['build', '--release', ...packages, '--target-dir', target]
-  const release = (strip) => ({ env: { ...process.env, CARGO_PROFILE_RELEASE_STRIP: strip } })
-  const binaries = { addon: 'libsession_groups_napi.so', executable: 'session-groups' }
-  const file = (binary) => path.join(target, 'release', binaries[binary])
-  await must('Building the binaries', 'cargo', build, release('symbols'))
-  const sizes = Object.keys(binaries).map((binary) => [binary, statSync(file(binary)).size])
-  await must('Building them with symbols', 'cargo', build, release('none'))
-  for (const [binary, size] of sizes) {
-    const symbols = await must('nm', 'nm', ['--print-size', '--demangle', '--defined-only', file(binary)])
-    console.log(`${binary}, stripped: ${kib(size)}\n\n| crate | code and data |\n|---|---|`)
+  for (const [name, file, ...args] of [
+    ['addon', 'release/libsession_groups_napi.so', '--release', '--lib'],
+    ['executable', 'cli/session-groups', '--profile', 'cli', '--package', 'session-groups-cli'],
+  ]) {
+    const build = (strip) => {
+      const env = { ...process.env, CARGO_PROFILE_RELEASE_STRIP: strip, CARGO_PROFILE_CLI_STRIP: strip }
+      return must(`Building the ${name}`, 'cargo', ['build', ...args, '--target-dir', target], { env })
+    }
+    const binary = path.join(target, file)
+    await build('symbols')
+    const { size } = statSync(binary)
+    await build('none')
+    const symbols = await must('nm', 'nm', ['--print-size', '--demangle', '--defined-only', binary])
+    console.log(`${name}, stripped: ${kib(size)}\n\n| crate | code and data |\n|---|---|`)
     for (const [crate, bytes] of byCrate(symbols, crates())) {
       if (bytes >= 5 * 1024) console.log(`| ${crate} | ${kib(bytes)} |`)
     }

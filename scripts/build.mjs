@@ -34,13 +34,13 @@ const TYPINGS = [
 
 export async function build(args = []) {
   const output = path.join(root, 'target', 'addon')
-  console.error('Building the addon and the command line; the first build takes a few minutes ...')
-  // One call of Cargo compiles the core for both.
-  const packages = ['session-groups-napi', 'session-groups-cli'].flatMap((name) => ['--package', name])
-  await napi(output, ['--platform', '--release', ...args, '--', ...packages])
+  console.error('Building the addon; the first build takes a few minutes ...')
+  await napi(output, ['--platform', '--release', ...args])
+  console.error('Building the command line ...')
+  const executable = await buildExecutable(args)
   for (const name of readdirSync(output).filter((name) => name.endsWith('.node'))) {
     replace(path.join(output, name), path.join(root, name))
-    replace(await executable(args), path.join(root, 'bin', executableName(platformOf(name))))
+    replace(executable, path.join(root, 'bin', executableName(platformOf(name))))
   }
   const parts = TYPINGS.map((subject) => path.join(root, 'src', 'types', `${subject}.d.ts`))
   const generated = withoutInternal(readFileSync(path.join(output, 'index.d.ts'), 'utf8'))
@@ -66,18 +66,12 @@ export function executableName(platform) {
   return `session-groups.${platform}${platform.startsWith('win32') ? '.exe' : ''}`
 }
 
-/** Returns the executable that Cargo has built with these arguments. */
-async function executable(args) {
-  const target = args.includes('--target') ? args[args.indexOf('--target') + 1] : await hostTarget()
-  // Zig's targets end with the version of glibc.
-  const triple = target.replace(/\.[\d.]+$/, '')
-  const name = triple.includes('windows') ? 'session-groups.exe' : 'session-groups'
-  return path.join(process.env.CARGO_TARGET_DIR ?? path.join(root, 'target'), triple, 'release', name)
-}
-
-async function hostTarget() {
-  const version = await must('rustc --version', 'rustc', ['--version', '--verbose'])
-  return version.match(/^host: (.*)$/m)[1]
+/** Builds the executable and returns its path. napi knows how to compile for the target in `args`. */
+async function buildExecutable(args) {
+  const output = path.join(root, 'target', 'command-line')
+  const command = ['--package', 'session-groups-cli', '--bin', 'session-groups', '--profile', 'cli']
+  await napi(output, [...command, ...args])
+  return path.join(output, ...readdirSync(output).filter((name) => /^session-groups(\.exe)?$/.test(name)))
 }
 
 /** Removes the classes that are documented as `@internal`: the addon has them for index.js. */
