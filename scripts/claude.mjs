@@ -29,8 +29,14 @@ async function install(version) {
   const args = ['install', '--no-audit', '--no-fund', '--prefix', incomplete, `${PACKAGE}@${version}`]
   await must(`npm install ${PACKAGE}@${version}`, 'npm', args)
   rmSync(directory, { recursive: true, force: true })
+  // Its settings are not those of the user.
+  const home = path.join(incomplete, 'home')
+  mkdirSync(home)
+  const env = { ...process.env, HOME: home, DISABLE_TELEMETRY: '1', DISABLE_AUTOUPDATER: '1' }
+  const found = await must(version, program(incomplete), ['--version'], { env })
+  rmSync(home, { recursive: true })
   renameSync(incomplete, directory)
-  console.log(`${version}: ${(await must(version, program(directory), ['--version'])).trim()}`)
+  console.log(`${version}: ${found.trim()}`)
 }
 
 function program(directory) {

@@ -329,4 +329,63 @@ fn inputs(version: &str) {
     assert!(!refused.status.success() && refused.stdout.is_empty(), "{version}");
 }
 
-crate::real::versions! { tools, resumptions, extensions, turns, failures, inputs }
+/// Signals from outside, and a conversation that is resumed in another directory.
+fn signals(version: &str) {
+    let Some(real) = Real::new(version) else { return };
+    let mut processes = Processes::new(options()).unwrap();
+    let prompt = format!("Do. scenario:cmdlong {ENDLESS}");
+    let mut attempts = vec![real.start(&mut processes, "interrupted", &prompt)];
+    real.finish(&mut processes, &mut attempts, when_a_tool_runs(|_, attempt| signal("INT", attempt)));
+    let interrupted = &attempts[0];
+    // It exits as after a success. Only newer versions say what happened, and what it has cost.
+    assert_eq!(interrupted.ended.as_ref().unwrap().exit.code, Some(0), "{version}");
+    let subtypes: Vec<Value> = real.results(interrupted).iter().map(|it| it["subtype"].clone()).collect();
+    let said = if real.is_at_least(1, 276) { vec![json!("error_during_execution")] } else { vec![] };
+    assert_eq!(subtypes, said, "{version}");
+    assert_ne!(interrupted.status(), SessionStatus::Completed, "{version}");
+
+    // A stopped program goes on, but its tools are not stopped meanwhile.
+    let ticks = real.world.base.join("ticks");
+    let count = argument(&format!("for i in 1 2 3 4; do echo $i >> {}; sleep 0.5; done", ticks.display()));
+    let mut attempts = vec![real.start(&mut processes, "stopped", &format!("Do. scenario:cmdlong {count}"))];
+    real.finish(&mut processes, &mut attempts, |_, attempt| {
+        if attempt.actions == 0 && ticks.exists() {
+            attempt.actions = 1;
+            signal("STOP", attempt);
+            wait_until(|| std::fs::read_to_string(&ticks).unwrap().lines().count() == 4);
+            signal("CONT", attempt);
+        }
+    });
+    assert_eq!(attempts[0].actions, 1);
+    assert_eq!(attempts[0].status(), SessionStatus::Completed, "{version}");
+
+    // A conversation belongs to its directory, except in newer versions.
+    let elsewhere = real.world.base.join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let id = attempts[0].stream.changes().claude_session_id.value().unwrap().parse().unwrap();
+    let resumed = Command::new(real.program.path())
+        .args(command(Conversation::Resume(id)).arguments(real.version).unwrap())
+        .env_clear()
+        .envs(real.environment.iter())
+        .current_dir(&elsewhere)
+        .stdin(input_of("Go on elsewhere. now:simple"))
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&resumed.stderr);
+    assert_eq!(resumed.status.success(), real.is_at_least(1, 276), "{version}: {errors}");
+    assert_eq!(errors.contains("No conversation found"), !real.is_at_least(1, 276), "{version}: {errors}");
+}
+
+fn signal(name: &str, attempt: &Attempt) {
+    let pid = attempt.identity.as_ref().unwrap().pid.get().to_string();
+    assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+}
+
+/// Standard input with one message.
+fn input_of(prompt: &str) -> Stdio {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(&input::user_message(prompt).unwrap()).unwrap();
+    reader.into()
+}
+
+crate::real::versions! { tools, resumptions, extensions, turns, failures, inputs, signals }
