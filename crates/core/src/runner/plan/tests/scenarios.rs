@@ -189,6 +189,8 @@ pub fn more() -> Vec<Scenario> {
     all.extend(each(&graphs_of([2]), &[bounds(), pairs()]));
     let both = Bounds { crashes: 2, requests: 2, ..NONE };
     all.push(Scenario::new("2 crashes, 2 requests", &vec![vec![], vec![0]], both));
+    let both = Bounds { is_terse: true, ..both };
+    all.push(Scenario::new("2 crashes, 2 requests, independent", &vec![vec![], vec![]], both));
     let terse = Bounds { crashes: 1, requests: 1, is_terse: true, ..NONE };
     all.extend(graphs_of([3]).iter().map(|graph| Scenario::new("crash, request", graph, terse)));
     all.extend(light(&graphs_of([3, 4])));
