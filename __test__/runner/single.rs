@@ -1,5 +1,6 @@
 //! Single rules.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use session_groups::model::SessionStatus;
@@ -74,6 +75,31 @@ fn dropping_the_processes_ends_none_of_them() {
     };
     attempt.read_output(&look);
     assert_eq!(attempt.stream.progress().cost.get().to_bits(), 0.0044_f64.to_bits());
+}
+
+/// Orphans become children of the first process of a container, and so of one that asks for them.
+#[test]
+#[cfg(target_os = "linux")]
+fn orphans_of_a_runner_do_not_stay_as_zombies() {
+    const TEST: &str = "single::orphans_of_a_runner_do_not_stay_as_zombies";
+    // In a process of its own, so that it has no orphans of other tests.
+    if std::env::var_os("IS_SUBREAPER").is_none() {
+        let mut itself = Command::new(std::env::current_exe().unwrap());
+        let outcome = itself.args(["--exact", TEST]).env("IS_SUBREAPER", "1").output().unwrap();
+        assert!(outcome.status.success(), "{}", String::from_utf8_lossy(&outcome.stdout));
+        return;
+    }
+    // SAFETY: it sets a flag of this process.
+    assert_eq!(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) }, 0);
+    for behaviour in ["leaves_a_tool", "leaves_a_deaf_tool", "forks_twice", "starts_a_chain"] {
+        let world = World::new();
+        let (mut processes, mut attempts) = one(&world, behaviour, options(), SETTINGS);
+        finish(&world, &mut processes, &mut attempts);
+        let own = std::process::id().to_string();
+        let children = Command::new("ps").args(["-o", "stat=,args=", "--ppid", &own]).output().unwrap();
+        let children = String::from_utf8_lossy(&children.stdout).into_owned();
+        assert!(!children.contains('Z'), "{behaviour}: {children}");
+    }
 }
 
 #[test]

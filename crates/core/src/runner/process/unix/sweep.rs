@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use crate::executor;
 use crate::runner::process::unix::alive::AliveFile;
@@ -72,11 +72,13 @@ impl Sweeper {
 
     fn run(self, mut states: Vec<State>) {
         states.append(&mut self.lock().new);
-        look(&mut states);
+        let table = look(&mut states);
         let now = Instant::now();
         let (ended, states): (Vec<State>, Vec<State>) =
             states.into_iter().partition(|state| state.has_ended(now));
-        ended.into_iter().for_each(State::end);
+        for state in ended {
+            state.end(&table);
+        }
         let mut sweeps = self.lock();
         if states.is_empty() && sweeps.new.is_empty() {
             sweeps.is_active = false;
@@ -106,7 +108,8 @@ struct State {
 }
 
 /// Finds the running processes that the sweeps are to end, and signals each at once: it may be about to start another.
-fn look(states: &mut [State]) {
+/// Returns all processes as they were at first.
+fn look(states: &mut [State]) -> Vec<Entry> {
     let now = Instant::now();
     let table = table::list();
     let protected = table::protected();
@@ -137,6 +140,7 @@ fn look(states: &mut [State]) {
             child.signal_group(Signal::KILL);
         }
     }
+    table
 }
 
 impl State {
@@ -193,12 +197,28 @@ impl State {
         self.clean_looks >= CLEAN_LOOKS || now >= self.kill_at + PATIENCE
     }
 
-    fn end(self) {
+    fn end(self, table: &[Entry]) {
+        self.reap_orphans(table);
         let ended = self.terminated.len().saturating_sub(self.found.len());
         let report = SweepReport { ended, kept: self.kept.into_iter().collect(), left: self.found };
         if let Some(child) = self.sweep.child {
             child.reap();
         }
         (self.done)(report);
+    }
+
+    /// Reaps what the attempt left behind where orphans become children of this process: as the first one of a container.
+    fn reap_orphans(&self, table: &[Entry]) {
+        let child = self.sweep.child.as_ref().and_then(Child::group);
+        let tree = self.sweep.tree.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_orphan = |entry: &&Entry| {
+            entry.is_zombie
+                && u32::try_from(entry.parent) == Ok(std::process::id())
+                && Some(entry.pid) != child
+                && (self.terminated.contains(&(entry.pid, entry.start)) || tree.contains(entry))
+        };
+        for pid in table.iter().filter(is_orphan).filter_map(|entry| Pid::from_raw(entry.pid)) {
+            let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        }
     }
 }
