@@ -88,14 +88,17 @@ impl Run {
         let is_after_result = matches!(process.stage, Stage::Background | Stage::Closing);
         let begins_turn = progress == Progress::Advanced && is_after_result && process.stop.is_none();
         match progress {
-            Progress::Advanced => process.has_open_turn = true,
+            // Background work that ended woke the session for a further turn, whose result counts. A process that is being
+            // stopped may not get to it.
+            Progress::Advanced => {
+                process.has_open_turn = true;
+                process.verdict = None;
+            }
             Progress::Busy(is_busy) => process.is_busy = is_busy,
             Progress::Background(has_background) => process.has_background = has_background,
         }
         if begins_turn {
-            // Background work that ended woke the session for a further turn, whose result counts.
             process.stage = Stage::Working;
-            process.verdict = None;
         }
         let work_ended = process.stage == Stage::Background && !process.has_background;
         if begins_turn {

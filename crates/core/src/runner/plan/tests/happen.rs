@@ -454,6 +454,11 @@ impl World {
         if has_succeeded && outcome != Some(AttemptOutcome::Completed) && group != GroupStatus::Deleted {
             return Err(format!("session {number} succeeded, but its attempt is {outcome:?}"));
         }
+        if !has_succeeded && outcome == Some(AttemptOutcome::Completed) {
+            return Err(format!(
+                "the attempt of session {number} is completed, but its last turn has not succeeded"
+            ));
+        }
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::*;
-use super::steps::{Say, Step};
+use super::steps::{Ask, Say, Step};
 use super::world::{Bounds, World, group, session};
 use crate::model::SessionStatus;
 use crate::model::run::AttemptOutcome;
@@ -123,6 +123,20 @@ fn a_hanging_process_goes_down_the_ladder() {
     let attempts = &world.stored.sessions[0].record.attempts;
     assert_eq!(attempts[0].outcome, Some(AttemptOutcome::Stalled));
     assert!(attempts[0].estimated && attempts[1].reserved == attempts[0].reserved);
+}
+
+#[test]
+fn a_further_turn_that_a_pause_cuts_off_is_not_the_success_before_it() {
+    let mut world = world(&[vec![]], |_| {});
+    world.bounds.requests = 1;
+    follow(&mut world, &[Step::Begin]);
+    start(&mut world, 0);
+    let success = [Step::Background(0, true), Step::Print(0, Say::Success)];
+    follow(&mut world, &success);
+    follow(&mut world, &[Step::Ask(Ask::PauseHere), Step::Advance(0), Step::Exit(0)]);
+    let record = &world.stored.sessions[0].record;
+    assert_eq!(record.attempts[0].outcome, Some(AttemptOutcome::Killed));
+    assert_eq!(record.status, SessionStatus::Paused);
 }
 
 #[test]

@@ -93,6 +93,7 @@ fn mixtures() -> Vec<(&'static str, Bounds)> {
         ("crash, request, 3 hangs", Bounds { crashes: 1, requests: 1, hangs: 3, ..NONE }),
         ("2 limits, crash, trouble", Bounds { limits: 2, crashes: 1, troubles: 1, ..NONE }),
         ("3 troubles", Bounds { troubles: 3, ..NONE }),
+        ("3 activities, request, hang", Bounds { activity: 3, requests: 1, hangs: 1, ..NONE }),
         ("3 activities, crash, hang", Bounds { activity: 3, crashes: 1, hangs: 1, ..NONE }),
         ("3 failed commits, crash", Bounds { failed_commits: 3, crashes: 1, ..NONE }),
         ("request, edit, trouble", Bounds { requests: 1, edits: 1, troubles: 1, ..NONE }),
@@ -189,8 +190,6 @@ pub fn more() -> Vec<Scenario> {
     all.extend(each(&graphs_of([2]), &[bounds(), pairs()]));
     let both = Bounds { crashes: 2, requests: 2, ..NONE };
     all.push(Scenario::new("2 crashes, 2 requests", &vec![vec![], vec![0]], both));
-    let both = Bounds { is_terse: true, ..both };
-    all.push(Scenario::new("2 crashes, 2 requests, independent", &vec![vec![], vec![]], both));
     let terse = Bounds { crashes: 1, requests: 1, is_terse: true, ..NONE };
     all.extend(graphs_of([3]).iter().map(|graph| Scenario::new("crash, request", graph, terse)));
     all.extend(light(&graphs_of([3, 4])));
