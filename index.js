@@ -64,6 +64,7 @@ const kept = new Map()
 const { CircularDependencyError, SessionGroupsError } = initialize({
   errors: { CircularDependencyError: OwnCircularError, SessionGroupsError: OwnError },
   rejected,
+  onlyStatus,
   parse,
   stringify,
   keep,
@@ -74,6 +75,15 @@ const { CircularDependencyError, SessionGroupsError } = initialize({
   home: () => process.env[process.platform === 'win32' ? 'USERPROFILE' : 'HOME'],
   watch,
 })
+
+/**
+ * Returns the status of a filter that has nothing else, so that the addon need not read it key by key; `undefined` for any
+ * other filter.
+ */
+function onlyStatus({ status, nameContains, since, limit, offset }) {
+  const isOnly = (nameContains ?? since ?? limit ?? offset ?? undefined) === undefined
+  return isOnly ? status : undefined
+}
 
 /** Keeps values in slots. The message is `[isFirst, slots, values]` as JSON; if `isFirst`, all other slots are emptied. */
 function keep(message) {

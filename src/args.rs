@@ -350,6 +350,11 @@ pub fn filter(env: &Env, value: Unknown<'_>) -> Parsed<GroupFilter> {
     let Some(query) = Query::new(env, in_filter, "filter", value)? else {
         return Ok(GroupFilter::default());
     };
+    // What is wrong with any other filter, or thrown by it, shows when it is read key by key.
+    let only = host::only_status(env, value).and_then(js::text_of).ok();
+    if let Some(status) = only.and_then(|name| GroupStatus::from_name(&name)) {
+        return Ok(GroupFilter { status: Some(status), ..GroupFilter::default() });
+    }
     Ok(GroupFilter {
         status: query.read(c"status", |_, value| status(env, value))?,
         name_contains: query.read(c"nameContains", |key, value| filter_text(env, key, "a string", value))?,
@@ -398,9 +403,11 @@ fn is_absent(value: Unknown<'_>) -> bool {
 
 /// A `GroupStatus`, as a filter has it.
 pub fn status(env: &Env, value: Unknown<'_>) -> Parsed<GroupStatus> {
-    let expected = format!("one of {}", GroupStatus::NAMES.join(", "));
-    let name = filter_text(env, "status", &expected, value)?;
-    GroupStatus::from_name(&name).ok_or_else(|| must_be(env, in_filter, "status", &expected, value))
+    let name = if value.get_type()? == ValueType::String { Some(js::text_of(value)?) } else { None };
+    name.and_then(|name| GroupStatus::from_name(&name)).ok_or_else(|| {
+        let expected = format!("one of {}", GroupStatus::NAMES.join(", "));
+        must_be(env, in_filter, "status", &expected, value)
+    })
 }
 
 /// A `GroupSort`, or nothing. Unknown keys are ignored.

@@ -19,6 +19,7 @@ use session_groups::error::{Error, ErrorKind};
 struct Host {
     errors: sys::napi_ref,
     rejected: sys::napi_ref,
+    only_status: sys::napi_ref,
     parse: sys::napi_ref,
     stringify: sys::napi_ref,
     now: sys::napi_ref,
@@ -48,6 +49,7 @@ impl Host {
         Ok(Self {
             errors: reference(c"errors")?,
             rejected: reference(c"rejected")?,
+            only_status: reference(c"onlyStatus")?,
             parse: reference(c"parse")?,
             stringify: reference(c"stringify")?,
             now: reference(c"now")?,
@@ -80,8 +82,9 @@ impl Host {
     }
 
     fn delete(self, env: &Env) -> napi::Result<()> {
-        let Self { errors, rejected, parse, stringify, now, home, keep, copy, copies, watch } = self;
-        for reference in [errors, rejected, parse, stringify, now, home, keep, copy, copies, watch] {
+        let Self { errors, rejected, only_status, parse, stringify, now, home, keep, copy, copies, watch } = self;
+        let functions = [rejected, only_status, parse, stringify, now, home, keep, copy, copies, watch];
+        for reference in [errors].into_iter().chain(functions) {
             js::delete_reference(env, reference)?;
         }
         Ok(())
@@ -143,6 +146,11 @@ pub fn rejected<'env>(env: &'env Env, error: &Error, details: Object<'_>) -> nap
     js::call(env, rejected, &[class, message, details.to_unknown()])
 }
 
+/// Calls `onlyStatus(filter)`: the status of a filter that has nothing else, else `undefined`.
+pub fn only_status<'env>(env: &'env Env, filter: Unknown<'_>) -> napi::Result<Unknown<'env>> {
+    js::call(env, js::referenced(env, Host::of(env)?.only_status)?, &[filter])
+}
+
 /// Calls `JSON.parse`.
 pub fn parse<'env>(env: &'env Env, text: Unknown<'_>) -> napi::Result<Unknown<'env>> {
     js::call(env, js::referenced(env, Host::of(env)?.parse)?, &[text])
@@ -160,9 +168,11 @@ pub fn watch<'env>(
     listener: Unknown<'_>,
     signal: Option<Unknown<'_>>,
 ) -> napi::Result<Unknown<'env>> {
-    let mut arguments = vec![source, listener];
-    arguments.extend(signal);
-    js::call(env, js::referenced(env, Host::of(env)?.watch)?, &arguments)
+    let watch = js::referenced(env, Host::of(env)?.watch)?;
+    match signal {
+        Some(signal) => js::call(env, watch, &[source, listener, signal]),
+        None => js::call(env, watch, &[source, listener]),
+    }
 }
 
 /// Calls `Date.now()`, which fake timers may have replaced.
@@ -175,7 +185,7 @@ pub fn time_of_ms(env: &Env, changes: Unknown<'_>) -> napi::Result<f64> {
     now_by(env, &[changes])
 }
 
-fn now_by(env: &Env, arguments: &[Unknown<'_>]) -> napi::Result<f64> {
+fn now_by<const N: usize>(env: &Env, arguments: &[Unknown<'_>; N]) -> napi::Result<f64> {
     let now = js::call(env, js::referenced(env, Host::of(env)?.now)?, arguments)?;
     let now = js::number_of(now).filter(|now| now.is_finite());
     now.ok_or_else(|| napi::Error::from_reason("Date.now() does not return a time"))

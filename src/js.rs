@@ -65,13 +65,13 @@ pub fn checked(status: sys::napi_status) -> napi::Result<()> {
 }
 
 /// Calls a function. What it throws is the error, to be thrown again as it is.
-pub fn call<'env>(
+pub fn call<'env, const N: usize>(
     env: &'env Env,
     function: Unknown<'_>,
-    arguments: &[Unknown<'_>],
+    arguments: &[Unknown<'_>; N],
 ) -> napi::Result<Unknown<'env>> {
     let mut result = ptr::null_mut();
-    let arguments: Vec<_> = arguments.iter().map(JsValue::raw).collect();
+    let arguments = arguments.map(|argument| argument.raw());
     let this = undefined(env)?.0;
     // SAFETY: function and arguments belong to this environment; the array outlives the call.
     let status = unsafe {

@@ -100,8 +100,12 @@ fn is_turn_of_event_loop() -> bool {
         static AT_ONCE: Cell<(u32, Option<Instant>)> = const { Cell::new((0, None)) };
     }
     let (count, since) = AT_ONCE.get();
-    let is_turn = count >= MAX_AT_ONCE && since.is_none_or(|since| since.elapsed() >= MIN_PAUSE);
-    AT_ONCE.set(if is_turn { (0, Some(Instant::now())) } else { (count.saturating_add(1), since) });
+    if count < MAX_AT_ONCE {
+        AT_ONCE.set((count + 1, since));
+        return false;
+    }
+    let is_turn = since.is_none_or(|since| since.elapsed() >= MIN_PAUSE);
+    AT_ONCE.set((0, if is_turn { Some(Instant::now()) } else { since }));
     is_turn
 }
 

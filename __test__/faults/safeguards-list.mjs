@@ -166,7 +166,7 @@ export const SAFEGUARDS = [
   },
   {
     name: 'a process that was forked off leaves the queue to its parent',
-    instead: 'self.process != 0',
+    instead: 'self.forks < usize::MAX',
     caughtBy: RUST,
   },
   {

@@ -19,7 +19,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use rustix::fs::IFlags;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
@@ -77,6 +77,21 @@ const CASEFOLD: IFlags = IFlags::from_bits_retain(0x4000_0000);
 static WATCHES: Budget = Budget::new("max_user_watches");
 /// Stores that this process watches.
 static INSTANCES: Budget = Budget::new("max_user_instances");
+
+/// Number of times that this process or its ancestors were forked off. Asking for the id of the process would take a system
+/// call for each answer.
+static FORKS: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts forks from now on. Returns `false` if that cannot be done.
+fn counts_forks() -> bool {
+    extern "C" fn count() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
+    // SAFETY: the handler only adds to an atomic number, which is allowed in a forked process.
+    static IS_COUNTING: LazyLock<bool> =
+        LazyLock::new(|| unsafe { libc::pthread_atfork(None, None, Some(count)) } == 0);
+    *IS_COUNTING
+}
 
 /// A quarter of what the system grants a user, since others need some, too.
 struct Budget {
@@ -155,8 +170,8 @@ pub struct Watch {
 /// The watches of a store's base directory and of the files of its groups.
 pub struct Inotify {
     descriptor: Arc<OwnedFd>,
-    /// The process that began to watch. One that was forked off shares its queue.
-    process: u32,
+    /// `FORKS` of the process that began to watch. One that was forked off shares its queue.
+    forks: usize,
     /// Device and inode of the base directory.
     identity: (u64, u64),
     base: i32,
@@ -170,7 +185,7 @@ impl Inotify {
         let is_local = LOCAL_FILE_SYSTEMS.iter().any(|magic| i128::from(*magic) == i128::from(file_system));
         let ignores_case =
             rustix::fs::ioctl_getflags(base.as_fd()).is_ok_and(|flags| flags.contains(CASEFOLD));
-        if !is_local || ignores_case || !INSTANCES.take() {
+        if !is_local || ignores_case || !counts_forks() || !INSTANCES.take() {
             return None;
         }
         let watching = Self::watch(base);
@@ -186,7 +201,7 @@ impl Inotify {
         let watched = inotify::add_watch(&descriptor, path_of(base), BASE).ok()?;
         Some(Self {
             descriptor: Arc::new(descriptor),
-            process: std::process::id(),
+            forks: FORKS.load(Ordering::Relaxed),
             identity: (stat.st_dev, stat.st_ino),
             base: watched,
             groups: HashMap::new(),
@@ -205,7 +220,7 @@ impl Inotify {
 
     fn is_own(&self) -> bool {
         // safeguard: a process that was forked off leaves the queue to its parent
-        self.process == std::process::id()
+        self.forks == FORKS.load(Ordering::Relaxed)
     }
 
     fn is_base(&self, stat: &rustix::fs::Stat) -> bool {
@@ -281,6 +296,10 @@ impl Inotify {
     /// Returns all changes that were reported since the last call. Most often there are none, and this is one system call.
     pub fn changes(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
+        // Takes less time than to read nothing. If it fails, so does reading.
+        if rustix::io::ioctl_fionread(&self.descriptor).is_ok_and(|length| length == 0) {
+            return events;
+        }
         let descriptor = Arc::clone(&self.descriptor);
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut reader = Reader::new(&*descriptor, &mut buffer);
