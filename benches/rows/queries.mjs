@@ -135,6 +135,12 @@ function summaryRows({ plain, ours, sqlite }) {
       sqlite: () => timed(() => sqlite.summaries()),
     },
     {
+      name: 'summaries() of all, in a loop (SQLite: kept in columns by each write)',
+      ...row,
+      ours: () => each(LOOP, () => ours.summaries()),
+      sqlite: () => each(LOOP, () => sqlite.summaries()),
+    },
+    {
       name: 'summaries() of all, again (SQLite: computed from the JSON)',
       ...row,
       check: () => check(() => sqlite.summariesFromJson()),

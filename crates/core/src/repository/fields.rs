@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use memchr::memmem::Finder;
 
@@ -19,11 +19,13 @@ const SCHEMA_VERSION: f64 = 1.0;
 pub(crate) struct Fields {
     values: FieldValues,
     summary: OnceLock<Arc<GroupSummary>>,
+    /// Of a running group, the summary that was completed last.
+    live: Mutex<Option<Arc<GroupSummary>>>,
 }
 
 impl From<FieldValues> for Fields {
     fn from(values: FieldValues) -> Self {
-        Self { values, summary: OnceLock::new() }
+        Self { values, summary: OnceLock::new(), live: Mutex::default() }
     }
 }
 
@@ -50,6 +52,18 @@ impl Fields {
         }
         summary
     }
+
+    /// Returns the summary of a running group with whether a runner has the group: the same value as long as that stays the
+    /// same and there is room.
+    pub fn with_live(&self, summary: &GroupSummary, live: bool) -> Arc<GroupSummary> {
+        let mut last = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last.as_ref().filter(|last| last.live == Some(live)) {
+            return Arc::clone(last);
+        }
+        let completed = Arc::new(GroupSummary { live: Some(live), ..summary.clone() });
+        *last = self.summary().map(|_| Arc::clone(&completed));
+        completed
+    }
 }
 
 impl Drop for Fields {
@@ -66,10 +80,11 @@ const MAX_KEPT_BYTES: usize = 64 << 20;
 /// Memory that the kept summaries take.
 static KEPT_BYTES: AtomicUsize = AtomicUsize::new(0);
 
-/// Approximate memory that a summary takes.
+/// Approximate memory that a summary takes, that of a running group twice.
 fn bytes_of(summary: &GroupSummary) -> usize {
     let description = summary.description.as_ref().map_or(0, |description| description.len());
-    size_of::<GroupSummary>() + 160 + summary.name.len() + summary.slug.len() + description
+    let bytes = size_of::<GroupSummary>() + 160 + summary.name.len() + summary.slug.len() + description;
+    if summary.status == GroupStatus::Running { 2 * bytes } else { bytes }
 }
 
 /// The fields of a group that queries need.

@@ -64,7 +64,7 @@ pub use write::Durability;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor;
-use crate::model::{GroupId, GroupStatus, GroupSummary};
+use crate::model::{GroupId, GroupSummary};
 use crate::repository::document::Document;
 use crate::repository::merge::{Condition, Write, WriteOutcome};
 use crate::repository::query::{GroupFilter, GroupSort};
@@ -136,19 +136,6 @@ impl FileGroupRepository {
         read::open_base(self.base()).ok().flatten().and_then(|base| run_lock::holder(&base, id))
     }
 
-    /// Completes the summaries of running groups by whether a runner has them. The others are not looked at.
-    fn with_runners(&self, mut summaries: Vec<Arc<GroupSummary>>) -> Vec<Arc<GroupSummary>> {
-        if !summaries.iter().any(|summary| is_running(summary)) {
-            return summaries;
-        }
-        let base = read::open_base(self.base()).ok().flatten();
-        for summary in summaries.iter_mut().filter(|summary| is_running(summary)) {
-            let is_held = base.as_ref().is_some_and(|base| run_lock::holder(base, &summary.id).is_some());
-            *summary = Arc::new(GroupSummary { live: Some(is_held), ..GroupSummary::clone(summary) });
-        }
-        summaries
-    }
-
     /// Carries out several writes of a group, which are written together where they can be. Returns the outcome of each.
     pub fn write_all(&self, id: &GroupId, writes: Vec<Write>) -> Vec<Result<WriteOutcome>> {
         let outcomes = self.wait_for(id, writes.into_iter().map(Task::Write));
@@ -218,8 +205,7 @@ impl FileGroupRepository {
         filter: &GroupFilter,
         sort: Option<GroupSort>,
     ) -> Option<Vec<Arc<GroupSummary>>> {
-        let summaries = self.store.summaries_at_once(filter, sort)?;
-        (!summaries.iter().any(|summary| is_running(summary))).then_some(summaries)
+        self.store.summaries_at_once(filter, sort)
     }
 
     /// Counts groups if they are known without a look at a file and it takes well below a millisecond.
@@ -257,11 +243,7 @@ impl FileGroupRepository {
         sort: Option<GroupSort>,
         done: impl FnOnce(Result<Vec<Arc<GroupSummary>>>) + Send + 'static,
     ) {
-        let repository = self.clone();
-        self.submit_query(
-            move |store| store.summaries(&filter, sort),
-            move |summaries| done(summaries.map(|summaries| repository.with_runners(summaries))),
-        );
+        self.submit_query(move |store| store.summaries(&filter, sort), done);
     }
 
     /// Counts groups without waiting: `done` is called on another thread.
@@ -367,10 +349,6 @@ fn found_again(first: Result<Option<Document>>, reread: Result<WriteOutcome>) ->
     }
 }
 
-fn is_running(summary: &GroupSummary) -> bool {
-    summary.status == GroupStatus::Running
-}
-
 type Done = Box<dyn FnOnce(bool) + Send>;
 
 /// Readings under several locks; the last one to end calls back.
@@ -415,7 +393,7 @@ impl GroupRepository for FileGroupRepository {
     }
 
     fn summaries(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Arc<GroupSummary>>> {
-        self.query(|store| store.summaries(filter, sort)).map(|summaries| self.with_runners(summaries))
+        self.query(|store| store.summaries(filter, sort))
     }
 
     fn count(&self, filter: &GroupFilter) -> Result<usize> {

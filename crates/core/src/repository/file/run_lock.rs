@@ -75,10 +75,14 @@ impl Drop for RunLock {
 
 /// Returns what the runner of a group has written into its lock; `None` if no runner holds it.
 pub(super) fn holder(base: &Dir, id: &GroupId) -> Option<String> {
-    let name = file_name(id);
-    let file = base.open_dir(LOCKS).and_then(|locks| locks.open_file(&name)).ok()?;
-    let is_held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
-    is_held.then(|| content(base, &name).unwrap_or_default())
+    let locks = base.open_dir(LOCKS).ok()?;
+    is_held(&locks, id).then(|| content(base, &file_name(id)).unwrap_or_default())
+}
+
+/// Returns `true` if a runner holds the lock of a group's run. `locks` is the directory of the locks.
+pub(super) fn is_held(locks: &Dir, id: &GroupId) -> bool {
+    let file = locks.open_file(&file_name(id));
+    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 fn content(base: &Dir, name: &str) -> io::Result<String> {

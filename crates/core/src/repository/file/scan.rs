@@ -2,12 +2,13 @@
 //! since it was cached. Of a page of many groups only the page's texts are read.
 
 use std::borrow::Borrow;
+use std::cell::LazyCell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{GroupId, GroupSummary};
+use crate::model::{GroupId, GroupStatus, GroupSummary};
 use crate::repository::document::{Document, Fields};
 use crate::repository::file::cache::Cache;
 use crate::repository::file::dir::Dir;
@@ -15,8 +16,9 @@ use crate::repository::file::fingerprint::FileFingerprint;
 use crate::repository::file::live::Live;
 use crate::repository::file::owner::if_foreign;
 use crate::repository::file::parallel::par_filter_map;
-use crate::repository::file::paths::META;
+use crate::repository::file::paths::{LOCKS, META};
 use crate::repository::file::read::{corrupt_fingerprint, is_group_local, read_through};
+use crate::repository::file::run_lock;
 use crate::repository::query::{GroupFilter, GroupSort};
 
 /// Number of times that a page is looked for because groups of it changed before they were read.
@@ -116,8 +118,15 @@ pub fn summaries_at_once(
     let matches = filter.fast_matcher(sort)?;
     live.try_query(base, MAX_GROUPS_AT_ONCE, |groups| {
         let matching = groups.into_iter().filter(|fields| matches(fields)).map(Certain).collect();
-        filter.page(matching, sort).iter().map(|Certain(fields)| fields.summary().cloned()).collect()
+        let page = filter.page(matching, sort);
+        // Whether a group has a runner needs a look at its lock.
+        let summary = |fields: &Fields| fields.summary().filter(|_| !is_running(fields)).cloned();
+        page.iter().map(|Certain(fields)| summary(fields)).collect()
     })
+}
+
+fn is_running(group: &Fields) -> bool {
+    group.status == GroupStatus::Running
 }
 
 /// Returns the number of groups that match, as long as none of it needs a look at a file and it is not much.
@@ -188,21 +197,37 @@ impl<'a> Listing<'a> {
             matches(&group.fields).then(|| summary.map(|_| group.without_text()))
         })?;
         let page = filter.page(found.into_iter().collect::<Result<Vec<_>>>()?, sort);
-        match page.iter().map(|candidate| candidate.fields.summary().cloned()).collect() {
-            Some(known) => Ok(known),
-            None => par_filter_map(&page, |candidate| {
-                if let Some(summary) = candidate.fields.summary() {
-                    return Ok(Some(Arc::clone(summary)));
-                }
-                match self.known(candidate) {
-                    Some(group) => group.summary().map(Some),
-                    None => match self.read(&candidate.fields.id)? {
-                        Read::Found(group) if matches(group.fields()) => group.summary().map(Some),
-                        Read::Found(_) | Read::Nothing | Read::Denied(_) => Ok(None),
-                    },
-                }
-            }),
-        }
+        let known = |candidate: &Candidate| {
+            let summary = candidate.fields.summary().cloned();
+            summary.map(|summary| (Arc::clone(&candidate.fields), summary))
+        };
+        let of =
+            |group: &Document| group.summary().map(|summary| Some((Arc::clone(group.fields()), summary)));
+        let summaries = match page.iter().map(known).collect() {
+            Some(known) => known,
+            None => par_filter_map(&page, |candidate| match (known(candidate), self.known(candidate)) {
+                (Some(known), _) => Ok(Some(known)),
+                (None, Some(group)) => of(&group),
+                (None, None) => match self.read(&candidate.fields.id)? {
+                    Read::Found(group) if matches(group.fields()) => of(&group),
+                    Read::Found(_) | Read::Nothing | Read::Denied(_) => Ok(None),
+                },
+            })?,
+        };
+        Ok(self.with_runners(summaries))
+    }
+
+    /// Completes the summaries of running groups by whether a runner has them. The others are not looked at.
+    fn with_runners(&self, summaries: Vec<(Arc<Fields>, Arc<GroupSummary>)>) -> Vec<Arc<GroupSummary>> {
+        let locks = LazyCell::new(|| self.base.open_dir(LOCKS).ok());
+        let complete = |(fields, summary): (Arc<Fields>, Arc<GroupSummary>)| {
+            if !is_running(&fields) {
+                return summary;
+            }
+            let is_live = locks.as_ref().is_some_and(|locks| run_lock::is_held(locks, &fields.id));
+            fields.with_live(&summary, is_live)
+        };
+        summaries.into_iter().map(complete).collect()
     }
 
     /// Returns what `choose` makes of all groups that can be read. Only files of groups that may have changed are looked at.
