@@ -25,8 +25,9 @@ struct Host {
     now: sys::napi_ref,
     home: sys::napi_ref,
     keep: sys::napi_ref,
-    copy: sys::napi_ref,
-    copies: sys::napi_ref,
+    copy_group: sys::napi_ref,
+    copy_groups: sys::napi_ref,
+    copy_summaries: sys::napi_ref,
     watch: sys::napi_ref,
 }
 
@@ -55,8 +56,9 @@ impl Host {
             now: reference(c"now")?,
             home: reference(c"home")?,
             keep: reference(c"keep")?,
-            copy: reference(c"copy")?,
-            copies: reference(c"copies")?,
+            copy_group: reference(c"copyGroup")?,
+            copy_groups: reference(c"copyGroups")?,
+            copy_summaries: reference(c"copySummaries")?,
             watch: reference(c"watch")?,
         })
     }
@@ -82,9 +84,10 @@ impl Host {
     }
 
     fn delete(self, env: &Env) -> napi::Result<()> {
-        let Self { errors, rejected, only_status, parse, stringify, now, home, keep, copy, copies, watch } = self;
-        let functions = [rejected, only_status, parse, stringify, now, home, keep, copy, copies, watch];
-        for reference in [errors].into_iter().chain(functions) {
+        let Self { errors, rejected, only_status, parse, stringify, now, home, .. } = self;
+        let Self { keep, copy_group, copy_groups, copy_summaries, watch, .. } = self;
+        let first = [errors, rejected, only_status, parse, stringify, now, home];
+        for reference in first.into_iter().chain([keep, copy_group, copy_groups, copy_summaries, watch]) {
             js::delete_reference(env, reference)?;
         }
         Ok(())
@@ -204,15 +207,20 @@ pub fn keep(env: &Env, message: Unknown<'_>) -> napi::Result<()> {
     js::call(env, js::referenced(env, Host::of(env)?.keep)?, &[message]).map(|_| ())
 }
 
-/// Calls `copy(slot)`: a copy of the value in a slot.
-pub fn copy(env: &Env, slot: usize) -> napi::Result<Unknown<'_>> {
+/// Calls `copyGroup(slot)`: a copy of the group in a slot.
+pub fn copy_group(env: &Env, slot: usize) -> napi::Result<Unknown<'_>> {
     let slot = u32::try_from(slot).map_err(|error| napi::Error::from_reason(error.to_string()))?;
-    js::call(env, js::referenced(env, Host::of(env)?.copy)?, &[env.create_uint32(slot)?.to_unknown()])
+    js::call(env, js::referenced(env, Host::of(env)?.copy_group)?, &[env.create_uint32(slot)?.to_unknown()])
 }
 
-/// Calls `copies(slots)`: an array with copies of the values in some slots.
-pub fn copies<'env>(env: &'env Env, slots: Unknown<'_>) -> napi::Result<Unknown<'env>> {
-    js::call(env, js::referenced(env, Host::of(env)?.copies)?, &[slots])
+/// Calls `copyGroups(slots)`: an array with copies of the groups in some slots.
+pub fn copy_groups<'env>(env: &'env Env, slots: Unknown<'_>) -> napi::Result<Unknown<'env>> {
+    js::call(env, js::referenced(env, Host::of(env)?.copy_groups)?, &[slots])
+}
+
+/// Calls `copySummaries(slots)`: an array with copies of the summaries in some slots.
+pub fn copy_summaries<'env>(env: &'env Env, slots: Unknown<'_>) -> napi::Result<Unknown<'env>> {
+    js::call(env, js::referenced(env, Host::of(env)?.copy_summaries)?, &[slots])
 }
 
 /// Takes the slots that `keep` has filled, and leaves none.

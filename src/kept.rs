@@ -35,6 +35,8 @@ pub trait Keepable {
     fn mark(&self) -> Mark;
     /// Returns `true` if the mark is that of this very value.
     fn has(&self, mark: &Mark) -> bool;
+    /// Returns an array with copies of the values in some slots.
+    fn copies<'env>(env: &'env Env, slots: Unknown<'_>) -> napi::Result<Unknown<'env>>;
 }
 
 /// Recognizes a value without keeping it alive.
@@ -65,6 +67,10 @@ impl Keepable for Document {
     fn has(&self, mark: &Mark) -> bool {
         matches!(mark, Mark::Group(group) if group.is(self))
     }
+
+    fn copies<'env>(env: &'env Env, slots: Unknown<'_>) -> napi::Result<Unknown<'env>> {
+        host::copy_groups(env, slots)
+    }
 }
 
 impl Keepable for Arc<GroupSummary> {
@@ -89,6 +95,10 @@ impl Keepable for Arc<GroupSummary> {
 
     fn has(&self, mark: &Mark) -> bool {
         matches!(mark, Mark::Summary(summary) if std::ptr::eq(summary.as_ptr(), Self::as_ptr(self)))
+    }
+
+    fn copies<'env>(env: &'env Env, slots: Unknown<'_>) -> napi::Result<Unknown<'env>> {
+        host::copy_summaries(env, slots)
     }
 }
 
@@ -126,16 +136,21 @@ impl Slots {
     /// Returns the slots of the values of an answer. `None` if they had better be parsed from their text: most of them are
     /// new, or they do not fit. If index.js does not receive what is new, these slots must not be used again.
     fn answer<T: Keepable>(&mut self, values: &[T]) -> serde_json::Result<Option<Answer>> {
-        let needed: usize = values.iter().map(bytes_of).sum();
-        if needed > MAX_BYTES {
-            return Ok(None);
+        let mut found: Vec<_> = values.iter().map(|value| self.find(value)).collect();
+        let mut known = found.iter().flatten().count();
+        if known < values.len() {
+            let needed: usize = values.iter().map(bytes_of).sum();
+            if needed > MAX_BYTES {
+                return Ok(None);
+            }
+            if self.bytes + needed > MAX_BYTES {
+                *self = Self::default();
+                found.fill(None);
+                known = 0;
+            }
         }
-        let mut known = values.iter().filter(|value| self.find(*value).is_some()).count();
-        if known < values.len() && self.bytes + needed > MAX_BYTES {
-            *self = Self::default();
-            known = 0;
-        }
-        let slots = values.iter().map(|value| self.find(value).unwrap_or_else(|| self.set(value))).collect();
+        let slot = |(value, found): (&T, Option<usize>)| found.unwrap_or_else(|| self.set(value));
+        let slots = values.iter().zip(found).map(slot).collect();
         if 2 * known < values.len() {
             return Ok(None);
         }
@@ -183,11 +198,10 @@ fn push(elements: &mut String, element: impl Display) {
     let _ = write!(elements, "{comma}{element}");
 }
 
-/// Returns a new object for a value.
-pub fn copy<T: Keepable>(env: &Env, value: &T) -> napi::Result<Value> {
-    let values = std::slice::from_ref(value);
-    let copy = from_slots(env, values, |answer| host::copy(env, answer.slots[0]))?;
-    copy.map_or_else(|| Ok(js::parse(env, &value.text().map_err(failed)?)?.into()), Ok)
+/// Returns a new object for a group.
+pub fn copy(env: &Env, group: &Document) -> napi::Result<Value> {
+    let copy = from_slots(env, std::slice::from_ref(group), |answer| host::copy_group(env, answer.slots[0]))?;
+    copy.map_or_else(|| Ok(js::parse(env, group.text())?.into()), Ok)
 }
 
 /// Returns an array of new objects for values.
@@ -195,7 +209,7 @@ pub fn copies<T: Keepable>(env: &Env, values: &[T]) -> napi::Result<Value> {
     let copies = from_slots(env, values, |answer| {
         let mut slots = String::new();
         answer.slots.iter().for_each(|slot| push(&mut slots, slot));
-        host::copies(env, js::string(env, &format!("[{slots}]"))?)
+        T::copies(env, js::string(env, &format!("[{slots}]"))?)
     })?;
     copies.map_or_else(
         || Ok(js::parse_all(env, values.iter().map(|value| value.text().map_err(failed)))?.into()),
