@@ -72,6 +72,11 @@ const { CircularDependencyError, SessionGroupsError } = initialize({
   copyGroup: (slot) => copyOfGroup(kept.get(slot)),
   copyGroups: (slots) => parse(slots).map((slot) => copyOfGroup(kept.get(slot))),
   copySummaries: (slots) => parse(slots).map((slot) => copyOfSummary(kept.get(slot))),
+  append,
+  arrange: (values, more, positions) => {
+    append(values, more)
+    return parse(positions).map((position) => values[position])
+  },
   // Looked up at the call, because fake timers replace `Date` and Jest copies `process.env`.
   now: (changes) => timeOf(changes) ?? Date.now(),
   home: () => process.env[process.platform === 'win32' ? 'USERPROFILE' : 'HOME'],
@@ -85,6 +90,10 @@ const { CircularDependencyError, SessionGroupsError } = initialize({
 function onlyStatus({ status, nameContains, since, limit, offset }) {
   const isOnly = (nameContains ?? since ?? limit ?? offset ?? undefined) === undefined
   return isOnly ? status : undefined
+}
+
+function append(array, values) {
+  for (const value of values) array.push(value)
 }
 
 /** Keeps values in slots. The message is `[isFirst, slots, values]` as JSON; if `isFirst`, all other slots are emptied. */

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use napi::Env;
 
+use crate::ahead::{Parsed, Values};
 use crate::js::{self, Value};
 use crate::kept;
 use session_groups::executor;
@@ -26,6 +27,8 @@ pub enum Answer {
     Group(Document),
     /// Groups as they are stored.
     Groups(Vec<Document>),
+    /// The same, some of which have been parsed already.
+    ParsedGroups(Vec<Document>, Parsed),
     /// Summaries of groups.
     Summaries(Vec<Arc<GroupSummary>>),
 }
@@ -74,14 +77,26 @@ impl Answer {
             Self::Text(text) => Ok(env.create_string(text)?.into()),
             Self::Json(text) => Ok(js::parse(env, &text)?.into()),
             Self::Group(group) => kept::copy(env, &group),
-            Self::Groups(groups) => {
-                let copies = kept::copies(env, &groups);
-                if groups.len() > MAX_DROPPED {
-                    executor::run(move || drop(groups));
-                }
-                copies
+            Self::Groups(groups) => array_of(env, groups, None),
+            Self::ParsedGroups(groups, parsed) => array_of(env, groups, parsed.end(env)?),
+            Self::Summaries(summaries) => {
+                let copies = kept::copies(env, &summaries)?;
+                copies.map_or_else(|| kept::parse(env, &summaries), Ok)
             }
-            Self::Summaries(summaries) => kept::copies(env, &summaries),
         }
     }
+}
+
+/// An array of groups, some of which may have been parsed ahead.
+fn array_of(env: &Env, groups: Vec<Document>, parsed: Option<Values<'_>>) -> napi::Result<Value> {
+    let array = match (kept::copies(env, &groups)?, parsed) {
+        (Some(copies), _) => Ok(copies),
+        // To parse some again takes less time than to find few others.
+        (None, Some(values)) if 2 * values.len() >= groups.len() => values.of(env, &groups).map(Value::from),
+        (None, _) => kept::parse(env, &groups),
+    };
+    if groups.len() > MAX_DROPPED {
+        executor::run(move || drop(groups));
+    }
+    array
 }

@@ -28,6 +28,8 @@ struct Host {
     copy_group: sys::napi_ref,
     copy_groups: sys::napi_ref,
     copy_summaries: sys::napi_ref,
+    append: sys::napi_ref,
+    arrange: sys::napi_ref,
     watch: sys::napi_ref,
 }
 
@@ -59,6 +61,8 @@ impl Host {
             copy_group: reference(c"copyGroup")?,
             copy_groups: reference(c"copyGroups")?,
             copy_summaries: reference(c"copySummaries")?,
+            append: reference(c"append")?,
+            arrange: reference(c"arrange")?,
             watch: reference(c"watch")?,
         })
     }
@@ -85,9 +89,10 @@ impl Host {
 
     fn delete(self, env: &Env) -> napi::Result<()> {
         let Self { errors, rejected, only_status, parse, stringify, now, home, .. } = self;
-        let Self { keep, copy_group, copy_groups, copy_summaries, watch, .. } = self;
+        let Self { keep, copy_group, copy_groups, copy_summaries, append, arrange, watch, .. } = self;
         let first = [errors, rejected, only_status, parse, stringify, now, home];
-        for reference in first.into_iter().chain([keep, copy_group, copy_groups, copy_summaries, watch]) {
+        let others = [keep, copy_group, copy_groups, copy_summaries, append, arrange, watch];
+        for reference in first.into_iter().chain(others) {
             js::delete_reference(env, reference)?;
         }
         Ok(())
@@ -221,6 +226,21 @@ pub fn copy_groups<'env>(env: &'env Env, slots: Unknown<'_>) -> napi::Result<Unk
 /// Calls `copySummaries(slots)`: an array with copies of the summaries in some slots.
 pub fn copy_summaries<'env>(env: &'env Env, slots: Unknown<'_>) -> napi::Result<Unknown<'env>> {
     js::call(env, js::referenced(env, Host::of(env)?.copy_summaries)?, &[slots])
+}
+
+/// Returns `append(array, values)`, which appends values to an array.
+pub fn append(env: &Env) -> napi::Result<Unknown<'_>> {
+    js::referenced(env, Host::of(env)?.append)
+}
+
+/// Calls `arrange(values, more, positions)`: an array of the values at some positions of two arrays.
+pub fn arrange<'env>(
+    env: &'env Env,
+    values: Unknown<'_>,
+    more: Unknown<'_>,
+    positions: Unknown<'_>,
+) -> napi::Result<Unknown<'env>> {
+    js::call(env, js::referenced(env, Host::of(env)?.arrange)?, &[values, more, positions])
 }
 
 /// Takes the slots that `keep` has filled, and leaves none.

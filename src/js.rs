@@ -126,9 +126,9 @@ pub fn from_serde<'env>(env: &'env Env, value: &impl Serialize) -> Result<Unknow
 }
 
 /// An array of the results of `JSON.parse`.
-pub fn parse_all<'env>(
+pub fn parse_all<'env, 'a>(
     env: &'env Env,
-    texts: impl Iterator<Item = napi::Result<Cow<'env, str>>>,
+    texts: impl Iterator<Item = napi::Result<Cow<'a, str>>>,
 ) -> napi::Result<Unknown<'env>> {
     /// Length of text, in bytes, from which on it is parsed. Few long texts are faster than many short ones, and one of
     /// everything would need twice the memory, or be longer than the engine's longest string.

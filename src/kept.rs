@@ -204,17 +204,18 @@ pub fn copy(env: &Env, group: &Document) -> napi::Result<Value> {
     copy.map_or_else(|| Ok(js::parse(env, group.text())?.into()), Ok)
 }
 
-/// Returns an array of new objects for values.
-pub fn copies<T: Keepable>(env: &Env, values: &[T]) -> napi::Result<Value> {
-    let copies = from_slots(env, values, |answer| {
+/// Returns an array of new objects for values, or `None` if they are not kept.
+pub fn copies<T: Keepable>(env: &Env, values: &[T]) -> napi::Result<Option<Value>> {
+    from_slots(env, values, |answer| {
         let mut slots = String::new();
         answer.slots.iter().for_each(|slot| push(&mut slots, slot));
         T::copies(env, js::string(env, &format!("[{slots}]"))?)
-    })?;
-    copies.map_or_else(
-        || Ok(js::parse_all(env, values.iter().map(|value| value.text().map_err(failed)))?.into()),
-        Ok,
-    )
+    })
+}
+
+/// Returns an array of new objects for values that are not kept.
+pub fn parse<T: Keepable>(env: &Env, values: &[T]) -> napi::Result<Value> {
+    Ok(js::parse_all(env, values.iter().map(|value| value.text().map_err(failed)))?.into())
 }
 
 /// Returns what `copy` makes of the slots of values, or `None` if the values are not kept.

@@ -1,6 +1,7 @@
 //! The addon that Node and Bun load: the only place that knows JavaScript. Arguments are checked and turned into the
 //! core's types, the core is called, and its answer is turned back.
 
+mod ahead;
 mod answer;
 mod args;
 mod bridge;

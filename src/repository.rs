@@ -22,7 +22,7 @@ use session_groups::repository::{
 /// A repository behind a class. Each call starts the work and returns the way to its answer.
 pub trait Backend {
     fn find(&self, id: GroupId, answer: fn(Option<Document>) -> Answer) -> Result<Reply, Fault>;
-    fn list(&self, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault>;
+    fn list(&self, env: &Env, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault>;
     fn summaries(&self, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault>;
     fn count(&self, filter: GroupFilter) -> Result<Reply, Fault>;
     /// Saves a group as text, which the repository checks.
@@ -57,7 +57,7 @@ pub fn find(
 
 pub fn find_by_status(backend: &impl Backend, env: &Env, status: Unknown<'_>) -> Result<Reply, Fault> {
     let status = Some(args::status(env, status)?);
-    backend.list(GroupFilter { status, ..GroupFilter::default() }, None)
+    backend.list(env, GroupFilter { status, ..GroupFilter::default() }, None)
 }
 
 pub fn list(
@@ -66,7 +66,7 @@ pub fn list(
     filter: Unknown<'_>,
     sort: Unknown<'_>,
 ) -> Result<Reply, Fault> {
-    backend.list(args::filter(env, filter)?, args::sort(env, sort)?)
+    backend.list(env, args::filter(env, filter)?, args::sort(env, sort)?)
 }
 
 pub fn summaries(

@@ -195,3 +195,86 @@ test('files in the notation of older tools are read alike each time', async () =
     expect(await repository.list()).toStrictEqual([first])
   }
 })
+
+describe('a first list of many groups', () => {
+  const groups = Array.from({ length: 300 }, (_, number) => {
+    const index = String(number).padStart(3, '0')
+    const status = number % 3 === 0 ? 'running' : 'created'
+    // Neither in the order of the names, nor in any of a directory.
+    const createdAt = new Date(Date.UTC(2026, 0, 1) + ((number * 7) % 300) * 1_000).toISOString()
+    return makeGroup({ id: `many-${index}`, name: `Größe ${index}`, status, createdAt })
+  })
+  let dir
+  let repository
+  beforeEach(() => {
+    dir = freshDir()
+    for (const group of groups) write(dir, group.id, JSON.stringify(group, null, 2))
+    repository = new sg.FileGroupRepository(dir)
+  })
+
+  test('is complete and in order, and so is each later one', async () => {
+    for (let round = 0; round < READS; round++) expect(await repository.list()).toEqual(groups)
+  })
+
+  test('has the groups of a filter in the order of a sort', async () => {
+    const running = groups.filter(({ status }) => status === 'running')
+    const newestFirst = running.sort((left, right) => (left.createdAt < right.createdAt ? 1 : -1))
+    const sort = { field: 'createdAt', direction: 'desc' }
+    expect(await repository.list({ status: 'running' }, sort)).toEqual(newestFirst)
+    expect(await new sg.FileGroupRepository(dir).list({ offset: 250 })).toEqual(groups.slice(250))
+  })
+
+  test('returns objects that share nothing with those of another list at the same time', async () => {
+    const lists = await Promise.all([repository.list(), repository.list(), repository.list({ offset: 10 })])
+    expect(new Set(lists.flat()).size).toBe(890)
+    expect(lists).toEqual([groups, groups, groups.slice(10)])
+  })
+
+  test('leaves out what cannot be read', async () => {
+    for (const { id } of groups.slice(0, 100)) write(dir, id, '{ "cut off"')
+    expect(await repository.list()).toEqual(groups.slice(100))
+  })
+
+  test('fails as a whole if the store cannot be listed, and works again', async () => {
+    const other = path.join(dir, 'other')
+    fs.writeFileSync(other, '')
+    const there = new sg.FileGroupRepository(other)
+    await expect(there.list()).rejects.toMatchObject({ code: 'IO' })
+    fs.rmSync(other)
+    for (const group of groups) write(other, group.id, JSON.stringify(group))
+    expect(await there.list()).toEqual(groups)
+  })
+
+  test('has one state of each group while the groups change', async () => {
+    const later = new sg.FileGroupRepository(dir, { durability: 'process' })
+    const changes = groups.map(({ id }) => later.update(id, { name: 'changed' }))
+    const listed = await repository.list()
+    expect(listed.map(({ id }) => id)).toEqual(groups.map(({ id }) => id))
+    listed.forEach(({ name, ...group }, index) => {
+      expect(['changed', groups[index].name]).toContain(name)
+      expect(group.sessions).toEqual(groups[index].sessions)
+    })
+    await Promise.all(changes)
+    expect((await repository.list()).every(({ name }) => name === 'changed')).toBe(true)
+  })
+
+  test('does not outlive a worker thread that is terminated', async () => {
+    const script = `
+      const { Worker } = require('node:worker_threads')
+      const source = \`
+        const sg = require(${JSON.stringify(path.resolve(__dirname, '../..'))})
+        const { parentPort } = require('node:worker_threads')
+        new sg.FileGroupRepository(${JSON.stringify(dir)}).list()
+        parentPort.postMessage('begun')
+      \`
+      ;(async () => {
+        for (let round = 0; round < 5; round += 1) {
+          const worker = new Worker(source, { eval: true })
+          await new Promise((resolve) => worker.once('message', resolve))
+          await worker.terminate()
+        }
+        console.log((await new sg.FileGroupRepository(${JSON.stringify(dir)}).list()).length)
+      })()`
+    expect(await runScript(script)).toMatchObject({ stdout: '300', code: 0 })
+  })
+})

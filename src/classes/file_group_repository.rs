@@ -6,6 +6,7 @@ use napi::Env;
 use napi::bindgen_prelude::{Object, This, Unknown};
 use napi_derive::napi;
 
+use crate::ahead::Ahead;
 use crate::answer::Answer;
 use crate::args;
 use crate::error::throwing;
@@ -65,14 +66,20 @@ impl Backend for Core {
         }))
     }
 
-    fn list(&self, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault> {
+    fn list(&self, env: &Env, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault> {
         if let Some(groups) = self.list_at_once(&filter, sort) {
             return Ok(Reply::Now(Answer::Groups(groups)));
         }
-        let core = self.clone();
+        let (core, ahead) = (self.clone(), Ahead::new(env)?);
+        let parsed = ahead.parsed();
         Ok(Reply::later(move |deferred| {
-            core.submit_list(filter, sort, |groups| {
-                deferred.settle(groups.map(Answer::Groups));
+            let parse = move |groups| ahead.parse(groups);
+            core.submit_list(filter, sort, parse, |groups| match groups {
+                Ok(groups) => deferred.settle(Ok(Answer::ParsedGroups(groups, parsed))),
+                Err(error) => deferred.go_on(move |env| {
+                    parsed.end(env)?;
+                    Err(error.into())
+                }),
             });
         }))
     }

@@ -113,7 +113,7 @@ impl Backend for Memory {
         Ok(Reply::Now(answer(self.core.find_by_id(&id)?)))
     }
 
-    fn list(&self, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault> {
+    fn list(&self, _env: &Env, filter: GroupFilter, sort: Option<GroupSort>) -> Result<Reply, Fault> {
         Ok(Reply::Now(Answer::Groups(self.core.list(&filter, sort)?)))
     }
 

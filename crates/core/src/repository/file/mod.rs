@@ -226,14 +226,17 @@ impl FileGroupRepository {
         });
     }
 
-    /// Lists groups without waiting: `done` is called on another thread.
+    /// Lists groups without waiting: `done` is called on another thread. Before that, `read` is called on several threads with
+    /// some of the groups, in any order, as soon as they have been read, so that work on them can begin. Those that change
+    /// later are not in the list, or in another state.
     pub fn submit_list(
         &self,
         filter: GroupFilter,
         sort: Option<GroupSort>,
+        read: impl Fn(Vec<Document>) + Send + Sync + 'static,
         done: impl FnOnce(Result<Vec<Document>>) + Send + 'static,
     ) {
-        self.submit_query(move |store| store.list(&filter, sort), done);
+        self.submit_query(move |store| store.list(&filter, sort, &read), done);
     }
 
     /// Summarizes groups without waiting: `done` is called on another thread.
@@ -389,7 +392,7 @@ impl GroupRepository for FileGroupRepository {
     }
 
     fn list(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Document>> {
-        self.query(|store| store.list(filter, sort))
+        self.query(|store| store.list(filter, sort, |_| {}))
     }
 
     fn summaries(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Arc<GroupSummary>>> {

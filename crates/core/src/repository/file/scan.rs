@@ -150,11 +150,33 @@ impl<'a> Listing<'a> {
         self.suspects.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The groups that match, sorted and paged.
-    pub fn list(&self, filter: &GroupFilter, sort: Option<GroupSort>) -> Result<Vec<Document>> {
+    /// The groups that match, sorted and paged. Unless only a page is wanted, `read` receives most of those that had to be read,
+    /// as soon as they have been.
+    pub fn list(
+        &self,
+        filter: &GroupFilter,
+        sort: Option<GroupSort>,
+        read: impl Fn(Vec<Document>) + Sync,
+    ) -> Result<Vec<Document>> {
+        /// Number of groups that are passed on at once; the last ones are not.
+        const PART: usize = 32;
         let matches = filter.matcher();
-        // All texts would be too much to hold for a page of them.
-        let hold = if filter.limit.is_some() { Candidate::without_text } else { |group| group };
+        let part = Mutex::new(Vec::new());
+        let hold = |group: Candidate| {
+            // All texts would be too much to hold for a page of them.
+            if filter.limit.is_some() {
+                return group.without_text();
+            }
+            let full = group.group.as_ref().and_then(|document| {
+                let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
+                part.push(document.clone());
+                (part.len() == PART).then(|| std::mem::take(&mut *part))
+            });
+            if let Some(part) = full {
+                read(part);
+            }
+            group
+        };
         let mut attempts = 0;
         loop {
             attempts += 1;

@@ -89,13 +89,15 @@ impl Store {
         scan::count_at_once(&self.base, &self.live, filter)
     }
 
-    /// The groups that match, and those that have to be looked at under their lock.
+    /// The groups that match, and those that have to be looked at under their lock. `read` receives some of the groups as soon
+    /// as they have been read.
     pub fn list(
         &self,
         filter: &GroupFilter,
         sort: Option<GroupSort>,
+        read: impl Fn(Vec<Document>) + Sync,
     ) -> Result<(Vec<Document>, Vec<Suspect>)> {
-        self.query(|listing| listing.list(filter, sort))
+        self.query(|listing| listing.list(filter, sort, read))
     }
 
     /// The summaries of the groups that match, if they are known without a look at a file. Takes well below a millisecond.
