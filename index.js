@@ -1,6 +1,7 @@
 // The entry of the package: the addon, and the parts that are better written in JavaScript.
 
 const { ConfigGenerator } = require('./lib/config-generator.js')
+const { groupEvents } = require('./lib/feeds.js')
 const { GroupManager, timeOf } = require('./lib/manager.js')
 const { control, GroupRunner } = require('./lib/runner.js')
 const { watch } = require('./lib/watch.js')
@@ -197,6 +198,7 @@ module.exports = {
   canResumeGroup,
   control,
   createSessionProgress,
+  groupEvents,
   isActiveGroup,
   isBudgetExceeded,
   isBudgetWarning,

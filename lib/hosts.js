@@ -1,5 +1,6 @@
 // What the addon asks JavaScript for during a run: a repository and processes that are JavaScript's own.
 
+const { hasUpdate, replace } = require('./repositories.js')
 const { inTurn } = require('./turns.js')
 
 // Fake timers of tests may replace them later.
@@ -36,15 +37,13 @@ exports.RepositoryHost = class RepositoryHost {
   /** Stores the changes of a commit, which the addon computes from the stored group. Returns whether there is a group. */
   async commit({ commit }) {
     const changed = (group) => JSON.parse(this.#run.change(commit, JSON.stringify(group)))
-    if (typeof this.#repository.update === 'function') {
+    if (hasUpdate(this.#repository)) {
       const stored = await this.#repository.update(this.#id, (group) => changesBetween(group, changed(group)))
       return stored != null
     }
-    return inTurn(this.#repository, this.#id, async () => {
-      const group = await this.#repository.findById(this.#id)
-      if (group != null) await this.#repository.save(changed(group))
-      return group != null
-    })
+    const change = (group) => (group === null ? null : changed(group))
+    const saved = await inTurn(this.#repository, this.#id, () => replace(this.#repository, this.#id, change))
+    return saved !== null
   }
 
   /** Reports changes by others. A repository that cannot tell is looked at once a second. */

@@ -18,7 +18,7 @@ use crate::bridge::Bridge;
 use crate::classes::{FileGroupRepository, InMemoryGroupRepository};
 use crate::runner::options::{GivenControl, GivenPlan, GivenStop, Task};
 use crate::runner::processes::ManagedProcesses;
-use crate::runner::store::{OwnStore, OwnStoreCalls};
+use crate::runner::store::{OwnFeed, OwnStore, OwnStoreCalls};
 use session_groups::claude::ClaudeVersion;
 use session_groups::error::{Error, Result};
 use session_groups::feed::Event;
@@ -31,6 +31,25 @@ use session_groups::runner::{
 /// The version whose options a process manager takes: one that has all options which the runner uses.
 const MANAGED_VERSION: ClaudeVersion = ClaudeVersion::new(2, 1, 332);
 
+/// The repository of ours that an object of JavaScript is, be it of a class that extends it.
+enum Extended {
+    File(session_groups::repository::FileGroupRepository),
+    Memory(session_groups::repository::InMemoryGroupRepository),
+}
+
+impl Extended {
+    fn of(env: &Env, object: Unknown<'_>) -> Option<Self> {
+        // SAFETY: an object of another class is refused.
+        let (file, memory) = unsafe {
+            let (env, value) = (env.raw(), object.raw());
+            let file = ClassInstance::<'_, FileGroupRepository>::from_napi_value(env, value);
+            (file, ClassInstance::<'_, InMemoryGroupRepository>::from_napi_value(env, value))
+        };
+        let file = file.ok().map(|file| Self::File(file.core().clone()));
+        file.or_else(|| memory.ok().map(|memory| Self::Memory(memory.core().clone())))
+    }
+}
+
 /// The store of a group in any repository.
 pub enum Store {
     File(FileRunStore),
@@ -39,19 +58,32 @@ pub enum Store {
 }
 
 impl Store {
-    /// The store of a group in a repository of JavaScript: one of ours, or one that answers questions.
-    pub fn of(env: &Env, repository: Unknown<'_>, id: GroupId, bridge: &Bridge) -> Self {
-        // SAFETY: an object of another class is refused.
-        let (file, memory) = unsafe {
-            let (env, value) = (env.raw(), repository.raw());
-            let file = ClassInstance::<'_, FileGroupRepository>::from_napi_value(env, value);
-            (file, ClassInstance::<'_, InMemoryGroupRepository>::from_napi_value(env, value))
-        };
-        match (file, memory) {
-            (Ok(file), _) => Self::File(FileRunStore::new(file.core().clone(), id)),
-            (_, Ok(memory)) => Self::Memory(MemoryRunStore::new(memory.core().clone(), id)),
-            _ => Self::Own(OwnStore::new(bridge.clone(), id)),
-        }
+    /// The store of a group in a repository of JavaScript. One whose methods are JavaScript's `own` answers questions through a
+    /// bridge, even if its class extends one of ours; its events are kept by the latter, or else by the repository beside it.
+    pub fn of(
+        env: &Env,
+        repository: Unknown<'_>,
+        id: GroupId,
+        own: Option<(&Bridge, Unknown<'_>)>,
+    ) -> Result<Self> {
+        Ok(match (Extended::of(env, repository), own) {
+            (Some(Extended::File(core)), None) => Self::File(FileRunStore::new(core, id)),
+            (Some(Extended::Memory(core)), None) => Self::Memory(MemoryRunStore::new(core, id)),
+            (Some(extended), Some((bridge, _))) => {
+                let feed = match extended {
+                    Extended::File(core) => OwnFeed::Files(core),
+                    Extended::Memory(core) => OwnFeed::Memory(core),
+                };
+                Self::Own(OwnStore::new(bridge.clone(), id, feed))
+            }
+            (None, Some((bridge, beside))) => match Extended::of(env, beside) {
+                Some(Extended::Memory(core)) => {
+                    Self::Own(OwnStore::new(bridge.clone(), id, OwnFeed::Beside(core)))
+                }
+                _ => return Err(Error::internal("a repository without a place for its events")),
+            },
+            (None, None) => return Err(Error::internal("not a repository of ours")),
+        })
     }
 
     /// Returns what JavaScript calls of a store of its own.

@@ -86,4 +86,4 @@ pub use owners::FileOwnership;
 pub use preview::{ExecutionPlan, PlannedSession, UnreachableSession};
 pub use runner::{RunEnd, RunNotice, Runner};
 pub use sessions::{EarlierAttempt, Found, SessionProcesses, Start, Wake};
-pub use store::{Change, Claim, Done, FileRunStore, MemoryRunStore, RunStore};
+pub use store::{Change, Claim, Done, FileRunStore, MemoryRunStore, RunStore, has_recorded_runner};

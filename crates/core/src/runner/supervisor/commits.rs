@@ -112,7 +112,7 @@ impl Supervisor<'_> {
     ) {
         self.in_flight = false;
         match result {
-            Ok(Some(Committed { group, events })) => self.stored(flight, group, &events, was),
+            Ok(Some(committed)) => self.stored(flight, committed, was),
             Ok(None) => match flight {
                 Flight::Plan(id) => self.facts.push_back(Input::CommitFailed(id, CommitFailure::Deleted)),
                 Flight::Budget(_) | Flight::Renewal => self.facts.push_back(Input::GroupDeleted),
@@ -127,8 +127,9 @@ impl Supervisor<'_> {
         }
     }
 
-    fn stored(&mut self, flight: Flight, group: Document, events: &[(u64, Event)], was: Option<&Revision>) {
-        let is_foreign = was != Some(&self.stored) || matches!(flight, Flight::Budget(_));
+    fn stored(&mut self, flight: Flight, committed: Committed, was: Option<&Revision>) {
+        let Committed { group, events, is_rebased } = committed;
+        let is_foreign = is_rebased || was != Some(&self.stored) || matches!(flight, Flight::Budget(_));
         self.stored = group.revision();
         if is_foreign {
             // What others have changed counts before the start that this commit has recorded.
@@ -138,7 +139,7 @@ impl Supervisor<'_> {
         } else {
             self.book.keep(group);
         }
-        for (seq, event) in events {
+        for (seq, event) in &events {
             self.emit(Some(*seq), event);
         }
         match flight {
