@@ -316,14 +316,51 @@ fn a_store_that_everyone_may_write_to_is_not_run() {
 }
 
 #[test]
-fn a_project_that_contains_the_store_or_is_missing_fails_its_session() {
-    let world = GroupWorld::with(vec![session("a", "answers", &[]), session("b", "answers", &[])], |group| {
-        let project = group.sessions[0].project_path.clone();
-        group.sessions[0].project_path = project.strip_suffix("/project").unwrap().to_owned();
-        group.sessions[1].project_path = format!("{project}/none");
-    });
-    assert_eq!(world.run().0.unwrap().status, GroupStatus::Paused);
-    assert!(world.stored("a").error.unwrap().contains("contains the store"));
+fn projects_that_cannot_be_used_are_found_before_anything_starts() {
+    let world = GroupWorld::with(
+        vec![
+            session("a", "answers", &[]),
+            session("b", "answers", &[]),
+            session("c", "answers", &[]),
+            session("d", "answers", &[]),
+        ],
+        |group| {
+            let project = group.sessions[0].project_path.clone();
+            let base = project.strip_suffix("/project").unwrap().to_owned();
+            group.sessions[2].project_path = format!("{project}/none");
+            group.sessions[3].project_path = format!("{base}/store/group");
+            group.sessions[1].project_path = base;
+        },
+    );
+    let before = world.group();
+    let expected = [
+        "session \"b\": cannot start a session in",
+        "contains the store",
+        "session \"c\": ",
+        "no such directory",
+        "session \"d\": ",
+        "lies in the store",
+    ];
+    let runner = || Runner::new(world.store(), world.options());
+    for error in [world.run().0.unwrap_err(), runner().plan(None).unwrap_err()] {
+        assert_eq!(error.code(), "INVALID_STATE");
+        assert!(expected.iter().all(|text| error.to_string().contains(text)), "{error}");
+    }
+    // Nothing was stored or started, not even the session that could have been.
+    assert_eq!((world.group(), world.notes("process").len()), (before, 0));
+    // Those that are not part of the run do not matter.
+    let options = RunnerOptions { only: Some(vec!["a".into()]), ..world.options() };
+    assert_eq!(world.run_with(options).0.unwrap().status, GroupStatus::Paused);
+    assert_eq!(world.stored("a").status, SessionStatus::Completed);
+}
+
+#[test]
+fn a_project_that_is_missing_when_its_session_starts_fails_that_session() {
+    let world =
+        GroupWorld::with(vec![session("a", "answers", &[]), session("b", "answers", &["a"])], |group| {
+            group.sessions[1].project_path.push_str("/none");
+        });
+    assert_eq!(world.run().0.unwrap().status, GroupStatus::Failed);
+    assert_eq!(world.stored("a").status, SessionStatus::Completed);
     assert!(world.stored("b").error.unwrap().contains("no such directory"));
-    assert_eq!(world.notes("process").len(), 0);
 }

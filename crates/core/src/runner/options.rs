@@ -8,6 +8,7 @@ use crate::claude::environment::Environment;
 use crate::model::BudgetAction;
 use crate::model::number::{Fraction, Positive, Usd};
 use crate::model::time;
+use crate::ownership;
 use crate::runner::plan::{self, Nanos, Retry, Spacing};
 use crate::runner::process::ProcessOptions;
 
@@ -60,6 +61,9 @@ pub struct RunnerOptions {
     pub claude_path: Option<PathBuf>,
     /// Time for which commits may fail before the run gives up. Default: 60 s.
     pub store_patience: Duration,
+    /// Time between two renewals of the record by which other processes know the runner, where the repository has no locks.
+    /// Default: 10 s. After a minute without one, other machines take the runner for dead.
+    pub record_renewal: Duration,
     /// Directory for the files of sessions, where the repository has none of the group. By default
     /// `$XDG_STATE_HOME/session-groups/runs/{group}`.
     pub work_dir: Option<PathBuf>,
@@ -89,6 +93,7 @@ impl Default for RunnerOptions {
             seed: None,
             claude_path: None,
             store_patience: Duration::from_millis(decisions.give_up_ms),
+            record_renewal: Duration::from_millis(ownership::RENEWAL_MS),
             work_dir: None,
             allow_env: Vec::new(),
             environment: Environment::of_process(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::book::{SessionWrite, runner_change};
 use super::events::Events;
@@ -68,10 +68,8 @@ impl Supervisor<'_> {
 
     /// Renews the record of the group's runner, if it is due.
     pub(super) fn renew_record(&mut self, now: Instant) {
-        if !self.has_record || now < self.next_renewal {
-            return;
-        }
-        self.next_renewal = now + Duration::from_millis(ownership::RENEWAL_MS);
+        let Some(renewal) = self.renewal.filter(|_| now >= self.next_renewal) else { return };
+        self.next_renewal = now + renewal;
         let at = self.timestamp();
         let Ok(record) = ownership::record(at.clone()) else { return };
         let changes = Changes::from(runner_change(Some(record))).made_at(at.unix_ms());

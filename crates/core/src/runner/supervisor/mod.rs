@@ -98,8 +98,8 @@ pub struct Supervisor<'a> {
     is_changing_budget: bool,
     /// The group was reported as changed while a commit was under way.
     must_look: bool,
-    /// The group's record of its runner is renewed, since nothing else excludes a second one.
-    has_record: bool,
+    /// Time between two renewals of the group's record of its runner, if nothing else excludes a second one.
+    renewal: Option<Duration>,
     next_renewal: Instant,
     next_limits: Instant,
     /// Why the last commit failed.
@@ -121,7 +121,7 @@ pub struct Parts<'a> {
     pub limits: SharedLimits,
     pub shared: Arc<Shared>,
     pub clock: Clock,
-    pub has_record: bool,
+    pub renewal: Option<Duration>,
 }
 
 impl<'a> Supervisor<'a> {
@@ -151,7 +151,7 @@ impl<'a> Supervisor<'a> {
             orders: VecDeque::new(),
             is_changing_budget: false,
             must_look: false,
-            has_record: parts.has_record,
+            renewal: parts.renewal,
             next_renewal: now,
             next_limits: now,
             failure: None,
@@ -299,7 +299,7 @@ impl<'a> Supervisor<'a> {
     /// Time until which the loop may sleep.
     fn deadline(&self, now: Instant) -> Option<Instant> {
         let plan = self.plan.deadline().map(|Monotonic(ms)| self.origin + Duration::from_millis(ms));
-        let renewal = self.has_record.then_some(self.next_renewal);
+        let renewal = self.renewal.map(|_| self.next_renewal);
         let reports = self.reports.deadline(now);
         [plan, renewal, reports, Some(self.next_limits)].into_iter().flatten().min()
     }
