@@ -1,6 +1,7 @@
 // GroupRunner with real processes: a program that behaves like Claude Code, built from __test__/runner/fake.
 
 const { spawn } = require('node:child_process')
+const path = require('node:path')
 const { Worker } = require('node:worker_threads')
 const sg = require('../..')
 const { posix, rejection, root, runScript } = require('./helpers')
@@ -169,6 +170,25 @@ describe('in files', () => {
     await new sg.GroupRunner(undefined, repository, recorder).run(ID, options)
     expect(recorder.of('tools_denied')).toMatchObject([{ sessionId: 'a', tools: ['Bash'] }])
     expect((await repository.findById(ID)).sessions[0].deniedTools).toEqual(['Bash'])
+  })
+
+  posix('projects that cannot be used are found before anything starts, all of them', async () => {
+    const { options, store, dir, repository, group, pids } = await prepareFiles({ a: {}, b: {}, c: {}, d: {} })
+    const places = [dir, path.dirname(store), path.join(dir, 'none'), path.join(store, ID)]
+    const sessions = group.sessions.map((session, index) => ({ ...session, projectPath: places[index] }))
+    await repository.update(ID, { sessions })
+    const before = await repository.findById(ID)
+    const runner = new sg.GroupRunner(undefined, repository)
+    for (const call of [() => runner.run(ID, options), () => runner.plan(ID, options)]) {
+      const { code, message } = await rejection(call())
+      expect(code).toBe('INVALID_STATE')
+      expect(message).toContain('there are 3 problems')
+      expect(message).toMatch(/"b".* contains the store/)
+      expect(message).toMatch(/"c".* no such directory/)
+      expect(message).toMatch(/"d".* lies in the store/)
+    }
+    expect(await repository.findById(ID)).toEqual(before)
+    expect(pids()).toEqual([])
   })
 
   posix('without claude, nothing is stored', async () => {
