@@ -73,6 +73,8 @@ pub struct RunnerOptions {
     pub environment: Environment,
     /// Clock of stored and emitted times. By default that of the system.
     pub clock: Clock,
+    /// Clock of usage limits, by which a sleep of the machine is noticed, too. By default that of the system.
+    pub wall_clock: Clock,
     /// Times of the stop ladder, and the bound of output files.
     pub process: ProcessOptions,
 }
@@ -98,6 +100,7 @@ impl Default for RunnerOptions {
             allow_env: Vec::new(),
             environment: Environment::of_process(),
             clock: Arc::new(time::now_ms),
+            wall_clock: Arc::new(time::now_ms),
             process: ProcessOptions::default(),
         }
     }

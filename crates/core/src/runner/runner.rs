@@ -126,6 +126,7 @@ impl Runner {
             limits,
             shared: Arc::clone(&self.shared),
             clock: Arc::clone(&self.options.clock),
+            wall_clock: Arc::clone(&self.options.wall_clock),
             renewal: matches!(claim, Claim::Record).then_some(self.options.record_renewal),
         };
         match Supervisor::new(parts, plan, group, document).run()? {

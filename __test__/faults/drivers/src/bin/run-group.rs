@@ -25,7 +25,8 @@ fn run(base: &Path, claude: PathBuf) -> Result<GroupStatus> {
         sweep_grace: ms(300),
         ..ProcessOptions::default()
     };
-    let options = RunnerOptions { claude_path: Some(claude), spacing: None, process, ..RunnerOptions::default() };
+    let options =
+        RunnerOptions { claude_path: Some(claude), spacing: None, process, ..RunnerOptions::default() };
     let runner = Runner::new(FileRunStore::new(repository, GroupId::new(ID)?), options);
     runner.run(|_| {}).map(|end| end.status)
 }
