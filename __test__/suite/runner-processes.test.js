@@ -107,6 +107,46 @@ describe('in files', () => {
     expect(starts()).toBe(1)
   })
 
+  posix(
+    'an attempt that the end of a worker thread keeps from starting is killed and costs nothing',
+    async () => {
+      const { options, store, repository, starts, pids } = await prepareFiles({ a: {} })
+      // The worker ends while a start is stored and not carried out yet: the answer of the repository never comes.
+      const script = `const sg = require(${JSON.stringify(root)})
+      const { parentPort } = require('node:worker_threads')
+      class Slow extends sg.FileGroupRepository {
+        async update(...args) {
+          const group = await super.update(...args)
+          if (group.sessions[0].status !== 'active') return group
+          parentPort.postMessage('stored')
+          return new Promise(() => {})
+        }
+      }
+      const repository = new Slow(${JSON.stringify(store)}, { durability: 'process' })
+      new sg.GroupRunner(undefined, repository).run('${ID}', ${JSON.stringify(options)})`
+      const worker = new Worker(script, { eval: true })
+      await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
+      await worker.terminate()
+      // The thread of the run ends on its own time.
+      await eventually(async () => (await repository.summaries())[0].live === false)
+      await new sg.GroupRunner(undefined, repository).run(ID, options)
+      const [{ status, attempts }] = (await repository.findById(ID)).sessions
+      const seen = attempts.map(({ outcome, costUsd, process: identity }) => [
+        outcome,
+        costUsd > 0,
+        identity?.pid,
+      ])
+      expect([status, seen]).toEqual([
+        'completed',
+        [
+          ['killed', false, undefined],
+          ['completed', true, pids()[0]],
+        ],
+      ])
+      expect(starts()).toBe(1)
+    },
+  )
+
   posix('a killed program loses nothing', async () => {
     const { options, store, repository, starts, billed } = await prepareFiles({
       a: {},
@@ -173,7 +213,12 @@ describe('in files', () => {
   })
 
   posix('projects that cannot be used are found before anything starts, all of them', async () => {
-    const { options, store, dir, repository, group, pids } = await prepareFiles({ a: {}, b: {}, c: {}, d: {} })
+    const { options, store, dir, repository, group, pids } = await prepareFiles({
+      a: {},
+      b: {},
+      c: {},
+      d: {},
+    })
     const places = [dir, path.dirname(store), path.join(dir, 'none'), path.join(store, ID)]
     const sessions = group.sessions.map((session, index) => ({ ...session, projectPath: places[index] }))
     await repository.update(ID, { sessions })
