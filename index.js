@@ -2,8 +2,9 @@
 
 const { ConfigGenerator } = require('./lib/config-generator.js')
 const { groupEvents } = require('./lib/feeds.js')
-const { GroupManager, timeOf } = require('./lib/manager.js')
+const { GroupManager } = require('./lib/manager.js')
 const { control, GroupRunner } = require('./lib/runner.js')
+const { timeOf } = require('./lib/times.js')
 const { watch } = require('./lib/watch.js')
 const {
   ClaudeStream,

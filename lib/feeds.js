@@ -34,8 +34,13 @@ exports.groupEvents = function groupEvents(repository, groupId, options) {
 async function open(repository, groupId, beside) {
   if ((await beside.findById(groupId)) !== null) return
   const group = (await repository.findById(groupId)) ?? null
-  // A run may have begun meanwhile.
-  if (group !== null && (await beside.findById(groupId)) === null) await beside.save(group)
+  if (group === null) return
+  try {
+    await beside.save(group, { ifAbsent: true })
+  } catch (error) {
+    // A run has begun meanwhile.
+    if (error.code !== 'CONFLICT') throw error
+  }
 }
 
 /** An iterator that is known later. */

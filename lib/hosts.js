@@ -1,6 +1,7 @@
 // What the addon asks JavaScript for during a run: a repository and processes that are JavaScript's own.
 
 const { hasUpdate, replace } = require('./repositories.js')
+const { madeAt } = require('./times.js')
 const { inTurn } = require('./turns.js')
 
 // Fake timers of tests may replace them later.
@@ -10,7 +11,7 @@ const { clearInterval, setInterval, setTimeout } = globalThis
 function changesBetween(before, after) {
   const { id, slug, createdAt, ...changes } = after
   for (const key of Object.keys(before)) if (!(key in after)) changes[key] = undefined
-  return changes
+  return madeAt(changes, Date.parse(after.updatedAt))
 }
 
 /** Time between two looks at a group in a repository without `watch`, in milliseconds. */

@@ -15,13 +15,8 @@ const {
 const { claimed } = require('./claims.js')
 const { forget } = require('./feeds.js')
 const { hasUpdate, replace } = require('./repositories.js')
+const { madeAt } = require('./times.js')
 const { inTurn } = require('./turns.js')
-
-/** The times of changes that a manager has made, by the objects that it returns to `update`. */
-const times = new WeakMap()
-
-/** Returns the time of changes that a manager has made, in Unix milliseconds. */
-exports.timeOf = (changes) => times.get(changes)
 
 exports.GroupManager = class GroupManager {
   #container
@@ -108,9 +103,7 @@ async function update(repository, groupId, decide, { now }) {
   let decision
   const stored = await repository.update(groupId, (group) => {
     decision = decide(group)
-    const changes = merged({}, decision)
-    times.set(changes, now)
-    return changes
+    return madeAt(merged({}, decision), now)
   })
   if (!decision && stored) throwUnusableUpdate()
   const group = stored === undefined && decision ? await repository.findById(groupId) : stored

@@ -66,6 +66,25 @@ describe.each(RUN_FROM)('on %s', (_, createRepository) => {
   })
 })
 
+test('a group that was deleted and made anew has events of its own', async () => {
+  const { runner, repository, group } = await prepare(new OwnRepository(), groupOf({ a: [], b: [] }))
+  await runner.run(ID)
+  const following = all(sg.groupEvents(repository, ID, { follow: true }))
+  await repository.delete(ID)
+  const createdAt = '2026-02-02T02:02:02.000Z'
+  await repository.save({ ...group, sessions: group.sessions.slice(1), createdAt })
+  await runner.run(ID)
+  expect(types(await following).at(-1)).toBe('group_deleted')
+  const events = await all(sg.groupEvents(repository, ID))
+  expect(types(events)).toEqual([
+    'group_started',
+    'group_session_started',
+    'group_session_completed',
+    'group_completed',
+  ])
+  expect(events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4])
+})
+
 test('events that earlier processes have reported are a gap in a class that keeps none', async () => {
   const { runner, repository } = await prepare(new OwnRepository(), groupOf({ a: [] }, { eventSeq: 7 }))
   await runner.run(ID)

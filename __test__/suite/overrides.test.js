@@ -89,6 +89,15 @@ describe.each(BASES)('a class that extends %s', (_, Base, create) => {
     expect(await repository.findById(id)).toMatchObject({ name: 'B', description: 'of another' })
   })
 
+  test('keeps the times of the clock', async () => {
+    const repository = create(recording(Base, ['update']))
+    await repository.save(groupOf({ a: [] }, { updatedAt: '2020-01-01T00:00:00.000Z' }))
+    const clock = { now: () => new Date('2031-05-05T05:05:05.555Z') }
+    await new sg.GroupRunner({ clock, processManager: new ProcessManager() }, repository).run(ID)
+    expect(repository.calls).toContain('update')
+    expect((await repository.findById(ID)).updatedAt).toBe('2031-05-05T05:05:05.555Z')
+  })
+
   test('fails the run by an error of its own method, and names it', async () => {
     class Broken extends Base {
       async findById(id) {
@@ -102,6 +111,23 @@ describe.each(BASES)('a class that extends %s', (_, Base, create) => {
     const error = await rejection(runner.run(ID))
     expect(`${error.message} ${error.cause?.message}`).toContain('the database is down')
   })
+})
+
+test('an object that stands in for a repository has its methods called', async () => {
+  const calls = []
+  const get = (target, name) => {
+    const value = target[name]
+    if (typeof value !== 'function') return value
+    return (...args) => {
+      calls.push(name)
+      return value.apply(target, args)
+    }
+  }
+  const repository = new Proxy(new sg.FileGroupRepository(freshDir(), FAST), { get })
+  const { runner } = await prepare(repository, groupOf({ a: [] }))
+  await runner.run(ID)
+  expect((await repository.findById(ID)).status).toBe('completed')
+  expect(calls).toContain('update')
 })
 
 test('a class that extends FileGroupRepository shares locks and events with all users of its files', async () => {

@@ -60,8 +60,7 @@ impl GroupRun {
             if surroundings.has_clock {
                 run_options.clock = runner::clock(bridge.clone());
             }
-            let own = (!surroundings.is_native).then_some((&bridge, beside));
-            let store = Store::of(&env, repository, id, own)?;
+            let store = Store::of(&env, repository, id, &bridge, (surroundings.is_native, beside));
             let processes = ManagedProcesses::new(bridge.clone());
             let (store_calls, process_calls) = (store.calls(), processes.calls());
             let processes = surroundings.has_process_manager.then_some(processes);

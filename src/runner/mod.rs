@@ -58,32 +58,27 @@ pub enum Store {
 }
 
 impl Store {
-    /// The store of a group in a repository of JavaScript. One whose methods are JavaScript's `own` answers questions through a
-    /// bridge, even if its class extends one of ours; its events are kept by the latter, or else by the repository beside it.
+    /// The store of a group in a repository of JavaScript. Unless it `is_native`, it has methods of JavaScript's own and answers
+    /// questions through a bridge. Its events are kept by the class of ours that it extends, or else by the repository `beside` it.
     pub fn of(
         env: &Env,
         repository: Unknown<'_>,
         id: GroupId,
-        own: Option<(&Bridge, Unknown<'_>)>,
-    ) -> Result<Self> {
-        Ok(match (Extended::of(env, repository), own) {
-            (Some(Extended::File(core)), None) => Self::File(FileRunStore::new(core, id)),
-            (Some(Extended::Memory(core)), None) => Self::Memory(MemoryRunStore::new(core, id)),
-            (Some(extended), Some((bridge, _))) => {
-                let feed = match extended {
-                    Extended::File(core) => OwnFeed::Files(core),
-                    Extended::Memory(core) => OwnFeed::Memory(core),
-                };
-                Self::Own(OwnStore::new(bridge.clone(), id, feed))
-            }
-            (None, Some((bridge, beside))) => match Extended::of(env, beside) {
-                Some(Extended::Memory(core)) => {
-                    Self::Own(OwnStore::new(bridge.clone(), id, OwnFeed::Beside(core)))
-                }
-                _ => return Err(Error::internal("a repository without a place for its events")),
-            },
-            (None, None) => return Err(Error::internal("not a repository of ours")),
-        })
+        bridge: &Bridge,
+        (is_native, beside): (bool, Unknown<'_>),
+    ) -> Self {
+        let feed = match Extended::of(env, repository) {
+            Some(Extended::File(core)) if is_native => return Self::File(FileRunStore::new(core, id)),
+            Some(Extended::Memory(core)) if is_native => return Self::Memory(MemoryRunStore::new(core, id)),
+            Some(Extended::File(core)) => OwnFeed::Files(core),
+            Some(Extended::Memory(core)) => OwnFeed::Memory(core),
+            None => OwnFeed::Beside(match Extended::of(env, beside) {
+                Some(Extended::Memory(core)) => core,
+                // An object that only looks like one of ours. Nobody asks for its events.
+                _ => session_groups::repository::InMemoryGroupRepository::new(),
+            }),
+        };
+        Self::Own(OwnStore::new(bridge.clone(), id, feed))
     }
 
     /// Returns what JavaScript calls of a store of its own.

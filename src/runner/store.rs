@@ -45,7 +45,10 @@ impl OwnFeed {
             match &self {
                 Self::Files(files) => feed::append(files, group.id(), events, None),
                 Self::Memory(memory) => feed::append(memory, group.id(), events, None),
-                Self::Beside(memory) => feed::append(memory, group.id(), events, Some(group.clone())),
+                Self::Beside(memory) => {
+                    forget_former(memory, &committed);
+                    feed::append(memory, group.id(), events, Some(group.clone()));
+                }
             }
             done(Ok(Some(committed)));
         };
@@ -78,6 +81,17 @@ enum Open {
 pub struct OwnStoreCalls {
     id: GroupId,
     state: Arc<Mutex<State>>,
+}
+
+/// Ends the feed of a deleted group of the same id.
+fn forget_former(memory: &InMemoryGroupRepository, committed: &Committed) {
+    let id = committed.group.id();
+    let created_at = |group: &Document| group.group().ok().map(|group| group.created_at);
+    let former = memory.find_by_id(id).ok().flatten();
+    if former.is_some_and(|former| created_at(&former) != created_at(&committed.group)) {
+        // It cannot fail without a condition.
+        let _ = memory.delete(id, Condition::None);
+    }
 }
 
 impl OwnStore {
