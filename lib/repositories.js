@@ -54,8 +54,8 @@ exports.replace = async function replace(repository, groupId, change) {
   const hasRevisions = exports.extendsNative(repository)
   for (;;) {
     const revision = hasRevisions ? await repository.revision(groupId) : undefined
-    const found = (await repository.findById(groupId)) ?? null
-    const group = change(found)
+    const found = revision === null ? null : await repository.findById(groupId)
+    const group = change(found ?? null)
     if (group === null) return null
     try {
       await (hasRevisions ? repository.save(group, { ifRevision: revision }) : repository.save(group))

@@ -74,7 +74,7 @@ exports.Run = class Run {
         run.start(() => this.#receive(resolve, reject))
       })
     } catch (error) {
-      if (error.code === 'NOT_FOUND') forget(this.#repository, this.id)
+      if (error?.code === 'NOT_FOUND') forget(this.#repository, this.id)
       throw error
     } finally {
       signal?.removeEventListener('abort', onAbort)

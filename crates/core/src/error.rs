@@ -363,15 +363,13 @@ impl Error {
         if errors.len() < 2 {
             return errors.pop();
         }
-        let mut message = format!("cannot run group {group_id:?}: there are {} problems", errors.len());
-        for error in errors.iter().take(MAX_SHOWN) {
-            message.push_str(&format!("\n- {error}"));
-        }
+        let mut lines = vec![format!("cannot run group {group_id:?}: there are {} problems", errors.len())];
+        lines.extend(errors.iter().take(MAX_SHOWN).map(|error| format!("- {error}")));
         if let more @ 1.. = errors.len().saturating_sub(MAX_SHOWN) {
-            message.push_str(&format!("\n- and {more} more"));
+            lines.push(format!("- and {more} more"));
         }
         let first = errors.swap_remove(0);
-        let mut error = Self::new(first.kind(), message).with_group(group_id);
+        let mut error = Self::new(first.kind(), lines.join("\n")).with_group(group_id);
         error.0.field = first.0.field;
         Some(error)
     }
