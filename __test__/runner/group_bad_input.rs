@@ -11,7 +11,7 @@ use session_groups::model::time::IsoTime;
 use session_groups::model::{GroupId, GroupSession, GroupStatus, SessionGroup, SessionStatus};
 use session_groups::repository::{Changes, Condition, Document, GroupRepository};
 use session_groups::runner::{
-    Change, Claim, Done, FileRunStore, RunEnd, RunNotice, RunStore, Runner, RunnerOptions,
+    Change, Claim, Clock, Done, FileRunStore, RunEnd, RunNotice, RunStore, Runner, RunnerOptions,
 };
 use session_groups::{Error, Result};
 
@@ -229,12 +229,12 @@ struct SleepyClock(Arc<AtomicU64>);
 impl SleepyClock {
     fn options(&self, options: RunnerOptions) -> RunnerOptions {
         let ahead = Arc::clone(&self.0);
-        let clock = Arc::new(move || {
+        let clock: Clock = Arc::new(move || {
             #[allow(clippy::cast_precision_loss, reason = "hours")]
             let ahead = ahead.load(Ordering::Relaxed) as f64;
             IsoTime::now().unix_ms() + ahead
         });
-        RunnerOptions { clock: clock.clone(), wall_clock: clock, ..options }
+        RunnerOptions { clock: Arc::clone(&clock), wall_clock: clock, ..options }
     }
 
     fn sleep_for_an_hour(&self) {

@@ -57,7 +57,7 @@ mod tests {
             ("relative", "project".to_owned(), "absolute"),
         ];
         for (id, place, _) in &places {
-            let mut session = GroupSession::new(*id, place, "Do it", created_at.clone());
+            let mut session = GroupSession::new(id, place, "Do it", created_at.clone());
             session.depends_on = if *id == "later" { vec!["fine".to_owned()] } else { Vec::new() };
             group.sessions.push(session);
         }
