@@ -1316,6 +1316,32 @@ export interface FileGroupRepository extends GroupStore {}
 /** A {@link GroupStore} in memory. */
 export interface InMemoryGroupRepository extends GroupStore {}
 
+/**
+ * Returns an iterator over the events of a group in any repository, as {@link GroupStore.events} does. A repository that has
+ * `events` is asked for them. For one of your own class without it, the events that a {@link GroupRunner} of this process reports
+ * are kept in memory beside the repository object: the newest 16 MiB of each group. Events that other processes have reported are a
+ * `feed_gap`.
+ *
+ * Throws `INVALID_ARGUMENT`. `next` rejects with what the repository rejects with.
+ *
+ * @example
+ * const runner = new GroupRunner(undefined, repository)
+ * const running = runner.run(id)
+ * for await (const event of groupEvents(repository, id, { follow: true })) {
+ *   console.log(event.seq, event.type)
+ *   if (event.type === 'group_completed' || event.type === 'group_failed') break
+ * }
+ *
+ * @param repository Repository of the group.
+ * @param id The group's id.
+ * @param options Where to begin, whether to wait for further events, and a signal that closes the iterator.
+ */
+export declare function groupEvents(
+  repository: GroupRepository,
+  id: string,
+  options?: EventsOptions,
+): GroupFeedIterator
+
 /** Options of a group to create. */
 export interface CreateGroupOptions {
   /** Display name. The group's id is made of it and of the time. */
@@ -1451,7 +1477,8 @@ export declare class GroupManager {
 
   /**
    * Deletes a group and emits `group_deleted`. In a file store, what a killed runner has left running of the group is ended
-   * first, which can take some seconds. Rejects with `NOT_FOUND`, and with `ALREADY_RUNNING` while the group is run.
+   * first, which can take some seconds. Rejects with `NOT_FOUND`, and with `ALREADY_RUNNING` while this process or another
+   * one runs the group.
    *
    * @param groupId Id of the group.
    */

@@ -1,8 +1,10 @@
 // The entry of the package: the addon, and the parts that are better written in JavaScript.
 
 const { ConfigGenerator } = require('./lib/config-generator.js')
-const { GroupManager, timeOf } = require('./lib/manager.js')
+const { groupEvents } = require('./lib/feeds.js')
+const { GroupManager } = require('./lib/manager.js')
 const { control, GroupRunner } = require('./lib/runner.js')
+const { timeOf } = require('./lib/times.js')
 const { watch } = require('./lib/watch.js')
 const {
   ClaudeStream,
@@ -256,6 +258,7 @@ module.exports = {
   canResumeGroup,
   control,
   createSessionProgress,
+  groupEvents,
   isActiveGroup,
   isBudgetExceeded,
   isBudgetWarning,

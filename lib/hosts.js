@@ -1,5 +1,7 @@
 // What the addon asks JavaScript for during a run: a repository and processes that are JavaScript's own.
 
+const { hasUpdate, replace } = require('./repositories.js')
+const { madeAt } = require('./times.js')
 const { inTurn } = require('./turns.js')
 
 // Fake timers of tests may replace them later.
@@ -9,7 +11,7 @@ const { clearInterval, setInterval, setTimeout } = globalThis
 function changesBetween(before, after) {
   const { id, slug, createdAt, ...changes } = after
   for (const key of Object.keys(before)) if (!(key in after)) changes[key] = undefined
-  return changes
+  return madeAt(changes, Date.parse(after.updatedAt))
 }
 
 /** Time between two looks at a group in a repository without `watch`, in milliseconds. */
@@ -36,15 +38,13 @@ exports.RepositoryHost = class RepositoryHost {
   /** Stores the changes of a commit, which the addon computes from the stored group. Returns whether there is a group. */
   async commit({ commit }) {
     const changed = (group) => JSON.parse(this.#run.change(commit, JSON.stringify(group)))
-    if (typeof this.#repository.update === 'function') {
+    if (hasUpdate(this.#repository)) {
       const stored = await this.#repository.update(this.#id, (group) => changesBetween(group, changed(group)))
       return stored != null
     }
-    return inTurn(this.#repository, this.#id, async () => {
-      const group = await this.#repository.findById(this.#id)
-      if (group != null) await this.#repository.save(changed(group))
-      return group != null
-    })
+    const change = (group) => (group === null ? null : changed(group))
+    const saved = await inTurn(this.#repository, this.#id, () => replace(this.#repository, this.#id, change))
+    return saved !== null
   }
 
   /** Reports changes by others. A repository that cannot tell is looked at once a second. */

@@ -12,13 +12,11 @@ const {
   throwUnusableUpdate,
   unixTime,
 } = require('./addon.js')
+const { claimed } = require('./claims.js')
+const { forget } = require('./feeds.js')
+const { hasUpdate, replace } = require('./repositories.js')
+const { madeAt } = require('./times.js')
 const { inTurn } = require('./turns.js')
-
-/** The times of changes that a manager has made, by the objects that it returns to `update`. */
-const times = new WeakMap()
-
-/** Returns the time of changes that a manager has made, in Unix milliseconds. */
-exports.timeOf = (changes) => times.get(changes)
 
 exports.GroupManager = class GroupManager {
   #container
@@ -64,8 +62,10 @@ exports.GroupManager = class GroupManager {
 
   async deleteGroup(groupId) {
     const now = timeFrom(this.#container)
-    const isDeleted = await inTurn(this.#repository, groupId, () => remove(this.#repository, groupId, now))
+    const work = () => remove(this.#repository, groupId, now)
+    const isDeleted = await inTurn(this.#repository, groupId, () => claimed(this.#repository, groupId, work))
     if (!isDeleted) throwNotFound(groupId)
+    forget(this.#repository, groupId)
     emit(this.#eventEmitter, { type: 'group_deleted', timestamp: new Date(now).toISOString(), groupId })
   }
 
@@ -91,7 +91,7 @@ exports.GroupManager = class GroupManager {
     const now = timeFrom(this.#container)
     const runner = request.concernsStatus() ? await otherRunner(this.#repository, groupId) : null
     const decide = (group) => request.decide(groupId, group, now, runner ?? undefined)
-    const change = typeof this.#repository.update === 'function' ? update : readAndWrite
+    const change = hasUpdate(this.#repository) ? update : readAndWrite
     const { group, event } = await change(this.#repository, groupId, decide, { now, sessionId })
     emit(this.#eventEmitter, event)
     return group
@@ -103,26 +103,26 @@ async function update(repository, groupId, decide, { now }) {
   let decision
   const stored = await repository.update(groupId, (group) => {
     decision = decide(group)
-    const changes = merged({}, decision)
-    times.set(changes, now)
-    return changes
+    return madeAt(merged({}, decision), now)
   })
   if (!decision && stored) throwUnusableUpdate()
   const group = stored === undefined && decision ? await repository.findById(groupId) : stored
   return group ? { group, event: decision.event } : decide(null)
 }
 
-/** Changes a group in a repository that has the seven methods of `claude-code-agent`. */
+/** Changes a group by `save` or `updateSession`, in a repository whose `update` is not used. */
 function readAndWrite(repository, groupId, decide, { sessionId }) {
   return inTurn(repository, groupId, async () => {
-    const found = await repository.findById(groupId)
-    const decision = decide(found)
-    const { event, session } = decision
-    const group = merged(found, decision)
-    if (session === undefined) {
-      await repository.save(group)
+    if (sessionId === undefined) {
+      let event
+      const group = await replace(repository, groupId, (found) => {
+        const decision = decide(found)
+        event = decision.event
+        return merged(found, decision)
+      })
       return { group, event }
     }
+    const { event, session } = decide(await repository.findById(groupId))
     const isUpdated = await repository.updateSession(groupId, sessionId, merged({}, session))
     const stored = isUpdated ? await repository.findById(groupId) : null
     return stored ? { group: stored, event } : decide(null)

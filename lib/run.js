@@ -1,7 +1,10 @@
 // One run of a group: the conversation between the addon's thread, which runs it, and JavaScript.
 
 const { GroupRun } = require('./addon.js')
+const { claimed } = require('./claims.js')
+const { feedsBeside, forget } = require('./feeds.js')
 const { ProcessHost, RepositoryHost } = require('./hosts.js')
+const { isNative } = require('./repositories.js')
 
 // Fake timers of tests may replace it later.
 const { setImmediate } = globalThis
@@ -38,21 +41,29 @@ exports.Run = class Run {
 
   /**
    * Runs the group, or does something else with it that a task says. Fulfilled with the outcome, after the handlers were called
-   * with all events.
+   * with all events. A task that runs or stops the group is rejected with `ALREADY_RUNNING` if this process runs it already.
    */
-  async carryOut(group, task) {
+  carryOut(group, task) {
+    const work = () => this.#carryOut(group, task)
+    const runsNothing = task?.plan !== undefined || task?.control !== undefined
+    return runsNothing ? work() : claimed(this.#repository, idOf(group), work)
+  }
+
+  async #carryOut(group, task) {
     this.id = typeof group === 'string' ? group : await this.#saved(group)
     const { clock, processManager } = this.#container
     const surroundings = {
       environment: { ...process.env },
       hasClock: clock != null,
       hasProcessManager: processManager != null,
+      isNative: isNative(this.#repository),
     }
     const { signal } = this.options ?? {}
     const onAbort = () => this.request({ request: 'pause' })
     try {
       return await new Promise((resolve, reject) => {
-        const run = new GroupRun(this.#repository, this.id, this.options, task, surroundings)
+        const beside = feedsBeside(this.#repository)
+        const run = new GroupRun(this.#repository, this.id, this.options, task, surroundings, beside)
         this.#native = run
         this.#groups = new RepositoryHost(this.#repository, this.id, run)
         this.#processes = new ProcessHost(processManager, run)
@@ -62,6 +73,9 @@ exports.Run = class Run {
         else signal?.addEventListener('abort', onAbort)
         run.start(() => this.#receive(resolve, reject))
       })
+    } catch (error) {
+      if (error?.code === 'NOT_FOUND') forget(this.#repository, this.id)
+      throw error
     } finally {
       signal?.removeEventListener('abort', onAbort)
       this.#groups?.unwatch()
@@ -82,7 +96,7 @@ exports.Run = class Run {
 
   /** Saves a group that is not stored yet. Returns its id. */
   async #saved(group) {
-    const { id } = group
+    const id = idOf(group)
     if ((await this.#repository.findById(id)) == null) await this.#repository.save(group, { ifAbsent: true })
     return id
   }
@@ -150,6 +164,8 @@ exports.Run = class Run {
     }
   }
 }
+
+const idOf = (group) => (typeof group === 'string' ? group : group.id)
 
 function warn(text) {
   process.emitWarning(text, { type: 'SessionGroupsWarning', code: 'SESSION_GROUPS_RUN' })

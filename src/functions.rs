@@ -13,7 +13,9 @@ use session_groups::feed::FeedEvent;
 use session_groups::generate::template;
 use session_groups::manager::rules;
 use session_groups::model::event::GroupEvent;
+use session_groups::model::time::IsoTime;
 use session_groups::model::{GroupStatus, money};
+use session_groups::ownership;
 use session_groups::progress::SessionProgress;
 use session_groups::runner::process::directory_names;
 
@@ -167,6 +169,15 @@ pub fn throw_unusable_update(env: Env) -> napi::Result<()> {
         let problem =
             "has not called the function it was given. Implement it as GroupStore describes, or leave it out";
         Err(Error::unsupported(format!("cannot change the group: the repository's update {problem}")).into())
+    })
+}
+
+/// Throws `ALREADY_RUNNING`: this process runs a group or deletes it, since a time in Unix milliseconds. For claims.js.
+#[napi(skip_typescript)]
+pub fn throw_already_running(env: Env, group_id: Unknown<'_>, since: f64) -> napi::Result<()> {
+    throwing(&env, || {
+        let id = args::text(&env, "groupId", group_id)?;
+        Err(ownership::runs_here(&id, IsoTime::of_unix_ms(since)).into())
     })
 }
 

@@ -2,6 +2,7 @@
 // with one line of counts.
 
 import path from 'node:path'
+import { buildFakeClaude } from '../../scripts/build.mjs'
 import { main, must, root, run, Stop } from '../../scripts/process.mjs'
 import { setUp } from '../../scripts/setup.mjs'
 import { fuzz } from '../fuzz/run.mjs'
@@ -13,7 +14,7 @@ const total = { passed: 0, failed: 0, skipped: 0 }
 
 await main(async () => {
   await setUp()
-  const { feed, oneOperation, powerOff } = await buildPrograms()
+  const { feed, oneOperation, powerOff, runner } = await buildPrograms()
   const { testRemovedLocks, testSystemCalls } = await import('./system-calls.mjs')
   const { testKills, testLostUpdates } = await import('./processes.mjs')
   const { testTogether } = await import('./together.mjs')
@@ -26,6 +27,7 @@ await main(async () => {
   const { testFullDisk } = await import('./full-disk.mjs')
   const { testPowerLoss } = await import('./power-loss.mjs')
   const { testFeedCalls, testFeedReaders, testFullFeed } = await import('./feed.mjs')
+  const { testRunnerCalls, testRunnerOnFullDisk } = await import('./runner.mjs')
 
   await row('every system call fails once, in every way', lacks('strace'), () =>
     testSystemCalls(oneOperation, { every: short ? 23 : 1 }),
@@ -51,6 +53,12 @@ await main(async () => {
     await row(`readers follow a feed with ${writers} writing`, undefined, () =>
       testFeedReaders(feed, { writers, rounds: short ? 6 : 60 }),
     )
+  await row('a runner is killed at its system calls', lacks('strace'), () =>
+    testRunnerCalls(runner, short ? { ofEachName: 1 } : {}),
+  )
+  await row('the disk is full for a runner', cannotMount(), () =>
+    testRunnerOnFullDisk(runner, { rounds: short ? 2 : 20 }),
+  )
   await row('updates that wait are written together', lacks('strace'), testTogether)
   await row('workers are terminated', undefined, () => testTerminations({ rounds: short ? 20 : 1000 }))
   for (const isPolling of [false, true]) {
@@ -73,8 +81,14 @@ if (total.failed > 0) process.exitCode = 1
 
 async function buildPrograms() {
   await must('Building the drivers', 'cargo', ['build', '--release', '--package', 'fault-drivers'])
+  await buildFakeClaude()
   const program = (name) => path.join(root, 'target', 'release', name)
-  return { feed: program('feed'), oneOperation: program('one-operation'), powerOff: program('power-off') }
+  return {
+    feed: program('feed'),
+    oneOperation: program('one-operation'),
+    powerOff: program('power-off'),
+    runner: { driver: program('run-group'), claude: path.join(root, 'target', 'fake-claude', 'claude') },
+  }
 }
 
 async function testModel(sequences) {

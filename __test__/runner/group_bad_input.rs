@@ -11,7 +11,7 @@ use session_groups::model::time::IsoTime;
 use session_groups::model::{GroupId, GroupSession, GroupStatus, SessionGroup, SessionStatus};
 use session_groups::repository::{Changes, Condition, Document, GroupRepository};
 use session_groups::runner::{
-    Change, Claim, Done, FileRunStore, RunEnd, RunNotice, RunStore, Runner, RunnerOptions,
+    Change, Claim, Clock, Done, FileRunStore, RunEnd, RunNotice, RunStore, Runner, RunnerOptions,
 };
 use session_groups::{Error, Result};
 
@@ -205,16 +205,78 @@ fn a_budget_below_what_is_spent_pauses_the_group() {
 #[test]
 fn a_clock_that_jumps_disturbs_nothing() {
     let world = GroupWorld::new(vec![session("a", "answers", &[]), session("b", "crashes_once", &["a"])]);
-    let calls = AtomicU64::new(0);
     // Years forward and back at each look.
-    let clock = move || match calls.fetch_add(1, Ordering::Relaxed) % 3 {
-        0 => 1_795_000_000_000.0,
-        1 => 4_102_444_800_000.0,
-        _ => 946_684_800_000.0,
+    let jumping = || {
+        let calls = AtomicU64::new(0);
+        Arc::new(move || match calls.fetch_add(1, Ordering::Relaxed) % 3 {
+            0 => 1_795_000_000_000.0,
+            1 => 4_102_444_800_000.0,
+            _ => 946_684_800_000.0,
+        })
     };
-    let (end, _) = world.run_with(RunnerOptions { clock: Arc::new(clock), ..world.options() });
-    assert_eq!(end.unwrap().status, GroupStatus::Completed);
+    let options = RunnerOptions { clock: jumping(), wall_clock: jumping(), ..world.options() };
+    assert_eq!(world.run_with(options).0.unwrap().status, GroupStatus::Completed);
     assert!(world.group().updated_at.unix_ms() >= 1_768_000_000_000.0);
+    // What a crash cost is not known.
+    let problems = world.problems().into_iter().filter(|problem| !problem.contains("were billed"));
+    assert_eq!(problems.collect::<Vec<_>>(), [""; 0]);
+}
+
+/// A wall clock that runs like that of the system, and is ahead of it after sleeps of the machine.
+#[derive(Clone, Default)]
+struct SleepyClock(Arc<AtomicU64>);
+
+impl SleepyClock {
+    fn options(&self, options: RunnerOptions) -> RunnerOptions {
+        let ahead = Arc::clone(&self.0);
+        let clock: Clock = Arc::new(move || {
+            #[allow(clippy::cast_precision_loss, reason = "hours")]
+            let ahead = ahead.load(Ordering::Relaxed) as f64;
+            IsoTime::now().unix_ms() + ahead
+        });
+        RunnerOptions { clock: Arc::clone(&clock), wall_clock: clock, ..options }
+    }
+
+    fn sleep_for_an_hour(&self) {
+        self.0.fetch_add(3_600_000, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_machine_that_sleeps_for_an_hour_goes_on_with_its_sessions() {
+    let world =
+        GroupWorld::new(vec![slow(session("a", "answers", &[]), 800), session("b", "answers", &["a"])]);
+    let clock = SleepyClock::default();
+    let run = world.spawn(clock.options(world.options()));
+    world.wait_for_active(1);
+    clock.sleep_for_an_hour();
+    assert_eq!(run.join().0.unwrap().status, GroupStatus::Completed);
+    assert_eq!((world.notes("process").len(), world.problems()), (2, Vec::new()));
+    let session = world.stored("a");
+    assert!(session.ran_ms().unwrap() < 60_000.0, "the sleep is not a part of its running time");
+    let hour = session.completed_at.unwrap().unix_ms() - session.started_at.unwrap().unix_ms();
+    assert!(hour >= 3_600_000.0);
+}
+
+#[test]
+fn a_usage_limit_that_ends_while_the_machine_sleeps_is_not_waited_for_any_longer() {
+    let world = GroupWorld::new(vec![session("a", "meets_a_usage_limit", &[])]);
+    let clock = SleepyClock::default();
+    let mut options = clock.options(world.options());
+    let in_half_an_hour = IsoTime::now().unix_ms() / 1000.0 + 1800.0;
+    options.environment.set("FAKE_RESETS_AT", format!("{in_half_an_hour:.0}"));
+    let run = world.spawn(options);
+    GroupWorld::wait_until("a waits", || world.stored("a").waits_until.is_some());
+    let config = r#"{"generateClaudeMd":false,"generateSettings":false,"env":{"FAKE_BEHAVIOUR":"answers"}}"#;
+    update_session(&world, "a", &format!(r#"{{"config":{config}}}"#));
+    assert_eq!(world.notes("process").len(), 1);
+    clock.sleep_for_an_hour();
+    GroupWorld::wait_until("it has ended", || world.group().status == GroupStatus::Completed);
+    run.join().0.unwrap();
+    let attempts = world.stored("a").attempts.unwrap();
+    let outcomes = [attempts.first(), attempts.last()].map(|attempt| attempt.unwrap().outcome);
+    assert_eq!(outcomes, [Some(AttemptOutcome::Limited), Some(AttemptOutcome::Completed)]);
+    assert_eq!(world.problems(), [""; 0]);
 }
 
 /// A store whose disk is full for a while.
@@ -316,14 +378,51 @@ fn a_store_that_everyone_may_write_to_is_not_run() {
 }
 
 #[test]
-fn a_project_that_contains_the_store_or_is_missing_fails_its_session() {
-    let world = GroupWorld::with(vec![session("a", "answers", &[]), session("b", "answers", &[])], |group| {
-        let project = group.sessions[0].project_path.clone();
-        group.sessions[0].project_path = project.strip_suffix("/project").unwrap().to_owned();
-        group.sessions[1].project_path = format!("{project}/none");
-    });
-    assert_eq!(world.run().0.unwrap().status, GroupStatus::Paused);
-    assert!(world.stored("a").error.unwrap().contains("contains the store"));
+fn projects_that_cannot_be_used_are_found_before_anything_starts() {
+    let world = GroupWorld::with(
+        vec![
+            session("a", "answers", &[]),
+            session("b", "answers", &[]),
+            session("c", "answers", &[]),
+            session("d", "answers", &[]),
+        ],
+        |group| {
+            let project = group.sessions[0].project_path.clone();
+            let base = project.strip_suffix("/project").unwrap().to_owned();
+            group.sessions[2].project_path = format!("{project}/none");
+            group.sessions[3].project_path = format!("{base}/store/group");
+            group.sessions[1].project_path = base;
+        },
+    );
+    let before = world.group();
+    let expected = [
+        "session \"b\": cannot start a session in",
+        "contains the store",
+        "session \"c\": ",
+        "no such directory",
+        "session \"d\": ",
+        "lies in the store",
+    ];
+    let runner = || Runner::new(world.store(), world.options());
+    for error in [world.run().0.unwrap_err(), runner().plan(None).unwrap_err()] {
+        assert_eq!(error.code(), "INVALID_STATE");
+        assert!(expected.iter().all(|text| error.to_string().contains(text)), "{error}");
+    }
+    // Nothing was stored or started, not even the session that could have been.
+    assert_eq!((world.group(), world.notes("process").len()), (before, 0));
+    // Those that are not part of the run do not matter.
+    let options = RunnerOptions { only: Some(vec!["a".into()]), ..world.options() };
+    assert_eq!(world.run_with(options).0.unwrap().status, GroupStatus::Paused);
+    assert_eq!(world.stored("a").status, SessionStatus::Completed);
+}
+
+#[test]
+fn a_project_that_is_missing_when_its_session_starts_fails_that_session() {
+    let world =
+        GroupWorld::with(vec![session("a", "answers", &[]), session("b", "answers", &["a"])], |group| {
+            group.sessions[1].project_path.push_str("/none");
+        });
+    assert_eq!(world.run().0.unwrap().status, GroupStatus::Failed);
+    assert_eq!(world.stored("a").status, SessionStatus::Completed);
     assert!(world.stored("b").error.unwrap().contains("no such directory"));
-    assert_eq!(world.notes("process").len(), 0);
 }

@@ -1,7 +1,8 @@
 //! Groups that run undisturbed.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use session_groups::claude::{ClaudeVersion, Exit};
 use session_groups::feed::Event;
@@ -10,7 +11,7 @@ use session_groups::model::number::{Count, Positive, Usd};
 use session_groups::model::run::{AttemptOutcome, GroupCause, ProcessIdentity};
 use session_groups::model::time::IsoTime;
 use session_groups::model::{BudgetAction, GroupId, GroupStatus, SessionStatus};
-use session_groups::repository::{Condition, Document, GroupRepository, InMemoryGroupRepository};
+use session_groups::repository::{Changes, Condition, Document, GroupRepository, InMemoryGroupRepository};
 use session_groups::runner::process::{self, Ended, Fact, Mark};
 use session_groups::runner::{
     ChangedLimits, FileRunStore, MemoryRunStore, RunEnd, RunNotice, Runner, RunnerOptions, RunnerState,
@@ -263,6 +264,44 @@ fn a_group_in_memory_has_one_runner() {
     handle.stop(true).unwrap();
     thread.join().unwrap().unwrap();
     assert_eq!(stored().runner, None);
+}
+
+#[test]
+fn the_record_of_a_runner_is_renewed_while_it_runs() {
+    let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), 20_000)]);
+    let repository = InMemoryGroupRepository::new();
+    repository.save(Document::from_group(&world.group()).unwrap(), Condition::None).unwrap();
+    // Each look at the clock is a minute after the one before.
+    let minutes = AtomicU32::new(0);
+    let clock = move || 1.8e12 + 60_000.0 * f64::from(minutes.fetch_add(1, Ordering::Relaxed));
+    let options = RunnerOptions {
+        work_dir: Some(world.base.join("work")),
+        record_renewal: Duration::from_millis(1),
+        clock: Arc::new(clock),
+        ..world.options()
+    };
+    assert_eq!(RunnerOptions::default().record_renewal, Duration::from_secs(10));
+    let runner = Runner::new(MemoryRunStore::new(repository.clone(), GroupWorld::id()), options);
+    let handle = runner.handle();
+    let thread = runner.spawn(|_| {}).unwrap();
+    let stored = || repository.find_by_id(&GroupWorld::id()).unwrap().unwrap().group().unwrap();
+    let record = || stored().runner;
+    GroupWorld::wait_until("it runs", || stored().sessions[0].status == SessionStatus::Active);
+    for _ in 0..3 {
+        let before = record().unwrap();
+        GroupWorld::wait_until("the record is renewed", || {
+            record().unwrap().at.unix_ms() > before.at.unix_ms()
+        });
+        let now = record().unwrap();
+        assert_eq!((now.pid, &now.start_time, &now.host), (before.pid, &before.start_time, &before.host));
+    }
+    // One that others have removed is written again, so that no second runner comes.
+    let changes = Changes::new("{}".to_owned(), vec!["runner".to_owned()]).unwrap();
+    repository.update(&GroupWorld::id(), changes).unwrap().unwrap();
+    GroupWorld::wait_until("the record is there again", || record().is_some());
+    handle.stop(true).unwrap();
+    thread.join().unwrap().unwrap();
+    assert_eq!(record(), None);
 }
 
 /// Processes that exist in memory alone: they do what their prompts say and print nothing.

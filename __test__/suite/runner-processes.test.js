@@ -1,64 +1,12 @@
 // GroupRunner with real processes: a program that behaves like Claude Code, built from __test__/runner/fake.
 
-const { spawn, spawnSync } = require('node:child_process')
-const fs = require('node:fs')
+const { spawn } = require('node:child_process')
 const path = require('node:path')
 const { Worker } = require('node:worker_threads')
 const sg = require('../..')
-const { freshDir, makeSession, posix, rejection, root, runScript } = require('./helpers')
-const { eventually, groupOf, Recorder, RUN_FROM } = require('./helpers/runner')
-
-const claudePath = path.join(root, 'target', 'fake-claude', 'claude')
-const ID = '20260115-103000-logging'
-
-/** Times of the ladder that do not keep a test waiting. */
-const short = { interruptGraceMs: 2000, terminateGraceMs: 1000, exitGraceMs: 2000, startSpacingMs: 0 }
-
-/** A group whose sessions work in one directory, behave as they are told and note their processes in a file. */
-const world = (behaviours, config) => {
-  const dir = freshDir()
-  const ledger = path.join(dir, 'ledger')
-  const group = groupOf({}, { config })
-  const session = ([id, { behaviour = 'answers', turnMs = 30, dependsOn = [] }]) =>
-    makeSession({
-      id,
-      dependsOn,
-      projectPath: dir,
-      config: {
-        generateClaudeMd: false,
-        generateSettings: false,
-        env: { FAKE_BEHAVIOUR: behaviour, FAKE_TURN_MS: String(turnMs), FAKE_LEDGER: ledger },
-      },
-    })
-  const notes = () => (fs.existsSync(ledger) ? fs.readFileSync(ledger, 'utf8').trim().split('\n') : [])
-  return {
-    dir,
-    group: { ...group, sessions: Object.entries(behaviours).map(session) },
-    options: { claudePath, workDir: path.join(dir, 'work'), ...short },
-    starts: () => notes().filter((note) => note === 'start').length,
-    pids: () =>
-      notes()
-        .flatMap((note) => note.match(/^process (\d+)$/)?.[1] ?? [])
-        .map(Number),
-    billed: () =>
-      notes()
-        .flatMap((note) => note.match(/^cost (.*)$/)?.[1] ?? [])
-        .map(Number),
-  }
-}
-
-/** Returns `true` unless a process has ended, even if nobody has asked for its exit code yet. */
-const isAlive = (pid) => {
-  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' })
-  return stdout.trim() !== '' && !stdout.trim().startsWith('Z')
-}
-
-/** A program that runs the group of a store, with `runner` and `sg` at hand. */
-const runGroup = (store, options) =>
-  `const repository = new sg.FileGroupRepository(${JSON.stringify(store)}, { durability: 'process' })
-   const runner = new sg.GroupRunner(undefined, repository)
-   const run = () => runner.run('${ID}', ${JSON.stringify(options)})
-   `
+const { posix, rejection, root, runScript } = require('./helpers')
+const { ID, isAlive, prepareFiles, runGroup, world } = require('./helpers/fake-claude')
+const { eventually, Recorder, RUN_FROM } = require('./helpers/runner')
 
 describe.each(RUN_FROM)('on %s', (_, createRepository) => {
   posix('a group runs, and its costs add up to what was billed', async () => {
@@ -115,23 +63,15 @@ describe.each(RUN_FROM)('on %s', (_, createRepository) => {
 })
 
 describe('in files', () => {
-  const prepared = async (behaviours) => {
-    const all = world(behaviours)
-    const store = path.join(all.dir, '..', `${path.basename(all.dir)}-store`)
-    const repository = new sg.FileGroupRepository(store, { durability: 'process' })
-    await repository.save(all.group)
-    return { ...all, store, repository }
-  }
-
   posix('a run that nobody awaits keeps the process alive to its end', async () => {
-    const { options, store, repository } = await prepared({ a: { turnMs: 300 } })
+    const { options, store, repository } = await prepareFiles({ a: { turnMs: 300 } })
     const script = `${runGroup(store, options)} run()`
     expect(await runScript(script)).toMatchObject({ code: 0, stderr: '' })
     expect((await repository.findById(ID)).status).toBe('completed')
   })
 
   posix('after process.exit, sessions finish their turn, and the next run takes them up', async () => {
-    const { options, store, repository, starts } = await prepared({ a: { turnMs: 1500 } })
+    const { options, store, repository, starts } = await prepareFiles({ a: { turnMs: 1500 } })
     const script = `${runGroup(store, options)}
       runner.on('session_progress', () => process.exit(7))
       run()`
@@ -145,7 +85,7 @@ describe('in files', () => {
   })
 
   posix('after the end of a worker thread as well', async () => {
-    const { options, store, repository, starts } = await prepared({ a: { turnMs: 1500 } })
+    const { options, store, repository, starts } = await prepareFiles({ a: { turnMs: 1500 } })
     const script = `const sg = require(${JSON.stringify(root)}); ${runGroup(store, options)}
       runner.on('session_progress', () => require('node:worker_threads').parentPort.postMessage('running'))
       run()`
@@ -167,8 +107,48 @@ describe('in files', () => {
     expect(starts()).toBe(1)
   })
 
+  posix(
+    'an attempt that the end of a worker thread keeps from starting is killed and costs nothing',
+    async () => {
+      const { options, store, repository, starts, pids } = await prepareFiles({ a: {} })
+      // The worker ends while a start is stored and not carried out yet: the answer of the repository never comes.
+      const script = `const sg = require(${JSON.stringify(root)})
+      const { parentPort } = require('node:worker_threads')
+      class Slow extends sg.FileGroupRepository {
+        async update(...args) {
+          const group = await super.update(...args)
+          if (group.sessions[0].status !== 'active') return group
+          parentPort.postMessage('stored')
+          return new Promise(() => {})
+        }
+      }
+      const repository = new Slow(${JSON.stringify(store)}, { durability: 'process' })
+      new sg.GroupRunner(undefined, repository).run('${ID}', ${JSON.stringify(options)})`
+      const worker = new Worker(script, { eval: true })
+      await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
+      await worker.terminate()
+      // The thread of the run ends on its own time.
+      await eventually(async () => (await repository.summaries())[0].live === false)
+      await new sg.GroupRunner(undefined, repository).run(ID, options)
+      const [{ status, attempts }] = (await repository.findById(ID)).sessions
+      const seen = attempts.map(({ outcome, costUsd, process: identity }) => [
+        outcome,
+        costUsd > 0,
+        identity?.pid,
+      ])
+      expect([status, seen]).toEqual([
+        'completed',
+        [
+          ['killed', false, undefined],
+          ['completed', true, pids()[0]],
+        ],
+      ])
+      expect(starts()).toBe(1)
+    },
+  )
+
   posix('a killed program loses nothing', async () => {
-    const { options, store, repository, starts, billed } = await prepared({
+    const { options, store, repository, starts, billed } = await prepareFiles({
       a: {},
       b: { behaviour: 'uses_a_tool', turnMs: 1000, dependsOn: ['a'] },
     })
@@ -190,7 +170,7 @@ describe('in files', () => {
   })
 
   posix('a second process is told who runs the group, and can control it', async () => {
-    const { options, store, repository, pids } = await prepared({ a: { behaviour: 'works_on' } })
+    const { options, store, repository, pids } = await prepareFiles({ a: { behaviour: 'works_on' } })
     const recorder = new Recorder()
     const runner = new sg.GroupRunner(undefined, repository, recorder)
     const run = runner.run(ID, options)
@@ -206,7 +186,7 @@ describe('in files', () => {
   })
 
   posix('without a runner, a stop ends what a killed one has left', async () => {
-    const { options, store, repository, pids } = await prepared({ a: { behaviour: 'works_on' } })
+    const { options, store, repository, pids } = await prepareFiles({ a: { behaviour: 'works_on' } })
     const script = `const sg = require(${JSON.stringify(root)}); ${runGroup(store, options)}
       runner.on('session_progress', () => console.log('now'))
       run()`
@@ -225,15 +205,39 @@ describe('in files', () => {
   })
 
   posix('denied tools are reported', async () => {
-    const { options, repository } = await prepared({ a: { behaviour: 'is_denied_a_tool' } })
+    const { options, repository } = await prepareFiles({ a: { behaviour: 'is_denied_a_tool' } })
     const recorder = new Recorder()
     await new sg.GroupRunner(undefined, repository, recorder).run(ID, options)
     expect(recorder.of('tools_denied')).toMatchObject([{ sessionId: 'a', tools: ['Bash'] }])
     expect((await repository.findById(ID)).sessions[0].deniedTools).toEqual(['Bash'])
   })
 
+  posix('projects that cannot be used are found before anything starts, all of them', async () => {
+    const { options, store, dir, repository, group, pids } = await prepareFiles({
+      a: {},
+      b: {},
+      c: {},
+      d: {},
+    })
+    const places = [dir, path.dirname(store), path.join(dir, 'none'), path.join(store, ID)]
+    const sessions = group.sessions.map((session, index) => ({ ...session, projectPath: places[index] }))
+    await repository.update(ID, { sessions })
+    const before = await repository.findById(ID)
+    const runner = new sg.GroupRunner(undefined, repository)
+    for (const call of [() => runner.run(ID, options), () => runner.plan(ID, options)]) {
+      const { code, message } = await rejection(call())
+      expect(code).toBe('INVALID_STATE')
+      expect(message).toContain('there are 3 problems')
+      expect(message).toMatch(/"b".* contains the store/)
+      expect(message).toMatch(/"c".* no such directory/)
+      expect(message).toMatch(/"d".* lies in the store/)
+    }
+    expect(await repository.findById(ID)).toEqual(before)
+    expect(pids()).toEqual([])
+  })
+
   posix('without claude, nothing is stored', async () => {
-    const { options, repository, group } = await prepared({ a: {} })
+    const { options, repository, group } = await prepareFiles({ a: {} })
     const runner = new sg.GroupRunner(undefined, repository)
     const error = await rejection(runner.run(ID, { ...options, claudePath: '/nonexistent/claude' }))
     expect(error).toMatchObject({ code: 'CLAUDE_NOT_FOUND' })

@@ -22,6 +22,7 @@ type Values =
   | 'canResumeGroup'
   | 'control'
   | 'createSessionProgress'
+  | 'groupEvents'
   | 'isActiveGroup'
   | 'isBudgetExceeded'
   | 'isBudgetWarning'

@@ -13,6 +13,7 @@ import {
   type GroupProgress,
   type GroupRepository,
   GroupRunner,
+  groupEvents,
   InMemoryGroupRepository,
   type ManagedProcess,
   type PauseReason,
@@ -168,6 +169,8 @@ export async function use(runner: GroupRunner, signal: AbortSignalLike): Promise
   const handler = (event: GroupFeedEventMap[GroupFeedEvent['type']]): string => event.type
   runner.on('group_started', handler)
   const hasActed: boolean = await control(own, 'a', 'resume', { budget: 5, reason: 'more money', by: 'me' })
+  for await (const event of groupEvents(own, 'a', { after: 3, follow: true }))
+    if (event.type === 'feed_gap') break
   return `${waves.length} ${share} ${estimatedMs} ${hasActed} ${runner.getProgress()?.totalCost}`
 }
 

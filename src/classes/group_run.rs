@@ -38,7 +38,8 @@ pub struct GroupRun {
 
 #[napi]
 impl GroupRun {
-    /// Prepares a task on a group. `options` are those of a run, and `surroundings` is what only JavaScript knows.
+    /// Prepares a task on a group. `options` are those of a run, and `surroundings` is what only JavaScript knows. `beside` is
+    /// an `InMemoryGroupRepository` for the events of a repository that keeps none.
     #[napi(constructor, skip_typescript)]
     pub fn new(
         env: Env,
@@ -47,6 +48,7 @@ impl GroupRun {
         options: Unknown<'_>,
         task: Unknown<'_>,
         surroundings: Unknown<'_>,
+        beside: Unknown<'_>,
     ) -> napi::Result<Self> {
         throwing(&env, || {
             let text = args::text(&env, "group", id)?;
@@ -58,7 +60,7 @@ impl GroupRun {
             if surroundings.has_clock {
                 run_options.clock = runner::clock(bridge.clone());
             }
-            let store = Store::of(&env, repository, id, &bridge);
+            let store = Store::of(&env, repository, id, &bridge, (surroundings.is_native, beside));
             let processes = ManagedProcesses::new(bridge.clone());
             let (store_calls, process_calls) = (store.calls(), processes.calls());
             let processes = surroundings.has_process_manager.then_some(processes);

@@ -18,7 +18,7 @@ use crate::bridge::Bridge;
 use crate::classes::{FileGroupRepository, InMemoryGroupRepository};
 use crate::runner::options::{GivenControl, GivenPlan, GivenStop, Task};
 use crate::runner::processes::ManagedProcesses;
-use crate::runner::store::{OwnStore, OwnStoreCalls};
+use crate::runner::store::{OwnFeed, OwnStore, OwnStoreCalls};
 use session_groups::claude::ClaudeVersion;
 use session_groups::error::{Error, Result};
 use session_groups::feed::Event;
@@ -31,6 +31,25 @@ use session_groups::runner::{
 /// The version whose options a process manager takes: one that has all options which the runner uses.
 const MANAGED_VERSION: ClaudeVersion = ClaudeVersion::new(2, 1, 332);
 
+/// The repository of ours that an object of JavaScript is, be it of a class that extends it.
+enum Extended {
+    File(session_groups::repository::FileGroupRepository),
+    Memory(session_groups::repository::InMemoryGroupRepository),
+}
+
+impl Extended {
+    fn of(env: &Env, object: Unknown<'_>) -> Option<Self> {
+        // SAFETY: an object of another class is refused.
+        let (file, memory) = unsafe {
+            let (env, value) = (env.raw(), object.raw());
+            let file = ClassInstance::<'_, FileGroupRepository>::from_napi_value(env, value);
+            (file, ClassInstance::<'_, InMemoryGroupRepository>::from_napi_value(env, value))
+        };
+        let file = file.ok().map(|file| Self::File(file.core().clone()));
+        file.or_else(|| memory.ok().map(|memory| Self::Memory(memory.core().clone())))
+    }
+}
+
 /// The store of a group in any repository.
 pub enum Store {
     File(FileRunStore),
@@ -39,19 +58,27 @@ pub enum Store {
 }
 
 impl Store {
-    /// The store of a group in a repository of JavaScript: one of ours, or one that answers questions.
-    pub fn of(env: &Env, repository: Unknown<'_>, id: GroupId, bridge: &Bridge) -> Self {
-        // SAFETY: an object of another class is refused.
-        let (file, memory) = unsafe {
-            let (env, value) = (env.raw(), repository.raw());
-            let file = ClassInstance::<'_, FileGroupRepository>::from_napi_value(env, value);
-            (file, ClassInstance::<'_, InMemoryGroupRepository>::from_napi_value(env, value))
+    /// The store of a group in a repository of JavaScript. Unless it `is_native`, it has methods of JavaScript's own and answers
+    /// questions through a bridge. Its events are kept by the class of ours that it extends, or else by the repository `beside` it.
+    pub fn of(
+        env: &Env,
+        repository: Unknown<'_>,
+        id: GroupId,
+        bridge: &Bridge,
+        (is_native, beside): (bool, Unknown<'_>),
+    ) -> Self {
+        let feed = match Extended::of(env, repository) {
+            Some(Extended::File(core)) if is_native => return Self::File(FileRunStore::new(core, id)),
+            Some(Extended::Memory(core)) if is_native => return Self::Memory(MemoryRunStore::new(core, id)),
+            Some(Extended::File(core)) => OwnFeed::Files(core),
+            Some(Extended::Memory(core)) => OwnFeed::Memory(core),
+            None => OwnFeed::Beside(match Extended::of(env, beside) {
+                Some(Extended::Memory(core)) => core,
+                // An object that only looks like one of ours. Nobody asks for its events.
+                _ => session_groups::repository::InMemoryGroupRepository::new(),
+            }),
         };
-        match (file, memory) {
-            (Ok(file), _) => Self::File(FileRunStore::new(file.core().clone(), id)),
-            (_, Ok(memory)) => Self::Memory(MemoryRunStore::new(memory.core().clone(), id)),
-            _ => Self::Own(OwnStore::new(bridge.clone(), id)),
-        }
+        Self::Own(OwnStore::new(bridge.clone(), id, feed))
     }
 
     /// Returns what JavaScript calls of a store of its own.

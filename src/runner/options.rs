@@ -181,6 +181,8 @@ pub struct Surroundings {
     pub has_clock: bool,
     /// `true` if processes are those of a manager of JavaScript's own.
     pub has_process_manager: bool,
+    /// `true` if no method of the repository is written in JavaScript.
+    pub is_native: bool,
 }
 
 /// A request to a run.

@@ -1,23 +1,60 @@
 //! A repository that was written in JavaScript, as the store of a run.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
 
 use crate::bridge::Bridge;
 use session_groups::error::{Error, Result};
+use session_groups::executor;
 use session_groups::feed::{self, Commit, Committed};
 use session_groups::model::GroupId;
-use session_groups::repository::{Condition, Document, GroupRepository, InMemoryGroupRepository};
-use session_groups::runner::{Change, Claim, Done, RunStore};
+use session_groups::repository::{
+    Condition, Document, FileGroupRepository, GroupRepository, InMemoryGroupRepository,
+};
+use session_groups::runner::{Change, Claim, Done, FileRunStore, RunStore, has_recorded_runner};
 
 /// The store of a run. JavaScript reads and writes the group; what is to be written is computed here.
 #[derive(Clone)]
 pub struct OwnStore {
     bridge: Bridge,
     id: GroupId,
+    feed: OwnFeed,
     state: Arc<Mutex<State>>,
+}
+
+/// Where the events of a group are kept whose repository has methods of JavaScript's own.
+#[derive(Clone)]
+pub enum OwnFeed {
+    /// In the store of files that the repository's class extends. Its runner has the lock of the group, as any other runner of
+    /// these files.
+    Files(FileGroupRepository),
+    /// In the repository in memory that the repository's class extends.
+    Memory(InMemoryGroupRepository),
+    /// In memory beside the repository, together with the group.
+    Beside(InMemoryGroupRepository),
+}
+
+impl OwnFeed {
+    /// Appends the events of a commit that is stored, then calls `done` with it.
+    fn append(self, committed: Committed, done: Done) {
+        let append = move || {
+            let Committed { group, events, .. } = &committed;
+            match &self {
+                Self::Files(files) => feed::append(files, group.id(), events, None),
+                Self::Memory(memory) => feed::append(memory, group.id(), events, None),
+                Self::Beside(memory) => {
+                    forget_former(memory, &committed);
+                    feed::append(memory, group.id(), events, Some(group.clone()));
+                }
+            }
+            done(Ok(Some(committed)));
+        };
+        // JavaScript's thread does not wait for a disk.
+        executor::run(append);
+    }
 }
 
 #[derive(Default)]
@@ -46,10 +83,27 @@ pub struct OwnStoreCalls {
     state: Arc<Mutex<State>>,
 }
 
+/// Ends the feed of a deleted group of the same id.
+fn forget_former(memory: &InMemoryGroupRepository, committed: &Committed) {
+    let id = committed.group.id();
+    let created_at = |group: &Document| group.group().ok().map(|group| group.created_at);
+    let former = memory.find_by_id(id).ok().flatten();
+    if former.is_some_and(|former| created_at(&former) != created_at(&committed.group)) {
+        // It cannot fail without a condition.
+        let _ = memory.delete(id, Condition::None);
+    }
+}
+
 impl OwnStore {
     /// The store of a group that JavaScript reads and writes when it is asked to.
-    pub fn new(bridge: Bridge, id: GroupId) -> Self {
-        Self { bridge, id, state: Arc::default() }
+    pub fn new(bridge: Bridge, id: GroupId, feed: OwnFeed) -> Self {
+        Self { bridge, id, feed, state: Arc::default() }
+    }
+
+    /// The group in the files of the store that the repository's class extends.
+    fn files(&self) -> Option<FileRunStore> {
+        let OwnFeed::Files(files) = &self.feed else { return None };
+        Some(FileRunStore::new(files.clone(), self.id.clone()))
     }
 
     /// Returns what JavaScript calls.
@@ -76,18 +130,19 @@ impl RunStore for OwnStore {
             state.open.insert(number, Open::Change(change));
             number
         };
-        let state = Arc::clone(&self.state);
+        let (state, feed) = (Arc::clone(&self.state), self.feed.clone());
         self.bridge.ask("commit", &json!({ "commit": number }), move |answer| {
             let open = lock(&state).open.remove(&number);
-            done(match (answer.as_deref(), open) {
-                (Ok("true"), Some(Open::Commit(_, committed))) => Ok(Some(committed)),
+            let refused = match (answer.as_deref(), open) {
+                (Ok("true"), Some(Open::Commit(_, committed))) => return feed.append(committed, done),
                 (Ok("true"), _) => Err(Error::of_caller(
                     "the repository's update did not call the function that it was given: it must",
                 )),
                 (Ok(_), _) => Ok(None),
                 (Err(_), Some(Open::Refused(error))) => Err(error),
                 (Err(error), _) => Err(error.clone()),
-            });
+            };
+            done(refused);
         });
     }
 
@@ -98,7 +153,19 @@ impl RunStore for OwnStore {
     }
 
     fn claim(&self) -> Result<Claim> {
-        Ok(Claim::Record)
+        self.files().map_or(Ok(Claim::Record), |files| files.claim())
+    }
+
+    fn is_claimed(&self) -> Result<bool> {
+        self.files().map_or_else(|| has_recorded_runner(self), |files| files.is_claimed())
+    }
+
+    fn directory(&self) -> Option<PathBuf> {
+        self.files()?.directory()
+    }
+
+    fn base(&self) -> Option<PathBuf> {
+        self.files()?.base()
     }
 }
 
@@ -130,12 +197,13 @@ impl OwnStoreCalls {
 
 /// Computes a commit from a group, unless that was done, and applies it.
 fn compute(open: Open, group: Document) -> Result<(Commit, Committed)> {
-    let commit = match open {
-        Open::Change(change) => change(&group)?,
-        Open::Commit(commit, _) => commit,
+    let (commit, is_rebased) = match open {
+        Open::Change(change) => (change(&group)?, false),
+        Open::Commit(commit, _) => (commit, true),
         Open::Refused(error) => return Err(error),
     };
-    Ok((commit.clone(), apply(commit, group)?))
+    let committed = apply(commit.clone(), group)?;
+    Ok((commit, Committed { is_rebased, ..committed }))
 }
 
 /// Applies a commit to a group, in a repository of its own: there is one way to do that.

@@ -388,3 +388,29 @@ export interface FileGroupRepository extends GroupStore {}
 
 /** A {@link GroupStore} in memory. */
 export interface InMemoryGroupRepository extends GroupStore {}
+
+/**
+ * Returns an iterator over the events of a group in any repository, as {@link GroupStore.events} does. A repository that has
+ * `events` is asked for them. For one of your own class without it, the events that a {@link GroupRunner} of this process reports
+ * are kept in memory beside the repository object: the newest 16 MiB of each group. Events that other processes have reported are a
+ * `feed_gap`.
+ *
+ * Throws `INVALID_ARGUMENT`. `next` rejects with what the repository rejects with.
+ *
+ * @example
+ * const runner = new GroupRunner(undefined, repository)
+ * const running = runner.run(id)
+ * for await (const event of groupEvents(repository, id, { follow: true })) {
+ *   console.log(event.seq, event.type)
+ *   if (event.type === 'group_completed' || event.type === 'group_failed') break
+ * }
+ *
+ * @param repository Repository of the group.
+ * @param id The group's id.
+ * @param options Where to begin, whether to wait for further events, and a signal that closes the iterator.
+ */
+export declare function groupEvents(
+  repository: GroupRepository,
+  id: string,
+  options?: EventsOptions,
+): GroupFeedIterator

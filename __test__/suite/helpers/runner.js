@@ -57,12 +57,32 @@ class UpdatingRepository extends OwnRepository {
   }
 }
 
+/** A class with methods that record their calls and go on to those of one of the addon's classes. */
+const recording = (Class, names) => {
+  class Recording extends Class {
+    calls = []
+  }
+  for (const name of names)
+    Recording.prototype[name] = function (...args) {
+      this.calls.push(name)
+      return Class.prototype[name].apply(this, args)
+    }
+  return Recording
+}
+
+/** A user's class that extends one of the addon's and overrides how groups are read and written. */
+const ExtendingRepository = recording(sg.FileGroupRepository, ['findById', 'save', 'updateSession'])
+
 /** For `describe.each`: every kind of repository that a group can be run from. */
 const RUN_FROM = [
   ['FileGroupRepository', () => new sg.FileGroupRepository(freshDir(), { durability: 'process' })],
   ['InMemoryGroupRepository', () => new sg.InMemoryGroupRepository()],
   ['a class with seven methods', () => new OwnRepository()],
   ['a class with update', () => new UpdatingRepository()],
+  [
+    'a class that extends FileGroupRepository',
+    () => new ExtendingRepository(freshDir(), { durability: 'process' }),
+  ],
 ]
 
 /** A process whose output and end a test decides. */
@@ -217,5 +237,6 @@ module.exports = {
   goesOn,
   groupOf,
   prepare,
+  recording,
   turn,
 }

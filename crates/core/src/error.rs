@@ -357,6 +357,23 @@ impl Error {
         self.with_group(group_id)
     }
 
+    /// Several errors that keep a group from being run, as one of the first one's kind; `None` if there are none.
+    pub fn several(group_id: &str, mut errors: Vec<Self>) -> Option<Self> {
+        const MAX_SHOWN: usize = 20;
+        if errors.len() < 2 {
+            return errors.pop();
+        }
+        let mut lines = vec![format!("cannot run group {group_id:?}: there are {} problems", errors.len())];
+        lines.extend(errors.iter().take(MAX_SHOWN).map(|error| format!("- {error}")));
+        if let more @ 1.. = errors.len().saturating_sub(MAX_SHOWN) {
+            lines.push(format!("- and {more} more"));
+        }
+        let first = errors.swap_remove(0);
+        let mut error = Self::new(first.kind(), lines.join("\n")).with_group(group_id);
+        error.0.field = first.0.field;
+        Some(error)
+    }
+
     /// The call is not possible in the current state. `message` also says what to do.
     pub fn invalid_state(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidState, message)

@@ -82,6 +82,12 @@ pub fn recorded(id: &GroupId, stored: Option<&RunnerRecord>, now_ms: f64) -> Own
     if own.is_some() { Owner::ThisProcess } else { Owner::Other(shown(stored)) }
 }
 
+/// Returns the error `ALREADY_RUNNING` for a group that this process runs since a time.
+pub fn runs_here(id: &str, since: IsoTime) -> Error {
+    let owner = record(since).map_or_else(|_| "this process".to_owned(), |record| shown(&record));
+    Error::already_running(id, &owner)
+}
+
 /// Returns the record of this process as a runner.
 pub fn record(now: IsoTime) -> Result<RunnerRecord> {
     let ProcessIdentity { pid, start_time, boot_id, host } = current_identity()?;

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
+use session_groups::Error;
 use session_groups::claude::ClaudeVersion;
 use session_groups::claude::command::Conversation;
 use session_groups::claude::environment::Environment;
@@ -13,6 +14,7 @@ use session_groups::manager::rules;
 use session_groups::model::number::Usd;
 use session_groups::model::time::IsoTime;
 use session_groups::model::{GroupSession, SessionGroup, SessionStatus};
+use session_groups::runner::check_projects;
 use session_groups::runner::plan::RunOptions;
 use session_groups::runner::process::{Program, ProgramSearch, SessionDirectory, directory_names};
 
@@ -142,10 +144,14 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn plan(&self, is_stored: bool) -> Result<ExecutionPlan> {
         let context = Context::new(self.version, self.environment);
-        let problems =
-            generate::check(self.group, &context, |session| session.status != SessionStatus::Completed);
-        if let Some(problem) = problems.into_iter().next() {
-            return Err(problem.error.into());
+        let may_start = |session: &GroupSession| session.status != SessionStatus::Completed;
+        let mut problems = generate::check(self.group, &context, may_start);
+        problems.extend(check_projects(self.group, self.directory.parent(), |session| {
+            matches!(session.status, SessionStatus::Pending | SessionStatus::Paused)
+        }));
+        let errors = problems.into_iter().map(|problem| problem.error).collect();
+        if let Some(error) = Error::several(self.group.id.as_str(), errors) {
+            return Err(error.into());
         }
         let starts = starts(self.group, &RunOptions::default())?;
         // The files are generated for real, in a directory that is removed again.

@@ -49,6 +49,8 @@ pub struct Committed {
     pub group: Document,
     /// The events with the numbers they were given. Unlike those in the feed, they have their whole prompts.
     pub events: Vec<(u64, Event)>,
+    /// `true` if others changed the group after the commit was computed from it, and the commit was applied to that.
+    pub is_rebased: bool,
 }
 
 /// The numbered events of a commit, shared by the transaction and whoever waits for it.
@@ -67,7 +69,7 @@ impl Numbered {
     /// Returns the result of a commit.
     pub(super) fn outcome(&self, written: Result<WriteOutcome>) -> Result<Option<Committed>> {
         Ok(match written? {
-            WriteOutcome::Stored(group) => Some(Committed { group, events: self.take() }),
+            WriteOutcome::Stored(group) => Some(Committed { group, events: self.take(), is_rebased: false }),
             WriteOutcome::NotFound | WriteOutcome::Deleted => None,
         })
     }
@@ -177,6 +179,38 @@ impl<Place: Log + ?Sized> Transaction<Place> for Committing {
             let _ = place.append(&self.id, &self.events);
         }
     }
+}
+
+/// Events of a commit that was stored by other means.
+pub struct Appending {
+    events: Vec<FeedEvent>,
+    /// The group to save with them.
+    group: Option<Document>,
+}
+
+impl Appending {
+    pub(super) fn new(events: &[(u64, Event)], group: Option<Document>) -> Self {
+        let numbered = |(seq, event): &(u64, Event)| FeedEvent::new(Positive::clamped(*seq), event.clone());
+        Self { events: events.iter().map(numbered).collect(), group }
+    }
+}
+
+impl<Place: Log + ?Sized> Transaction<Place> for Appending {
+    fn creates(&self) -> bool {
+        false
+    }
+
+    fn begin(&mut self, group: Option<&Document>, place: &Place) -> Result<Vec<Write>> {
+        let id = self.group.as_ref().or(group).map(|group| group.id().clone());
+        if let Some(id) = id.filter(|_| !self.events.is_empty()) {
+            // As after a commit: the next events report the gap.
+            let _ = place.append(&id, &self.events);
+        }
+        let save = |group| Write::Save { group, condition: Condition::None };
+        Ok(self.group.take().map(save).into_iter().collect())
+    }
+
+    fn committed(&mut self, _place: &Place) {}
 }
 
 /// The number of the newest event as a group says; 0 if it has none.

@@ -68,6 +68,9 @@ impl Log for Attachment {
         let mut kept = feed.kept();
         for event in events {
             let next = kept.newest() + 1;
+            if event.seq() < next {
+                continue;
+            }
             if event.seq() > next {
                 kept.push(gap(next, event.seq() - 1, event.event()));
             }

@@ -62,7 +62,7 @@ use crate::model::GroupId;
 use crate::repository::{
     Document, FileGroupRepository, GroupRepository, InMemoryGroupRepository, WriteOutcome,
 };
-use commit::{Committing, Numbered};
+use commit::{Appending, Committing, Numbered};
 use reader::Open;
 use source::{FileSource, MemorySource, Source};
 
@@ -117,6 +117,17 @@ fn created(outcome: Result<Option<Committed>>) -> Result<Committed> {
     outcome?.ok_or_else(|| Error::internal("a group was not created"))
 }
 
+/// Appends the events of a commit that was stored by other means, while the group is locked. The commit has numbered them.
+/// `group` is saved with them where it is given. Events that cannot be appended are missing, as those of a [`commit`] are.
+pub fn append(
+    repository: &impl FeedRepository,
+    id: &GroupId,
+    events: &[(u64, Event)],
+    group: Option<Document>,
+) {
+    let _ = repository.append(id, Appending::new(events, group));
+}
+
 /// Reads the events of a group with numbers above `after`; 0 for all that are kept. Each is returned once and in order. A
 /// `feed_gap` stands for events that are missing, also for those that are no longer kept and for lines that are not events.
 ///
@@ -134,13 +145,15 @@ impl FeedRepository for FileGroupRepository {}
 impl FeedRepository for InMemoryGroupRepository {}
 
 mod sealed {
-    use super::{Committing, GroupId, Open, Result, WriteOutcome};
+    use super::{Appending, Committing, GroupId, Open, Result, WriteOutcome};
 
     /// A repository that can carry out commits, and opens the events of a group.
     pub trait Carrier {
         fn open(&self, id: &GroupId, follow: bool) -> Open;
 
         fn carry_out(&self, id: &GroupId, work: Committing) -> Result<WriteOutcome>;
+
+        fn append(&self, id: &GroupId, work: Appending) -> Result<WriteOutcome>;
 
         fn submit_work(
             &self,
@@ -162,6 +175,10 @@ impl sealed::Carrier for FileGroupRepository {
     }
 
     fn carry_out(&self, id: &GroupId, work: Committing) -> Result<WriteOutcome> {
+        self.transaction(id, Box::new(work))
+    }
+
+    fn append(&self, id: &GroupId, work: Appending) -> Result<WriteOutcome> {
         self.transaction(id, Box::new(work))
     }
 
@@ -187,6 +204,10 @@ impl sealed::Carrier for InMemoryGroupRepository {
     }
 
     fn carry_out(&self, id: &GroupId, work: Committing) -> Result<WriteOutcome> {
+        self.transaction(id, Box::new(work))
+    }
+
+    fn append(&self, id: &GroupId, work: Appending) -> Result<WriteOutcome> {
         self.transaction(id, Box::new(work))
     }
 

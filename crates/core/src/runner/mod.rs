@@ -68,6 +68,7 @@ mod owners;
 pub mod plan;
 mod preview;
 pub mod process;
+mod projects;
 mod recovery;
 #[allow(clippy::module_inception, reason = "the runner itself, beside its parts")]
 mod runner;
@@ -84,6 +85,7 @@ pub use handle::{RunHandle, RunnerState};
 pub use options::{ChangedLimits, Clock, RunnerOptions};
 pub use owners::FileOwnership;
 pub use preview::{ExecutionPlan, PlannedSession, UnreachableSession};
+pub use projects::check_projects;
 pub use runner::{RunEnd, RunNotice, Runner};
 pub use sessions::{EarlierAttempt, Found, SessionProcesses, Start, Wake};
-pub use store::{Change, Claim, Done, FileRunStore, MemoryRunStore, RunStore};
+pub use store::{Change, Claim, Done, FileRunStore, MemoryRunStore, RunStore, has_recorded_runner};

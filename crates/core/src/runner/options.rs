@@ -8,6 +8,7 @@ use crate::claude::environment::Environment;
 use crate::model::BudgetAction;
 use crate::model::number::{Fraction, Positive, Usd};
 use crate::model::time;
+use crate::ownership;
 use crate::runner::plan::{self, Nanos, Retry, Spacing};
 use crate::runner::process::ProcessOptions;
 
@@ -60,6 +61,9 @@ pub struct RunnerOptions {
     pub claude_path: Option<PathBuf>,
     /// Time for which commits may fail before the run gives up. Default: 60 s.
     pub store_patience: Duration,
+    /// Time between two renewals of the record by which other processes know the runner, where the repository has no locks.
+    /// Default: 10 s. After a minute without one, other machines take the runner for dead.
+    pub record_renewal: Duration,
     /// Directory for the files of sessions, where the repository has none of the group. By default
     /// `$XDG_STATE_HOME/session-groups/runs/{group}`.
     pub work_dir: Option<PathBuf>,
@@ -69,6 +73,8 @@ pub struct RunnerOptions {
     pub environment: Environment,
     /// Clock of stored and emitted times. By default that of the system.
     pub clock: Clock,
+    /// Clock of usage limits, by which a sleep of the machine is noticed, too. By default that of the system.
+    pub wall_clock: Clock,
     /// Times of the stop ladder, and the bound of output files.
     pub process: ProcessOptions,
 }
@@ -89,10 +95,12 @@ impl Default for RunnerOptions {
             seed: None,
             claude_path: None,
             store_patience: Duration::from_millis(decisions.give_up_ms),
+            record_renewal: Duration::from_millis(ownership::RENEWAL_MS),
             work_dir: None,
             allow_env: Vec::new(),
             environment: Environment::of_process(),
             clock: Arc::new(time::now_ms),
+            wall_clock: Arc::new(time::now_ms),
             process: ProcessOptions::default(),
         }
     }

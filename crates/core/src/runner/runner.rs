@@ -126,7 +126,8 @@ impl Runner {
             limits,
             shared: Arc::clone(&self.shared),
             clock: Arc::clone(&self.options.clock),
-            has_record: matches!(claim, Claim::Record),
+            wall_clock: Arc::clone(&self.options.wall_clock),
+            renewal: matches!(claim, Claim::Record).then_some(self.options.record_renewal),
         };
         match Supervisor::new(parts, plan, group, document).run()? {
             Outcome::Ended(status, cause) => Ok(RunEnd { status, cause }),
@@ -141,7 +142,7 @@ impl Runner {
         if self.options.limits.respect_dependencies.unwrap_or(stored) {
             DependencyGraph::new(group.sessions.iter().map(Node::from)).check()?;
         }
-        launcher.check(group, |session| self.is_in(session))
+        launcher.check(group, self.options.retry.is_some(), |session| self.is_in(session))
     }
 
     /// Returns `true` if a session is part of this run.

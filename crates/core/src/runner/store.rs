@@ -38,10 +38,7 @@ pub trait RunStore: Send + Sync {
 
     /// Returns `true` if a runner has the group. By default the record `runner` in the group tells.
     fn is_claimed(&self) -> Result<bool> {
-        let Some(group) = self.load()? else { return Ok(false) };
-        let now_ms = time::now_ms();
-        let runner = group.group()?.runner;
-        Ok(runner.is_some_and(|record| ownership::check_record(self.id(), &record, now_ms).is_err()))
+        has_recorded_runner(self)
     }
 
     /// The group's own directory, for the files of its sessions; `None` if it has none.
@@ -62,6 +59,13 @@ pub enum Claim {
     Lock(RunLock),
     /// By the record `runner` in the group, which its runner writes, renews and removes.
     Record,
+}
+
+/// Returns `true` if the record `runner` in a group stands for a runner that has the group.
+pub fn has_recorded_runner(store: &(impl RunStore + ?Sized)) -> Result<bool> {
+    let Some(group) = store.load()? else { return Ok(false) };
+    let runner = group.group()?.runner;
+    Ok(runner.is_some_and(|record| ownership::check_record(store.id(), &record, time::now_ms()).is_err()))
 }
 
 /// Waits for a commit. Must not be called where the commit's answer has to be handled.

@@ -188,15 +188,15 @@ impl SessionRecord {
         self.open_attempt().map_or_else(|| self.held(), |attempt| attempt.reserved - attempt.cost)
     }
 
-    /// Number of attempts at the end of the list that had this outcome. Outcomes that say nothing about the session are
-    /// skipped: interrupted, stopped by its cap, stopped by a usage limit.
+    /// Number of the newest attempts that had this outcome, back to the one that ended the session, if it was retried since.
+    /// Attempts in between that failed in another way do not interrupt the count: a session that fails in turns, or whose
+    /// runner dies with it each time, comes to an end as well.
     pub fn in_a_row(&self, outcome: AttemptOutcome) -> u32 {
-        use AttemptOutcome::{Cap, Interrupted, Killed, Limited};
-        let counts = |attempt: &&AttemptRecord| {
-            !matches!(attempt.outcome, None | Some(Interrupted | Killed | Cap | Limited))
-        };
-        let newest_first = self.attempts.iter().rev().filter(counts);
-        let same = newest_first.take_while(|attempt| attempt.outcome == Some(outcome)).count();
+        use AttemptOutcome::{Completed, OutputLimit, Timeout};
+        let ends =
+            |attempt: &&AttemptRecord| matches!(attempt.outcome, Some(Completed | Timeout | OutputLimit));
+        let newest_first = self.attempts.iter().rev().take_while(|attempt| !ends(attempt));
+        let same = newest_first.filter(|attempt| attempt.outcome == Some(outcome)).count();
         u32::try_from(same).unwrap_or(u32::MAX)
     }
 }

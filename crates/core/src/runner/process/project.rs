@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 /// Checks the directory that a session is to work in, and returns its path without links. Fails with `INVALID_STATE` if it
-/// is not an absolute path of a directory, or contains the store, which the session could then change.
+/// is not an absolute path of a directory, or contains the store or lies in it, which the session could then change.
 pub fn check_project(project: &Path, store: Option<&Path>) -> Result<PathBuf> {
     let shown = project.display();
     let refuse = |reason: &str| Error::invalid_state(format!("cannot start a session in {shown}: {reason}"));
@@ -23,8 +23,11 @@ pub fn check_project(project: &Path, store: Option<&Path>) -> Result<PathBuf> {
         return Err(refuse("it is not a directory. Change projectPath"));
     }
     let store = store.and_then(|store| store.canonicalize().ok());
-    if store.is_some_and(|store| store.starts_with(&canonical)) {
+    if store.as_ref().is_some_and(|store| store.starts_with(&canonical)) {
         return Err(refuse("it contains the store. Use another store, or a directory below this one"));
+    }
+    if store.is_some_and(|store| canonical.starts_with(store)) {
+        return Err(refuse("it lies in the store, which belongs to the groups alone. Change projectPath"));
     }
     Ok(canonical)
 }
@@ -34,21 +37,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_project_is_a_directory_that_does_not_contain_the_store() {
+    fn a_project_is_a_directory_apart_from_the_store() {
         let base = tempfile::tempdir().unwrap();
         let store = base.path().join("project/store");
-        std::fs::create_dir_all(&store).unwrap();
+        std::fs::create_dir_all(store.join("group")).unwrap();
         std::fs::create_dir_all(base.path().join("other")).unwrap();
         std::fs::write(base.path().join("file"), "").unwrap();
         let check = |name: &str| check_project(&base.path().join(name), Some(&store));
         assert!(check("other").is_ok());
-        for (name, reason) in
-            [("project", "contains the store"), ("none", "no such"), ("file", "not a directory")]
-        {
+        for (name, reason) in [
+            ("project", "contains the store"),
+            ("project/store", "contains the store"),
+            ("project/store/group", "lies in the store"),
+            ("none", "no such"),
+            ("file", "not a directory"),
+        ] {
             let error = check(name).unwrap_err();
             assert!(error.code() == "INVALID_STATE" && error.to_string().contains(reason), "{error}");
         }
-        assert!(check("project/store").is_err());
         assert!(check_project(Path::new("relative"), None).is_err());
     }
 }

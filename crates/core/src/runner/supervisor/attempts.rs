@@ -2,7 +2,7 @@
 
 use super::book::{Book, Finished};
 use super::live::{Limit, Live};
-use super::{Supervisor, texts, wall_now};
+use super::{Supervisor, texts};
 use crate::claude::command::Conversation;
 use crate::error::{Error, Result};
 use crate::model::run::{AttemptKind, ProcessIdentity};
@@ -175,12 +175,13 @@ impl Supervisor<'_> {
             }
         }
         self.facts.extend(facts);
+        let wall = self.wall_now();
         for limit in limits {
             match limit {
-                Limit::Reached(Some(until)) => self.limits.share(Some(until), wall_now()),
+                Limit::Reached(Some(until)) => self.limits.share(Some(until), wall),
                 // The result that follows decides how long to wait.
                 Limit::Reached(None) => {}
-                Limit::Lifted => self.limits.share(None, wall_now()),
+                Limit::Lifted => self.limits.share(None, wall),
             }
         }
         if let Fact::Exited(Ended { errors, .. }) = &fact {

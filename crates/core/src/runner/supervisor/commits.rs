@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::book::{SessionWrite, runner_change};
 use super::events::Events;
@@ -68,10 +68,8 @@ impl Supervisor<'_> {
 
     /// Renews the record of the group's runner, if it is due.
     pub(super) fn renew_record(&mut self, now: Instant) {
-        if !self.has_record || now < self.next_renewal {
-            return;
-        }
-        self.next_renewal = now + Duration::from_millis(ownership::RENEWAL_MS);
+        let Some(renewal) = self.renewal.filter(|_| now >= self.next_renewal) else { return };
+        self.next_renewal = now + renewal;
         let at = self.timestamp();
         let Ok(record) = ownership::record(at.clone()) else { return };
         let changes = Changes::from(runner_change(Some(record))).made_at(at.unix_ms());
@@ -112,7 +110,7 @@ impl Supervisor<'_> {
     ) {
         self.in_flight = false;
         match result {
-            Ok(Some(Committed { group, events })) => self.stored(flight, group, &events, was),
+            Ok(Some(committed)) => self.stored(flight, committed, was),
             Ok(None) => match flight {
                 Flight::Plan(id) => self.facts.push_back(Input::CommitFailed(id, CommitFailure::Deleted)),
                 Flight::Budget(_) | Flight::Renewal => self.facts.push_back(Input::GroupDeleted),
@@ -127,8 +125,9 @@ impl Supervisor<'_> {
         }
     }
 
-    fn stored(&mut self, flight: Flight, group: Document, events: &[(u64, Event)], was: Option<&Revision>) {
-        let is_foreign = was != Some(&self.stored) || matches!(flight, Flight::Budget(_));
+    fn stored(&mut self, flight: Flight, committed: Committed, was: Option<&Revision>) {
+        let Committed { group, events, is_rebased } = committed;
+        let is_foreign = is_rebased || was != Some(&self.stored) || matches!(flight, Flight::Budget(_));
         self.stored = group.revision();
         if is_foreign {
             // What others have changed counts before the start that this commit has recorded.
@@ -138,7 +137,7 @@ impl Supervisor<'_> {
         } else {
             self.book.keep(group);
         }
-        for (seq, event) in events {
+        for (seq, event) in &events {
             self.emit(Some(*seq), event);
         }
         match flight {

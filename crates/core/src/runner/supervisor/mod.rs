@@ -77,6 +77,7 @@ pub struct Supervisor<'a> {
     limits: SharedLimits,
     shared: Arc<Shared>,
     clock: Clock,
+    wall_clock: Clock,
     plan: Run,
     book: Book,
     /// Running attempts.
@@ -98,8 +99,8 @@ pub struct Supervisor<'a> {
     is_changing_budget: bool,
     /// The group was reported as changed while a commit was under way.
     must_look: bool,
-    /// The group's record of its runner is renewed, since nothing else excludes a second one.
-    has_record: bool,
+    /// Time between two renewals of the group's record of its runner, if nothing else excludes a second one.
+    renewal: Option<Duration>,
     next_renewal: Instant,
     next_limits: Instant,
     /// Why the last commit failed.
@@ -121,7 +122,8 @@ pub struct Parts<'a> {
     pub limits: SharedLimits,
     pub shared: Arc<Shared>,
     pub clock: Clock,
-    pub has_record: bool,
+    pub wall_clock: Clock,
+    pub renewal: Option<Duration>,
 }
 
 impl<'a> Supervisor<'a> {
@@ -138,6 +140,7 @@ impl<'a> Supervisor<'a> {
             limits: parts.limits,
             shared: parts.shared,
             clock: parts.clock,
+            wall_clock: parts.wall_clock,
             plan,
             stored: document.revision(),
             book: Book::new(group, document),
@@ -151,7 +154,7 @@ impl<'a> Supervisor<'a> {
             orders: VecDeque::new(),
             is_changing_budget: false,
             must_look: false,
-            has_record: parts.has_record,
+            renewal: parts.renewal,
             next_renewal: now,
             next_limits: now,
             failure: None,
@@ -235,7 +238,7 @@ impl<'a> Supervisor<'a> {
             Command::Kill(session) => self.signal(session, |processes, mark| processes.kill(mark)),
             Command::Sweep(session) => self.sweep(session),
             Command::Look(session) => self.look(session),
-            Command::ShareLimit(until) => self.limits.share(until, wall_now()),
+            Command::ShareLimit(until) => self.limits.share(until, self.wall_now()),
             Command::Done(_) => {}
         }
     }
@@ -269,7 +272,7 @@ impl<'a> Supervisor<'a> {
     fn tick(&mut self, now: Instant) {
         if now >= self.next_limits {
             self.next_limits = now + LIMITS_PAUSE;
-            if let Some(limit) = self.limits.changed(wall_now()) {
+            if let Some(limit) = self.limits.changed(self.wall_now()) {
                 self.facts.push_back(match limit {
                     Limited::Until(until) => Input::LimitOpened { until: Some(until) },
                     Limited::No => Input::LimitClosed,
@@ -299,7 +302,7 @@ impl<'a> Supervisor<'a> {
     /// Time until which the loop may sleep.
     fn deadline(&self, now: Instant) -> Option<Instant> {
         let plan = self.plan.deadline().map(|Monotonic(ms)| self.origin + Duration::from_millis(ms));
-        let renewal = self.has_record.then_some(self.next_renewal);
+        let renewal = self.renewal.map(|_| self.next_renewal);
         let reports = self.reports.deadline(now);
         [plan, renewal, reports, Some(self.next_limits)].into_iter().flatten().min()
     }
@@ -322,7 +325,12 @@ impl<'a> Supervisor<'a> {
 
     fn now(&self) -> Now {
         let elapsed = u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Now { monotonic: Monotonic(elapsed), wall: wall_now() }
+        Now { monotonic: Monotonic(elapsed), wall: self.wall_now() }
+    }
+
+    /// The time of day, which usage limits and sleeps of the machine are compared with.
+    fn wall_now(&self) -> Wall {
+        Wall(to_whole((self.wall_clock)()))
     }
 
     fn watch(&self) -> Result<Box<dyn Send>> {
@@ -400,9 +408,4 @@ impl<'a> Supervisor<'a> {
         self.show_group();
         Ok(())
     }
-}
-
-/// The time of day, which usage limits and sleeps of the machine are compared with.
-fn wall_now() -> Wall {
-    Wall(to_whole(time::now_ms()))
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::stored::MAX_STORED_ATTEMPTS;
 use super::super::*;
 use super::steps::{Ask, Say, Step};
 use super::world::{Bounds, World, group, session};
@@ -11,7 +12,8 @@ use crate::model::run::AttemptOutcome;
 fn world(graph: &[Vec<usize>], change: impl FnOnce(&mut StoredGroup)) -> World {
     let mut stored = group(&graph.to_vec());
     change(&mut stored);
-    let bounds = Bounds { troubles: 99, hangs: 99, activity: 99, limits: 99, ..Bounds::default() };
+    let bounds =
+        Bounds { crashes: 99, troubles: 99, hangs: 99, activity: 99, limits: 99, ..Bounds::default() };
     World::new(stored, RunOptions::default(), bounds, None)
 }
 
@@ -88,6 +90,38 @@ fn transient_failures_are_retried_later_and_later() {
     follow(&mut world, &[Step::Time]);
     run_to_end(&mut world, 0, Say::Transient);
     assert_eq!(world.stored.sessions[0].record.status, SessionStatus::Failed);
+}
+
+/// A session that fails transiently at every other attempt, and does `otherwise` at the others. Returns its outcomes.
+fn outcomes_of_turns(otherwise: impl Fn(&mut World)) -> Vec<AttemptOutcome> {
+    let mut world = world(&[vec![]], |stored| Arc::make_mut(&mut stored.sessions[0].settings).retries = 2);
+    follow(&mut world, &[Step::Begin]);
+    for _ in 0..MAX_STORED_ATTEMPTS {
+        run_to_end(&mut world, 0, Say::Transient);
+        if world.stored.sessions[0].record.status == SessionStatus::Failed {
+            break;
+        }
+        follow(&mut world, &[Step::Time]);
+        otherwise(&mut world);
+    }
+    let attempts = &world.stored.sessions[0].record.attempts;
+    attempts.iter().filter_map(|attempt| attempt.outcome).collect()
+}
+
+#[test]
+fn a_session_that_fails_in_turns_comes_to_an_end() {
+    use AttemptOutcome::{Crashed, Failed};
+    let crashes = |world: &mut World| {
+        start(world, 0);
+        follow(world, &[Step::Exit(0)]);
+    };
+    assert_eq!(outcomes_of_turns(crashes), [Failed, Crashed, Failed, Crashed, Failed]);
+    // The runner dies with the session at each resume, and another one takes over.
+    let dies_with_its_runner = |world: &mut World| {
+        start(world, 0);
+        follow(world, &[Step::Crash, Step::Exit(0), Step::Begin, Step::Look(0)]);
+    };
+    assert_eq!(outcomes_of_turns(dies_with_its_runner), [Failed, Crashed, Failed, Crashed, Failed]);
 }
 
 #[test]

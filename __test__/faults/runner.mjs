@@ -1,0 +1,209 @@
+// A runner is killed at each of its own system calls, and its disk is full for a while: another one takes the group up, each
+// session ends once, costs are those that were billed, and nothing is left running.
+
+import { execFile } from 'node:child_process'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import path from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { withDisk } from './full-disk.mjs'
+import { createGroup, FileGroupRepository, ID, withDir } from './store.mjs'
+
+const run = promisify(execFile)
+
+/** The system calls by which a runner changes something. Which of them are there depends on the C library. */
+const CALLS = [
+  ...['openat', 'openat2', 'mkdir', 'mkdirat', 'unlink', 'unlinkat', 'rename', 'renameat', 'renameat2'],
+  ...['write', 'pwrite64', 'writev', 'ftruncate', 'fsync', 'fdatasync', 'flock', 'fcntl'],
+  ...['execve', 'clone', 'clone3', 'fork', 'vfork', 'pipe2', 'waitid', 'wait4'],
+  ...['kill', 'pidfd_open', 'pidfd_send_signal', 'inotify_add_watch'],
+]
+
+/** Maximum number of further runs after which a group must have ended. */
+const MAX_RUNS = 10
+
+/** A store, a project and a group of two sessions, the second of which waits for the first. */
+async function prepare(dir, { turnMs = 10, store = path.join(dir, 'store') } = {}) {
+  const project = path.join(dir, 'project')
+  const ledger = path.join(dir, 'ledger')
+  for (const each of [project, path.join(dir, 'conversations')]) mkdirSync(each)
+  const group = createGroup('old')
+  const config = { generateClaudeMd: false, generateSettings: true }
+  const session = { ...group.sessions[0], projectPath: project, prompt: 'Do it.', config }
+  const sessions = [session, { ...session, id: 'b', dependsOn: ['a'] }]
+  const repository = new FileGroupRepository(store)
+  await repository.save({ ...group, sessions })
+  const env = {
+    ...process.env,
+    FAKE_LEDGER: ledger,
+    FAKE_CONVERSATIONS: path.join(dir, 'conversations'),
+    FAKE_TURN_MS: String(turnMs),
+  }
+  const notes = (word) =>
+    (existsSync(ledger) ? readFileSync(ledger, 'utf8') : '')
+      .split('\n')
+      .filter((line) => line.startsWith(`${word} `))
+      .map((line) => line.slice(word.length + 1))
+  return { store, repository, env, notes }
+}
+
+const isAlive = (pid) => {
+  // A process that has ended is not alive, even if nobody has asked for its exit code yet.
+  const file = `/proc/${pid}/stat`
+  return existsSync(file) && !/\) Z /.test(readFileSync(file, 'utf8'))
+}
+
+/** Returns what is wrong with a group that has ended. */
+async function problemsOf({ repository, notes }) {
+  const { status, sessions } = await repository.findById(ID)
+  const problems = notes('double').map((id) => `two processes for ${id}`)
+  if (status !== 'completed') problems.push(`the group is ${status}`)
+  for (const { id, status, attempts, claudeSessionId } of sessions) {
+    if (status !== 'completed') problems.push(`${id} is ${status}`)
+    const completed = attempts.filter(({ outcome }) => outcome === 'completed')
+    if (completed.length !== 1) problems.push(`${id} has completed ${completed.length} times`)
+    if (attempts.some(({ endedAt }) => endedAt === undefined)) problems.push(`an attempt of ${id} is open`)
+    const bills = notes('bill').filter((line) => line.startsWith(claudeSessionId))
+    if (bills.length !== 1) problems.push(`${id} was billed ${bills.length} times`)
+  }
+  const sum = (amounts) => amounts.reduce((total, amount) => total + amount, 0)
+  const billed = sum(notes('bill').map((line) => Number(line.split(' ').at(-1))))
+  const stored = sum(sessions.map(({ cost }) => cost ?? 0))
+  if (Math.abs(billed - stored) > 1e-9) problems.push(`$${billed} were billed, $${stored} are stored`)
+  for (const pid of notes('process')) if (isAlive(pid)) problems.push(`the process ${pid} lives`)
+  const reported = []
+  for await (const { type, sessionId } of repository.events(ID))
+    reported.push(type === 'feed_gap' ? type : `${type} ${sessionId ?? ''}`)
+  for (const { id } of sessions) {
+    const times = reported.filter((entry) => entry === `group_session_completed ${id}`).length
+    // The event itself may be missing, which the feed says.
+    if (times > 1 || (times === 0 && !reported.includes('feed_gap')))
+      problems.push(`the end of ${id} is reported ${times} times`)
+  }
+  return problems
+}
+
+/** Lets runners take a group up until it has ended. Returns what is wrong then. */
+async function takeUp({ driver, claude }, world) {
+  let said
+  for (let runs = 0; runs < MAX_RUNS && said !== 'completed'; runs++) {
+    const { stdout } = await run(driver, [world.store, claude], { env: world.env })
+    said = stdout.trim()
+  }
+  return said === 'completed' ? problemsOf(world) : [`runs end with ${said}`]
+}
+
+/** Options of strace for all threads of a runner, but not for the programs that it starts. */
+const TRACED = ['-f', '-b', 'execve']
+
+/** Returns the system calls of an undisturbed run, by name: the maximum number of any thread, which strace counts apart. */
+async function countCalls({ driver, claude }) {
+  return withDir(async (dir) => {
+    const world = await prepare(dir)
+    const log = path.join(dir, 'trace')
+    const args = [...TRACED, '-o', log, driver, world.store, claude]
+    const { stdout } = await run('strace', args, { env: world.env })
+    if (stdout !== 'completed\n') throw new Error(`a run under strace said ${stdout}`)
+    const lines = readFileSync(log, 'utf8').matchAll(/^(\d+) +(\w+)\(/gm)
+    const calls = Array.from(lines, ([, thread, name]) => ({ thread, name }))
+    // A child that is about to execute a program: each one would be killed, which is for the session to survive.
+    const children = new Set(calls.filter(({ name }) => name === 'setsid').map(({ thread }) => thread))
+    const counts = new Map()
+    const most = new Map()
+    for (const { thread, name } of calls) {
+      if (!CALLS.includes(name) || children.has(thread)) continue
+      const count = (counts.get(`${thread} ${name}`) ?? 0) + 1
+      counts.set(`${thread} ${name}`, count)
+      most.set(name, Math.max(most.get(name) ?? 0, count))
+    }
+    return most
+  })
+}
+
+/** Kills a runner at one system call. Returns what is wrong once others have taken the group up. */
+function killAt(programs, name, number) {
+  return withDir(async (dir) => {
+    const world = await prepare(dir)
+    const kill = `inject=${name}:signal=KILL:when=${number}`
+    const args = [...TRACED, '-o', '/dev/null', '-e', kill, programs.driver, world.store, programs.claude]
+    await run('strace', args, { env: world.env }).catch(() => {})
+    return takeUp(programs, world)
+  })
+}
+
+/** Kills a runner at each of its system calls, or at some of each name. */
+export async function testRunnerCalls(programs, { ofEachName = Number.POSITIVE_INFINITY } = {}) {
+  const calls = [...(await countCalls(programs))]
+  const failures = []
+  let tried = 0
+  for (const [name, count] of calls) {
+    const step = Math.max(1, count / ofEachName)
+    // From the end on, so that a part of them is not of the start of the program.
+    for (let place = count; place > 0; place -= step) {
+      const number = Math.ceil(place)
+      tried += 1
+      const problems = await killAt(programs, name, number)
+      failures.push(...problems.map((problem) => `killed at ${name} ${number}: ${problem}`))
+    }
+  }
+  const all = calls.reduce((sum, [, count]) => sum + count, 0)
+  console.log(
+    `  killed at ${tried} of ${all} system calls: ${calls.map((call) => call.join(' ')).join(', ')}`,
+  )
+  return { passed: Math.max(0, tried - failures.length), failures }
+}
+
+/** Fills a disk to its last block. */
+function fillUp(disk) {
+  const filler = openSync(path.join(disk, '.filler'), 'w')
+  try {
+    for (;;) writeSync(filler, Buffer.alloc(4096))
+  } catch (error) {
+    if (error.code !== 'ENOSPC') throw error
+  } finally {
+    closeSync(filler)
+  }
+}
+
+/**
+ * The disk of the store has no space left while a session ends, until it is emptied again. The session has begun to print before,
+ * and the rest fits into the same block: a program that cannot print has lost its result.
+ */
+export async function testRunnerOnFullDisk({ driver, claude }, { rounds }) {
+  const failures = []
+  for (let round = 0; round < rounds; round++) {
+    const problems = await withDir((dir) =>
+      withDisk('size=4m', async (disk) => {
+        const world = await prepare(dir, { turnMs: 300, store: path.join(disk, 'store') })
+        const running = run(driver, [world.store, claude], { env: world.env, timeout: 60_000 })
+        const output = path.join(world.store, ID, 'sessions', 'a', '1.jsonl')
+        const until = async (holds) => {
+          while (!holds()) await pause(2)
+        }
+        const hasPrinted = () => statSync(output, { throwIfNoEntry: false })?.size > 0
+        await Promise.race([running, until(hasPrinted)])
+        fillUp(disk)
+        await Promise.race([running, until(() => world.notes('cost').length > 0)])
+        // The runner has tried by then to store the end of the session.
+        await pause(200 + 300 * round)
+        const { sessions } = await world.repository.findById(ID)
+        rmSync(path.join(disk, '.filler'))
+        const { stdout } = await running
+        if (stdout !== 'completed\n') return [`the run ended with ${stdout}`]
+        if (sessions[0].status !== 'active') return ['the end of the session was stored on a full disk']
+        return problemsOf(world)
+      }),
+    )
+    failures.push(...problems.map((problem) => `round ${round + 1}: ${problem}`))
+  }
+  return { passed: Math.max(0, rounds - failures.length), failures }
+}
