@@ -1,5 +1,7 @@
 //! The addon with functions that panic on purpose, for the tests of a panic's consequences.
 
+#[path = "../../src/ahead.rs"]
+mod ahead;
 #[path = "../../src/answer.rs"]
 mod answer;
 #[path = "../../src/args.rs"]
