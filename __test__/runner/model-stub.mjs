@@ -5,9 +5,12 @@ import { appendFileSync } from 'node:fs'
 //   node model-stub.mjs [PORT]      PORT 0 (the default) takes a free one; the port is printed.
 // Further words in the prompt: `arg64:BASE64` (what a scenario works on: a command, a path, a number) and `now:NAME` (the last one wins over
 // `scenario:NAME`, and turns count from there: how a resumed conversation is told to do something else).
-// STUB_LOG=FILE appends every request, and every answer that the client gave up on, as one JSON line.
+// STUB_LOG=FILE appends every request, the tokens of every complete answer, and every answer that the client gave up on, as one
+// JSON line. STUB_OUTPUT_TOKENS=N sets the output tokens of an answer.
 import http from 'node:http'
 
+/** Output tokens of each answer. */
+const outputTokens = Number(process.env.STUB_OUTPUT_TOKENS ?? 85)
 const usage = (turn) => ({
   input_tokens: 1200 + turn,
   cache_creation_input_tokens: 300,
@@ -72,6 +75,11 @@ const scenarios = {
   }),
   cmdlong: (t, _b, ctx) => ({
     blocks: t === 0 ? [bash(ctx.arg, { timeout: 600_000 })] : [text('Command done.')],
+  }),
+  // a command that ends once the file `gate` exists in the project
+  gate: (t) => ({
+    blocks:
+      t === 0 ? [bash('until [ -e gate ]; do sleep 0.1; done; echo open')] : [text('It is open. All done.')],
   }),
   bg: (t, _b, ctx) => ({
     blocks:
@@ -153,6 +161,13 @@ const scenarios = {
     fail(429, 'rate_limit_error', 'Number of request tokens has exceeded your per-minute rate limit', {
       'retry-after': ctx.arg,
     }),
+  ratelimitonce: times(
+    1,
+    fail(429, 'rate_limit_error', 'Number of request tokens has exceeded your per-minute rate limit', {
+      'retry-after': '600',
+    }),
+    done,
+  ),
   ratelimittwice: times(
     2,
     fail(429, 'rate_limit_error', 'Number of request tokens has exceeded your per-minute rate limit', {
@@ -281,10 +296,12 @@ function answer(req, res, raw) {
   const id = `msg_${String(n).padStart(20, '0')}`
   const blocks = plan.blocks.map((b, i) => (b.type === 'tool_use' ? { ...b, id: `toolu_${n}_${i}` } : b))
   const stop = plan.stop || (blocks.some((b) => b.type === 'tool_use') ? 'tool_use' : 'end_turn')
+  const billed = { ...usage(turn), output_tokens: outputTokens }
   const timer = setTimeout(() => send(), plan.delayMs || 0)
   res.on('close', () => clearTimeout(timer))
   async function send() {
-    if (!body.stream)
+    if (!body.stream) {
+      log({ billed })
       return json(res, 200, {
         id,
         type: 'message',
@@ -293,8 +310,9 @@ function answer(req, res, raw) {
         content: blocks,
         stop_reason: stop,
         stop_sequence: null,
-        usage: { ...usage(turn), output_tokens: 85 },
+        usage: billed,
       })
+    }
     res.setHeader('content-type', 'text/event-stream')
     const ev = (type, data) => res.write(`event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`)
     const pause = () => plan.dripMs && new Promise((r) => setTimeout(r, plan.dripMs))
@@ -336,8 +354,9 @@ function answer(req, res, raw) {
       }
       ev('content_block_stop', { index })
     }
-    ev('message_delta', { delta: { stop_reason: stop, stop_sequence: null }, usage: { output_tokens: 85 } })
+    ev('message_delta', { delta: { stop_reason: stop, stop_sequence: null }, usage: { output_tokens: outputTokens } })
     ev('message_stop', {})
+    log({ billed })
     res.end()
   }
 }

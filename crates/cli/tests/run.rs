@@ -8,13 +8,9 @@ mod support;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::json;
-use support::{Run, Sandbox};
-
-/// A bound for everything that waits. Far above what is needed on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use support::{Run, Sandbox, wait_until};
 
 /// A directory with a stand-in for Claude Code and a plan of these sessions.
 fn sandbox(sessions: &str) -> Sandbox {
@@ -53,16 +49,6 @@ fn end(child: Child) -> Run {
     let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
-}
-
-/// Waits until something is the case.
-#[track_caller]
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 fn events(sandbox: &Sandbox) -> String {

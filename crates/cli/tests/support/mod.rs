@@ -4,8 +4,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+/// A bound for everything that waits. Far above what is needed on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A directory with a store, a home and projects.
 pub struct Sandbox {
@@ -95,5 +99,15 @@ impl Run {
 
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap()
+    }
+}
+
+/// Waits until something is the case.
+#[track_caller]
+pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
