@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -8,15 +8,16 @@ use session_groups::claude::ClaudeVersion;
 use session_groups::claude::command::Conversation;
 use session_groups::claude::environment::Environment;
 use session_groups::generate::{self, Context};
-use session_groups::graph::{DependencyGraph, Node};
 use session_groups::manager::NewGroup;
 use session_groups::manager::rules;
 use session_groups::model::number::Usd;
+use session_groups::model::run::AttemptKind;
 use session_groups::model::time::IsoTime;
 use session_groups::model::{GroupSession, SessionGroup, SessionStatus};
 use session_groups::runner::check_projects;
 use session_groups::runner::plan::RunOptions;
 use session_groups::runner::process::{Program, ProgramSearch, SessionDirectory, directory_names};
+use session_groups::runner::{PlannedStart, planned_starts, remaining_waves};
 
 use crate::arguments::Global;
 use crate::commands::plan_source::{self, Variables};
@@ -24,7 +25,6 @@ use crate::commands::run::is_plan;
 use crate::error::{Failure, Result, Severity, report};
 use crate::exit::Exit;
 use crate::output::{Format, Line, Output, Tone, format};
-use crate::running::forecast::{ForecastStart, starts};
 use crate::running::take_up;
 use crate::selection::{find_group, open_store};
 
@@ -153,18 +153,13 @@ impl Planner<'_> {
         if let Some(error) = Error::several(self.group.id.as_str(), errors) {
             return Err(error.into());
         }
-        let starts = starts(self.group, &RunOptions::default())?;
+        let starts = planned_starts(self.group, &RunOptions::default())?;
         // The files are generated for real, in a directory that is removed again.
         let temporary = tempfile::tempdir()
             .map_err(|error| Failure::unexpected(format!("cannot create a temporary directory: {error}")))?;
-        let sessions: HashMap<&str, &GroupSession> =
-            self.group.sessions.iter().map(|session| (session.id.as_str(), session)).collect();
-        let mut planned = Vec::new();
-        for start in &starts {
-            if let Some(session) = sessions.get(start.session.as_str()) {
-                planned.push(self.session(session, start, temporary.path(), &context)?);
-            }
-        }
+        let sessions = starts.iter().map(|start| {
+            self.session(&self.group.sessions[start.session], start, temporary.path(), &context)
+        });
         Ok(ExecutionPlan {
             group: self.group.id.to_string(),
             name: self.group.name.clone(),
@@ -174,27 +169,26 @@ impl Planner<'_> {
             max_concurrent: self.group.max_concurrent(),
             max_budget_usd: self.group.config.max_budget_usd.get(),
             waves: self.waves(&starts),
-            sessions: planned,
+            sessions: sessions.collect::<Result<_>>()?,
         })
     }
 
     /// The sessions that can run at the same time, as far as they are started at all.
-    fn waves(&self, starts: &[ForecastStart]) -> Vec<Vec<String>> {
-        let graph = DependencyGraph::new(self.group.sessions.iter().map(Node::from));
-        let is_started = |id: &str| starts.iter().any(|start| start.session == id);
-        let ids = |wave: Vec<usize>| {
-            wave.into_iter()
-                .map(|index| graph.id(index).to_owned())
-                .filter(|id| is_started(id))
-                .collect::<Vec<_>>()
-        };
-        graph.waves().into_iter().map(ids).filter(|wave| !wave.is_empty()).collect()
+    fn waves(&self, starts: &[PlannedStart]) -> Vec<Vec<String>> {
+        let started: HashSet<_> =
+            starts.iter().map(|start| self.group.sessions[start.session].id.as_str()).collect();
+        let mut waves = remaining_waves(self.group);
+        for wave in &mut waves {
+            wave.retain(|id| started.contains(id.as_str()));
+        }
+        waves.retain(|wave| !wave.is_empty());
+        waves
     }
 
     fn session(
         &self,
         session: &GroupSession,
-        start: &ForecastStart,
+        start: &PlannedStart,
         temporary: &Path,
         context: &Context<'_>,
     ) -> Result<PlannedSession> {
@@ -202,10 +196,9 @@ impl Planner<'_> {
         let directory = SessionDirectory::create(temporary, &names)?;
         let prepared = generate::prepare(self.group, session, &directory, context)?;
         let conversation = uuid::Uuid::nil();
-        let conversation = if start.is_resumed {
-            Conversation::Resume(conversation)
-        } else {
-            Conversation::Fresh(conversation)
+        let conversation = match start.how {
+            AttemptKind::Fresh => Conversation::Fresh(conversation),
+            AttemptKind::Resume => Conversation::Resume(conversation),
         };
         let arguments = prepared.arguments(conversation, start.cap)?;
         let real = |text: String| {
@@ -216,7 +209,7 @@ impl Planner<'_> {
         let arguments = arguments.into_iter().map(|argument| real(argument.to_string_lossy().into_owned()));
         Ok(PlannedSession {
             id: session.id.clone(),
-            is_resumed: start.is_resumed,
+            is_resumed: start.how == AttemptKind::Resume,
             depends_on: session.depends_on.clone(),
             project: session.project_path.clone(),
             model: session.model.as_ref().unwrap_or(&self.group.config.model).clone(),

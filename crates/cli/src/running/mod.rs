@@ -2,7 +2,6 @@
 
 #[cfg(unix)]
 mod drive;
-pub mod forecast;
 #[cfg(unix)]
 mod signals;
 pub mod take_up;

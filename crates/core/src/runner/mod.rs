@@ -84,7 +84,9 @@ pub use control::{ControlOptions, Controlled, control};
 pub use handle::{RunHandle, RunnerState};
 pub use options::{ChangedLimits, Clock, RunnerOptions};
 pub use owners::FileOwnership;
-pub use preview::{ExecutionPlan, PlannedSession, UnreachableSession};
+pub use preview::{
+    ExecutionPlan, PlannedSession, PlannedStart, UnreachableSession, planned_starts, remaining_waves,
+};
 pub use projects::check_projects;
 pub use runner::{RunEnd, RunNotice, Runner};
 pub use sessions::{EarlierAttempt, Found, SessionProcesses, Start, Wake};

@@ -76,11 +76,40 @@ pub struct UnreachableSession {
     pub because: Vec<String>,
 }
 
-/// A start in the simulation.
-struct SimulatedStart {
-    session: SessionIndex,
-    how: AttemptKind,
-    cap: Option<Nanos>,
+/// A start that a run would make.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlannedStart {
+    /// Index of the session in the group.
+    pub session: usize,
+    /// Whether its conversation is new or resumed.
+    pub how: AttemptKind,
+    /// Share of the budget that it starts with; `None` if it starts without a cap.
+    pub cap: Option<Usd>,
+}
+
+/// Returns the starts of a run in their order, as if every session succeeded and cost nothing.
+pub fn planned_starts(group: &SessionGroup, options: &RunOptions) -> Result<Vec<PlannedStart>> {
+    Ok(simulate(group, options, completed_times(group).unwrap_or(ASSUMED_MS))?.0)
+}
+
+/// Returns the ids of the remaining sessions in waves. Those of a wave can start once those of the waves before it have
+/// completed. Sessions that could not start are in none.
+pub fn remaining_waves(group: &SessionGroup) -> Vec<Vec<String>> {
+    let graph = remaining_graph(group);
+    let ids = |wave: Vec<usize>| wave.into_iter().map(|index| graph.id(index).to_owned()).collect();
+    graph.waves().into_iter().map(ids).collect()
+}
+
+/// The dependencies of a group in which paused sessions are to be run.
+fn remaining_graph(group: &SessionGroup) -> DependencyGraph {
+    DependencyGraph::new(group.sessions.iter().map(|session| Node {
+        state: if session.status == SessionStatus::Paused {
+            SessionStatus::Pending.into()
+        } else {
+            session.status.into()
+        },
+        ..Node::from(session)
+    }))
 }
 
 impl Runner {
@@ -124,34 +153,22 @@ fn preview(
     context: &Context<'_>,
     warnings: Vec<String>,
 ) -> Result<ExecutionPlan> {
-    let graph = DependencyGraph::new(group.sessions.iter().map(|session| Node {
-        state: if session.status == SessionStatus::Paused {
-            SessionStatus::Pending.into()
-        } else {
-            session.status.into()
-        },
-        ..Node::from(session)
-    }));
-    let waves: Vec<Vec<String>> = graph
-        .waves()
-        .iter()
-        .map(|wave| wave.iter().map(|&index| graph.id(index).to_owned()).collect())
-        .collect();
+    let waves = remaining_waves(group);
     let wave_of: BTreeMap<&str, usize> =
         waves.iter().enumerate().flat_map(|(wave, ids)| ids.iter().map(move |id| (&**id, wave))).collect();
     let times = completed_times(group);
     let (starts, elapsed_ms) = simulate(group, options, times.unwrap_or(ASSUMED_MS))?;
     let sessions = starts.iter().map(|start| {
-        let session = &group.sessions[start.session.get()];
-        let share_usd = start.cap.map(Usd::from);
+        let session = &group.sessions[start.session];
         Ok(PlannedSession {
             id: session.id.clone(),
             wave: wave_of.get(&*session.id).copied().unwrap_or(0),
             command: command(group, session, start, program, context)?,
             cwd: PathBuf::from(&session.project_path),
-            share_usd,
+            share_usd: start.cap,
         })
     });
+    let graph = remaining_graph(group);
     let unreachable = graph.unreachable().into_iter().map(|held| UnreachableSession {
         session: graph.id(held.session).to_owned(),
         because: held.by.iter().map(|&index| graph.id(index).to_owned()).collect(),
@@ -179,7 +196,7 @@ fn completed_times(group: &SessionGroup) -> Option<u64> {
 fn command(
     group: &SessionGroup,
     session: &GroupSession,
-    start: &SimulatedStart,
+    start: &PlannedStart,
     program: &str,
     context: &Context<'_>,
 ) -> Result<Vec<String>> {
@@ -190,7 +207,7 @@ fn command(
         AttemptKind::Resume => Conversation::Resume(id),
     };
     let prepared = prepare_inline(group, session, context)?;
-    let arguments = prepared.arguments(conversation, start.cap.map(Usd::from))?;
+    let arguments = prepared.arguments(conversation, start.cap)?;
     let arguments = arguments.iter().map(|argument| argument.to_string_lossy().into_owned());
     Ok(std::iter::once(program.to_owned()).chain(arguments).collect())
 }
@@ -200,7 +217,7 @@ fn simulate(
     group: &SessionGroup,
     options: &RunOptions,
     duration_ms: u64,
-) -> Result<(Vec<SimulatedStart>, u64)> {
+) -> Result<(Vec<PlannedStart>, u64)> {
     let mut run = Run::new(group, options)?;
     let mut now = Now::default();
     let mut starts = Vec::new();
@@ -214,7 +231,7 @@ fn simulate(
             match command {
                 Command::Commit(commit) => facts.push(Input::Committed(commit.id)),
                 Command::Start { session, how, cap, .. } => {
-                    starts.push(SimulatedStart { session, how, cap });
+                    starts.push(PlannedStart { session: session.get(), how, cap: cap.map(Usd::from) });
                     running.insert((now.monotonic.after(duration_ms), starts.len()), session);
                     facts.push(Input::Started(session));
                 }
@@ -297,6 +314,22 @@ mod tests {
     }
 
     #[test]
+    fn a_chain_of_a_thousand_starts_as_a_whole() {
+        let ids: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
+        let mut group = group(&[]);
+        for (index, id) in ids.iter().enumerate() {
+            let mut session = GroupSession::new(id, "/p", "Do it", group.created_at.clone());
+            session.depends_on = index.checked_sub(1).map(|before| ids[before].clone()).into_iter().collect();
+            group.sessions.push(session);
+        }
+        group.sessions[0].status = SessionStatus::Completed;
+        let starts = planned_starts(&group, &RunOptions::default()).unwrap();
+        let indexes: Vec<_> = starts.iter().map(|start| start.session).collect();
+        assert_eq!(indexes, (1..1_000).collect::<Vec<_>>());
+        assert_eq!(remaining_waves(&group).len(), 999);
+    }
+
+    #[test]
     fn the_time_is_estimated_from_completed_sessions() {
         let mut group = group(&[("a", &[]), ("b", &["a"]), ("c", &["b"]), ("d", &["a"])]);
         group.config.max_concurrent_sessions = Positive::clamped(1);
@@ -319,6 +352,7 @@ mod tests {
             "reservedUsd": 1, "claudeSessionId": "f8583c87-dcc3-4521-834e-d68f75432474", "endedAt": "2026-01-15T10:31:00Z",
             "outcome": "interrupted" }]"#;
         session.attempts = Some(serde_json::from_str(attempt).unwrap());
+        assert_eq!(remaining_waves(&group), [["a"]]);
         let plan = plan(&group);
         assert!(
             plan.sessions[0]
