@@ -92,8 +92,7 @@ async function killRunner() {
   await pause(isFast ? 100 : 1500)
   const doctor = spawnSync(process.execPath, [program, 'doctor', '--json'], { env, encoding: 'utf8' })
   const { runners } = JSON.parse(doctor.stdout)
-  const pid = Number(runners[0]?.runner.match(/^process (\d+)/)?.[1])
-  if (pid) process.kill(pid, 'SIGKILL')
+  if (runners[0]?.pid) process.kill(runners[0].pid, 'SIGKILL')
 }
 
 function say(text) {

@@ -103,7 +103,7 @@ pub fn other_runner<'env>(
         let Some((core, id)) = files(env, repository).zip(id) else { return Ok(Reply::Now(Answer::Null)) };
         Ok(Reply::on_thread(move || {
             Ok(match ownership::owner(&core, &id) {
-                Owner::Other(name) => Answer::Text(name),
+                Owner::Other { name, .. } => Answer::Text(name),
                 Owner::None | Owner::ThisProcess => Answer::Null,
             })
         }))

@@ -104,7 +104,7 @@ impl ChangeRequest {
             };
             let recorded = || match ownership::recorded(group.id(), group.group().ok()?.runner.as_ref(), now)
             {
-                Owner::Other(name) => Some(name),
+                Owner::Other { name, .. } => Some(name),
                 Owner::None | Owner::ThisProcess => None,
             };
             let runner = runner.or_else(|| if self.request.concerns_status() { recorded() } else { None });

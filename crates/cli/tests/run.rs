@@ -351,6 +351,7 @@ fn doctor_finds_what_a_dead_runner_left() {
     // Its input stays open, so that the session works on.
     let report = run(&sandbox, &["doctor", "--json"]).json();
     assert_eq!(report["problems"], json!([]));
+    assert_eq!(report["runners"][0]["pid"], json!(child.id()));
     child.kill().unwrap();
     child.wait().unwrap();
     let sick = run(&sandbox, &["doctor", "latest"]);

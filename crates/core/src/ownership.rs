@@ -22,6 +22,7 @@
 
 use crate::error::{Error, Result};
 use crate::model::GroupId;
+use crate::model::number::Positive;
 use crate::model::run::{ProcessIdentity, RunnerRecord};
 use crate::model::time::IsoTime;
 use crate::repository::FileGroupRepository;
@@ -59,8 +60,13 @@ pub enum Owner {
     None,
     /// This process runs it.
     ThisProcess,
-    /// Another process runs it, which this text names.
-    Other(String),
+    /// Another process runs it.
+    Other {
+        /// Text that names the process.
+        name: String,
+        /// Its id; `None` if it is not known.
+        pid: Option<Positive>,
+    },
 }
 
 /// Returns the runner of a group.
@@ -68,8 +74,8 @@ pub fn owner(repository: &FileGroupRepository, id: &GroupId) -> Owner {
     let Some(holder) = repository.run_lock_holder(id) else { return Owner::None };
     match crate::model::from_json::<RunnerRecord>(&holder) {
         Ok(record) if record.pid.get() == u64::from(std::process::id()) => Owner::ThisProcess,
-        Ok(record) => Owner::Other(shown(&record)),
-        Err(_) => Owner::Other("another process".to_owned()),
+        Ok(record) => other(&record),
+        Err(_) => Owner::Other { name: "another process".to_owned(), pid: None },
     }
 }
 
@@ -79,7 +85,7 @@ pub fn recorded(id: &GroupId, stored: Option<&RunnerRecord>, now_ms: f64) -> Own
         return Owner::None;
     };
     let own = current_identity().ok().filter(|own| own.pid == stored.pid && own.host == stored.host);
-    if own.is_some() { Owner::ThisProcess } else { Owner::Other(shown(stored)) }
+    if own.is_some() { Owner::ThisProcess } else { other(stored) }
 }
 
 /// Returns the error `ALREADY_RUNNING` for a group that this process runs since a time.
@@ -109,6 +115,10 @@ fn identity(record: RunnerRecord) -> ProcessIdentity {
     ProcessIdentity { pid, start_time, boot_id, host }
 }
 
+fn other(owner: &RunnerRecord) -> Owner {
+    Owner::Other { name: shown(owner), pid: Some(owner.pid) }
+}
+
 fn shown(owner: &RunnerRecord) -> String {
     let RunnerRecord { pid, host, at, .. } = owner;
     format!("process {} on {host} since {}", pid.get(), &**at)
@@ -130,7 +140,7 @@ mod tests {
         assert_eq!(owner(&own), Owner::ThisProcess);
         assert_eq!(recorded(&id, None, now.unix_ms()), Owner::None);
         let foreign = RunnerRecord { boot_id: "x".to_owned(), host: "other".to_owned(), ..own.clone() };
-        assert!(matches!(owner(&foreign), Owner::Other(name) if name.contains("on other")));
+        assert!(matches!(owner(&foreign), Owner::Other { name, .. } if name.contains("on other")));
         let rebooted = RunnerRecord { boot_id: "other".to_owned(), ..own };
         assert!(check(&rebooted, 0.0));
         let elsewhere = RunnerRecord { host: "other".to_owned(), ..rebooted };

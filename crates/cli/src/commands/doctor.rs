@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use session_groups::claude::command::missing_options;
 use session_groups::claude::environment::Environment;
+use session_groups::model::number::Positive;
 use session_groups::model::{GroupStatus, SessionGroup};
 use session_groups::ownership::{self, Owner};
 use session_groups::repository::{FileGroupRepository, GroupFilter, GroupRepository};
@@ -49,7 +50,10 @@ struct Claude {
 #[derive(Debug, Serialize)]
 struct RunnerFound {
     group: String,
+    /// Text for people.
     runner: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<Positive>,
 }
 
 #[derive(Debug, Serialize)]
@@ -131,7 +135,9 @@ fn runners(
     let mut found = Vec::new();
     for group in groups {
         match ownership::owner(store, &group.id) {
-            Owner::Other(runner) => found.push(RunnerFound { group: group.id.to_string(), runner }),
+            Owner::Other { name, pid } => {
+                found.push(RunnerFound { group: group.id.to_string(), runner: name, pid });
+            }
             Owner::None if group.status == GroupStatus::Running => {
                 let message = format!("{} is stored as running, but its runner is gone", group.id);
                 let help = format!(

@@ -39,7 +39,7 @@ impl FileOwnership {
 impl Ownership for FileOwnership {
     fn other_runner(&self, group: &Document) -> Result<Option<String>> {
         Ok(match ownership::owner(&self.repository, group.id()) {
-            Owner::Other(owner) => Some(owner),
+            Owner::Other { name, .. } => Some(name),
             Owner::None | Owner::ThisProcess => None,
         })
     }
