@@ -146,6 +146,8 @@ fn events() -> Vec<FeedEvent> {
         json!({ "type": "tools_denied", "sessionId": "api", "tools": ["Bash", "WebFetch"] }),
         json!({ "type": "group_session_completed", "sessionId": "api", "status": "completed", "durationMs": 184_000, "costUsd": 0.41 }),
         json!({ "type": "session_retrying", "sessionId": "client-ts", "attempt": 1, "outcome": "failed", "error": "529 overloaded", "waitsUntil": "2026-08-22T20:00:34.000Z" }),
+        json!({ "type": "session_retrying", "sessionId": "client-ts", "attempt": 1, "outcome": "cap", "error": "error_max_budget_usd after 6 turns" }),
+        json!({ "type": "session_retrying", "sessionId": "client-ts", "attempt": 1, "outcome": "limited", "error": "API Error: 429" }),
         json!({ "type": "session_waiting_limit", "sessionId": "client-ts" }),
         json!({ "type": "session_limit_lifted" }),
         json!({ "type": "session_adopted", "sessionId": "client-ts", "attempt": 2, "pid": 4711 }),
@@ -156,7 +158,7 @@ fn events() -> Vec<FeedEvent> {
         json!({ "type": "session_unreachable", "sessionId": "report of 认证", "because": ["client-python"] }),
         json!({ "type": "dependency_waiting", "sessionId": "api", "dependsOn": [], "pendingDependencies": [] }),
         json!({ "type": "group_failed", "failedSessions": 1, "reason": "r" }),
-        json!({ "type": "feed_gap", "from": 18, "to": 18 }),
+        json!({ "type": "feed_gap", "from": 20, "to": 20 }),
         json!({ "type": "group_deleted" }),
     ];
     let numbered = events.into_iter().enumerate().map(|(index, mut event)| {

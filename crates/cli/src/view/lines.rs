@@ -1,9 +1,9 @@
 //! The lines of a run: one for each event that a person wants to know.
 
-use session_groups::feed::{Event, FurtherEvent};
+use session_groups::feed::{Event, FurtherEvent, SessionRetryingEvent};
 use session_groups::model::event::GroupEvent;
 use session_groups::model::number::Usd;
-use session_groups::model::run::{AttemptKind, GroupCause};
+use session_groups::model::run::{AttemptKind, AttemptOutcome, GroupCause};
 use session_groups::model::time::IsoTime;
 use session_groups::model::{BudgetAction, GroupSession, GroupStatus, SessionGroup};
 
@@ -108,16 +108,7 @@ fn group_event(event: &GroupEvent, scene: &Scene<'_>) -> Vec<Line> {
 
 fn further_event(event: &FurtherEvent, scene: &Scene<'_>) -> Vec<Line> {
     match event {
-        FurtherEvent::SessionRetrying(event) => {
-            let session = scene.find(&event.session_id);
-            let reason = event.error.clone().unwrap_or_else(|| event.outcome.name().to_owned());
-            let again =
-                event.waits_until.as_ref().map(|time| time.unix_ms() - scene.now).filter(|wait| *wait > 0.0);
-            let again = again.map(|wait| format!("again in {}", format::duration(wait)));
-            let text = [Some(reason), again].into_iter().flatten().collect::<Vec<_>>().join(", ");
-            let time = session.and_then(GroupSession::ran_ms);
-            vec![scene.session(Tone::Warning, "RETRY", time, &event.session_id, &[text])]
-        }
+        FurtherEvent::SessionRetrying(event) => scene.retrying(event).into_iter().collect(),
         FurtherEvent::SessionInterrupted(event) => {
             let session = scene.find(&event.session_id);
             let cost = event.cost_usd.map(|cost| format::dollars(cost.get()));
@@ -251,6 +242,32 @@ impl Scene<'_> {
         let whole = draw(&[model.clone(), project, cap.clone()]);
         // A long path makes room for the amount.
         vec![if whole.to_text(false).ends_with(&cap) { whole } else { draw(&[model, cap]) }]
+    }
+
+    fn retrying(&self, event: &SessionRetryingEvent) -> Option<Line> {
+        let session = self.find(&event.session_id);
+        let time = session.and_then(GroupSession::ran_ms);
+        let draw =
+            |word, details: &[String]| self.session(Tone::Warning, word, time, &event.session_id, details);
+        match event.outcome {
+            // Another event tells until when it waits.
+            AttemptOutcome::Limited => None,
+            AttemptOutcome::Cap => {
+                let attempts = session.and_then(|session| session.attempts.as_ref());
+                let attempt = attempts.and_then(|attempts| attempts.last());
+                let share = attempt.map(|attempt| format::dollars(attempt.reserved_usd.get()));
+                let share = share.map_or_else(String::new, |share| format!(" of {share}"));
+                let over = format!("over its share{share}");
+                Some(draw("WAITING", &[over, "resumes when the budget allows".to_owned()]))
+            }
+            outcome => {
+                let reason = event.error.clone().unwrap_or_else(|| outcome.name().to_owned());
+                let wait = event.waits_until.as_ref().map(|time| time.unix_ms() - self.now);
+                let again = wait.filter(|wait| *wait > 0.0);
+                let again = again.map(|wait| format!(", again in {}", format::duration(wait)));
+                Some(draw("RETRY", &[reason + &again.unwrap_or_default()]))
+            }
+        }
     }
 
     /// A line about a session. Its details are dropped from the end where they do not fit.
