@@ -7,7 +7,6 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -31,8 +30,7 @@ fn blocks(page: &str) -> Vec<(&str, &str)> {
 /// A directory with everything that the plans of the pages name.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
-    let claude = sandbox.write("bin/claude", include_str!("support/claude.sh"));
-    std::fs::set_permissions(&claude, std::fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.install_claude();
     for directory in ["api", "clients/ts", "clients/python", "docs", "web"] {
         std::fs::create_dir_all(sandbox.path().join(directory)).unwrap();
     }
@@ -106,7 +104,7 @@ fn the_page_of_plan_files_explains_each_key() {
 #[test]
 fn the_plans_of_the_pages_are_accepted() {
     let sandbox = sandbox();
-    let path = format!("{}:/usr/bin:/bin", sandbox.path().join("bin").display());
+    let path = sandbox.search_path();
     for name in ["README.md", "docs/plan-files.md", "docs/from-scripts.md"] {
         let text = page(name);
         let plans = blocks(&text).into_iter().filter(|(_, code)| code.starts_with("version: 1\n"));

@@ -3,7 +3,11 @@
 //! printed.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a failing test panics")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a failing test panics, and a skipped one says why"
+)]
 
 mod support;
 
@@ -169,9 +173,10 @@ impl Real {
     fn wait_for_clients(&self) {
         for client in ["client-ts", "client-python"] {
             let logs = format!("logs latest {client}");
-            wait_until("the client works", || {
-                self.sandbox.finish(&mut self.command(&logs)).stdout.contains("> Bash")
-            });
+            wait_until(
+                || "the client works",
+                || self.sandbox.finish(&mut self.command(&logs)).stdout.contains("> Bash"),
+            );
         }
     }
 
@@ -247,7 +252,7 @@ fn a_plan_survives_a_killed_runner_a_usage_limit_and_a_spent_budget() {
         "The same command takes the group up: it adopts the two sessions, and starts nothing twice. The next session meets a usage limit. With `--no-wait-for-limits` the run ends there, with exit code 75; without this option it would wait.",
     );
     let mut again = real.start(line, "again");
-    wait_until("both sessions are adopted", || real.read("again").matches("ADOPTED").count() == 2);
+    wait_until(|| "both sessions are adopted", || real.read("again").matches("ADOPTED").count() == 2);
     for client in ["ts", "python"] {
         real.sandbox.write(&format!("clients/{client}/gate"), "");
     }

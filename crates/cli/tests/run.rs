@@ -6,7 +6,6 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
@@ -15,24 +14,14 @@ use support::{Run, Sandbox, wait_until};
 /// A directory with a stand-in for Claude Code and a plan of these sessions.
 fn sandbox(sessions: &str) -> Sandbox {
     let sandbox = Sandbox::new();
-    let claude = sandbox.write("bin/claude", include_str!("support/claude.sh"));
-    std::fs::set_permissions(&claude, std::fs::Permissions::from_mode(0o755)).unwrap();
-    write_plan(&sandbox, sessions);
+    sandbox.install_claude();
+    sandbox.write_plan(sessions);
     sandbox
-}
-
-fn write_plan(sandbox: &Sandbox, sessions: &str) {
-    sandbox.write(
-        "demo.group.yaml",
-        &format!(
-            "version: 1\ndefaults: {{ project: shop }}\nexclusiveDirectories: true\nsessions:\n{sessions}"
-        ),
-    );
 }
 
 fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
     let mut command = sandbox.command(arguments);
-    command.env("PATH", format!("{}:/usr/bin:/bin", sandbox.path().join("bin").display()));
+    command.env("PATH", sandbox.search_path());
     command
 }
 
@@ -57,7 +46,10 @@ fn events(sandbox: &Sandbox) -> String {
 
 /// Waits until a session uses its tool.
 fn wait_for_work(sandbox: &Sandbox, session: &str) {
-    wait_until("the session works", || run(sandbox, &["logs", "latest", session]).stdout.contains("> Bash"));
+    wait_until(
+        || "the session works",
+        || run(sandbox, &["logs", "latest", session]).stdout.contains("> Bash"),
+    );
 }
 
 fn signal(child: &Child, name: &str) {
@@ -132,7 +124,7 @@ fn failed_sessions_are_retried_on_request_only() {
     let retried = run(&sandbox, &["retry", "latest", "api", "--fresh"]);
     assert_eq!(retried.code, Some(10), "{}", retried.stderr);
     assert!(retried.stderr.contains("START"), "{}", retried.stderr);
-    write_plan(&sandbox, TWO);
+    sandbox.write_plan(TWO);
     let reported = run(&sandbox, &["run", "demo.group.yaml"]);
     assert!(reported.stderr.contains("api: changed in the plan, but have run"), "{}", reported.stderr);
     let changed = run(&sandbox, &["run", "demo.group.yaml", "--rerun", "changed"]);
@@ -149,7 +141,7 @@ fn an_unfinished_group_is_taken_up_with_the_changes_of_its_plan() {
     let first = run(&sandbox, &["run", "demo.group.yaml"]);
     assert_eq!(first.code, Some(12), "{}", first.stderr);
     assert!(first.stderr.contains("not logged in"), "{}", first.stderr);
-    write_plan(&sandbox, "  web: { prompt: Use it }\n  new: { prompt: Join, dependsOn: [web] }\n");
+    sandbox.write_plan("  web: { prompt: Use it }\n  new: { prompt: Join, dependsOn: [web] }\n");
     let plan = run(&sandbox, &["plan", "demo.group.yaml"]);
     assert_eq!(plan.code, Some(0), "{}", plan.stderr);
     for expected in ["new: new", "old: removed", "api: no longer in the plan", "web: changed in the plan"] {
@@ -278,8 +270,7 @@ fn a_plan_shows_the_commands_that_the_run_then_uses() {
         real = sandbox.path().join("bin/real").display()
     );
     std::fs::rename(sandbox.path().join("bin/claude"), sandbox.path().join("bin/real")).unwrap();
-    let path = sandbox.write("bin/claude", &claude);
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.write_script("bin/claude", &claude);
 
     let plan = run(&sandbox, &["run", "demo.group.yaml", "--dry-run", "--json"]).json();
     assert!(!log.exists() && !sandbox.store().exists(), "nothing was started or stored");
@@ -329,11 +320,14 @@ fn sessions_are_added_and_changed_while_the_group_runs() {
     wait_for_work(&sandbox, "api");
     run(&sandbox, &["add", "latest", "--id", "late", "--project", "shop", "--prompt", "LOGIN"]).succeeded();
     run(&sandbox, &["set", "latest", "--session", "late", "prompt=Join", "project=bin"]).succeeded();
-    wait_until("the added session completes", || {
-        events(&sandbox)
-            .lines()
-            .any(|line| line.contains("group_session_completed") && line.contains("\"late\""))
-    });
+    wait_until(
+        || "the added session completes",
+        || {
+            events(&sandbox)
+                .lines()
+                .any(|line| line.contains("group_session_completed") && line.contains("\"late\""))
+        },
+    );
     run(&sandbox, &["stop", "latest"]).succeeded();
     assert_eq!(end(child).code, Some(13));
 }

@@ -136,6 +136,10 @@ fn watch_group(
                 if has_run && group.status != GroupStatus::Running || !has_run && !may_run(&view) {
                     let summary = scene.summary();
                     print(summary);
+                    let is_signal = |message| matches!(message, Message::Signal(_));
+                    if let Some(screen) = screen {
+                        screen.finish(|| receiver.try_iter().any(is_signal));
+                    }
                     return Ok(Exit::of_group(group.status, group.cause));
                 }
             }

@@ -53,7 +53,7 @@ pub fn drive(
     drop(sender);
     let mut show = Show::new(store, id, output)?;
     let (end, signal) = show.follow(&receiver, &handle, output)?;
-    show.finish(&end, signal, output)
+    show.finish(&end, signal, &receiver, output)
 }
 
 /// Starts the runner on a thread of its own.
@@ -225,6 +225,7 @@ impl Show {
         mut self,
         end: &session_groups::Result<RunEnd>,
         signal: Option<u8>,
+        receiver: &Receiver<Message>,
         output: &mut Output,
     ) -> Result<Exit> {
         let end = match end {
@@ -241,6 +242,8 @@ impl Show {
         if output.format() == Format::Json {
             output.json(&self.report(exit))?;
         }
+        let is_signal = |message| matches!(message, Message::Signal(_));
+        self.screen.finish(|| signal.is_some() || receiver.try_iter().any(is_signal));
         Ok(exit)
     }
 

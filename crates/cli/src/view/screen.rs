@@ -15,8 +15,10 @@ use crate::output::Line;
 
 /// Shortest time between two drawings of the live part.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Maximum time that the end waits for a terminal that takes nothing.
+/// Maximum time that the end waits for a terminal that takes nothing, once a signal has asked to end.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Time between two looks for signals while the end waits.
+const CHECK: Duration = Duration::from_millis(100);
 
 /// Writes lines and the live part.
 pub struct Screen {
@@ -77,20 +79,37 @@ impl Screen {
     }
 }
 
-/// Removes the live part, and waits until everything is written, if the terminal takes it.
-impl Drop for Screen {
-    fn drop(&mut self) {
+impl Screen {
+    /// Removes the live part, and waits until the terminal has taken everything, or until `is_to_end` says that it need not.
+    pub fn finish(self, mut is_to_end: impl FnMut() -> bool) {
+        self.end();
+        while !self.wait(CHECK) && !is_to_end() {}
+    }
+
+    /// Removes the live part. Nothing is drawn after that.
+    fn end(&self) {
         let mut state = self.shared.lock();
         state.live = Some(Vec::new());
         state.is_over = true;
         self.shared.changed.notify_all();
-        let deadline = Instant::now() + PATIENCE;
-        while !state.has_ended && self.thread.is_some() {
-            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return };
-            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        drop(state);
-        if let Some(thread) = self.thread.take() {
+    }
+
+    /// Waits until everything is written. Returns `false` if that takes longer.
+    fn wait(&self, time: Duration) -> bool {
+        let is_busy = |state: &mut State| !state.has_ended && self.thread.is_some();
+        let wait = self.shared.changed.wait_timeout_while(self.shared.lock(), time, is_busy);
+        let (state, _) = wait.unwrap_or_else(PoisonError::into_inner);
+        state.has_ended || self.thread.is_none()
+    }
+}
+
+/// Removes the live part, and waits until everything is written, if the terminal takes it.
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.end();
+        if self.wait(PATIENCE)
+            && let Some(thread) = self.thread.take()
+        {
             let _ = thread.join();
         }
     }
@@ -153,15 +172,16 @@ impl Painter {
         let _ = self.stream.write_all(text.as_bytes()).and_then(|()| self.stream.flush());
     }
 
-    /// Moves to the beginning of the live part and clears the screen from there. A terminal that became narrower has wrapped
-    /// its lines.
+    /// Clears the live part row by row and moves to its beginning: where it fills the screen, tmux would keep a copy of what is
+    /// cleared as a whole. A terminal that became narrower has wrapped its lines.
     fn erasure(&self) -> String {
         if self.drawn.is_empty() {
             return String::new();
         }
         let width = (self.width)().max(1);
         let rows: usize = self.drawn.iter().map(|line| line.width().div_ceil(width).max(1)).sum();
-        format!("\r\u{1b}[{rows}A\u{1b}[J")
+        // The terminal may have echoed a key in the row below.
+        format!("\r\u{1b}[2K{}", "\u{1b}[A\u{1b}[2K".repeat(rows))
     }
 }
 
@@ -198,9 +218,10 @@ mod tests {
         screen.draw(vec![line("live 1"), line("live 2")]);
         assert_eq!(receiver.recv().unwrap(), "live 1\nlive 2\n");
         screen.print([line("event")]);
-        assert_eq!(receiver.recv().unwrap(), "\r\u{1b}[2A\u{1b}[Jevent\nlive 1\nlive 2\n");
+        let erasure = "\r\u{1b}[2K\u{1b}[A\u{1b}[2K\u{1b}[A\u{1b}[2K";
+        assert_eq!(receiver.recv().unwrap(), format!("{erasure}event\nlive 1\nlive 2\n"));
         let end = thread::spawn(move || drop(screen));
-        assert_eq!(receiver.recv().unwrap(), "\r\u{1b}[2A\u{1b}[J");
+        assert_eq!(receiver.recv().unwrap(), erasure);
         end.join().unwrap();
     }
 
@@ -239,7 +260,7 @@ mod tests {
             has_colour: false,
             drawn: vec![line("short"), line(&"x".repeat(25)), line("认证服务认证")],
         };
-        assert_eq!(painter.erasure(), "\r\u{1b}[6A\u{1b}[J");
+        assert_eq!(painter.erasure().matches("\u{1b}[A\u{1b}[2K").count(), 6);
     }
 
     #[test]

@@ -31,6 +31,16 @@ case $prompt in
     # An interrupt, or the end of the input.
     if read -r line; then result error_during_execution true 0.1 ''; fi
     ;;
+*GATE*)
+    tool
+    until [ -e gate ]; do sleep 0.05; done
+    result success false 0.25 ''
+    ;;
+*STUBBORN*)
+    tool
+    # An interrupt is ignored, a signal is not.
+    sleep 1000
+    ;;
 *EXPENSIVE*)
     result error_max_budget_usd true 12.5 ''
     exit 1

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "tests, each of which uses a part of this")]
 
+use std::fmt::Display;
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -45,6 +48,31 @@ impl Sandbox {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
         path
+    }
+
+    /// Writes an executable script.
+    #[cfg(unix)]
+    pub fn write_script(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.write(name, text);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// Installs a stand-in for Claude Code.
+    #[cfg(unix)]
+    pub fn install_claude(&self) {
+        self.write_script("bin/claude", include_str!("claude.sh"));
+    }
+
+    /// Writes `demo.group.yaml` with these sessions, of which those of one directory run one after the other.
+    pub fn write_plan(&self, sessions: &str) {
+        let start = "version: 1\ndefaults: { project: shop }\nexclusiveDirectories: true\nsessions:\n";
+        self.write("demo.group.yaml", &format!("{start}{sessions}"));
+    }
+
+    /// Value of PATH with the stand-in.
+    pub fn search_path(&self) -> String {
+        format!("{}:/usr/bin:/bin", self.path().join("bin").display())
     }
 
     /// Stores a group as another program would.
@@ -104,10 +132,10 @@ impl Run {
 
 /// Waits until something is the case.
 #[track_caller]
-pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+pub fn wait_until<T: Display>(what: impl Fn() -> T, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
-        assert!(Instant::now() < deadline, "{what}");
+        assert!(Instant::now() < deadline, "{}", what());
         std::thread::sleep(Duration::from_millis(20));
     }
 }
