@@ -354,7 +354,10 @@ function answer(req, res, raw) {
       }
       ev('content_block_stop', { index })
     }
-    ev('message_delta', { delta: { stop_reason: stop, stop_sequence: null }, usage: { output_tokens: outputTokens } })
+    ev('message_delta', {
+      delta: { stop_reason: stop, stop_sequence: null },
+      usage: { output_tokens: outputTokens },
+    })
     ev('message_stop', {})
     log({ billed })
     res.end()
