@@ -1,4 +1,5 @@
-// Deliberate differences from the original: the first table of docs/from-claude-code-agent.md has exactly these rows, and each is true.
+// Deliberate differences from the original: the tables of docs/from-claude-code-agent.md have exactly these rows, and each is true.
+// Those of the store and the data are proven here, those of the manager and the runner by the tests that are named.
 
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')
@@ -237,24 +238,98 @@ const DIFFERENCES = {
   },
 }
 
-/** The rows of the table, as `[the original, here]`. */
-const rows = () => {
+/** The beginning of a row's first cell, and the tests that prove its second cell, by their file in this folder. */
+const MANAGER = {
+  '`createGroup` overwrites': {
+    'manager.test.js': [
+      'numbers groups that are created at once',
+      'does not replace a default by `undefined`',
+    ],
+  },
+  '`addSession`, `removeSession` and `updateSession`': {
+    'manager.test.js': [
+      'adds sessions whose dependencies exist and form no circle',
+      'removes a session that others depend on only by force',
+    ],
+  },
+  '`updateGroup` changes any status': {
+    'manager.test.js': [
+      'does not take a group out of the archive',
+      'is neither deleted nor given another status, and can be changed otherwise',
+      'merges fields, and removes those that are `undefined`',
+    ],
+  },
+  '`deleteGroup` emits': { 'manager.test.js': ['deletes a group and says so'] },
+  'a failed `GroupManager` call': { 'manager.test.js': ['names what does not exist'] },
+  '`generateClaudeMd` renders': { 'config-generator.test.js': ['generateClaudeMd'] },
+  'the ids of a group and a session': {
+    'config-generator.test.js': ['does not leave its directory by an id'],
+  },
+}
+
+const RUNNER = {
+  '`run` takes a group object': { 'runner.test.js': ['of a group object only the id is used'] },
+  'a session may be started twice': {
+    'runner.test.js': [
+      'dependencies that completed before count, and nothing is started twice',
+      'a failed session fails the group, and its dependants are not reached',
+    ],
+  },
+  '`pause` and `stop` send': {
+    'runner.test.js': ['a stop leaves sessions that can be resumed'],
+    'runner-processes.test.js': [
+      'a pause interrupts, so that costs are known, and a resume goes on with the conversation',
+    ],
+  },
+  'the runner stores no costs': {
+    'runner.test.js': ['what a session prints is stored: cost, tokens and conversation', 'the budget holds'],
+    'runner-processes.test.js': ['a group runs, and its costs add up to what was billed'],
+  },
+  'a crash of the runner': { 'runner-processes.test.js': ['a killed program loses nothing'] },
+  'after a `CircularDependencyError`': {
+    'runner.test.js': ['a cycle is rejected, and the runner can be used again'],
+  },
+  '`CLAUDE_CONFIG_DIR` of each session': {
+    'runner.test.js': ['the process manager gets the command, the directory, the environment and the prompt'],
+  },
+  'the prompt is an argument': {
+    'runner.test.js': ['the process manager gets the command, the directory, the environment and the prompt'],
+  },
+  '`dependency_waiting` and `session_progress`': {
+    'runner.test.js': ['events come in order', 'all types of events are emitted'],
+  },
+}
+
+/** The rows of the table below a heading, as `[the original, here]`. */
+const rows = (heading) => {
   const page = fs.readFileSync(path.join(root, 'docs', 'from-claude-code-agent.md'), 'utf8')
-  const section = page.split(/^## /m).find((part) => part.startsWith('Where the store'))
+  const section = page.split(/^## /m).find((part) => part.startsWith(`${heading}\n`))
   const cells = [...section.matchAll(/^\| (.+) \| (.+) \|$/gm)].map(([, original, here]) => [original, here])
   return cells.filter(([original]) => original !== 'the original')
 }
 
-test('the page lists exactly these differences', () => {
-  const names = Object.keys(DIFFERENCES)
-  expect(rows().length).toBe(names.length)
-  for (const [index, [original, here]] of rows().entries()) {
+test.each([
+  ['Where the store and the data differ', DIFFERENCES],
+  ['Where the manager and the configuration differ', MANAGER],
+  ['Where the runner differs', RUNNER],
+])('the page lists exactly these differences: %s', (heading, differences) => {
+  const names = Object.keys(differences)
+  expect(rows(heading).length).toBe(names.length)
+  for (const [index, [original, here]] of rows(heading).entries()) {
     expect(original.replaceAll("'", '’').startsWith(names[index]) ? names[index] : original).toBe(
       names[index],
     )
     // The codes that a row names are real ones.
     for (const [, code] of here.matchAll(/`([A-Z_]+)`/g))
       expect(fs.readFileSync(path.join(root, 'index.d.ts'), 'utf8')).toContain(`'${code}'`)
+  }
+})
+
+test.each(Object.entries({ ...MANAGER, ...RUNNER }))('other tests prove: %s', (_, tests) => {
+  for (const [file, names] of Object.entries(tests)) {
+    const source = fs.readFileSync(path.join(__dirname, file), 'utf8')
+    const defined = [...source.matchAll(/\b(?:describe|test|posix|onLinux)\(\s*'([^'\n]+)',/g)]
+    expect(defined.map(([, name]) => name)).toEqual(expect.arrayContaining(names))
   }
 })
 

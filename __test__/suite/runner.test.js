@@ -96,6 +96,62 @@ describe.each(RUN_FROM)('on %s', (_, createRepository) => {
     expect(starts).toEqual(['a', 'b', 'c'])
   })
 
+  test('dependencies that completed before count, and nothing is started twice', async () => {
+    const group = groupOf({ a: [], b: ['a'] })
+    group.sessions[0].status = 'completed'
+    const { runner, manager, stored } = await prepared(group)
+    await runner.run(group.id)
+    expect(manager.spawned.map(({ options }) => options.cwd)).toEqual(['/path/b'])
+    expect((await stored()).status).toBe('completed')
+  })
+
+  test('all types of events are emitted', async () => {
+    const repository = createRepository()
+    const recorder = new Recorder()
+    const processManager = new ProcessManager((child, count) => {
+      const [init, answer, result] = turn(count === 1 ? 0.6 : 0.1)
+      const end = () => {
+        child.print(result)
+        child.exit(0)
+      }
+      child.print(init, answer)
+      // The first session works until that was reported. The third process is the first one of `c`, and fails.
+      if (count === 1) recorder.once('session_progress', end)
+      else if (count === 3) child.exit(1)
+      else end()
+    })
+    const container = { processManager }
+    const groups = new sg.GroupManager(container, repository, recorder)
+    const { id } = await groups.createGroup({ name: 'All', config: { maxBudgetUsd: 0.6 } })
+    const { sessions } = groupOf({ a: [], b: ['a'], c: ['b'] })
+    for (const session of sessions) await groups.addSession(id, session)
+    const runner = new sg.GroupRunner(container, repository, recorder)
+    await runner.run(id)
+    await runner.resume({ budget: 10 })
+    await runner.retry(id)
+    expect((await repository.findById(id)).status).toBe('completed')
+    const emitted = new Set(recorder.events.map(({ type }) => type))
+    expect([...emitted].sort()).toEqual(
+      [
+        'budget_exceeded',
+        'budget_warning',
+        'dependency_resolved',
+        'dependency_waiting',
+        'group_completed',
+        'group_created',
+        'group_failed',
+        'group_paused',
+        'group_progress',
+        'group_resumed',
+        'group_session_completed',
+        'group_session_failed',
+        'group_session_started',
+        'group_started',
+        'session_progress',
+      ].sort(),
+    )
+  })
+
   test('no more sessions run at once than the option allows, which is stored', async () => {
     const { runner, manager, stored } = await prepared(groupOf({ a: [], b: [], c: [], d: [] }), goesOn)
     const run = runner.run('20260115-103000-logging', { maxConcurrent: 2 })
@@ -126,6 +182,8 @@ describe.each(RUN_FROM)('on %s', (_, createRepository) => {
     expect(args.join(' ')).toContain('--permission-mode acceptEdits')
     expect(args.join(' ')).not.toContain('Work on a')
     expect(options).toMatchObject({ cwd: '/path/a', env: { OWN: 'value' } })
+    // Another directory would hide the login.
+    expect(options.env.CLAUDE_CONFIG_DIR).toBe(process.env.CLAUDE_CONFIG_DIR)
     expect(JSON.parse(options.stdin)).toMatchObject({ message: { content: 'Work on a' } })
   })
 
