@@ -221,9 +221,7 @@ impl CommandLine {
 }
 
 fn too_old(version: ClaudeVersion, option: &str) -> Error {
-    Error::claude_too_old(format!(
-        "Claude Code {version} lacks {option}: update it, or set claudePath to a newer one"
-    ))
+    Error::claude_too_old(format!("Claude Code {version} lacks {option}: update it"))
 }
 
 #[cfg(test)]

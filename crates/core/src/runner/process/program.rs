@@ -1,6 +1,6 @@
 //! The program `claude`: where it is, and which version.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -50,7 +50,7 @@ impl Program {
     /// ```
     pub fn find(search: &ProgramSearch<'_>) -> Result<Self> {
         if let Some(path) = search.path {
-            return Self::at(path, "claudePath");
+            return Self::at(path, "the given path");
         }
         if let Some(path) = search.environment.get(VARIABLE).filter(|path| !path.is_empty()) {
             return Self::at(Path::new(path), VARIABLE);
@@ -58,7 +58,8 @@ impl Program {
         let path = search.environment.get("PATH").unwrap_or_default();
         let projects: Vec<PathBuf> = search.projects.iter().map(|project| canonical(project)).collect();
         let mut looked_at = Vec::new();
-        for directory in std::env::split_paths(path) {
+        let mut seen = HashSet::new();
+        for directory in std::env::split_paths(path).filter(|directory| seen.insert(directory.clone())) {
             let shown = directory.display();
             if !directory.is_absolute() {
                 looked_at.push(format!("{shown:?} (skipped: not an absolute path)"));
@@ -73,7 +74,7 @@ impl Program {
         let looked_at =
             if looked_at.is_empty() { "nowhere, PATH is empty".to_owned() } else { looked_at.join(", ") };
         Err(Error::claude_not_found(format!(
-            "cannot find the program `claude`. Looked in: {looked_at}. Install Claude Code, or set claudePath or {VARIABLE}"
+            "cannot find the program `claude`. Looked in: {looked_at}. Install Claude Code, or set {VARIABLE} to its path"
         )))
     }
 
@@ -82,7 +83,7 @@ impl Program {
         match absolute {
             Ok(path) if is_executable(&path) => Ok(Self { path }),
             _ => Err(Error::claude_not_found(format!(
-                "cannot use {from}: {} is not an executable file. Set it to the path of `claude`",
+                "cannot use {from} as `claude`: {} is not an executable file",
                 path.display()
             ))),
         }
@@ -105,7 +106,7 @@ impl Program {
         let answer = self.ask(environment).map_err(|reason| {
             let path = self.path.display();
             Error::claude_not_found(format!(
-                "cannot use {path}: `{path} --version` {reason}. Set claudePath to `claude`"
+                "cannot use {path}: `{path} --version` {reason}. It must be the path of Claude Code"
             ))
         })?;
         lock(&KNOWN).extend(state.map(|state| (state, answer)));
@@ -222,7 +223,7 @@ mod tests {
         assert!(find(base.path().to_str().unwrap(), "", &[]).is_err());
         assert!(find("", path.to_str().unwrap(), &[]).is_err());
         assert!(find("", base.path().to_str().unwrap(), &[]).is_err());
-        assert!(find("", "", &[]).unwrap_err().to_string().contains("claudePath"));
+        assert!(find("", "", &[]).unwrap_err().to_string().contains("SESSION_GROUPS_CLAUDE"));
     }
 
     #[test]
@@ -234,7 +235,7 @@ mod tests {
         };
         let path = program(base.path(), &text("2.1.332"));
         let environment = Environment::of_process();
-        let program_at = Program::at(&path, "claudePath").unwrap();
+        let program_at = Program::at(&path, "the given path").unwrap();
         for _ in 0..2 {
             assert_eq!(program_at.version(&environment).unwrap(), ClaudeVersion::new(2, 1, 332));
         }
