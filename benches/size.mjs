@@ -1,5 +1,5 @@
-// `npm run bench:size` prints the sizes of the addon and of the executable, and the share of each crate. It needs `nm` from
-// binutils.
+// `npm run bench:size` prints the sizes of the addon and of the executable, and the share of each crate. It needs `nm` and
+// `strip` from binutils.
 
 import { readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
@@ -13,14 +13,12 @@ await main(async () => {
     ['addon', 'release/libsession_groups_napi.so', '--release', '--lib'],
     ['executable', 'cli/session-groups', '--profile', 'cli', '--package', 'session-groups-cli'],
   ]) {
-    const build = (strip) => {
-      const env = { ...process.env, CARGO_PROFILE_RELEASE_STRIP: strip, CARGO_PROFILE_CLI_STRIP: strip }
-      return must(`Building the ${name}`, 'cargo', ['build', ...args, '--target-dir', target], { env })
-    }
+    // Stripped afterwards, so that everything is compiled once.
+    const env = { ...process.env, CARGO_PROFILE_RELEASE_STRIP: 'none', CARGO_PROFILE_CLI_STRIP: 'none' }
+    await must(`Building the ${name}`, 'cargo', ['build', ...args, '--target-dir', target], { env })
     const binary = path.join(target, file)
-    await build('symbols')
-    const { size } = statSync(binary)
-    await build('none')
+    await must('strip', 'strip', ['--strip-all', '-o', `${binary}.stripped`, binary])
+    const { size } = statSync(`${binary}.stripped`)
     const symbols = await must('nm', 'nm', ['--print-size', '--demangle', '--defined-only', binary])
     console.log(`${name}, stripped: ${kib(size)}\n\n| crate | code and data |\n|---|---|`)
     for (const [crate, bytes] of byCrate(symbols, crates())) {
