@@ -224,7 +224,7 @@ fn comparable(page: &str) -> Vec<String> {
         words.collect::<Vec<_>>().join(" ")
     });
     // A slow machine prints the state each minute.
-    let mut lines: Vec<_> = lines.filter(|line| !line.contains("of $2.00 [")).collect();
+    let mut lines: Vec<_> = lines.filter(|line| !line.contains(" done ") || line.contains("DONE")).collect();
     lines.sort();
     lines
 }
