@@ -142,6 +142,13 @@ pub struct AttemptRecord {
     pub outcome: Option<AttemptOutcome>,
 }
 
+impl AttemptRecord {
+    /// Returns `true` if it was stored, but ended before it became a process. It spent nothing and settled nothing.
+    fn never_started(&self) -> bool {
+        self.outcome == Some(AttemptOutcome::Killed) && !self.has_process && !self.estimated
+    }
+}
+
 /// Number of attempts that are stored; older ones are folded into the session's sums.
 pub const MAX_STORED_ATTEMPTS: usize = 20;
 
@@ -175,7 +182,7 @@ impl SessionRecord {
     /// Money of a turn that ended without a result: its reservation less what it printed. It counts as reserved until the
     /// session's next result or its end.
     pub fn held(&self) -> Nanos {
-        match self.attempts.last() {
+        match self.attempts.iter().rev().find(|attempt| !attempt.never_started()) {
             Some(last) if last.outcome.is_some() && last.estimated && !self.status.has_ended() => {
                 last.reserved - last.cost
             }

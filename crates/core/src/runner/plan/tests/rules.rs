@@ -174,6 +174,22 @@ fn a_further_turn_that_a_pause_cuts_off_is_not_the_success_before_it() {
 }
 
 #[test]
+fn money_of_a_crashed_turn_is_held_when_the_next_attempt_never_became_a_process() {
+    let mut world = world(&[vec![]], |_| {});
+    world.bounds.crashes = 1;
+    follow(&mut world, &[Step::Begin]);
+    start(&mut world, 0);
+    let reserved = world.stored.sessions[0].record.reserved();
+    follow(&mut world, &[Step::Exit(0)]);
+    assert_eq!(world.stored.sessions[0].record.attempts.len(), 2);
+    follow(&mut world, &[Step::Crash, Step::Begin]);
+    world.apply(Step::Look(0)).expect("it never started");
+    let record = &world.run.session(SessionIndex(0)).record;
+    assert_eq!(record.attempts[1].outcome, Some(AttemptOutcome::Killed));
+    assert_eq!((record.attempts.len(), record.reserved()), (3, reserved));
+}
+
+#[test]
 fn failing_commits_are_tried_again_after_1_2_5_and_10_seconds_and_given_up_after_60() {
     let mut world = world(&[vec![]], |_| {});
     world.bounds.failed_commits = 99;
