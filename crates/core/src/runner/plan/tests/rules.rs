@@ -223,3 +223,25 @@ fn stored_fields_are_read_as_the_contract_says() {
     assert_eq!(session.settings.stall_timeout_ms, 8 * 60_000);
     assert!(Run::new(&group, &RunOptions::default()).is_ok());
 }
+
+#[test]
+fn what_an_earlier_runner_interrupted_has_not_crashed() {
+    for lives_on in [true, false] {
+        let mut world = world(&[vec![], vec![], vec![]], |stored| stored.settings.max_concurrent = 3);
+        world.bounds = Bounds { crashes: 1, requests: 1, ..world.bounds };
+        follow(&mut world, &[Step::Begin]);
+        (0..3).for_each(|number| start(&mut world, number));
+        follow(&mut world, &[Step::Ask(Ask::PauseHere)]);
+        (0..3).for_each(|number| follow(&mut world, &[Step::Print(number, Say::Interrupted)]));
+        follow(&mut world, &[Step::Crash, Step::Begin]);
+        for number in 0..3 {
+            let steps = [Step::Look(number), Step::Exit(number)];
+            follow(&mut world, &if lives_on { steps } else { [steps[1], steps[0]] });
+        }
+        for number in 0..3 {
+            let attempts = &world.run.session(SessionIndex(number)).record.attempts;
+            assert_eq!(attempts[0].outcome, Some(AttemptOutcome::Interrupted), "lives on: {lives_on}");
+            assert_eq!(wait(&world, number), Some(Wait::Spawn), "lives on: {lives_on}");
+        }
+    }
+}
