@@ -245,6 +245,21 @@ fn signals_pause_the_run_and_name_themselves_in_the_exit_code() {
 }
 
 #[test]
+fn a_run_under_nohup_survives_the_end_of_its_terminal() {
+    let sandbox = sandbox("  api: { prompt: WORK }\n");
+    let mut run = Command::new("nohup");
+    let program = command(&sandbox, &["run", "demo.group.yaml"]);
+    run.arg(program.get_program()).args(program.get_args()).current_dir(program.get_current_dir().unwrap());
+    run.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let child = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for_work(&sandbox, "api");
+    signal(&child, "HUP");
+    signal(&child, "INT");
+    let ended = end(child);
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+}
+
+#[test]
 fn a_killed_run_leaves_a_group_that_is_taken_up() {
     let sandbox = sandbox("  api: { prompt: WORK }\n");
     let mut child = start(&sandbox, &["run", "demo.group.yaml"]);
