@@ -260,6 +260,23 @@ fn a_run_under_nohup_survives_the_end_of_its_terminal() {
 }
 
 #[test]
+fn a_run_whose_events_nobody_reads_any_more_goes_on_to_its_end() {
+    for (format, session, code) in [
+        ("--jsonl", "{ prompt: OK }", 0),
+        ("--jsonl", "{ prompt: REFUSED }", 10),
+        ("--json", "{ prompt: REFUSED }", 10),
+    ] {
+        let sandbox = sandbox(&format!("  api: {session}\n"));
+        let mut child = start(&sandbox, &["run", "demo.group.yaml", format]);
+        drop(child.stdout.take());
+        let ended = end(child);
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("error:"), "{}", ended.stderr);
+        assert!(events(&sandbox).contains("session_"), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_killed_run_leaves_a_group_that_is_taken_up() {
     let sandbox = sandbox("  api: { prompt: WORK }\n");
     let mut child = start(&sandbox, &["run", "demo.group.yaml"]);
