@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -157,6 +158,39 @@ fn an_unfinished_group_is_taken_up_with_the_changes_of_its_plan() {
         group["sessions"].as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["web", "new", "api"]);
     assert_eq!(group["sessions"][2]["dropped"], json!(true));
+}
+
+#[test]
+fn of_several_runs_of_a_plan_at_once_one_runs_it() {
+    let sandbox = sandbox("  api: { prompt: WORK }\n");
+    let children: Vec<Child> = (0..4).map(|_| start(&sandbox, &["run", "demo.group.yaml"])).collect();
+    let children = RefCell::new(children);
+    wait_until("all but one end", || {
+        let mut children = children.borrow_mut();
+        children.iter_mut().filter_map(|child| child.try_wait().unwrap()).count() == 3
+    });
+    wait_for_work(&sandbox, "api");
+    run(&sandbox, &["stop", "latest"]).succeeded();
+    let mut codes: Vec<_> = children.into_inner().into_iter().map(|child| end(child).code).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(5), Some(5), Some(5), Some(13)]);
+    assert_eq!(run(&sandbox, &["list", "--json"]).json()["groups"].as_array().unwrap().len(), 1);
+    assert_eq!(events(&sandbox).matches("\"group_session_started\"").count(), 1);
+}
+
+#[test]
+fn a_plan_whose_group_cannot_be_read_is_not_run_a_second_time() {
+    let sandbox = sandbox("  api: { prompt: OK }\n");
+    let ended = run(&sandbox, &["run", "demo.group.yaml"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let id = run(&sandbox, &["list", "--json"]).json()["groups"][0]["id"].as_str().unwrap().to_owned();
+    sandbox.write(&format!("store/{id}/meta.json"), "{");
+    let refused = run(&sandbox, &["run", "demo.group.yaml"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&format!("session-groups delete {id}")), "{}", refused.stderr);
+    run(&sandbox, &["delete", &id, "--yes"]).succeeded();
+    let again = run(&sandbox, &["run", "demo.group.yaml"]);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
 }
 
 #[test]
