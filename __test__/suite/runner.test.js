@@ -384,6 +384,19 @@ describe.each(RUN_FROM)('on %s', (_, createRepository) => {
     })
   })
 
+  test('a process manager must return a process', async () => {
+    for (const spawned of [{}, undefined, Promise.resolve({ exitCode: Promise.resolve(0) })]) {
+      const repository = createRepository()
+      const group = groupOf({ a: [] })
+      await repository.save(group)
+      await new sg.GroupRunner({ processManager: { spawn: () => spawned } }, repository).run(group.id)
+      expect(await repository.findById(group.id)).toMatchObject({
+        status: 'failed',
+        sessions: [{ status: 'failed', error: expect.stringContaining('exitCode') }],
+      })
+    }
+  })
+
   test('the budget holds', async () => {
     const { runner, manager, recorder, stored } = await prepared(
       groupOf({ a: [], b: ['a'] }, { config: { maxBudgetUsd: 1, warningThreshold: 0.5 } }),
