@@ -139,6 +139,31 @@ fn after_a_usage_limit_one_session_probes_first() {
 }
 
 #[test]
+fn usage_limits_without_a_usable_end_wait_longer_and_longer() {
+    let never = Wall(u64::MAX);
+    for until in [None, Some(Wall(0)), Some(never)] {
+        let mut world = world(&[vec![], vec![]], |_| {});
+        follow(&mut world, &[Step::Begin]);
+        let minutes: Vec<u64> = (0..5)
+            .map(|_| {
+                let session = SessionIndex(0);
+                world.run.handle(world.now, Input::LimitOpened { until });
+                world.run.limit_reached(session, until);
+                world.run.limit_reached(SessionIndex(1), until);
+                let end = world.run.limit.until().expect("the limit holds");
+                let wait_ms = end.since(world.now.wall);
+                world.now.wall = end;
+                world.run.handle(world.now, Input::TimePassed);
+                world.run.check_limit();
+                // Without the jitter of 30 to 90 seconds.
+                (wait_ms - 30_000) / 60_000
+            })
+            .collect();
+        assert_eq!(minutes, [5, 15, 30, 60, 60], "{until:?}");
+    }
+}
+
+#[test]
 fn a_hanging_process_goes_down_the_ladder() {
     let mut world = world(&[vec![]], |_| {});
     follow(&mut world, &[Step::Begin]);
