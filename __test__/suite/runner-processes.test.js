@@ -205,7 +205,7 @@ describe('in files', () => {
   })
 
   posix('a group that is saved, or a session that is added, as before runs anew', async () => {
-    const { options, repository, group, starts } = await prepared({ a: {} })
+    const { options, repository, group, starts } = await prepareFiles({ a: {} })
     const runner = new sg.GroupRunner(undefined, repository)
     const manager = new sg.GroupManager(undefined, repository)
     await runner.run(ID, options)

@@ -165,10 +165,11 @@ fn of_several_runs_of_a_plan_at_once_one_runs_it() {
     let sandbox = sandbox("  api: { prompt: WORK }\n");
     let children: Vec<Child> = (0..4).map(|_| start(&sandbox, &["run", "demo.group.yaml"])).collect();
     let children = RefCell::new(children);
-    wait_until("all but one end", || {
+    let is_one_left = || {
         let mut children = children.borrow_mut();
         children.iter_mut().filter_map(|child| child.try_wait().unwrap()).count() == 3
-    });
+    };
+    wait_until(|| "all but one end", is_one_left);
     wait_for_work(&sandbox, "api");
     run(&sandbox, &["stop", "latest"]).succeeded();
     let mut codes: Vec<_> = children.into_inner().into_iter().map(|child| end(child).code).collect();

@@ -100,7 +100,7 @@ pub fn check_still_ours(group: &Document) -> Result<()> {
     let stored = group.json().get("runner");
     let stored = stored.and_then(|record| crate::model::from_json::<RunnerRecord>(record.text()).ok());
     match recorded(group.id(), stored.as_ref(), time::now_ms()) {
-        Owner::Other(owner) => Err(Error::already_running(group.id().as_str(), &owner)),
+        Owner::Other { name, .. } => Err(Error::already_running(group.id().as_str(), &name)),
         Owner::None | Owner::ThisProcess => Ok(()),
     }
 }

@@ -87,7 +87,7 @@ impl Supervisor<'_> {
         let Pending { flight, change } = pending;
         let was = Arc::new(Mutex::new(None));
         let noted = Arc::clone(&was);
-        let has_record = self.has_record;
+        let has_record = self.renewal.is_some();
         let change = move |document: &Document| {
             *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(document.revision());
             if has_record {

@@ -405,7 +405,7 @@ impl<'a> Supervisor<'a> {
     /// Takes over the group as others have changed it.
     fn group_changed(&mut self, document: Document) -> Result<()> {
         let group = document.group()?;
-        if self.has_record && group.runner.is_none() {
+        if self.renewal.is_some() && group.runner.is_none() {
             // Somebody has saved an older state. Without the record, a second runner may come.
             self.next_renewal = Instant::now();
         }
