@@ -81,9 +81,11 @@ exports.ProcessHost = class ProcessHost {
   /** Starts a process. Returns its pid. */
   spawn({ process: number, arguments: args, cwd, env, stdin }) {
     const child = this.#manager.spawn('claude', args, { cwd, env, stdin })
-    this.#processes.set(number, child)
     // Each is read once: every access of a mock may begin anew.
-    const { pid, stdout, stderr, exitCode } = child
+    const { pid, stdout, stderr, exitCode } = child ?? {}
+    if (exitCode === undefined)
+      throw new TypeError('processManager.spawn must return a process with an exitCode, not a promise of one')
+    this.#processes.set(number, child)
     this.#follow(number, stdout, stderr, exitCode)
     return pid
   }

@@ -38,6 +38,8 @@ exports.GroupRunner = class GroupRunner {
   async run(group, options) {
     requireGroup(group)
     if (this.#state === 'running') throwInvalidState('Runner is already executing a group')
+    const signal = options?.signal
+    if (signal != null) requireMethods('signal', signal, ['addEventListener', 'removeEventListener'])
     await this.#execute(group, options)
   }
 

@@ -95,6 +95,8 @@ describe('arguments', () => {
       [{ only: ['a', 1] }, 'only[1]'],
       [{ minReservationUsd: -1 }, 'minReservationUsd'],
       [{ maxConcurent: 1 }, 'maxConcurent'],
+      [{ signal: {} }, 'signal'],
+      [{ signal: 5 }, 'signal'],
     ])
       expect(await rejection(runner.run('20260115-103000-logging', options))).toMatchObject({
         code: 'INVALID_ARGUMENT',

@@ -204,6 +204,26 @@ describe('in files', () => {
     expect(pids().filter(isAlive)).toEqual([])
   })
 
+  posix('a group that is saved, or a session that is added, as before runs anew', async () => {
+    const { options, repository, group, starts } = await prepareFiles({ a: {} })
+    const runner = new sg.GroupRunner(undefined, repository)
+    const manager = new sg.GroupManager(undefined, repository)
+    await runner.run(ID, options)
+    const addAgain = async () => {
+      await manager.removeSession(ID, 'a')
+      await manager.addSession(ID, group.sessions[0])
+    }
+    for (const restore of [() => repository.save(group), addAgain]) {
+      await restore()
+      await runner.run(ID, options)
+      expect(await repository.findById(ID)).toMatchObject({
+        status: 'completed',
+        sessions: [{ status: 'completed', attempts: [{ n: 1, how: 'fresh', outcome: 'completed' }] }],
+      })
+    }
+    expect(starts()).toBe(3)
+  })
+
   posix('denied tools are reported', async () => {
     const { options, repository } = await prepareFiles({ a: { behaviour: 'is_denied_a_tool' } })
     const recorder = new Recorder()

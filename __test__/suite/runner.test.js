@@ -1,5 +1,6 @@
 // GroupRunner with processes of a test's own, on every kind of repository.
 
+const fs = require('node:fs')
 const sg = require('../..')
 const { rejection } = require('./helpers')
 const {
@@ -12,6 +13,9 @@ const {
   RUN_FROM,
   turn,
 } = require('./helpers/runner')
+
+/** A test that reads the start of a process from `/proc`. */
+const linux = process.platform === 'linux' ? test : test.skip
 
 describe.each(RUN_FROM)('on %s', (_, createRepository) => {
   const prepared = (group, act) => prepare(createRepository(), group, act)
@@ -384,6 +388,19 @@ describe.each(RUN_FROM)('on %s', (_, createRepository) => {
     })
   })
 
+  test('a process manager must return a process', async () => {
+    for (const spawned of [{}, undefined, Promise.resolve({ exitCode: Promise.resolve(0) })]) {
+      const repository = createRepository()
+      const group = groupOf({ a: [] })
+      await repository.save(group)
+      await new sg.GroupRunner({ processManager: { spawn: () => spawned } }, repository).run(group.id)
+      expect(await repository.findById(group.id)).toMatchObject({
+        status: 'failed',
+        sessions: [{ status: 'failed', error: expect.stringContaining('exitCode') }],
+      })
+    }
+  })
+
   test('the budget holds', async () => {
     const { runner, manager, recorder, stored } = await prepared(
       groupOf({ a: [], b: ['a'] }, { config: { maxBudgetUsd: 1, warningThreshold: 0.5 } }),
@@ -471,6 +488,41 @@ describe.each(RUN_FROM)('on %s', (_, createRepository) => {
     child.exit(0)
     await run
     expect(manager.spawned.length).toBe(1)
+  })
+
+  test('a save of an older state lets no second runner in', async () => {
+    const repository = createRepository()
+    const group = groupOf({ a: [] })
+    const { runner, manager } = await prepare(repository, group, goesOn)
+    const run = runner.run(group.id)
+    const child = await manager.reaches(1)
+    await repository.save(group)
+    const isRecorded = async () => (await repository.findById(group.id)).runner !== undefined
+    if (!(repository instanceof sg.FileGroupRepository)) await eventually(isRecorded)
+    const second = new sg.GroupRunner({ processManager: manager }, repository)
+    expect(await rejection(second.run(group.id))).toMatchObject({ code: 'ALREADY_RUNNING' })
+    child.exit(0)
+    await run
+    expect(manager.spawned.length).toBe(1)
+    expect((await repository.findById(group.id)).status).toBe('completed')
+  })
+
+  linux('a runner whose group another process has taken over ends', async () => {
+    const repository = createRepository()
+    if (repository instanceof sg.FileGroupRepository) return
+    const group = groupOf({ a: [], b: ['a'] })
+    const { runner, manager } = await prepare(repository, group, goesOn)
+    const run = rejection(runner.run(group.id))
+    const child = await manager.reaches(1)
+    const stored = await repository.findById(group.id)
+    const stat = fs.readFileSync(`/proc/${process.ppid}/stat`, 'utf8')
+    const startTime = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+    const other = { ...stored.runner, pid: process.ppid, startTime }
+    await repository.save({ ...stored, runner: other })
+    child.exit(0)
+    expect(await run).toMatchObject({ code: 'ALREADY_RUNNING' })
+    expect(manager.spawned.length).toBe(1)
+    expect((await repository.findById(group.id)).runner).toEqual(other)
   })
 
   test('two runners run two groups at the same time', async () => {

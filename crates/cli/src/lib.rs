@@ -50,7 +50,11 @@ fn run(arguments: Arguments) -> Exit {
     };
     let mut output = Output::new(format, arguments.global.color);
     let outcome = commands::run(arguments, &mut output);
-    let outcome = outcome.and_then(|exit| output.flush().map(|()| exit));
+    let outcome = outcome.and_then(|exit| match output.flush() {
+        // A reader that has gone away does not change what the command has done.
+        Ok(()) | Err(Failure::Closed) => Ok(exit),
+        Err(failure) => Err(failure),
+    });
     match outcome {
         Ok(exit) => exit,
         Err(failure) => {

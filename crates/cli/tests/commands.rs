@@ -309,6 +309,18 @@ fn logs_show_the_conversation() {
         (lines.len(), &lines[0]["line"]["type"], &lines[0]["attempt"]),
         (7, &json!("system"), &json!(2))
     );
+    let document = sandbox.run(&["logs", PAYMENTS, "client-python", "--json"]).json();
+    let values: Vec<_> = lines.iter().map(|line| line["line"].clone()).collect();
+    assert_eq!(
+        (&document["session"], &document["attempt"], &document["lines"]),
+        (&json!("client-python"), &json!(2), &json!(values))
+    );
+    let followed = ["logs", PAYMENTS, "client-python", "--json", "--follow", "--attempt", "2"];
+    let followed = sandbox.run(&followed).succeeded();
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(followed.lines().next().unwrap()).unwrap(),
+        lines[0]
+    );
     assert!(
         sandbox
             .run(&["logs", PAYMENTS, "client-python", "--attempt", "1"])

@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -160,6 +161,40 @@ fn an_unfinished_group_is_taken_up_with_the_changes_of_its_plan() {
 }
 
 #[test]
+fn of_several_runs_of_a_plan_at_once_one_runs_it() {
+    let sandbox = sandbox("  api: { prompt: WORK }\n");
+    let children: Vec<Child> = (0..4).map(|_| start(&sandbox, &["run", "demo.group.yaml"])).collect();
+    let children = RefCell::new(children);
+    let is_one_left = || {
+        let mut children = children.borrow_mut();
+        children.iter_mut().filter_map(|child| child.try_wait().unwrap()).count() == 3
+    };
+    wait_until(|| "all but one end", is_one_left);
+    wait_for_work(&sandbox, "api");
+    run(&sandbox, &["stop", "latest"]).succeeded();
+    let mut codes: Vec<_> = children.into_inner().into_iter().map(|child| end(child).code).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(5), Some(5), Some(5), Some(13)]);
+    assert_eq!(run(&sandbox, &["list", "--json"]).json()["groups"].as_array().unwrap().len(), 1);
+    assert_eq!(events(&sandbox).matches("\"group_session_started\"").count(), 1);
+}
+
+#[test]
+fn a_plan_whose_group_cannot_be_read_is_not_run_a_second_time() {
+    let sandbox = sandbox("  api: { prompt: OK }\n");
+    let ended = run(&sandbox, &["run", "demo.group.yaml"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let id = run(&sandbox, &["list", "--json"]).json()["groups"][0]["id"].as_str().unwrap().to_owned();
+    sandbox.write(&format!("store/{id}/meta.json"), "{");
+    let refused = run(&sandbox, &["run", "demo.group.yaml"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&format!("session-groups delete {id}")), "{}", refused.stderr);
+    run(&sandbox, &["delete", &id, "--yes"]).succeeded();
+    let again = run(&sandbox, &["run", "demo.group.yaml"]);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+}
+
+#[test]
 fn only_some_sessions_are_run() {
     let sandbox = sandbox("  a-1: { prompt: x }\n  a-2: { prompt: x }\n  b: { prompt: x }\n");
     let run_some = run(&sandbox, &["run", "demo.group.yaml", "--only", "a-*", "--skip", "a-2"]);
@@ -241,6 +276,38 @@ fn signals_pause_the_run_and_name_themselves_in_the_exit_code() {
         assert_eq!(ended.code, Some(code), "{}", ended.stderr);
         assert!(ended.stderr.contains("PAUSING"), "{}", ended.stderr);
         assert!(events(&sandbox).contains("group_paused"));
+    }
+}
+
+#[test]
+fn a_run_under_nohup_survives_the_end_of_its_terminal() {
+    let sandbox = sandbox("  api: { prompt: WORK }\n");
+    let mut run = Command::new("nohup");
+    let program = command(&sandbox, &["run", "demo.group.yaml"]);
+    run.arg(program.get_program()).args(program.get_args()).current_dir(program.get_current_dir().unwrap());
+    run.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let child = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for_work(&sandbox, "api");
+    signal(&child, "HUP");
+    signal(&child, "INT");
+    let ended = end(child);
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+}
+
+#[test]
+fn a_run_whose_events_nobody_reads_any_more_goes_on_to_its_end() {
+    for (format, session, code) in [
+        ("--jsonl", "{ prompt: OK }", 0),
+        ("--jsonl", "{ prompt: REFUSED }", 10),
+        ("--json", "{ prompt: REFUSED }", 10),
+    ] {
+        let sandbox = sandbox(&format!("  api: {session}\n"));
+        let mut child = start(&sandbox, &["run", "demo.group.yaml", format]);
+        drop(child.stdout.take());
+        let ended = end(child);
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("error:"), "{}", ended.stderr);
+        assert!(events(&sandbox).contains("session_"), "{}", ended.stderr);
     }
 }
 

@@ -277,6 +277,15 @@ impl Error {
         Self::new(ErrorKind::LockTimeout, message).with_group(group_id).with_path(path)
     }
 
+    /// The lock of those who look for the group of a plan file was not free in time.
+    pub fn plans_timeout(path: PathBuf) -> Self {
+        let message = format!(
+            "timed out waiting for another process that looks for the group of a plan file and holds the lock {}. Try again",
+            path.display()
+        );
+        Self::new(ErrorKind::LockTimeout, message).with_path(path)
+    }
+
     /// A newer version wrote the stored group. `consequence` says what this version cannot do with it.
     pub fn newer_schema(group_id: &str, path: &Path, version: f64, consequence: &str) -> Self {
         let message = format!(

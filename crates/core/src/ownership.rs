@@ -24,9 +24,9 @@ use crate::error::{Error, Result};
 use crate::model::GroupId;
 use crate::model::number::Positive;
 use crate::model::run::{ProcessIdentity, RunnerRecord};
-use crate::model::time::IsoTime;
-use crate::repository::FileGroupRepository;
+use crate::model::time::{self, IsoTime};
 use crate::repository::file::{RunLock, TryRunLock};
+use crate::repository::{Document, FileGroupRepository};
 use crate::runner::process::{current_identity, is_running};
 
 /// Time between two renewals of a record, in milliseconds.
@@ -92,6 +92,17 @@ pub fn recorded(id: &GroupId, stored: Option<&RunnerRecord>, now_ms: f64) -> Own
 pub fn runs_here(id: &str, since: IsoTime) -> Error {
     let owner = record(since).map_or_else(|_| "this process".to_owned(), |record| shown(&record));
     Error::already_running(id, &owner)
+}
+
+/// Checks that no other runner has taken a group whose record of this one was lost, as by a save of an older state. Fails with
+/// `ALREADY_RUNNING`.
+pub fn check_still_ours(group: &Document) -> Result<()> {
+    let stored = group.json().get("runner");
+    let stored = stored.and_then(|record| crate::model::from_json::<RunnerRecord>(record.text()).ok());
+    match recorded(group.id(), stored.as_ref(), time::now_ms()) {
+        Owner::Other { name, .. } => Err(Error::already_running(group.id().as_str(), &name)),
+        Owner::None | Owner::ThisProcess => Ok(()),
+    }
 }
 
 /// Returns the record of this process as a runner.

@@ -1,5 +1,8 @@
 use clap::Args;
+use session_groups::error::ErrorKind;
 use session_groups::manager::GroupManager;
+use session_groups::model::GroupId;
+use session_groups::repository::{FileGroupRepository, GroupRepository};
 use session_groups::runner::{FileOwnership, RunnerOptions};
 
 use crate::arguments::Global;
@@ -24,10 +27,19 @@ impl Delete {
     /// Deletes the group.
     pub fn run(self, global: &Global, output: &mut Output) -> Result<Exit> {
         let store = open_store(global.store.as_deref())?;
-        let document = find_group(&store, &self.group)?;
-        self.confirmation.ask(output, &format!("Delete {} and the logs of its sessions?", document.id()))?;
+        let id = self.find(&store)?;
+        self.confirmation.ask(output, &format!("Delete {id} and the logs of its sessions?"))?;
         let ownership = FileOwnership::new(store.clone(), RunnerOptions::default());
-        GroupManager::new(&store, &ownership).delete_group(document.id())?;
-        done(output, "deleted", document.id().as_str())
+        GroupManager::new(&store, &ownership).delete_group(&id)?;
+        done(output, "deleted", id.as_str())
+    }
+
+    /// Finds the group. One that cannot be read is named by its whole id.
+    fn find(&self, store: &FileGroupRepository) -> Result<GroupId> {
+        let is_corrupt = |id: &GroupId| store.find_by_id(id).is_err_and(|error| error.is(ErrorKind::Corrupt));
+        match GroupId::new(self.group.as_str()) {
+            Ok(id) if is_corrupt(&id) => Ok(id),
+            _ => Ok(find_group(store, &self.group)?.id().clone()),
+        }
     }
 }

@@ -155,7 +155,44 @@ enum Printer {
         is_escaped: bool,
     },
     /// Each line in an object.
-    Lines { session: String, attempt: u64, rest: Vec<u8> },
+    Lines(Lines),
+    /// All lines in one document.
+    Document(Lines, Vec<serde_json::Value>),
+}
+
+/// The lines of an attempt's output.
+struct Lines {
+    session: String,
+    attempt: u64,
+    rest: Vec<u8>,
+}
+
+impl Lines {
+    /// Returns the lines that a chunk completes.
+    fn push(&mut self, chunk: &[u8]) -> Vec<serde_json::Value> {
+        let begun = self.rest.len();
+        self.rest.extend_from_slice(chunk);
+        let Some(end) = self.rest[begun..].iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
+        let whole: Vec<u8> = self.rest.drain(..=begun + end).collect();
+        whole.split(|byte| *byte == b'\n').filter_map(line_value).collect()
+    }
+
+    /// Returns the last line, if it has no end.
+    fn end(&mut self) -> Option<serde_json::Value> {
+        line_value(&std::mem::take(&mut self.rest))
+    }
+
+    fn print(&self, line: &serde_json::Value, output: &mut Output) -> Result<()> {
+        let line = json!({ "session": self.session, "attempt": self.attempt, "line": line }).to_string();
+        output.json_line(&format!("{{\"v\":1,{}", &line[1..]))
+    }
+}
+
+/// A line as JSON, or as a string if it is not; `None` if it is blank.
+fn line_value(line: &[u8]) -> Option<serde_json::Value> {
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim_end();
+    (!text.trim().is_empty()).then(|| serde_json::from_str(text).unwrap_or_else(|_| json!(text)))
 }
 
 impl Printer {
@@ -165,7 +202,9 @@ impl Printer {
         } else if output.format() == Format::Text {
             Self::Conversation(Conversation::default())
         } else {
-            Self::Lines { session: logs.session.clone(), attempt, rest: Vec::new() }
+            let lines = Lines { session: logs.session.clone(), attempt, rest: Vec::new() };
+            let is_document = output.format() == Format::Json && !logs.follow;
+            if is_document { Self::Document(lines, Vec::new()) } else { Self::Lines(lines) }
         }
     }
 
@@ -183,12 +222,9 @@ impl Printer {
                 }
                 Ok(())
             }
-            Self::Lines { session, attempt, rest } => {
-                rest.extend_from_slice(chunk);
-                while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                    let line: Vec<u8> = rest.drain(..=end).collect();
-                    print_line(session, *attempt, &line, output)?;
-                }
+            Self::Lines(lines) => lines.push(chunk).iter().try_for_each(|line| lines.print(line, output)),
+            Self::Document(lines, all) => {
+                all.extend(lines.push(chunk));
                 Ok(())
             }
         }
@@ -198,8 +234,10 @@ impl Printer {
         match self {
             Self::Conversation(conversation) => print_entries(&conversation.end(), output),
             Self::Raw { .. } => Ok(()),
-            Self::Lines { session, attempt, rest } => {
-                print_line(session, *attempt, &std::mem::take(rest), output)
+            Self::Lines(lines) => lines.end().iter().try_for_each(|line| lines.print(line, output)),
+            Self::Document(lines, all) => {
+                all.extend(lines.end());
+                output.json(&json!({ "session": lines.session, "attempt": lines.attempt, "lines": all }))
             }
         }
     }
@@ -207,13 +245,4 @@ impl Printer {
 
 fn print_entries(entries: &[Entry], output: &mut Output) -> Result<()> {
     entries.iter().try_for_each(|entry| output.lines(&conversation::lines(entry)))
-}
-
-fn print_line(session: &str, attempt: u64, line: &[u8], output: &mut Output) -> Result<()> {
-    let text = String::from_utf8_lossy(line);
-    if text.trim().is_empty() {
-        return Ok(());
-    }
-    let value = serde_json::from_str(&text).unwrap_or_else(|_| json!(text.trim_end()));
-    output.json(&json!({ "session": session, "attempt": attempt, "line": value }))
 }

@@ -144,7 +144,10 @@ impl Run {
         // The runner warns of shared directories.
         let plan = plan_source::compile(path, &self.variables)?;
         plan_source::check_sessions(&plan, path, self.options.claude.as_deref())?;
+        // Of several processes that begin at once, one creates the group.
+        let _lock = store.lock_plans()?;
         let Some(unfinished) = take_up::unfinished(store, &plan)? else {
+            take_up::check_unreadable(store, &plan)?;
             return create_from(store, &plan);
         };
         let (document, differences) = take_up::merge(store, &unfinished, &plan, self.rerun)?;

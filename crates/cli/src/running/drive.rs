@@ -94,6 +94,8 @@ struct Show {
     canvas: Canvas,
     screen: Screen,
     newest_state_line: Instant,
+    /// Why stdout takes no more events. The run goes on: it does not depend on who reads them.
+    unprinted: Option<Failure>,
 }
 
 /// The document at the end of a run.
@@ -129,6 +131,7 @@ impl Show {
             canvas,
             screen,
             newest_state_line: Instant::now(),
+            unprinted: None,
         })
     }
 
@@ -144,7 +147,7 @@ impl Show {
         loop {
             let wait = tick.saturating_duration_since(Instant::now());
             match receiver.recv_timeout(wait) {
-                Ok(Message::Event(seq, event)) => self.event(seq, &event, output)?,
+                Ok(Message::Event(seq, event)) => self.event(seq, &event, output),
                 Ok(Message::Warning(text)) => self.screen.print(self.scene().warning(&text)),
                 Ok(Message::Signal(signal)) => {
                     let (word, text) = signals.next(signal, handle);
@@ -162,19 +165,18 @@ impl Show {
         }
     }
 
-    fn event(&mut self, seq: Option<u64>, event: &Event, output: &mut Output) -> Result<()> {
-        if output.format() == Format::JsonLines {
-            print_event(seq, event, output)?;
+    fn event(&mut self, seq: Option<u64>, event: &Event, output: &mut Output) {
+        if output.format() == Format::JsonLines && self.unprinted.is_none() {
+            self.unprinted = print_event(seq, event, output).err();
         }
         if matches!(event.type_name(), "session_progress" | "group_progress") {
-            return Ok(());
+            return;
         }
         self.reload();
         let scene = self.scene();
         let drawn = lines::event(event, &scene);
         self.screen.print(drawn);
         self.draw();
-        Ok(())
     }
 
     fn tick(&mut self) {
@@ -240,11 +242,14 @@ impl Show {
         let summary: Vec<Line> = self.scene().summary();
         self.screen.print(summary);
         if output.format() == Format::Json {
-            output.json(&self.report(exit))?;
+            self.unprinted = output.json(&self.report(exit)).err();
         }
         let is_signal = |message| matches!(message, Message::Signal(_));
         self.screen.finish(|| signal.is_some() || receiver.try_iter().any(is_signal));
-        Ok(exit)
+        match self.unprinted {
+            None | Some(Failure::Closed) => Ok(exit),
+            Some(failure) => Err(failure),
+        }
     }
 
     fn report(&self, exit: Exit) -> Report<'_> {

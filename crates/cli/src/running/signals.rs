@@ -1,5 +1,7 @@
 //! Signals that ask the program to end.
 
+use std::mem::MaybeUninit;
+use std::ptr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,10 +16,11 @@ use crate::error::{Failure, Result};
 const COPIES: Duration = Duration::from_millis(150);
 
 /// Calls a function on a thread of its own for each SIGINT, SIGTERM and SIGHUP, which then no longer end the process.
-/// Copies of a signal are left out.
+/// Copies of a signal are left out. A SIGHUP that is ignored, as by `nohup`, stays ignored.
 pub fn listen(mut received: impl FnMut(u8) + Send + 'static) -> Result<()> {
     let failed = |error: std::io::Error| Failure::unexpected(format!("cannot handle signals: {error}"));
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
+    let hangup = if is_ignored(SIGHUP) { None } else { Some(SIGHUP) };
+    let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup)).map_err(failed)?;
     let mut copies = Copies::default();
     let listen = move || {
         for signal in signals.forever() {
@@ -27,6 +30,15 @@ pub fn listen(mut received: impl FnMut(u8) + Send + 'static) -> Result<()> {
         }
     };
     thread::Builder::new().name("signals".to_owned()).spawn(listen).map(drop).map_err(failed)
+}
+
+/// Returns `true` if this process ignores a signal.
+fn is_ignored(signal: i32) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: without a new action, the call only writes the present one.
+    let is_known = unsafe { libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) } == 0;
+    // SAFETY: the call has succeeded and so has written it.
+    is_known && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
 }
 
 /// Recognizes copies of signals by their time.

@@ -6,13 +6,14 @@ use clap::ValueEnum;
 use serde_json::Value;
 use session_groups::Error;
 use session_groups::feed::{self, Commit};
+use session_groups::manager::slug;
 use session_groups::model::time::IsoTime;
-use session_groups::model::{GroupSession, GroupStatus, SessionGroup, SessionStatus};
+use session_groups::model::{GroupId, GroupSession, GroupStatus, SessionGroup, SessionStatus};
 use session_groups::ownership;
 use session_groups::repository::{Changes, Document, FileGroupRepository, GroupFilter, GroupRepository};
 
 use crate::edit::merged_text;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::plan_file::Plan;
 
 /// Sessions to run again although they have ended.
@@ -61,6 +62,26 @@ pub fn unfinished(store: &FileGroupRepository, plan: &Plan) -> Result<Option<Doc
         }
     }
     Ok(newest)
+}
+
+/// Fails if a group that cannot be read may have been made from a plan: a new one would run its sessions a second time.
+pub fn check_unreadable(store: &FileGroupRepository, plan: &Plan) -> Result<()> {
+    let slug = slug(&plan.name);
+    // `YYYYMMDD-HHMMSS-slug`, and a number if there are several.
+    let has_name = |id: &GroupId| {
+        let number = id.as_str().splitn(3, '-').nth(2).and_then(|name| name.strip_prefix(&*slug));
+        number
+            .is_some_and(|number| number.trim_start_matches('-').bytes().all(|digit| digit.is_ascii_digit()))
+    };
+    let ids = store.verify()?.into_iter().filter_map(|problem| GroupId::new(&problem.id).ok());
+    for id in ids.filter(has_name) {
+        if let Err(error) = store.find_by_id(&id) {
+            let message = format!("cannot tell whether {id} is the unfinished group of this plan: {error}");
+            let help = format!("repair it, or delete it with `session-groups delete {id}`");
+            return Err(Failure::unexpected(message).with_help(help));
+        }
+    }
+    Ok(())
 }
 
 /// Brings a group up to date with its plan, while no runner can have it. Fails with `ALREADY_RUNNING`.

@@ -61,7 +61,11 @@ impl Runner {
     fn remove_record(&self) {
         let at = (self.options.clock)();
         let changes = Changes::from(runner_change(None)).made_at(at);
+        let change = move |document: &Document| {
+            ownership::check_still_ours(document)?;
+            Ok(Commit::new(changes))
+        };
         // Without it, the next runner finds that this process has ended.
-        let _ = commit_and_wait(&*self.store, Box::new(move |_| Ok(Commit::new(changes))));
+        let _ = commit_and_wait(&*self.store, Box::new(change));
     }
 }

@@ -11,6 +11,9 @@ use crate::repository::file::paths::LOCKS;
 /// Number of locks that all groups share.
 pub const STRIPES: u64 = 64;
 
+/// The name of the lock of those who look for the group of a plan file, in `.locks`.
+pub const PLANS: &str = "plans";
+
 /// The lock that a group uses: the same one in every process and every version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stripe(u64);
@@ -81,6 +84,11 @@ const MAX_ATTEMPTS: usize = 100;
 /// Takes a lock if nobody holds it; `None` if somebody does.
 pub fn try_lock(base: &Dir, stripe: Stripe) -> io::Result<Option<Lock>> {
     try_lock_file(base, &stripe.file_name()).map(|file| file.map(|file| Lock { file }))
+}
+
+/// Takes the lock of those who look for the group of a plan file if nobody holds it; `None` if somebody does.
+pub fn try_lock_plans(base: &Dir) -> io::Result<Option<Lock>> {
+    try_lock_file(base, PLANS).map(|file| file.map(|file| Lock { file }))
 }
 
 /// Takes the lock of a file in `.locks` if nobody holds it; `None` if somebody does.

@@ -55,8 +55,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+pub use lock::Lock;
 pub use paths::default_base_in;
 pub use run_lock::{RunLock, TryRunLock};
 pub use turn::{Again, Attempt, Turn};
@@ -134,6 +135,27 @@ impl FileGroupRepository {
     /// Returns what the runner of a group has written into its lock; `None` if no runner holds it.
     pub fn run_lock_holder(&self, id: &GroupId) -> Option<String> {
         read::open_base(self.base()).ok().flatten().and_then(|base| run_lock::holder(&base, id))
+    }
+
+    /// Takes the lock of those who look for the group of a plan file and create it if there is none, so that no two of them
+    /// create one, and waits until it is free. Makes the store if it is not there. Fails with `LOCK_TIMEOUT`, with
+    /// `INSECURE_STORE` if everyone may write to the store, and with `IO`.
+    pub fn lock_plans(&self) -> Result<Lock> {
+        const PAUSE: Duration = Duration::from_millis(10);
+        let deadline = Instant::now() + self.options.lock_timeout;
+        let path = self.base().join(paths::LOCKS).join(lock::PLANS);
+        loop {
+            write::make_base(self.base()).map_err(|source| Error::io(None, self.base(), "making", source))?;
+            let opened = read::open_base(self.base())?;
+            let base = opened.ok_or_else(|| Error::internal("the store was removed while it was locked"))?;
+            read::check_base(&base)?;
+            let lock = lock::try_lock_plans(&base);
+            match lock.map_err(|source| Error::io(None, &path, "locking", source))? {
+                Some(lock) => return Ok(lock),
+                None if Instant::now() >= deadline => return Err(Error::plans_timeout(path)),
+                None => std::thread::sleep(PAUSE),
+            }
+        }
     }
 
     /// Carries out several writes of a group, which are written together where they can be. Returns the outcome of each.

@@ -125,6 +125,8 @@ impl Run {
                 let again = self.again_unless(AttemptOutcome::Failed, session, retries);
                 (AttemptOutcome::Failed, if again { Next::Retry } else { Next::Fail(Failure::Transient) })
             }
+            // Its earlier runner interrupted it, and did not live to store why.
+            Some(Verdict::Interrupted) if process.is_adopted => (AttemptOutcome::Interrupted, Next::GoOn),
             _ => {
                 // A reboot ends all sessions at once, which says nothing about them.
                 if !process.was_gone {

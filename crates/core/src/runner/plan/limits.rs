@@ -16,6 +16,9 @@ const WAIT_MINUTES: [u64; 4] = [5, 15, 30, 60];
 /// Time between checks of the wall clock, which may be set or run on while the machine sleeps.
 const CHECK_MS: u64 = 60_000;
 
+/// Time to the end of the longest limit, that of a month, and one day more.
+const MAX_LIMIT_MS: u64 = 32 * 24 * 60 * 60_000;
+
 /// Jitter after the end of a limit: 30 to 90 seconds.
 const MIN_JITTER_MS: u64 = 30_000;
 const JITTER_RANGE_MS: u64 = 60_000;
@@ -26,6 +29,8 @@ pub(super) struct AccountLimit {
     pub state: LimitState,
     /// Number of limits in a row without an answer of the model in between.
     pub strikes: usize,
+    /// The limit that holds is one of them.
+    pub is_counted: bool,
 }
 
 /// Whether the account may be used. `Open` → `Closed` (limit) → `Probing` (its end has passed) → `Open` (the probe was
@@ -72,20 +77,27 @@ impl Run {
 
     /// A session hit the limit.
     pub(super) fn limit_reached(&mut self, session: SessionIndex, until: Option<Wall>) {
-        let wait_ms = WAIT_MINUTES[self.limit.strikes.min(WAIT_MINUTES.len() - 1)] * 60_000;
-        if self.limit.until().is_none() {
+        if !std::mem::replace(&mut self.limit.is_counted, true) {
             self.limit.strikes += 1;
         }
-        let until = until.unwrap_or_else(|| self.now.wall.after(wait_ms));
+        let before = self.limit.strikes.saturating_sub(1);
+        let wait_ms = WAIT_MINUTES[before.min(WAIT_MINUTES.len() - 1)] * 60_000;
+        let until = self.plausible(until).unwrap_or_else(|| self.now.wall.after(wait_ms));
         self.close_limit(until.after(MIN_JITTER_MS + self.jitter(session, JITTER_RANGE_MS)));
         self.commands.push_back(Command::ShareLimit(self.limit.until()));
     }
 
     /// Another group of the account, or an event of a running session, reports a limit.
     pub(super) fn limit_reported(&mut self, until: Option<Wall>) {
+        let until = self.plausible(until);
         let until = until.unwrap_or_else(|| self.now.wall.after(WAIT_MINUTES[0] * 60_000));
         let jitter_ms = MIN_JITTER_MS + jitter(self.options.seed, u32::MAX, 0, JITTER_RANGE_MS);
         self.close_limit(until.after(jitter_ms));
+    }
+
+    /// The end of a limit as it was given, unless it is over, as by a clock that is fast, or so far away that it is none.
+    fn plausible(&self, until: Option<Wall>) -> Option<Wall> {
+        until.filter(|until| (1..=MAX_LIMIT_MS).contains(&until.since(self.now.wall)))
     }
 
     fn close_limit(&mut self, until: Wall) {
@@ -103,6 +115,7 @@ impl Run {
         let left_ms = until.since(self.now.wall);
         if left_ms == 0 {
             self.limit.state = LimitState::Probing(None);
+            self.limit.is_counted = false;
             self.timers.stop(Timer::LimitCheck);
         } else {
             self.timers.set(Timer::LimitCheck, self.now.monotonic.after(left_ms.min(CHECK_MS)));

@@ -87,8 +87,12 @@ impl Supervisor<'_> {
         let Pending { flight, change } = pending;
         let was = Arc::new(Mutex::new(None));
         let noted = Arc::clone(&was);
+        let has_record = self.renewal.is_some();
         let change = move |document: &Document| {
             *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(document.revision());
+            if has_record {
+                ownership::check_still_ours(document)?;
+            }
             change(document)
         };
         let (sender, wake) = (self.sender.clone(), Arc::clone(&self.wake));
@@ -158,6 +162,8 @@ impl Supervisor<'_> {
 
     fn failed(&mut self, flight: Flight, error: Error) {
         let is_deleted = error.is(ErrorKind::NotFound);
+        // The other runner adopts the sessions.
+        self.is_detached |= error.is(ErrorKind::AlreadyRunning);
         self.failure = Some(error);
         match flight {
             Flight::Plan(id) => {

@@ -29,7 +29,7 @@ use self::book::Book;
 use self::commits::{Flight, Pending};
 use self::live::Live;
 use self::progress::Reports;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::feed::{Committed, Event};
 use crate::model::SessionGroup;
 use crate::model::number::to_whole;
@@ -193,7 +193,9 @@ impl<'a> Supervisor<'a> {
                 self.received(message);
             }
             if self.is_detached {
-                return Err(Error::invalid_state("the run has ended, but its sessions finish their turns"));
+                let taken = self.failure.filter(|failure| failure.is(ErrorKind::AlreadyRunning));
+                let left = || Error::invalid_state("the run has ended, but its sessions finish their turns");
+                return Err(taken.unwrap_or_else(left));
             }
             self.tick(Instant::now());
             if self.facts.is_empty() {
@@ -403,6 +405,10 @@ impl<'a> Supervisor<'a> {
     /// Takes over the group as others have changed it.
     fn group_changed(&mut self, document: Document) -> Result<()> {
         let group = document.group()?;
+        if self.renewal.is_some() && group.runner.is_none() {
+            // Somebody has saved an older state. Without the record, a second runner may come.
+            self.next_renewal = Instant::now();
+        }
         self.facts.push_back(Input::GroupChanged(Box::new(StoredGroup::from(&group))));
         self.book.take_over(group, document);
         self.show_group();

@@ -139,6 +139,31 @@ fn after_a_usage_limit_one_session_probes_first() {
 }
 
 #[test]
+fn usage_limits_without_a_usable_end_wait_longer_and_longer() {
+    let never = Wall(u64::MAX);
+    for until in [None, Some(Wall(0)), Some(never)] {
+        let mut world = world(&[vec![], vec![]], |_| {});
+        follow(&mut world, &[Step::Begin]);
+        let minutes: Vec<u64> = (0..5)
+            .map(|_| {
+                let session = SessionIndex(0);
+                world.run.handle(world.now, Input::LimitOpened { until });
+                world.run.limit_reached(session, until);
+                world.run.limit_reached(SessionIndex(1), until);
+                let end = world.run.limit.until().expect("the limit holds");
+                let wait_ms = end.since(world.now.wall);
+                world.now.wall = end;
+                world.run.handle(world.now, Input::TimePassed);
+                world.run.check_limit();
+                // Without the jitter of 30 to 90 seconds.
+                (wait_ms - 30_000) / 60_000
+            })
+            .collect();
+        assert_eq!(minutes, [5, 15, 30, 60, 60], "{until:?}");
+    }
+}
+
+#[test]
 fn a_hanging_process_goes_down_the_ladder() {
     let mut world = world(&[vec![]], |_| {});
     follow(&mut world, &[Step::Begin]);
@@ -238,4 +263,26 @@ fn stored_fields_are_read_as_the_contract_says() {
     assert!(session.record.conversation && session.record.open_attempt().is_some());
     assert_eq!(session.settings.stall_timeout_ms, 8 * 60_000);
     assert!(Run::new(&group, &RunOptions::default()).is_ok());
+}
+
+#[test]
+fn what_an_earlier_runner_interrupted_has_not_crashed() {
+    for lives_on in [true, false] {
+        let mut world = world(&[vec![], vec![], vec![]], |stored| stored.settings.max_concurrent = 3);
+        world.bounds = Bounds { crashes: 1, requests: 1, ..world.bounds };
+        follow(&mut world, &[Step::Begin]);
+        (0..3).for_each(|number| start(&mut world, number));
+        follow(&mut world, &[Step::Ask(Ask::PauseHere)]);
+        (0..3).for_each(|number| follow(&mut world, &[Step::Print(number, Say::Interrupted)]));
+        follow(&mut world, &[Step::Crash, Step::Begin]);
+        for number in 0..3 {
+            let steps = [Step::Look(number), Step::Exit(number)];
+            follow(&mut world, &if lives_on { steps } else { [steps[1], steps[0]] });
+        }
+        for number in 0..3 {
+            let attempts = &world.run.session(SessionIndex(number)).record.attempts;
+            assert_eq!(attempts[0].outcome, Some(AttemptOutcome::Interrupted), "lives on: {lives_on}");
+            assert_eq!(wait(&world, number), Some(Wait::Spawn), "lives on: {lives_on}");
+        }
+    }
 }

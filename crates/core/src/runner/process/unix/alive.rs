@@ -41,6 +41,12 @@ impl AliveFile {
         Ok((content == mark.to_string()).then_some(Self(file)))
     }
 
+    /// Opens the file of any attempt with this number; `None` if there is none, or something that is no such file.
+    pub fn open_any(directory: &Dir, attempt: u64) -> Option<Self> {
+        let file = directory.open_file(&name(attempt)).ok()?;
+        check(&file).is_ok().then_some(Self(file))
+    }
+
     /// Returns the state of the lock.
     pub fn state(&self) -> io::Result<LockState> {
         match self.0.try_lock_shared() {

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::repository::file::dir::{Dir, is_link};
 use crate::repository::file::owner;
 use crate::repository::file::paths::SESSIONS;
-use crate::runner::process::unix::alive::{self, AliveFile};
+use crate::runner::process::unix::alive::{self, AliveFile, LockState};
 use crate::runner::process::{Mark, SessionDirectoryNames};
 
 /// The directory of the session's configuration.
@@ -83,8 +83,10 @@ impl SessionDirectory {
         all.find_map(|name| open_existing(group, name).ok()?.output(attempt).ok())
     }
 
-    /// Creates the files of an attempt. None of them may exist.
+    /// Creates the files of an attempt. Files of an attempt with the same number, which the group no longer has, are set
+    /// aside first. Fails with `INVALID_STATE` if its process still runs, and with `IO` if anything else is in the way.
     pub(super) fn create_files(&self, attempt: u64, mark: Mark) -> Result<AttemptFiles> {
+        self.set_aside(attempt, mark)?;
         let create = |name: &str, file: io::Result<File>| {
             file.map_err(|source| self.failure(name, "creating", source))
         };
@@ -101,6 +103,37 @@ impl SessionDirectory {
                 Err(error)
             }
         }
+    }
+
+    /// Renames the files of a forgotten attempt: of a session that was removed and added again, or of a group that was saved
+    /// or restored as it was before. `mark` makes their new names unique.
+    fn set_aside(&self, attempt: u64, mark: Mark) -> Result<()> {
+        let name = alive::name(attempt);
+        // What is no such file stays in the way of the new one, and is reported then.
+        let Some(forgotten) = AliveFile::open_any(&self.dir, attempt) else { return Ok(()) };
+        match forgotten.state().map_err(|source| self.failure(&name, "reading", source))? {
+            LockState::Free => {}
+            LockState::Unavailable => return Ok(()),
+            LockState::Held => {
+                let pids =
+                    forgotten.holders().iter().map(|holder| holder.pid.to_string()).collect::<Vec<_>>();
+                let pids = if pids.is_empty() { String::new() } else { format!(" ({})", pids.join(", ")) };
+                return Err(Error::invalid_state(format!(
+                    "cannot start a session: a process{pids} of it runs that the stored group does not know, perhaps \
+                     because the group was restored. Wait for its end or end it"
+                )));
+            }
+        }
+        // The lock's file last: without it the others would stay in the way.
+        for name in [output_name(attempt), errors_name(attempt), name] {
+            match self.dir.rename(&name, &self.dir, &format!("{name}.before-{mark}")) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(self.failure(&name, "renaming", error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Removes the files of an attempt whose process did not start.
@@ -210,6 +243,7 @@ fn errors_name(attempt: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
     use crate::runner::process::directory_names;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
     use uuid::Uuid;
@@ -272,5 +306,27 @@ mod tests {
         assert!(!directory.path().join("1.alive").exists());
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
         assert!(directory.output(1).is_err());
+    }
+
+    #[test]
+    fn files_of_a_forgotten_attempt_are_set_aside_unless_its_process_lives() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = SessionDirectory::create(base.path(), &directory_names("a", [])).unwrap();
+        let [first, second] = [1, 2].map(|number| Mark::new(Uuid::from_u128(number)));
+        let files = directory.create_files(1, first).unwrap();
+        std::fs::write(directory.path().join("1.jsonl"), "first").unwrap();
+        let error = directory.create_files(1, second).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::InvalidState, "{error}");
+        #[cfg(target_os = "linux")]
+        assert!(error.to_string().contains(&format!("({})", std::process::id())), "{error}");
+        drop(files);
+        let _second = directory.create_files(1, second).unwrap();
+        let read = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
+        assert_eq!(
+            (read("1.jsonl"), read(&format!("1.jsonl.before-{second}"))),
+            (String::new(), "first".into())
+        );
+        assert_eq!(read("1.alive"), second.to_string());
+        assert_eq!(read(&format!("1.alive.before-{second}")), first.to_string());
     }
 }
