@@ -370,8 +370,13 @@ impl World {
         let reached =
             self.run.settings.error_threshold.is_some_and(|threshold| self.truth.failures >= threshold);
         if reached && !self.truth.is_halted {
-            let is_halt =
-                status == GroupStatus::Paused && cause.is_some_and(|cause| cause != GroupCause::Manual);
+            // Of two reasons to end, the first one is told. The budget may stop the group.
+            let stops = self.run.settings.on_budget_exceeded == BudgetAction::Stop;
+            let is_halt = match cause {
+                Some(GroupCause::BudgetExceeded) if stops => status == GroupStatus::Failed,
+                Some(cause) => cause != GroupCause::Manual && status == GroupStatus::Paused,
+                None => false,
+            };
             return ensure(is_halt, || {
                 format!("the error threshold is reached, but the group is {status:?}")
             });
