@@ -458,6 +458,27 @@ describe.each(RUN_FROM)('on %s', (_, createRepository) => {
     })
   })
 
+  test.each(['only', 'skip', 'assumeDead'])('%s names sessions of the group', async (option) => {
+    const { runner, stored, manager } = await prepared(groupOf({ a: [] }))
+    const run = runner.run('20260115-103000-logging', { [option]: ['a', 'b'] })
+    expect(await rejection(run)).toMatchObject({ code: 'INVALID_ARGUMENT', field: `options.${option}` })
+    expect(await stored()).toMatchObject({ status: 'created', sessions: [{ status: 'pending' }] })
+    expect(manager.spawned.length).toBe(0)
+  })
+
+  test('requests name sessions of the group', async () => {
+    const { runner, repository, stored, manager } = await prepared(groupOf({ a: [] }))
+    const sessions = ['b']
+    const expected = { code: 'INVALID_ARGUMENT', field: 'options.sessions' }
+    const id = '20260115-103000-logging'
+    expect(await rejection(runner.retry(id, { sessions }))).toMatchObject(expected)
+    for (const request of ['pause', 'resume', 'stop', 'retry']) {
+      expect(await rejection(sg.control(repository, id, request, { sessions }))).toMatchObject(expected)
+    }
+    expect(await stored()).toMatchObject({ status: 'created', sessions: [{ status: 'pending' }] })
+    expect(manager.spawned.length).toBe(0)
+  })
+
   test('a cycle is rejected, and the runner can be used again', async () => {
     const { runner, repository, recorder } = await prepared(groupOf({ a: ['b'], b: ['a'] }))
     const error = await rejection(runner.run('20260115-103000-logging'))

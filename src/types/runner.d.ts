@@ -67,7 +67,7 @@ export interface RunOptions {
    * these texts.
    */
   readonly keepProcesses?: readonly string[] | undefined
-  /** Ids of the only sessions to run. */
+  /** Ids of the only sessions to run. An unknown id is an `INVALID_ARGUMENT`, as in all options that name sessions. */
   readonly only?: readonly string[] | undefined
   /** Ids of sessions not to run. If only such sessions are left, the group is paused. */
   readonly skip?: readonly string[] | undefined

@@ -14,7 +14,7 @@ use crate::model::time::IsoTime;
 use crate::model::{GroupPatch, GroupSession, GroupStatus, SessionGroup, SessionPatch, SessionStatus};
 use crate::repository::{Changes, Document};
 use crate::runner::RunEnd;
-use crate::runner::options::RunnerOptions;
+use crate::runner::options::{RunnerOptions, check_named};
 use crate::runner::plan::Request;
 use crate::runner::store::{RunStore, commit_and_wait};
 use crate::runner::supervisor::{json_of, with_config};
@@ -78,7 +78,8 @@ pub enum Controlled {
 /// it takes over what an earlier runner left and ends it. A resume or retry needs a runner then; a new budget is stored in
 /// any case.
 ///
-/// Fails with `NOT_FOUND`, with `INVALID_TRANSITION` if the group is archived or deleted, and with the errors of the store.
+/// Fails with `NOT_FOUND`, with `INVALID_TRANSITION` if the group is archived or deleted, with `INVALID_ARGUMENT` if a named
+/// session is not part of it, and with the errors of the store.
 pub fn control(
     store: &(impl RunStore + Clone + 'static),
     request: ControlRequest,
@@ -91,6 +92,7 @@ pub fn control(
             let problem = format!("cannot {}: it is {}", request.name(), group.status.name());
             return Err(Error::invalid_transition(group.id.as_str(), &problem));
         }
+        check_named("options.sessions", options.sessions.as_deref().unwrap_or_default(), &group)?;
         if store.is_claimed()? {
             match ask(store, request, options)? {
                 Some(asked) => return Ok(asked),

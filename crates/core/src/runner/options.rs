@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::claude::environment::Environment;
-use crate::model::BudgetAction;
+use crate::error::{Error, Result};
 use crate::model::number::{Fraction, Positive, Usd};
 use crate::model::time;
+use crate::model::{BudgetAction, SessionGroup};
 use crate::ownership;
 use crate::runner::plan::{self, Nanos, Retry, Spacing};
 use crate::runner::process::ProcessOptions;
@@ -127,6 +128,18 @@ impl RunnerOptions {
             exit_ms: milliseconds(self.process.exit_grace),
             background_ms: milliseconds(self.process.background_grace),
             give_up_ms: milliseconds(self.store_patience),
+        }
+    }
+}
+
+/// Fails with `INVALID_ARGUMENT` if an option names a session that the group does not have.
+pub(super) fn check_named(option: &str, ids: &[impl AsRef<str>], group: &SessionGroup) -> Result<()> {
+    let is_missing = |id: &&str| !group.sessions.iter().any(|session| session.id == *id);
+    match ids.iter().map(AsRef::as_ref).find(is_missing) {
+        None => Ok(()),
+        Some(id) => {
+            let problem = format!("names {id:?}, which is no session of group {:?}", group.id.as_str());
+            Err(Error::argument(option, problem))
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::model::{GroupSession, GroupStatus, SessionGroup};
 use crate::repository::Document;
 use crate::runner::handle::{RunHandle, RunnerState, Shared};
 use crate::runner::limits::SharedLimits;
-use crate::runner::options::RunnerOptions;
+use crate::runner::options::{RunnerOptions, check_named};
 use crate::runner::plan::{Outcome, Request, Run};
 use crate::runner::sessions::SessionProcesses;
 use crate::runner::store::{Claim, RunStore};
@@ -135,14 +135,24 @@ impl Runner {
         }
     }
 
-    /// Finds what keeps the group from being run, before anything is started or stored: sessions that depend on each other in a
-    /// circle, and sessions that cannot be started.
+    /// Finds what keeps the group from being run, before anything is started or stored: options that name no session of it,
+    /// sessions that depend on each other in a circle, and sessions that cannot be started.
     pub(super) fn check_start(&self, group: &SessionGroup, launcher: &Launcher) -> Result<()> {
+        self.check_named_sessions(group)?;
         let stored = group.config.concurrency.unwrap_or_default().respect_dependencies;
         if self.options.limits.respect_dependencies.unwrap_or(stored) {
             DependencyGraph::new(group.sessions.iter().map(Node::from)).check()?;
         }
         launcher.check(group, self.options.retry.is_some(), |session| self.is_in(session))
+    }
+
+    fn check_named_sessions(&self, group: &SessionGroup) -> Result<()> {
+        let RunnerOptions { only, skip, retry, assume_dead, .. } = &self.options;
+        let retried = retry.as_ref().and_then(|retry| retry.sessions.as_deref());
+        check_named("options.only", only.as_deref().unwrap_or_default(), group)?;
+        check_named("options.skip", skip, group)?;
+        check_named("options.sessions", retried.unwrap_or_default(), group)?;
+        check_named("options.assumeDead", assume_dead, group)
     }
 
     /// Returns `true` if a session is part of this run.
