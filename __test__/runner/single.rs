@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use session_groups::model::SessionStatus;
 use session_groups::model::run::ProcessIdentity;
-use session_groups::runner::process::{Look, ProcessOptions, Processes, Step, current_identity, find_marked};
+use session_groups::runner::process::{
+    Look, ProcessOptions, Processes, SessionDirectory, Step, current_identity, find_marked,
+};
 use uuid::Uuid;
 
-use crate::support::{Attempt, PATIENCE, SETTINGS, Settings, World, drive, options, patient};
+use crate::support::{ATTEMPT, Attempt, PATIENCE, SETTINGS, Settings, World, drive, options, patient};
 
 fn one(
     world: &World,
@@ -145,9 +147,27 @@ fn an_attempt_is_never_started_twice() {
     assert!(attempts[0].try_start(&world, &mut processes, SETTINGS, "Again.").is_err());
     let mut others = Processes::new(options()).unwrap();
     let error = attempts[0].try_start(&world, &mut others, SETTINGS, "Again.").unwrap_err();
-    assert!(error.to_string().contains("the attempt is new"), "{error}");
+    let pid = attempts[0].identity.as_ref().unwrap().pid.get();
+    // Other systems do not tell who holds a lock.
+    let named = if cfg!(target_os = "linux") { format!("a process ({pid})") } else { "a process".to_owned() };
+    assert!(error.to_string().contains(&format!("{named} of it runs")), "{error}");
     world.open_gate();
     finish(&world, &mut processes, &mut attempts);
+}
+
+#[test]
+fn a_start_that_another_runner_has_begun_is_left_alone() {
+    let world = World::new();
+    let mut processes = Processes::new(options()).unwrap();
+    let mut attempt = Attempt::new(&world, "answers", Uuid::new_v4());
+    let directory = SessionDirectory::create(&world.group, &attempt.names).unwrap();
+    let path = directory.path().join(format!("{ATTEMPT}.alive"));
+    // It is made first, then locked, and its UUID is written last.
+    std::fs::write(&path, "").unwrap();
+    let error = attempt.try_start(&world, &mut processes, SETTINGS, "Do.").unwrap_err();
+    assert!(error.to_string().contains("the attempt is new"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
 }
 
 #[test]

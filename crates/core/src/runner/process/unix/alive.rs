@@ -41,10 +41,12 @@ impl AliveFile {
         Ok((content == mark.to_string()).then_some(Self(file)))
     }
 
-    /// Opens the file of any attempt with this number; `None` if there is none, or something that is no such file.
+    /// Opens the file of any attempt with this number; `None` if there is none, or something that is no such file. It is
+    /// locked before its UUID is written, so that one without a UUID may just be in the making.
     pub fn open_any(directory: &Dir, attempt: u64) -> Option<Self> {
         let file = directory.open_file(&name(attempt)).ok()?;
-        check(&file).is_ok().then_some(Self(file))
+        let is_complete = check(&file).is_ok() && file.metadata().ok()?.len() >= UUID_LENGTH;
+        is_complete.then_some(Self(file))
     }
 
     /// Returns the state of the lock.
