@@ -40,6 +40,7 @@ const INTERNAL_FUNCTIONS = [
   'substituteTemplate',
   'throwInvalidArgument',
   'throwInvalidState',
+  'throwAlreadyRunning',
   'throwNotFound',
   'throwUnusableUpdate',
   'unixTime',

@@ -88,6 +88,7 @@ test('nothing is exported but what is documented', () => {
     'canResumeGroup',
     'control',
     'createSessionProgress',
+    'groupEvents',
     'isActiveGroup',
     'isBudgetExceeded',
     'isBudgetWarning',
