@@ -38,11 +38,11 @@ export function queryRows(stores) {
     }),
     ...query('newest 20 by createdAt', (repository) => repository.list(...newest), {
       again: { goals: { plain: [50, 12], sqlite: [1.3, 1.2] }, floor: statAll },
-      inLoop: {},
+      inLoop: { goals: { sqlite: [1.3, 1.2] } },
     }),
     ...query('count by status', (repository) => repository.count(running), {
       again: { goals: { plain: [60, 15], sqlite: [3, 3] }, floor: statAll },
-      inLoop: {},
+      inLoop: { goals: { sqlite: [3, 3] } },
     }),
     {
       name: 'findById',
@@ -91,6 +91,7 @@ export function queryRows(stores) {
         name: `${name}, in a loop`,
         ours: () => each(LOOP, () => ask(ours)),
         sqlite: () => each(LOOP, () => ask(sqlite)),
+        ...inLoop,
       },
     ].filter(Boolean)
   }
