@@ -217,7 +217,7 @@ fn a_clock_that_jumps_disturbs_nothing() {
     let options = RunnerOptions { clock: jumping(), wall_clock: jumping(), ..world.options() };
     assert_eq!(world.run_with(options).0.unwrap().status, GroupStatus::Completed);
     assert!(world.group().updated_at.unix_ms() >= 1_768_000_000_000.0);
-    // What a crash cost is not known.
+    // The cost of a crash is not known.
     let problems = world.problems().into_iter().filter(|problem| !problem.contains("were billed"));
     assert_eq!(problems.collect::<Vec<_>>(), [""; 0]);
 }

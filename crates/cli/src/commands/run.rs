@@ -144,7 +144,7 @@ impl Run {
         // The runner warns of shared directories.
         let plan = plan_source::compile(path, &self.variables)?;
         plan_source::check_sessions(&plan, path, self.options.claude.as_deref())?;
-        // Of several processes that begin at once, one creates the group.
+        // If several processes begin at once, one of them creates the group.
         let _lock = store.lock_plans()?;
         let Some(unfinished) = take_up::unfinished(store, &plan)? else {
             take_up::check_unreadable(store, &plan)?;

@@ -94,7 +94,7 @@ struct Show {
     canvas: Canvas,
     screen: Screen,
     newest_state_line: Instant,
-    /// Why stdout takes no more events. The run goes on: it does not depend on who reads them.
+    /// Set when stdout takes no more events. The run goes on, since it does not depend on a reader.
     unprinted: Option<Failure>,
 }
 
