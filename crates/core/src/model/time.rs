@@ -10,14 +10,17 @@
 
 use std::ops::Deref;
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::record::checked_text;
 
 const NANOS_PER_MS: i128 = 1_000_000;
-const NANOS_PER_SECOND: i128 = 1_000_000_000;
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
+
+/// Days from 0001-01-01, which is day 1, to 1970-01-01.
+const DAYS_BEFORE_1970: i64 = 719_163;
 
 /// An instant, exact to the nanosecond. It has the range of JavaScript's `Date`, which is larger than chrono's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,7 +53,7 @@ impl Timestamp {
 
 impl From<DateTime<Utc>> for Timestamp {
     fn from(time: DateTime<Utc>) -> Self {
-        let nanos = i128::from(time.timestamp()) * NANOS_PER_SECOND;
+        let nanos = i128::from(time.timestamp()) * i128::from(NANOS_PER_SECOND);
         Self { nanos: nanos + i128::from(time.timestamp_subsec_nanos()) }
     }
 }
@@ -97,10 +100,19 @@ impl Deref for IsoTime {
     }
 }
 
+/// What an error says was expected.
+const EXPECTED: &str = "an ISO 8601 time such as \"2026-01-15T10:30:00.000Z\"";
+
 impl<'de> Deserialize<'de> for IsoTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let expected = || "an ISO 8601 time such as \"2026-01-15T10:30:00.000Z\"";
-        checked_text(deserializer, expected, Self::parse)
+        checked_text(deserializer, || EXPECTED, Self::parse)
+    }
+}
+
+/// Read from ISO 8601 text.
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        checked_text(deserializer, || EXPECTED, instant)
     }
 }
 
@@ -113,15 +125,16 @@ impl Serialize for IsoTime {
 /// The instant that an ISO 8601 text names: a date, or a date and a time with `Z` or an offset. Without either, the time
 /// is in UTC. `T24:00:00` is the end of a day. Years beyond 9999 have a sign and six digits, as in JavaScript.
 pub fn instant(text: &str) -> Option<Timestamp> {
-    let mut rest = Reader(text);
+    let mut rest = Reader(text.as_bytes());
     let days = rest.date()?;
     let (time, offset) = if rest.is_at_end() { (0, 0) } else { (rest.time()?, rest.offset()?) };
-    let seconds = i128::from(days * SECONDS_PER_DAY - offset);
-    if rest.is_at_end() { Timestamp::new(seconds * NANOS_PER_SECOND + time) } else { None }
+    let seconds = days * SECONDS_PER_DAY - offset;
+    let nanos = i128::from(seconds) * i128::from(NANOS_PER_SECOND) + i128::from(time);
+    if rest.is_at_end() { Timestamp::new(nanos) } else { None }
 }
 
 /// The part of a text that is not read yet.
-struct Reader<'a>(&'a str);
+struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
     fn is_at_end(&self) -> bool {
@@ -129,20 +142,23 @@ impl Reader<'_> {
     }
 
     /// Takes one of the given characters.
-    fn take(&mut self, characters: &[char]) -> Option<char> {
-        let character = self.0.chars().next().filter(|character| characters.contains(character))?;
-        self.0 = &self.0[character.len_utf8()..];
-        Some(character)
+    fn take(&mut self, characters: &[u8]) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        if !characters.contains(first) {
+            return None;
+        }
+        self.0 = rest;
+        Some(*first)
     }
 
     /// Takes a number of exactly this many digits.
     fn number(&mut self, digits: usize) -> Option<i64> {
         let (number, rest) = self.0.split_at_checked(digits)?;
-        if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        if !number.iter().all(u8::is_ascii_digit) {
             return None;
         }
         self.0 = rest;
-        number.parse().ok()
+        Some(number.iter().fold(0, |number, digit| 10 * number + i64::from(digit - b'0')))
     }
 
     /// Takes a number of two digits that is at most `max`.
@@ -153,63 +169,62 @@ impl Reader<'_> {
     /// Takes a date; returns the days since 1970.
     fn date(&mut self) -> Option<i64> {
         let year = self.year()?;
-        self.take(&['-'])?;
+        self.take(b"-")?;
         let month = self.two_digits(12)?;
-        self.take(&['-'])?;
+        self.take(b"-")?;
         let day = self.two_digits(31)?;
         // The calendar repeats every 400 years, which brings each year into chrono's range.
         let (cycles, year) = (year.div_euclid(400), year.rem_euclid(400));
         let part = |number: i64| u32::try_from(number).ok();
         let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, part(month)?, part(day)?)?;
-        let days = date.signed_duration_since(NaiveDate::from_ymd_opt(1970, 1, 1)?).num_days();
-        Some(days + cycles * 146_097)
+        Some(i64::from(date.num_days_from_ce()) - DAYS_BEFORE_1970 + cycles * 146_097)
     }
 
     fn year(&mut self) -> Option<i64> {
-        match self.take(&['+', '-']) {
+        match self.take(b"+-") {
             None => self.number(4),
-            Some('+') => self.number(6),
+            Some(b'+') => self.number(6),
             Some(_) => self.number(6).filter(|year| *year != 0).map(|year| -year),
         }
     }
 
     /// Takes the time of a day; returns its nanoseconds.
-    fn time(&mut self) -> Option<i128> {
-        self.take(&['T', 't'])?;
+    fn time(&mut self) -> Option<i64> {
+        self.take(b"Tt")?;
         let hours = self.two_digits(24)?;
-        self.take(&[':'])?;
+        self.take(b":")?;
         let minutes = self.two_digits(59)?;
-        let mut nanos = i128::from(hours * 3_600 + minutes * 60) * NANOS_PER_SECOND;
-        if self.take(&[':']).is_some() {
-            nanos += i128::from(self.two_digits(59)?) * NANOS_PER_SECOND;
-            if self.take(&['.']).is_some() {
+        let mut nanos = (hours * 3_600 + minutes * 60) * NANOS_PER_SECOND;
+        if self.take(b":").is_some() {
+            nanos += self.two_digits(59)? * NANOS_PER_SECOND;
+            if self.take(b".").is_some() {
                 nanos += self.fraction()?;
             }
         }
-        (nanos <= i128::from(SECONDS_PER_DAY) * NANOS_PER_SECOND).then_some(nanos)
+        (nanos <= SECONDS_PER_DAY * NANOS_PER_SECOND).then_some(nanos)
     }
 
     /// Takes the fraction of a second; returns its nanoseconds, rounded down.
-    fn fraction(&mut self) -> Option<i128> {
-        let length = self.0.bytes().take_while(u8::is_ascii_digit).count();
-        let (digits, rest) = self.0.split_at(length);
-        self.0 = rest;
-        let nanos = &digits[..length.min(9)];
-        nanos
-            .parse()
-            .ok()
-            .map(|number: i128| number * 10_i128.pow(u32::try_from(9 - nanos.len()).unwrap_or(0)))
+    fn fraction(&mut self) -> Option<i64> {
+        let (mut nanos, mut unit) = (0, NANOS_PER_SECOND);
+        let mut next = Some(self.number(1)?);
+        while let Some(digit) = next {
+            unit /= 10;
+            nanos += digit * unit;
+            next = self.number(1);
+        }
+        Some(nanos)
     }
 
     /// Takes `Z` or an offset from UTC, if there is one; returns its seconds.
     fn offset(&mut self) -> Option<i64> {
-        let sign = match self.take(&['Z', 'z', '+', '-']) {
-            None | Some('Z' | 'z') => return Some(0),
-            Some('+') => 1,
+        let sign = match self.take(b"Zz+-") {
+            None | Some(b'Z' | b'z') => return Some(0),
+            Some(b'+') => 1,
             Some(_) => -1,
         };
         let hours = self.two_digits(23)?;
-        let has_minutes = self.take(&[':']).is_some() || !self.is_at_end();
+        let has_minutes = self.take(b":").is_some() || !self.is_at_end();
         let minutes = if has_minutes { self.two_digits(59)? } else { 0 };
         Some(sign * (hours * 3_600 + minutes * 60))
     }
