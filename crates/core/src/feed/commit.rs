@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::error::{Error, FieldError, Result};
 use crate::feed::event::{Event, FeedEvent, MAX_SEQ};
 use crate::feed::log::Log;
+use crate::json::Draft;
 use crate::model::GroupId;
 use crate::model::number::Positive;
-use crate::repository::{Changes, Condition, Document, Draft, Transaction, Write, WriteOutcome};
+use crate::repository::{Changes, Condition, Document, Transaction, Write, WriteOutcome};
 
 /// Changes of a group, and the events that report them.
 #[derive(Debug, Clone)]

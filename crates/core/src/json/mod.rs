@@ -7,12 +7,14 @@
 //! assert_eq!(json.get("a").unwrap().text(), "1.0");
 //! ```
 
+mod draft;
 mod layout;
 mod string;
 mod value;
 
 use std::borrow::Cow;
 
+pub(crate) use draft::Draft;
 pub use layout::{compact, pretty};
 pub use string::JsonString;
 pub(crate) use value::key;

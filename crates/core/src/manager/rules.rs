@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use serde_json::json;
 
 use crate::error::{Error, Result};
-use crate::json::{self, Json};
+use crate::json::{self, Draft, Json};
 use crate::manager::naming;
 use crate::model::config::GroupConfig;
 use crate::model::event::{
@@ -15,7 +15,7 @@ use crate::model::event::{
 use crate::model::number::Milliseconds;
 use crate::model::time::IsoTime;
 use crate::model::{GroupSession, GroupStatus, SessionGroup, SessionStatus};
-use crate::repository::{Changes, Condition, Document, Draft, Write, WriteOutcome};
+use crate::repository::{Changes, Condition, Document, Write, WriteOutcome};
 
 /// A group to create.
 #[derive(Debug, Clone)]

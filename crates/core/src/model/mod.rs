@@ -10,6 +10,7 @@
 //! assert_eq!(error.field, "status");
 //! ```
 
+pub(crate) mod check;
 pub mod config;
 pub mod event;
 pub mod group;

@@ -10,11 +10,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned};
 use serde_path_to_error::Segment;
 
 use crate::error::FieldError;
 use crate::json::{self, Json};
+use crate::model::check::{Checkable, Checked};
 use crate::model::record::{Shape, camel_case};
 use crate::model::{GroupSession, SessionGroup};
 
@@ -64,6 +65,11 @@ pub fn strict<T: DeserializeOwned>(text: &str) -> Result<T, Invalid<'_>> {
         None => read(text, original),
         Some(invalid) => Err(invalid),
     }
+}
+
+/// Checks a text without white space around it. `None` does not mean that it is invalid: only [`strict`] tells.
+pub fn check<T: Checkable>(text: &str) -> Option<Checked<'_, T>> {
+    if too_deep(Json::of_valid(text)).is_some() { None } else { parse(text).ok() }
 }
 
 /// Reads a text, ignoring invalid recent fields. `original` is the text in which an error is looked for: the
@@ -160,7 +166,7 @@ fn deserializer(text: &str) -> serde_json::Deserializer<serde_json::de::StrRead<
     deserializer
 }
 
-fn parse<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T> {
     let mut deserializer = deserializer(text);
     let value = T::deserialize(&mut deserializer)?;
     deserializer.end().map(|()| value)

@@ -99,10 +99,45 @@ macro_rules! record {
         }
 
         crate::model::record::object!($name);
+        crate::model::record::checked!($name {$(($needed, $needed_type))*} {$(($optional, $optional_type))*});
         crate::model::patch::patch!($($patch)? of $name $set {$(($optional, $optional_type))*});
     };
 }
 pub(crate) use record;
+
+/// Implements `Deserialize` by the function that `#[serde(remote = "Self")]` derives, for objects alone: serde itself would
+/// accept an array of the fields as well.
+macro_rules! deserialize_object {
+    ($name:ident $($lifetime:lifetime)?) => {
+        impl<'de $(: $lifetime, $lifetime)?> serde::de::Visitor<'de>
+            for crate::model::record::Object<$name $(<$lifetime>)?>
+        {
+            type Value = $name $(<$lifetime>)?;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                $name::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+            }
+        }
+
+        impl<'de $(: $lifetime, $lifetime)?> serde::Deserialize<'de> for $name $(<$lifetime>)? {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_map(crate::model::record::Object::<Self>::default())
+            }
+        }
+    };
+}
+pub(crate) use deserialize_object;
+
+/// Reads an object as a type.
+pub struct Object<T>(PhantomData<T>);
+
+impl<T> Default for Object<T> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
 
 /// Implements serde's traits by the functions that `#[serde(remote = "Self")]` derives, for objects alone: serde itself
 /// would accept an array of the fields as well.
@@ -114,24 +149,37 @@ macro_rules! object {
             }
         }
 
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Visitor;
-                impl<'de> serde::de::Visitor<'de> for Visitor {
-                    type Value = $name;
-                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str("an object")
-                    }
-                    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<$name, A::Error> {
-                        $name::deserialize(serde::de::value::MapAccessDeserializer::new(map))
-                    }
-                }
-                deserializer.deserialize_map(Visitor)
-            }
-        }
+        crate::model::record::deserialize_object!($name);
     };
 }
 pub(crate) use object;
+
+/// Declares what is kept of an object that is only checked: the same fields, of which strings and arrays are not copied.
+macro_rules! checked {
+    ($name:ident {$(($needed:ident, $needed_type:ty))*} {$(($optional:ident, $optional_type:ty))*}) => {
+        const _: () = {
+            #[derive(serde::Deserialize)]
+            #[serde(remote = "Self", rename_all = "camelCase")]
+            #[allow(dead_code, reason = "most fields are only checked")]
+            pub struct Checked<'a> {
+                $(#[serde(borrow)] pub $needed: crate::model::check::Checked<'a, $needed_type>,)*
+                $(
+                    #[serde(borrow, default, deserialize_with = "crate::model::record::some")]
+                    pub $optional: Option<crate::model::check::Checked<'a, $optional_type>>,
+                )*
+                #[serde(skip)]
+                lifetime: std::marker::PhantomData<&'a ()>,
+            }
+
+            crate::model::record::deserialize_object!(Checked 'a);
+
+            impl crate::model::check::Checkable for $name {
+                type Checked<'a> = Checked<'a>;
+            }
+        };
+    };
+}
+pub(crate) use checked;
 
 /// Declares an enum whose variants have names that are stored and shown.
 macro_rules! names {
@@ -154,6 +202,8 @@ macro_rules! names {
                 match name { $($name => Some(Self::$variant),)* _ => None }
             }
         }
+
+        crate::model::check::kept!($type,);
 
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

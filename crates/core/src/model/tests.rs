@@ -54,92 +54,111 @@ fn each_wrong_field_is_named_with_what_was_expected() {
     assert!(problem(r#""maxBudgetUsd":10"#, r#""maxBudgetUsd":1e400"#).contains("but is 1e400"));
 }
 
+/// Where a field can be added to [`GROUP`].
+const IN_GROUP: &str = "{";
+const IN_CONFIG: &str = r#""config":{"#;
+const IN_SESSION: &str = r#""sessions":[{"#;
+
+/// Valid fields for the runner, and where they belong.
+const FOR_RUNNER: &[(&str, &str)] = &[
+    (
+        IN_GROUP,
+        r#""control":{"request":"retry","sessions":["001-a"],"drain":true,"now":false,"fresh":true,"reason":"r","at":"2026-01-15T10:30:00Z","by":"me","seq":3}"#,
+    ),
+    (IN_GROUP, r#""controlSeen":3,"cause":"usage_limit","eventSeq":0,"budgetWarned":true"#),
+    (
+        IN_GROUP,
+        r#""runner":{"pid":4711,"startTime":"12345","bootId":"b","host":"h","at":"2026-01-15T10:30:00Z"}"#,
+    ),
+    (IN_GROUP, r#""plan":{"path":"/p/plan.yaml","name":"n","vars":{"a":"b"}}"#),
+    (IN_CONFIG, r#""exclusiveDirectories":true"#),
+    (
+        IN_SESSION,
+        r#""config":{"generateClaudeMd":true,"generateSettings":false,"variables":{"a":"b"},"permissionMode":"acceptEdits","allowedTools":["Bash"],"disallowedTools":[],"appendSystemPrompt":"p","mcpServers":{"s":{"command":"c"}},"env":{"A":"b","C":{"from":"D"}}}"#,
+    ),
+    (
+        IN_SESSION,
+        r#""model":"opus","maxBudgetUsd":1.5,"maxTurns":3,"timeoutMs":1,"stallTimeoutMs":480000,"retries":0,"allowFailure":true,"waitsUntil":"2026-01-15T10:30:00Z","dropped":false"#,
+    ),
+    (IN_SESSION, r#""runMs":5.5,"error":"e","deniedTools":["Write"],"usageCounters":{"a":[1]}"#),
+    (
+        IN_SESSION,
+        r#""attempts":[{"n":1,"uuid":"u","how":"fresh","startedAt":"2026-01-15T10:30:00Z","reservedUsd":1,"claudeSessionId":"c"},{"n":2,"uuid":"u","how":"resume","startedAt":"2026-01-15T10:30:00Z","reservedUsd":0.5,"claudeSessionId":"c","endedAt":"2026-01-15T10:31:00Z","costUsd":0.1,"estimated":true,"outcome":"output_limit","error":"e","process":{"pid":1,"startTime":"1","bootId":"b","host":"h"}}]"#,
+    ),
+];
+
+fn with(group: &str, place: &str, field: &str) -> String {
+    group.replacen(place, &format!("{place}{field},"), 1)
+}
+
+/// [`GROUP`] with all valid fields for the runner.
+pub fn group_with_all_fields() -> String {
+    FOR_RUNNER.iter().fold(GROUP.to_owned(), |group, (place, field)| with(&group, place, field))
+}
+
 #[test]
 fn fields_for_the_runner_are_checked() {
-    let with = |place: &str, field: &str| GROUP.replacen(place, &format!("{place}{field},"), 1);
-    let (group, config, session) = ("{", r#""config":{"#, r#""sessions":[{"#);
-    for (place, field) in [
-        (
-            group,
-            r#""control":{"request":"retry","sessions":["001-a"],"drain":true,"now":false,"fresh":true,"reason":"r","at":"2026-01-15T10:30:00Z","by":"me","seq":3}"#,
-        ),
-        (group, r#""controlSeen":3,"cause":"usage_limit","eventSeq":0,"budgetWarned":true"#),
-        (
-            group,
-            r#""runner":{"pid":4711,"startTime":"12345","bootId":"b","host":"h","at":"2026-01-15T10:30:00Z"}"#,
-        ),
-        (group, r#""plan":{"path":"/p/plan.yaml","name":"n","vars":{"a":"b"}}"#),
-        (config, r#""exclusiveDirectories":true"#),
-        (
-            session,
-            r#""config":{"generateClaudeMd":true,"generateSettings":false,"variables":{"a":"b"},"permissionMode":"acceptEdits","allowedTools":["Bash"],"disallowedTools":[],"appendSystemPrompt":"p","mcpServers":{"s":{"command":"c"}},"env":{"A":"b","C":{"from":"D"}}}"#,
-        ),
-        (
-            session,
-            r#""model":"opus","maxBudgetUsd":1.5,"maxTurns":3,"timeoutMs":1,"stallTimeoutMs":480000,"retries":0,"allowFailure":true,"waitsUntil":"2026-01-15T10:30:00Z","dropped":false"#,
-        ),
-        (session, r#""runMs":5.5,"error":"e","deniedTools":["Write"],"usageCounters":{"a":[1]}"#),
-        (
-            session,
-            r#""attempts":[{"n":1,"uuid":"u","how":"fresh","startedAt":"2026-01-15T10:30:00Z","reservedUsd":1,"claudeSessionId":"c"},{"n":2,"uuid":"u","how":"resume","startedAt":"2026-01-15T10:30:00Z","reservedUsd":0.5,"claudeSessionId":"c","endedAt":"2026-01-15T10:31:00Z","costUsd":0.1,"estimated":true,"outcome":"output_limit","error":"e","process":{"pid":1,"startTime":"1","bootId":"b","host":"h"}}]"#,
-        ),
-    ] {
-        let text = with(place, field);
+    for (place, field) in FOR_RUNNER {
+        let text = with(GROUP, place, field);
         let typed: SessionGroup = from_json(&text).expect(field);
         let again: serde_json::Value = serde_json::to_value(&typed).unwrap();
         assert_eq!(again, serde_json::from_str::<serde_json::Value>(&text).unwrap(), "{field}");
     }
     for (place, field, wrong) in [
-        (group, r#""control":{"request":"explode","at":"2026-01-15T10:30:00Z","seq":1}"#, "control.request"),
-        (group, r#""control":{"request":"stop","at":"2026-01-15T10:30:00Z"}"#, "control.seq"),
-        (group, r#""cause":"boredom""#, "cause"),
-        (group, r#""controlSeen":-1"#, "controlSeen"),
-        (group, r#""eventSeq":"1""#, "eventSeq"),
-        (group, r#""budgetWarned":1"#, "budgetWarned"),
-        (group, r#""runner":{"pid":0}"#, "runner.pid"),
-        (group, r#""plan":{"path":"p","name":"n","vars":{"a":1}}"#, "plan.vars.a"),
-        (config, r#""exclusiveDirectories":"yes""#, "config.exclusiveDirectories"),
         (
-            config,
+            IN_GROUP,
+            r#""control":{"request":"explode","at":"2026-01-15T10:30:00Z","seq":1}"#,
+            "control.request",
+        ),
+        (IN_GROUP, r#""control":{"request":"stop","at":"2026-01-15T10:30:00Z"}"#, "control.seq"),
+        (IN_GROUP, r#""cause":"boredom""#, "cause"),
+        (IN_GROUP, r#""controlSeen":-1"#, "controlSeen"),
+        (IN_GROUP, r#""eventSeq":"1""#, "eventSeq"),
+        (IN_GROUP, r#""budgetWarned":1"#, "budgetWarned"),
+        (IN_GROUP, r#""runner":{"pid":0}"#, "runner.pid"),
+        (IN_GROUP, r#""plan":{"path":"p","name":"n","vars":{"a":1}}"#, "plan.vars.a"),
+        (IN_CONFIG, r#""exclusiveDirectories":"yes""#, "config.exclusiveDirectories"),
+        (
+            IN_CONFIG,
             r#""sessionDefaults":{"generateClaudeMd":true,"generateSettings":false,"variables":{"a":1}}"#,
             "config.sessionDefaults.variables.a",
         ),
         (
-            session,
+            IN_SESSION,
             r#""config":{"generateClaudeMd":true,"generateSettings":false,"env":{"A":{"from":1}}}"#,
             "sessions[0].config.env.A.from",
         ),
         (
-            session,
+            IN_SESSION,
             r#""config":{"generateClaudeMd":true,"generateSettings":false,"env":{"A":1}}"#,
             "sessions[0].config.env.A",
         ),
         (
-            session,
+            IN_SESSION,
             r#""config":{"generateClaudeMd":true,"generateSettings":false,"mcpServers":{"s":"c"}}"#,
             "sessions[0].config.mcpServers.s",
         ),
         (
-            session,
+            IN_SESSION,
             r#""config":{"generateClaudeMd":true,"generateSettings":false,"allowedTools":"Bash"}"#,
             "sessions[0].config.allowedTools",
         ),
-        (session, r#""model":5"#, "sessions[0].model"),
-        (session, r#""maxBudgetUsd":-1"#, "sessions[0].maxBudgetUsd"),
-        (session, r#""maxTurns":0"#, "sessions[0].maxTurns"),
-        (session, r#""timeoutMs":-1"#, "sessions[0].timeoutMs"),
-        (session, r#""stallTimeoutMs":null"#, "sessions[0].stallTimeoutMs"),
-        (session, r#""retries":0.5"#, "sessions[0].retries"),
-        (session, r#""allowFailure":"no""#, "sessions[0].allowFailure"),
-        (session, r#""attempts":[{"n":1}]"#, "sessions[0].attempts[0].uuid"),
-        (session, r#""waitsUntil":"soon""#, "sessions[0].waitsUntil"),
-        (session, r#""dropped":1"#, "sessions[0].dropped"),
-        (session, r#""runMs":-1"#, "sessions[0].runMs"),
-        (session, r#""error":{}"#, "sessions[0].error"),
-        (session, r#""deniedTools":[1]"#, "sessions[0].deniedTools[0]"),
-        (session, r#""usageCounters":[]"#, "sessions[0].usageCounters"),
+        (IN_SESSION, r#""model":5"#, "sessions[0].model"),
+        (IN_SESSION, r#""maxBudgetUsd":-1"#, "sessions[0].maxBudgetUsd"),
+        (IN_SESSION, r#""maxTurns":0"#, "sessions[0].maxTurns"),
+        (IN_SESSION, r#""timeoutMs":-1"#, "sessions[0].timeoutMs"),
+        (IN_SESSION, r#""stallTimeoutMs":null"#, "sessions[0].stallTimeoutMs"),
+        (IN_SESSION, r#""retries":0.5"#, "sessions[0].retries"),
+        (IN_SESSION, r#""allowFailure":"no""#, "sessions[0].allowFailure"),
+        (IN_SESSION, r#""attempts":[{"n":1}]"#, "sessions[0].attempts[0].uuid"),
+        (IN_SESSION, r#""waitsUntil":"soon""#, "sessions[0].waitsUntil"),
+        (IN_SESSION, r#""dropped":1"#, "sessions[0].dropped"),
+        (IN_SESSION, r#""runMs":-1"#, "sessions[0].runMs"),
+        (IN_SESSION, r#""error":{}"#, "sessions[0].error"),
+        (IN_SESSION, r#""deniedTools":[1]"#, "sessions[0].deniedTools[0]"),
+        (IN_SESSION, r#""usageCounters":[]"#, "sessions[0].usageCounters"),
     ] {
-        let text = with(place, field);
+        let text = with(GROUP, place, field);
         assert_eq!(from_json::<SessionGroup>(&text).expect_err(field).field, wrong);
         from_older_json::<SessionGroup>(&text).expect(field);
     }

@@ -5,7 +5,7 @@ use std::string::FromUtf8Error;
 use std::sync::{Arc, OnceLock, Weak};
 
 use crate::error::{Error, FieldError, Result};
-use crate::json::{self, Json, Member};
+use crate::json::{self, Draft, Json};
 use crate::model::reading::{self, Invalid};
 use crate::model::time::Timestamp;
 use crate::model::{GroupId, GroupStatus, GroupSummary, SessionGroup, SessionStatus};
@@ -52,9 +52,17 @@ impl WeakDocument {
 #[derive(Debug)]
 struct Parts {
     text: Box<str>,
-    /// Of the bytes that were read, or of those that this will be stored as.
-    revision: OnceLock<Revision>,
+    stored: Stored,
     fields: Arc<Fields>,
+}
+
+/// The bytes that a group is stored as.
+#[derive(Debug)]
+enum Stored {
+    /// Its text.
+    Text,
+    /// Other bytes, which had this revision when they were read; if none was read, its text as it will be laid out.
+    Other(OnceLock<Revision>),
 }
 
 /// Why stored text is no group.
@@ -85,11 +93,14 @@ impl Document {
         read: impl FnOnce(&str) -> std::result::Result<SessionGroup, Invalid<'_>>,
     ) -> Result<Self> {
         let value = text.trim_matches(json::WHITE_SPACE);
-        let (field, problem) = match read(value) {
-            Ok(group) => {
-                let fields = FieldValues::of(group, value);
+        let fields = match FieldValues::of_text(value) {
+            Some(fields) => Ok(fields),
+            None => read(value).map(|group| FieldValues::of(group, value)),
+        };
+        let (field, problem) = match fields {
+            Ok(fields) => {
                 if fields.newer_schema.is_none() {
-                    return Ok(Self::new(trimmed(text), OnceLock::new(), fields));
+                    return Ok(Self::new(trimmed(text), Stored::Other(OnceLock::new()), fields));
                 }
                 let problem =
                     "must be 1 or absent: what a newer version understands cannot be checked by this one";
@@ -119,7 +130,7 @@ impl Document {
 
     /// A group that is known to be valid, with its fields.
     pub(crate) fn with_fields(text: String, fields: FieldValues) -> Self {
-        Self::new(text.into(), OnceLock::new(), fields)
+        Self::new(text.into(), Stored::Other(OnceLock::new()), fields)
     }
 
     /// Returns the fields that queries need, without the text.
@@ -140,17 +151,28 @@ impl Document {
 
     /// The group that stored bytes are, leniently checked: what older versions wrote is understood.
     pub fn from_stored(stored: Vec<u8>) -> std::result::Result<Self, Unreadable> {
-        let revision = Revision::of(&stored);
-        let mut text = String::from_utf8(stored).map_err(|error| not_utf8(&error))?;
+        let text = String::from_utf8(stored).map_err(|error| not_utf8(&error))?;
+        if text.starts_with('{')
+            && text.ends_with('}')
+            && let Some(fields) = FieldValues::of_text(&text)
+        {
+            return Ok(Self::new(text.into(), Stored::Text, fields));
+        }
+        Self::from_unusual(text)
+    }
+
+    /// The same for text of any layout and of any version.
+    fn from_unusual(mut text: String) -> std::result::Result<Self, Unreadable> {
+        let revision = Revision::of(text.as_bytes());
         if text.starts_with(BYTE_ORDER_MARK) {
             text.drain(..BYTE_ORDER_MARK.len_utf8());
         }
-        let stored_as = |group, text: String| {
+        let of = |group, text: String| {
             let fields = FieldValues::of(group, &text);
-            Ok(Self::new(trimmed(text), revision.into(), fields))
+            Ok(Self::new(trimmed(text), Stored::Other(revision.into()), fields))
         };
         if let Ok(group) = reading::strict(&text) {
-            return stored_as(group, text);
+            return of(group, text);
         }
         let no_group = |problem: String| Unreadable { field: None, problem, newer_schema: None };
         let json = Json::parse(&text).map_err(|error| no_group(why_no_json(&text, &error)))?;
@@ -163,13 +185,13 @@ impl Document {
         }
         let upgraded = upgrade(json);
         match reading::older(&upgraded, json) {
-            Ok(group) => stored_as(group, upgraded.into_owned()),
+            Ok(group) => of(group, upgraded.into_owned()),
             Err(invalid) => Err(Unreadable::new(json, &text, &invalid)),
         }
     }
 
-    fn new(text: Box<str>, revision: OnceLock<Revision>, fields: FieldValues) -> Self {
-        Self(Arc::new(Parts { text, revision, fields: Arc::new(fields.into()) }))
+    fn new(text: Box<str>, stored: Stored, fields: FieldValues) -> Self {
+        Self(Arc::new(Parts { text, stored, fields: Arc::new(fields.into()) }))
     }
 
     /// The group as JSON text, every field with the bytes it was saved with.
@@ -206,7 +228,12 @@ impl Document {
 
     /// Names the state that is stored.
     pub fn revision(&self) -> Revision {
-        self.0.revision.get_or_init(|| Revision::of(json::pretty(self.text()).as_bytes())).clone()
+        match &self.0.stored {
+            Stored::Text => Revision::of(self.text().as_bytes()),
+            Stored::Other(revision) => {
+                revision.get_or_init(|| Revision::of(json::pretty(self.text()).as_bytes())).clone()
+            }
+        }
     }
 
     /// The group's id.
@@ -303,7 +330,7 @@ const FORMER_RUNNING: &str = "in_progress";
 /// Replaces the notation of older tools: `in_progress` gets its new name, a missing `dependsOn` is empty.
 fn upgrade(group: Json<'_>) -> Cow<'_, str> {
     let mut upgraded = Draft::of(group);
-    upgraded.rename_status(GroupStatus::Running.name());
+    rename_status(&mut upgraded, GroupStatus::Running.name());
     if let Some(sessions) = group.get("sessions").filter(|sessions| sessions.is_array()) {
         let sessions: Vec<_> = sessions.elements().map(upgrade_session).collect();
         if sessions.iter().any(|session| matches!(session, Cow::Owned(_))) {
@@ -315,108 +342,18 @@ fn upgrade(group: Json<'_>) -> Cow<'_, str> {
 
 fn upgrade_session(session: Json<'_>) -> Cow<'_, str> {
     let mut upgraded = Draft::of(session);
-    upgraded.rename_status(SessionStatus::Active.name());
+    rename_status(&mut upgraded, SessionStatus::Active.name());
     if session.is_object() && session.get("dependsOn").is_none() {
         upgraded.set("dependsOn", "[]".to_owned());
     }
     upgraded.into_text_of(session)
 }
 
-/// An object of a text while it is changed: members nobody touches keep their bytes and their order.
-#[derive(Clone)]
-pub(crate) struct Draft<'a> {
-    members: Vec<(Cow<'a, str>, Cow<'a, str>, Cow<'a, str>)>,
-}
-
-impl<'a> Draft<'a> {
-    /// The object that a value is; empty for any other value.
-    pub fn of(value: Json<'a>) -> Self {
-        let members = value
-            .members()
-            .map(|member| (member.key(), Cow::Borrowed(member.raw_key), Cow::Borrowed(member.value.text())));
-        Self { members: members.collect() }
+/// Gives the status of older tools its new name.
+fn rename_status(draft: &mut Draft<'_>, now: &str) {
+    if draft.get("status").and_then(Json::string).as_deref() == Some(FORMER_RUNNING) {
+        draft.set("status", json::quote(now));
     }
-
-    /// A member's value. Of two with the same key the last counts, as it does in `JSON.parse`.
-    pub fn get(&self, key: &str) -> Option<Json<'_>> {
-        self.members.iter().rev().find(|(name, ..)| name == key).map(|(.., value)| Json::of_valid(value))
-    }
-
-    /// Sets a member where it stands, or adds it where JavaScript would. The value must be JSON.
-    pub fn set(&mut self, key: &str, value: String) {
-        self.put(key, &json::quote(key), value);
-    }
-
-    /// Sets a member as it stands in another object.
-    pub fn copy(&mut self, member: Member<'_>) {
-        self.put(&member.key(), member.raw_key, member.value.text().to_owned());
-    }
-
-    fn put(&mut self, key: &str, raw_key: &str, value: String) {
-        let value = Cow::Owned(value);
-        if let Some(member) = self.members.iter_mut().rev().find(|(name, ..)| name == key) {
-            member.2 = value;
-            return;
-        }
-        // JavaScript puts keys that are array indices first, in ascending order.
-        let at = array_index(key).map_or(self.members.len(), |index| {
-            let after =
-                |(name, ..): &(Cow<'_, str>, _, _)| array_index(name).is_none_or(|other| other > index);
-            self.members.iter().position(after).unwrap_or(self.members.len())
-        });
-        self.members.insert(at, (Cow::Owned(key.to_owned()), Cow::Owned(raw_key.to_owned()), value));
-    }
-
-    /// Removes a member, however often it is there.
-    pub fn remove(&mut self, key: &str) {
-        self.members.retain(|(name, ..)| name != key);
-    }
-
-    /// The same draft, independent of the text it was made of.
-    pub fn into_owned(self) -> Draft<'static> {
-        let owned = |part: Cow<'_, str>| Cow::Owned(part.into_owned());
-        let members = self.members.into_iter();
-        Draft { members: members.map(|(key, raw, value)| (owned(key), owned(raw), owned(value))).collect() }
-    }
-
-    /// The object's text.
-    pub fn into_text(self) -> String {
-        self.text_with("", "")
-    }
-
-    /// The text of the value that the draft was made of, unless the draft was changed.
-    fn into_text_of(self, former: Json<'_>) -> Cow<'_, str> {
-        let is_changed = self.members.iter().any(|(.., value)| matches!(value, Cow::Owned(_)));
-        if is_changed { Cow::Owned(self.into_text()) } else { Cow::Borrowed(former.text()) }
-    }
-
-    /// The object's text with another value for one member.
-    pub fn text_with(&self, name: &str, other: &str) -> String {
-        let length = self.members.iter().map(|(_, key, value)| key.len() + value.len() + 2).sum::<usize>();
-        let mut text = String::with_capacity(length + other.len() + 2);
-        for (key, raw_key, value) in &self.members {
-            text.push(if text.is_empty() { '{' } else { ',' });
-            let value = if key == name && !name.is_empty() { other } else { value };
-            for part in [raw_key, ":", value] {
-                text.push_str(part);
-            }
-        }
-        if text.is_empty() {
-            text.push('{');
-        }
-        text.push('}');
-        text
-    }
-
-    fn rename_status(&mut self, now: &str) {
-        if self.get("status").and_then(Json::string).as_deref() == Some(FORMER_RUNNING) {
-            self.set("status", json::quote(now));
-        }
-    }
-}
-
-fn array_index(key: &str) -> Option<u32> {
-    key.parse().ok().filter(|index: &u32| *index < u32::MAX && index.to_string() == key)
 }
 
 #[cfg(test)]
@@ -476,9 +413,27 @@ mod tests {
         let text = format!("\u{FEFF}{GROUP}");
         let document = Document::from_stored(text.clone().into_bytes()).unwrap();
         assert_eq!(document.text(), GROUP);
-        assert_eq!(document.revision(), Revision::of(text.as_bytes()));
         let wrong = Document::from_stored("\u{FEFF}{\n  x".into()).unwrap_err();
         assert_eq!(wrong.problem, "it is not JSON: key must be a string at line 2 column 3");
+    }
+
+    #[test]
+    fn the_revision_is_that_of_the_stored_bytes() {
+        for stored in [
+            GROUP.to_owned(),
+            format!("{GROUP}\n"),
+            format!(" {GROUP}"),
+            format!("\u{FEFF}{GROUP}"),
+            GROUP.replacen("Auth", r"\u0041uth", 1),
+            GROUP.replacen("Do it", r"\ud800", 1),
+            GROUP.replacen("pending", "in_progress", 1),
+        ] {
+            let document = Document::from_stored(stored.clone().into_bytes()).unwrap();
+            assert_eq!(document.revision(), Revision::of(stored.as_bytes()), "{stored}");
+            assert_eq!(document.name(), "Auth");
+        }
+        let to_store = Document::from_text(GROUP.to_owned()).unwrap();
+        assert_eq!(to_store.revision(), Revision::of(json::pretty(GROUP).as_bytes()));
     }
 
     /// A group in which an older program used names of recent fields for something else.
@@ -544,14 +499,5 @@ mod tests {
         let newer = unreadable(r#"{"schemaVersion":2}"#);
         assert_eq!(newer.newer_schema, Some(2.0));
         assert!(Document::from_stored(vec![b'{', 0xff]).unwrap_err().problem.contains("line 1 column 2"));
-    }
-
-    #[test]
-    fn a_draft_keeps_what_it_does_not_touch() {
-        let mut draft = Draft::of(Json::of_valid(r#"{ "b" : 1.0, "\u0061": [ 1 ], "c": 2 }"#));
-        draft.set("a", "3".to_owned());
-        draft.set("7", "0".to_owned());
-        draft.remove("c");
-        assert_eq!(draft.into_text(), r#"{"7":0,"b":1.0,"\u0061":3}"#);
     }
 }

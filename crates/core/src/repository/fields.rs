@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use memchr::memmem::Finder;
 
 use crate::json::Json;
+use crate::model::reading;
 use crate::model::time::Timestamp;
 use crate::model::{GroupId, GroupStatus, GroupSummary, SessionGroup};
 
@@ -99,21 +100,38 @@ pub(crate) struct FieldValues {
 }
 
 impl FieldValues {
+    /// The fields of a text, if it is sure to be a group. `None` does not mean that it is none.
+    pub fn of_text(text: &str) -> Option<Self> {
+        let group = reading::check::<SessionGroup>(text)?;
+        Some(Self {
+            id: group.id,
+            name: group.name.0?.into(),
+            status: group.status,
+            created_at: group.created_at,
+            updated_at: group.updated_at,
+            newer_schema: newer_schema(text),
+        })
+    }
+
     /// The fields of a group and of the text that it was read from.
     pub fn of(group: SessionGroup, text: &str) -> Self {
-        static SEARCH: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("schemaVersion"));
-        // Almost no group has it, and this search is faster than one for the field.
-        let has_version = SEARCH.find(text.as_bytes()).is_some();
-        let version = if has_version { Json::of_valid(text).get("schemaVersion") } else { None };
         Self {
             id: group.id,
             name: group.name.into(),
             status: group.status,
             created_at: group.created_at.instant(),
             updated_at: group.updated_at.instant(),
-            newer_schema: version.and_then(newer_than_ours),
+            newer_schema: newer_schema(text),
         }
     }
+}
+
+/// Returns the `schemaVersion` of a group that a newer version wrote.
+fn newer_schema(text: &str) -> Option<f64> {
+    static SEARCH: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("schemaVersion"));
+    // Almost no group has it, and this search is faster than one for the field.
+    SEARCH.find(text.as_bytes())?;
+    Json::of_valid(text).get("schemaVersion").and_then(newer_than_ours)
 }
 
 /// Returns a `schemaVersion` that is newer than ours.

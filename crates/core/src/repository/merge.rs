@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use crate::error::{Error, Result};
-use crate::json::{self, Json};
+use crate::json::{self, Draft, Json};
 use crate::model::time::{self, Timestamp};
 use crate::model::{GroupId, GroupPatch, SessionPatch};
-use crate::repository::document::{Document, Draft, Revision};
+use crate::repository::document::{Document, Revision};
 use crate::repository::working_copy::{Mutation, WorkingCopy};
 
 /// A precondition of a write.

@@ -13,7 +13,6 @@ mod transaction;
 mod watch;
 mod working_copy;
 
-pub(crate) use document::Draft;
 pub use document::{Document, Revision, WeakDocument};
 pub use file::FileGroupRepository;
 pub(crate) use memory::Attachment;

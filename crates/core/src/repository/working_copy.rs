@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::error::{Error, FieldError, Result};
-use crate::json::{self, Json};
+use crate::json::{self, Draft, Json};
 use crate::model::time;
 use crate::model::{GroupId, GroupSession, reading};
-use crate::repository::document::{Document, Draft};
+use crate::repository::document::Document;
 use crate::repository::fields::FieldValues;
 use crate::repository::merge::{Changes, Write};
 

@@ -2,10 +2,10 @@
 
 use crate::error::Result;
 use crate::feed::Commit;
-use crate::json::Json;
+use crate::json::{Draft, Json};
 use crate::model::GroupPatch;
 use crate::model::number::Positive;
-use crate::repository::{Changes, Document, Draft};
+use crate::repository::{Changes, Document};
 use crate::runner::Runner;
 use crate::runner::options::ChangedLimits;
 use crate::runner::store::commit_and_wait;

@@ -9,11 +9,11 @@ use super::events::Events;
 use super::{Message, Supervisor};
 use crate::error::{Error, ErrorKind, Result};
 use crate::feed::{Commit, Committed, Event};
-use crate::json::Json;
+use crate::json::{Draft, Json};
 use crate::model::GroupPatch;
 use crate::model::number::Usd;
 use crate::ownership;
-use crate::repository::{Changes, Document, Draft, Revision};
+use crate::repository::{Changes, Document, Revision};
 use crate::runner::plan::{self, CommitFailure, CommitId, Input, Request};
 use crate::runner::store::Change;
 
