@@ -10,6 +10,7 @@ use napi::{Env, Status, sys};
 
 use crate::host;
 use crate::js::{self, Value};
+use crate::kept;
 use session_groups::repository::Document;
 
 type Append = ThreadsafeFunction<Vec<Document>, Unknown<'static>, FnArgs<(Value, Value)>, Status, false>;
@@ -69,7 +70,7 @@ impl Parsed {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let state = state.as_mut()?;
         let values = js::referenced(env, state.values).ok()?;
-        let more = js::parse_all(env, groups.iter().map(|group| Ok(group.text().into()))).ok()?;
+        let more = kept::parse(env, &groups).ok()?;
         state.groups.extend(groups);
         Some((values, more))
     }
@@ -108,7 +109,7 @@ impl<'env> Values<'env> {
                 self.groups.len() + missing.len() - 1
             }));
         }
-        let more = js::parse_all(env, missing.iter().map(|group| Ok(group.text().into())))?;
+        let more = kept::parse(env, missing)?;
         let positions =
             serde_json::to_string(&positions).map_err(|error| napi::Error::from_reason(error.to_string()))?;
         host::arrange(env, self.values, more, js::string(env, &positions)?)

@@ -81,7 +81,7 @@ impl Answer {
             Self::ParsedGroups(groups, parsed) => array_of(env, groups, parsed.end(env)?),
             Self::Summaries(summaries) => {
                 let copies = kept::copies(env, &summaries)?;
-                copies.map_or_else(|| kept::parse(env, &summaries), Ok)
+                copies.map_or_else(|| kept::parse(env, &summaries).map(Value::from), Ok)
             }
         }
     }
@@ -93,7 +93,7 @@ fn array_of(env: &Env, groups: Vec<Document>, parsed: Option<Values<'_>>) -> nap
         (Some(copies), _) => Ok(copies),
         // To parse some again takes less time than to find few others.
         (None, Some(values)) if 2 * values.len() >= groups.len() => values.of(env, &groups).map(Value::from),
-        (None, _) => kept::parse(env, &groups),
+        (None, _) => kept::parse(env, &groups).map(Value::from),
     };
     if groups.len() > MAX_DROPPED {
         executor::run(move || drop(groups));

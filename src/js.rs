@@ -1,7 +1,6 @@
 //! The primitives of the engine: its own `JSON`, reads of properties and calls of functions, with what they throw
 //! caught.
 
-use std::borrow::Cow;
 use std::ffi::CStr;
 use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -125,55 +124,15 @@ pub fn from_serde<'env>(env: &'env Env, value: &impl Serialize) -> Result<Unknow
     Ok(parse(env, &text)?)
 }
 
-/// An array of the results of `JSON.parse`.
-pub fn parse_all<'env, 'a>(
-    env: &'env Env,
-    texts: impl Iterator<Item = napi::Result<Cow<'a, str>>>,
-) -> napi::Result<Unknown<'env>> {
-    /// Length of text, in bytes, from which on it is parsed. Few long texts are faster than many short ones, and one of
-    /// everything would need twice the memory, or be longer than the engine's longest string.
-    const CHUNK: usize = 1 << 18;
-    // Of the realm of index.js, which need not be that of the addon.
-    let array = parse(env, "[]")?;
-    let mut length = 0;
-    let mut chunk = String::new();
-    for text in texts {
-        chunk.push(if chunk.is_empty() { '[' } else { ',' });
-        chunk.push_str(&text?);
-        if chunk.len() >= CHUNK {
-            append(env, array, &mut length, &mut chunk)?;
-        }
-    }
-    if !chunk.is_empty() {
-        append(env, array, &mut length, &mut chunk)?;
-    }
-    Ok(array)
-}
-
-/// Appends the elements of an array, given as text without its end, to an array.
-fn append(env: &Env, array: Unknown<'_>, length: &mut u32, text: &mut String) -> napi::Result<()> {
-    text.push(']');
-    // Lets the engine free the text before the next one is parsed.
-    let _scope = Scope::open(env)?;
-    let more = parse(env, text)?;
-    text.clear();
-    for index in 0..array_length(env, more)? {
-        let value = element(env, more, index)?;
-        // SAFETY: array and value belong to this environment.
-        checked(unsafe { sys::napi_set_element(env.raw(), array.raw(), *length, value.raw()) })?;
-        *length += 1;
-    }
-    Ok(())
-}
-
 /// Values that are made while it is open must not be used afterwards.
-struct Scope<'env> {
+pub struct Scope<'env> {
     env: &'env Env,
     scope: sys::napi_handle_scope,
 }
 
 impl<'env> Scope<'env> {
-    fn open(env: &'env Env) -> napi::Result<Self> {
+    /// Opens a scope.
+    pub fn open(env: &'env Env) -> napi::Result<Self> {
         let mut scope = ptr::null_mut();
         // SAFETY: we are on the environment's thread.
         checked(unsafe { sys::napi_open_handle_scope(env.raw(), &raw mut scope) })?;

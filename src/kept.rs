@@ -12,6 +12,7 @@ use napi::bindgen_prelude::Unknown;
 
 use crate::host;
 use crate::js::{self, Value};
+use crate::json::{self, Json};
 use session_groups::model::{GroupId, GroupSummary};
 use session_groups::repository::{Document, WeakDocument};
 
@@ -30,6 +31,8 @@ pub trait Keepable {
     const KIND: usize;
     fn id(&self) -> &GroupId;
     fn text(&self) -> serde_json::Result<Cow<'_, str>>;
+    /// The value, if the engine may read its text where it is.
+    fn shared(&self) -> Option<Document>;
     /// Approximate length of its text, in bytes.
     fn length(&self) -> usize;
     fn mark(&self) -> Mark;
@@ -54,6 +57,12 @@ impl Keepable for Document {
 
     fn text(&self) -> serde_json::Result<Cow<'_, str>> {
         Ok(self.text().into())
+    }
+
+    fn shared(&self) -> Option<Document> {
+        /// Length of text, in bytes, from which on sharing it takes less time than copying it.
+        const LONG: usize = 2_048;
+        (self.is_ascii() && self.length() >= LONG && json::can_share()).then(|| self.clone())
     }
 
     fn length(&self) -> usize {
@@ -82,6 +91,10 @@ impl Keepable for Arc<GroupSummary> {
 
     fn text(&self) -> serde_json::Result<Cow<'_, str>> {
         serde_json::to_string(&**self).map(Cow::from)
+    }
+
+    fn shared(&self) -> Option<Document> {
+        None
     }
 
     fn length(&self) -> usize {
@@ -201,7 +214,7 @@ fn push(elements: &mut String, element: impl Display) {
 /// Returns a new object for a group.
 pub fn copy(env: &Env, group: &Document) -> napi::Result<Value> {
     let copy = from_slots(env, std::slice::from_ref(group), |answer| host::copy_group(env, answer.slots[0]))?;
-    copy.map_or_else(|| Ok(js::parse(env, group.text())?.into()), Ok)
+    copy.map_or_else(|| Ok(json::parse(env, json_of(group)?)?.into()), Ok)
 }
 
 /// Returns an array of new objects for values, or `None` if they are not kept.
@@ -214,8 +227,18 @@ pub fn copies<T: Keepable>(env: &Env, values: &[T]) -> napi::Result<Option<Value
 }
 
 /// Returns an array of new objects for values that are not kept.
-pub fn parse<T: Keepable>(env: &Env, values: &[T]) -> napi::Result<Value> {
-    Ok(js::parse_all(env, values.iter().map(|value| value.text().map_err(failed)))?.into())
+pub fn parse<'env, 'a, T: Keepable + 'a>(
+    env: &'env Env,
+    values: impl IntoIterator<Item = &'a T>,
+) -> napi::Result<Unknown<'env>> {
+    json::parse_all(env, values.into_iter().map(json_of))
+}
+
+fn json_of<T: Keepable>(value: &T) -> napi::Result<Json<'_, Document>> {
+    match value.shared() {
+        Some(group) => Ok(Json::Shared(group)),
+        None => value.text().map(Json::Copied).map_err(failed),
+    }
 }
 
 /// Returns what `copy` makes of the slots of values, or `None` if the values are not kept.

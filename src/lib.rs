@@ -11,6 +11,7 @@ mod error;
 mod functions;
 mod host;
 mod js;
+mod json;
 mod kept;
 mod progress;
 mod promise;

@@ -20,6 +20,8 @@ mod functions;
 mod host;
 #[path = "../../src/js.rs"]
 mod js;
+#[path = "../../src/json.rs"]
+mod json;
 #[path = "../../src/kept.rs"]
 mod kept;
 mod panics;

@@ -169,6 +169,36 @@ test('groups that are kept take a limited part of the heap', async () => {
   expect((await runScript(script)).stdout).toBe('true')
 })
 
+test('long texts that are read do not pile up in memory', async () => {
+  const script = `const group = ${JSON.stringify(makeGroup({ description: '' }))}
+    const resident = () => process.memoryUsage().rss / 2 ** 20
+    ;(async () => {
+      let before
+      let most = 0
+      for (let round = 0; round < 4_000; round++) {
+        if (round === 500) before = resident()
+        const repository = new sg.InMemoryGroupRepository()
+        await repository.save({ ...group, description: 'x'.repeat(100_000) + round })
+        await repository.findById(group.id)
+        if (before) most = Math.max(most, resident() - before)
+      }
+      console.log(most < 150 || most)
+    })()`
+  expect((await runScript(script)).stdout).toBe('true')
+})
+
+test('long texts in and beyond ASCII are read as they are', async () => {
+  for (const character of ['x', 'é', '€', '😀', '\u007f', '\u0080', '\\', '"', '\n', '\0', '\ud800']) {
+    const repository = new sg.InMemoryGroupRepository()
+    const group = makeGroup({ description: character.repeat(3_000), extra: { [character]: [character] } })
+    await repository.save(group)
+    for (let round = 0; round < READS; round++) {
+      expect(await repository.findById(group.id)).toEqual(group)
+      expect(await repository.list()).toEqual([group])
+    }
+  }
+})
+
 test('groups read again ignore properties that others have added to Object.prototype', async () => {
   const script = `const repository = new sg.InMemoryGroupRepository()
     Object.prototype.inherited = { from: 'a prototype' }

@@ -30,7 +30,8 @@ test('process.exit with work in flight ends with its code', async () => {
 test('a worker terminated with work in flight takes nothing with it', async () => {
   const dir = freshDir()
   const repository = new sg.FileGroupRepository(dir, { durability: 'process' })
-  const group = makeGroup()
+  // So long that the engine reads its text where it is.
+  const group = makeGroup({ description: 'x'.repeat(10_000) })
   await repository.save(group)
   const script = `const sg = require(${JSON.stringify(root)})
     const { parentPort, workerData } = require('node:worker_threads')

@@ -52,6 +52,7 @@ impl WeakDocument {
 #[derive(Debug)]
 struct Parts {
     text: Box<str>,
+    is_ascii: bool,
     stored: Stored,
     fields: Arc<Fields>,
 }
@@ -191,12 +192,18 @@ impl Document {
     }
 
     fn new(text: Box<str>, stored: Stored, fields: FieldValues) -> Self {
-        Self(Arc::new(Parts { text, stored, fields: Arc::new(fields.into()) }))
+        let is_ascii = text.is_ascii();
+        Self(Arc::new(Parts { text, is_ascii, stored, fields: Arc::new(fields.into()) }))
     }
 
     /// The group as JSON text, every field with the bytes it was saved with.
     pub fn text(&self) -> &str {
         &self.0.text
+    }
+
+    /// Returns `true` if the text has no other characters than those of ASCII.
+    pub fn is_ascii(&self) -> bool {
+        self.0.is_ascii
     }
 
     /// Returns a value that recognizes this document.
@@ -264,6 +271,12 @@ impl Document {
     /// The `schemaVersion` of a group that a newer version wrote.
     pub(crate) fn newer_schema(&self) -> Option<f64> {
         self.0.fields.newer_schema
+    }
+}
+
+impl AsRef<str> for Document {
+    fn as_ref(&self) -> &str {
+        self.text()
     }
 }
 
