@@ -3,7 +3,6 @@
 // the rows whose names contain it.
 
 import { writeSync } from 'node:fs'
-import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { eventLoop } from './event-loop.mjs'
 import { rows } from './rows.mjs'
@@ -19,8 +18,7 @@ const { positionals, values } = parseArgs({
 })
 const [plain, directory, rounds, only = ''] = positionals
 const withSqlite = !values['without-sqlite']
-const { PlainRepository } = await import(pathToFileURL(plain))
-const stores = await makeStores(directory, PlainRepository, withSqlite)
+const stores = await makeStores(directory, plain, withSqlite)
 
 print({ sqlite: withSqlite ? `SQLite ${stores.sqlite.version()} in ${sqlitePackage()}` : undefined })
 for (const row of rows(stores)) {

@@ -2,13 +2,15 @@
 
 import { closeSync, openSync, readFileSync, renameSync, symlinkSync, writeSync } from 'node:fs'
 import path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { FileGroupRepository } from 'session-groups'
 import { group, makeStore } from './groups.mjs'
 import { SqliteRepository } from './sqlite.mjs'
 
 export const GROUPS = 1_000
 
-export async function makeStores(directory, PlainRepository, withSqlite) {
+export async function makeStores(directory, plainFile, withSqlite) {
+  const { PlainRepository } = await import(pathToFileURL(plainFile))
   const [plainBase, base] = ['plain', 'groups'].map((name) => path.join(directory, name))
   makeStore(plainBase, GROUPS)
   makeStore(base, GROUPS)
@@ -16,6 +18,8 @@ export async function makeStores(directory, PlainRepository, withSqlite) {
   const files = groups.map(({ id }) => path.join(base, id, 'meta.json'))
   return {
     base,
+    plainBase,
+    plainFile,
     groups,
     files,
     plain: new PlainRepository(plainBase),
@@ -35,14 +39,17 @@ async function makeSqlite(sqliteFile, groups) {
   return { sqliteFile, sqlite, durableSqlite, openSqlite: () => SqliteRepository.open(sqliteFile) }
 }
 
-/** The package caches by base directory, so a new symbolic link to the same store starts with an empty cache. */
+/**
+ * Makes functions that open a store without a cache: the package caches by base directory, so that each has a new symbolic
+ * link to the same store.
+ */
 function unknownStores(directory, base) {
   let names = 0
   return () => {
     names += 1
     const name = path.join(directory, `name-${names}`)
     symlinkSync(base, name)
-    return new FileGroupRepository(name)
+    return () => new FileGroupRepository(name)
   }
 }
 

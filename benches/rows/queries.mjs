@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { readFileSync, statSync } from 'node:fs'
+import path from 'node:path'
 import { InMemoryGroupRepository } from 'session-groups'
+import { must, root } from '../../scripts/process.mjs'
 import { GROUPS } from '../stores.mjs'
 import { summarize } from '../summarize.mjs'
 import { each, eachAtOnce, timed } from '../timing.mjs'
@@ -26,6 +28,7 @@ export function queryRows(stores) {
       first: { goals: { plain: [4, 1.8] }, floor: readAndParse },
       again: { goals: { plain: [5, 2], sqlite: [1.2, 1] }, floor: () => timed(() => JSON.parse(text)) },
     }),
+    newProcessRow(stores),
     ...query('list by status, 1 in 6', (repository) => repository.list(running), {
       first: {
         goals: { plain: [12, 4] },
@@ -75,7 +78,10 @@ export function queryRows(stores) {
       first && {
         name: `${name}, first time`,
         ...row,
-        ours: () => timed(() => ask(unknown())),
+        ours: () => {
+          const open = unknown()
+          return timed(() => ask(open()))
+        },
         sqlite: () => firstTime(stores, ask),
         ...first,
       },
@@ -101,6 +107,22 @@ export function queryRows(stores) {
     const answer = await ask(ours)
     assert.deepEqual(await ask(plain), answer)
     if (sqlite) assert.deepEqual(ask(sqlite), answer)
+  }
+}
+
+/** A row in which neither the code is compiled nor anything is cached, except by the system. */
+function newProcessRow({ base, plainBase, plainFile, sqliteFile }) {
+  const file = path.join(root, 'benches', 'first-list.mjs')
+  const list = async (...args) => {
+    const output = await must('Listing in a new process', process.execPath, [file, ...args])
+    return Number(output)
+  }
+  return {
+    name: 'list() of all, first time in a new process',
+    goals: { plain: [1, 1] },
+    plain: () => list('plain', plainBase, plainFile),
+    ours: () => list('ours', base),
+    sqlite: () => list('sqlite', sqliteFile),
   }
 }
 
