@@ -9,36 +9,46 @@ use napi::bindgen_prelude::Unknown;
 use napi::{Env, JsValue, sys};
 
 use crate::js;
+use session_groups::repository::Document;
 
 /// JSON text.
-pub enum Json<'a, T> {
+pub enum Json<'a> {
     /// Is copied for the engine.
     Copied(Cow<'a, str>),
-    /// ASCII that the engine reads where it is. For long texts, that is faster.
-    Shared(T),
+    /// The text of a group, all ASCII, that the engine reads where it is.
+    Shared(&'a Document),
+}
+
+impl<'a> Json<'a> {
+    /// The text of a group.
+    pub fn of_group(group: &'a Document) -> Self {
+        /// Length of text, in bytes, from which on sharing it takes less time than copying it.
+        const LONG: usize = 2_048;
+        let text = group.text();
+        let has_room = || SHARED_BYTES.load(Ordering::Relaxed) + text.len() <= MAX_SHARED_BYTES;
+        let is_shared = text.len() >= LONG && group.is_ascii() && has_room();
+        if is_shared { Self::Shared(group) } else { Self::Copied(text.into()) }
+    }
 }
 
 /// `JSON.parse`.
-pub fn parse<'env, T: AsRef<str> + Send + 'static>(
-    env: &'env Env,
-    json: Json<'_, T>,
-) -> napi::Result<Unknown<'env>> {
+pub fn parse<'env>(env: &'env Env, json: &Json<'_>) -> napi::Result<Unknown<'env>> {
     match json {
-        Json::Copied(text) => js::parse(env, &text),
-        Json::Shared(text) => js::parse_string(env, shared_string(env, text)?),
+        Json::Copied(text) => js::parse(env, text),
+        Json::Shared(group) => js::parse_string(env, shared_string(env, group)?),
     }
 }
 
 /// An array of the results of `JSON.parse`.
-pub fn parse_all<'env, 'a, T: AsRef<str> + Send + 'static>(
+pub fn parse_all<'env, 'a>(
     env: &'env Env,
-    texts: impl Iterator<Item = napi::Result<Json<'a, T>>>,
+    texts: impl Iterator<Item = napi::Result<Json<'a>>>,
 ) -> napi::Result<Unknown<'env>> {
     let mut values = Values::new(env)?;
     for text in texts {
         match text? {
             Json::Copied(text) => values.push_text(&text)?,
-            Json::Shared(text) => values.push(|env| js::parse_string(env, shared_string(env, text)?))?,
+            shared @ Json::Shared(_) => values.push(&shared)?,
         }
     }
     values.finish()
@@ -69,12 +79,12 @@ impl<'env> Values<'env> {
         if self.chunk.len() >= CHUNK { self.parse_chunk() } else { Ok(()) }
     }
 
-    /// Appends a value.
-    fn push(&mut self, value: impl FnOnce(&'env Env) -> napi::Result<Unknown<'env>>) -> napi::Result<()> {
+    /// Appends the value of a text by itself.
+    fn push(&mut self, json: &Json<'_>) -> napi::Result<()> {
         self.parse_chunk()?;
         // Lets the engine free the text before the next one is parsed.
         let _scope = js::Scope::open(self.env)?;
-        self.append(value(self.env)?)
+        self.append(parse(self.env, json)?)
     }
 
     fn parse_chunk(&mut self) -> napi::Result<()> {
@@ -112,58 +122,43 @@ const MAX_SHARED_BYTES: usize = 32 << 20;
 /// Memory that these texts take in all environments.
 static SHARED_BYTES: AtomicUsize = AtomicUsize::new(0);
 
-/// Returns `true` if there is room for another text.
-pub fn can_share() -> bool {
-    SHARED_BYTES.load(Ordering::Relaxed) < MAX_SHARED_BYTES
-}
+/// A group whose text an engine reads.
+struct Shared(Document);
 
-/// A text that an engine reads.
-struct Owner<T: AsRef<str>>(T);
-
-impl<T: AsRef<str>> Owner<T> {
-    fn new(text: T) -> Self {
-        SHARED_BYTES.fetch_add(text.as_ref().len(), Ordering::Relaxed);
-        Self(text)
+impl Shared {
+    fn new(group: Document) -> Self {
+        SHARED_BYTES.fetch_add(group.text().len(), Ordering::Relaxed);
+        Self(group)
     }
 }
 
-impl<T: AsRef<str>> Drop for Owner<T> {
+impl Drop for Shared {
     fn drop(&mut self) {
-        SHARED_BYTES.fetch_sub(self.0.as_ref().len(), Ordering::Relaxed);
+        SHARED_BYTES.fetch_sub(self.0.text().len(), Ordering::Relaxed);
     }
 }
 
-/// A string of a text in ASCII, which the engine reads where it is. It drops the text when it needs it no longer, after the end
-/// of an environment on any thread.
-fn shared_string<T: AsRef<str> + Send + 'static>(env: &Env, text: T) -> napi::Result<Unknown<'_>> {
-    extern "C" fn release<T: AsRef<str>>(_: sys::node_api_basic_env, _: *mut c_void, owner: *mut c_void) {
+/// A string of a group's text, all ASCII, which the engine reads where it is. It drops the group when it needs it no longer,
+/// after the end of an environment on any thread.
+fn shared_string<'env>(env: &'env Env, group: &Document) -> napi::Result<Unknown<'env>> {
+    extern "C" fn release(_: sys::node_api_basic_env, _: *mut c_void, shared: *mut c_void) {
         // SAFETY: the engine passes on what it was given below, once.
-        drop(unsafe { Box::from_raw(owner.cast::<Owner<T>>()) });
+        drop(unsafe { Box::from_raw(shared.cast::<Shared>()) });
     }
-    let owner = Box::into_raw(Box::new(Owner::new(text)));
-    // SAFETY: nobody else has it yet.
-    let text = unsafe { &*owner }.0.as_ref();
-    debug_assert!(text.is_ascii());
-    let (start, length) = (text.as_ptr().cast(), text.len().cast_signed());
+    debug_assert!(group.is_ascii());
+    let (start, length) = (group.text().as_ptr().cast(), group.text().len().cast_signed());
+    let shared = Box::into_raw(Box::new(Shared::new(group.clone())));
     let (mut value, mut is_copied) = (ptr::null_mut(), false);
-    let (release, owner_pointer) = (Some(release::<T> as _), owner.cast());
-    // SAFETY: the text stays where it is until its owner is dropped.
+    // SAFETY: the text stays where it is as long as any clone of the document.
     let status = unsafe {
         let (value, is_copied) = (&raw mut value, &raw mut is_copied);
-        sys::node_api_create_external_string_latin1(
-            env.raw(),
-            start,
-            length,
-            release,
-            owner_pointer,
-            value,
-            is_copied,
-        )
+        let (env, hint, release) = (env.raw(), shared.cast(), Some(release as _));
+        sys::node_api_create_external_string_latin1(env, start, length, release, hint, value, is_copied)
     };
     if status != sys::Status::napi_ok {
         // SAFETY: the engine has refused the call, and will not drop it.
-        let owner = unsafe { Box::from_raw(owner) };
-        return js::string(env, owner.0.as_ref());
+        drop(unsafe { Box::from_raw(shared) });
+        return js::string(env, group.text());
     }
     // SAFETY: the engine has just given us this value.
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })

@@ -31,8 +31,10 @@ pub trait Keepable {
     const KIND: usize;
     fn id(&self) -> &GroupId;
     fn text(&self) -> serde_json::Result<Cow<'_, str>>;
-    /// The value, if the engine may read its text where it is.
-    fn shared(&self) -> Option<Document>;
+    /// Its text for the engine.
+    fn json(&self) -> serde_json::Result<Json<'_>> {
+        self.text().map(Json::Copied)
+    }
     /// Approximate length of its text, in bytes.
     fn length(&self) -> usize;
     fn mark(&self) -> Mark;
@@ -59,10 +61,8 @@ impl Keepable for Document {
         Ok(self.text().into())
     }
 
-    fn shared(&self) -> Option<Document> {
-        /// Length of text, in bytes, from which on sharing it takes less time than copying it.
-        const LONG: usize = 2_048;
-        (self.is_ascii() && self.length() >= LONG && json::can_share()).then(|| self.clone())
+    fn json(&self) -> serde_json::Result<Json<'_>> {
+        Ok(Json::of_group(self))
     }
 
     fn length(&self) -> usize {
@@ -91,10 +91,6 @@ impl Keepable for Arc<GroupSummary> {
 
     fn text(&self) -> serde_json::Result<Cow<'_, str>> {
         serde_json::to_string(&**self).map(Cow::from)
-    }
-
-    fn shared(&self) -> Option<Document> {
-        None
     }
 
     fn length(&self) -> usize {
@@ -214,7 +210,7 @@ fn push(elements: &mut String, element: impl Display) {
 /// Returns a new object for a group.
 pub fn copy(env: &Env, group: &Document) -> napi::Result<Value> {
     let copy = from_slots(env, std::slice::from_ref(group), |answer| host::copy_group(env, answer.slots[0]))?;
-    copy.map_or_else(|| Ok(json::parse(env, json_of(group)?)?.into()), Ok)
+    copy.map_or_else(|| Ok(json::parse(env, &Json::of_group(group))?.into()), Ok)
 }
 
 /// Returns an array of new objects for values, or `None` if they are not kept.
@@ -231,14 +227,7 @@ pub fn parse<'env, 'a, T: Keepable + 'a>(
     env: &'env Env,
     values: impl IntoIterator<Item = &'a T>,
 ) -> napi::Result<Unknown<'env>> {
-    json::parse_all(env, values.into_iter().map(json_of))
-}
-
-fn json_of<T: Keepable>(value: &T) -> napi::Result<Json<'_, Document>> {
-    match value.shared() {
-        Some(group) => Ok(Json::Shared(group)),
-        None => value.text().map(Json::Copied).map_err(failed),
-    }
+    json::parse_all(env, values.into_iter().map(|value| value.json().map_err(failed)))
 }
 
 /// Returns what `copy` makes of the slots of values, or `None` if the values are not kept.

@@ -274,12 +274,6 @@ impl Document {
     }
 }
 
-impl AsRef<str> for Document {
-    fn as_ref(&self) -> &str {
-        self.text()
-    }
-}
-
 impl Borrow<Fields> for Document {
     fn borrow(&self) -> &Fields {
         &self.0.fields
