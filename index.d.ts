@@ -1476,8 +1476,8 @@ export declare class GroupManager {
   archiveGroup(groupId: string): Promise<void>
 
   /**
-   * Deletes a group and emits `group_deleted`. In a file store, what a killed runner has left running of the group is ended
-   * first, which can take some seconds. Rejects with `NOT_FOUND`, and with `ALREADY_RUNNING` while this process or another
+   * Deletes a group and emits `group_deleted`. What a killed runner has left running of the group is ended first, which can
+   * take some seconds. Rejects with `NOT_FOUND`, and with `ALREADY_RUNNING` while this process or another
    * one runs the group.
    *
    * @param groupId Id of the group.

@@ -4,6 +4,7 @@
 const {
   ChangeRequest,
   CreationRequest,
+  FileGroupRepository,
   beginDeletion,
   otherRunner,
   refuseRecordedRunner,
@@ -14,7 +15,9 @@ const {
 } = require('./addon.js')
 const { claimed } = require('./claims.js')
 const { forget } = require('./feeds.js')
+const { Handlers } = require('./handlers.js')
 const { hasUpdate, replace } = require('./repositories.js')
+const { Run } = require('./run.js')
 const { madeAt } = require('./times.js')
 const { inTurn } = require('./turns.js')
 
@@ -62,6 +65,7 @@ exports.GroupManager = class GroupManager {
 
   async deleteGroup(groupId) {
     const now = timeFrom(this.#container)
+    await endProcesses(this.#repository, groupId, now)
     const work = () => remove(this.#repository, groupId, now)
     const isDeleted = await inTurn(this.#repository, groupId, () => claimed(this.#repository, groupId, work))
     if (!isDeleted) throwNotFound(groupId)
@@ -143,6 +147,20 @@ async function remove(repository, groupId, now) {
   } finally {
     await deletion.finish(isDeleted === true)
   }
+}
+
+/** Returns `true` if a session's process may live. */
+function isOpen({ status, attempts }) {
+  return status === 'active' || (Array.isArray(attempts) && attempts.some(({ outcome }) => !outcome))
+}
+
+/** Ends what a killed runner has left running of a group, unless its deletion does that itself, as in a file store. */
+async function endProcesses(repository, groupId, now) {
+  if (typeof groupId !== 'string' || repository instanceof FileGroupRepository) return
+  const group = await repository.findById(groupId)
+  if (!group?.sessions.some(isOpen)) return
+  refuseRecordedRunner(group, now)
+  await new Run({}, repository, undefined, new Handlers()).carryOut(groupId, { end: true })
 }
 
 /** Saves a group under an id that is free. Returns `false` if it is taken. */

@@ -152,6 +152,8 @@ pub enum Work {
     Run(Runner, Option<ManagedProcesses>),
     /// Run nothing, and stop what an earlier run has left.
     Stop(Runner, GivenStop),
+    /// Run nothing, and end the processes that an earlier run has left.
+    End(Runner),
     /// Run nothing, and return what a run would do.
     Plan { runner: Runner, plan: GivenPlan, is_managed: bool },
     /// Run nothing, and ask the runner of the group for something.
@@ -170,6 +172,9 @@ impl Work {
             return Self::Control(store, control, options);
         }
         let runner = store.runner(options);
+        if task.end {
+            return Self::End(runner);
+        }
         if let Some(plan) = task.plan {
             return Self::Plan { runner, plan, is_managed: processes.is_some() };
         }
@@ -184,7 +189,7 @@ impl Work {
     pub fn handle(&self) -> Option<RunHandle> {
         match self {
             Self::Run(runner, _) | Self::Stop(runner, _) => Some(runner.handle()),
-            Self::Plan { .. } | Self::Control(..) => None,
+            Self::End(_) | Self::Plan { .. } | Self::Control(..) => None,
         }
     }
 
@@ -197,6 +202,7 @@ impl Work {
             }
             Self::Run(runner, None) => runner.run(notice).map(outcome),
             Self::Stop(runner, stop) => runner.settle(stop.request(), notice).map(outcome),
+            Self::End(runner) => runner.end_processes().map(|()| Value::Null),
             Self::Plan { runner, plan, is_managed } => {
                 let unstored = plan.unstored()?;
                 let plan = if is_managed {

@@ -86,6 +86,8 @@ pub struct Task {
     /// Stop what an earlier run has left, and run nothing.
     #[serde(deserialize_with = "some")]
     pub stop: Option<GivenStop>,
+    /// End the processes that an earlier run has left, and run nothing.
+    pub end: bool,
     /// Run nothing, and return what a run would do.
     #[serde(deserialize_with = "some")]
     pub plan: Option<GivenPlan>,

@@ -10,7 +10,7 @@ use crate::model::run::ControlRequest;
 use crate::model::{GroupSession, SessionGroup, SessionStatus};
 use crate::repository::Document;
 use crate::runner::plan::Request;
-use crate::runner::process::{Program, ProgramSearch};
+use crate::runner::process::{Mark, Program, ProgramSearch, end_marked};
 use crate::runner::runner::finish;
 use crate::runner::store::Claim;
 use crate::runner::{ClaudeProcesses, ExecutionPlan, RunEnd, RunNotice, Runner};
@@ -44,17 +44,25 @@ impl Runner {
         self.preview(&group, &program.to_string_lossy(), &self.launcher(version, true))
     }
 
+    /// Ends what an earlier runner left running of the group. Fails with `NOT_FOUND`, and with `ALREADY_RUNNING` if a runner
+    /// has the group.
+    pub fn end_processes(self) -> Result<()> {
+        self.end_and(|| Ok(()))
+    }
+
     /// Ends what an earlier runner left of the group, then calls a function while no runner can have the group.
     pub(super) fn end_and<T>(self, then: impl FnOnce() -> Result<T>) -> Result<T> {
         self.claimed(|claim, group, document| {
-            let lives = |session: &GroupSession| {
-                let open = session.attempts.iter().flatten().any(|attempt| attempt.outcome.is_none());
-                session.status == SessionStatus::Active || open
-            };
-            if group.sessions.iter().any(lives) {
+            let attempts = group.sessions.iter().flat_map(|session| session.attempts.iter().flatten());
+            let open: Vec<_> = attempts.filter(|attempt| attempt.outcome.is_none()).collect();
+            let marks: Vec<Mark> = open.iter().filter_map(|attempt| attempt.uuid.parse().ok()).collect();
+            let is_active = |session: &GroupSession| session.status == SessionStatus::Active;
+            if !open.is_empty() || group.sessions.iter().any(is_active) {
                 let (seq, action) = (0, ControlRequest::Stop);
                 let stop = Request { seq, action, sessions: None, drain: false, now: true, fresh: false };
                 self.supervise_claude(Some(stop), claim, (group, document), &mut |_| {})?;
+                // Also those whose files are in a directory of which nobody has told.
+                end_marked(&marks, self.options.process.sweep_grace);
             }
             then()
         })

@@ -27,4 +27,4 @@ pub use marked::{MarkedProcess, marked_processes};
 pub use poll::Waker;
 pub use processes::{Adoption, Processes};
 pub use spawn::Launch;
-pub use sweep::find_marked;
+pub use sweep::{end_marked, find_marked};

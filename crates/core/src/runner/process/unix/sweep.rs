@@ -3,6 +3,7 @@
 //! one job of the pool takes at a time, so that they hold up nothing else.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,21 @@ pub struct Sweep {
 pub fn find_marked(mark: Mark) -> Vec<i32> {
     let running = table::list().into_iter().filter(|entry| !entry.is_zombie);
     running.filter(|entry| table::bears(entry.pid, mark) == Some(true)).map(|entry| entry.pid).collect()
+}
+
+/// Ends everything that bears one of these marks, and waits for it. `grace` is the time from SIGTERM to SIGKILL.
+pub fn end_marked(marks: &[Mark], grace: Duration) {
+    let (done, ended) = channel();
+    let sweeper = Sweeper::default();
+    for &mark in marks {
+        let done = done.clone();
+        let tree = Arc::default();
+        let sweep = Sweep { mark, child: None, alive: None, tree, keep: Vec::new(), grace };
+        sweeper.start(sweep, move |_| drop(done));
+    }
+    drop(done);
+    // Until each has dropped its sender.
+    let _: Result<(), _> = ended.recv();
 }
 
 /// The sweeps of a runner.
