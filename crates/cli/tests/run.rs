@@ -195,6 +195,28 @@ fn a_plan_whose_group_cannot_be_read_is_not_run_a_second_time() {
 }
 
 #[test]
+fn a_damaged_group_that_may_be_that_of_a_plan_is_not_run_a_second_time() {
+    for id in ["20260101-000000-demo", "20260101-000000-demo-2", "20260101-000000-demo.bak", "renamed"] {
+        let sandbox = sandbox("  api: { prompt: OK }\n");
+        sandbox.store_group(id, "{");
+        let refused = run(&sandbox, &["run", "demo.group.yaml"]).failed(1);
+        let message = format!("cannot tell whether {id} is the unfinished group of this plan");
+        assert!(refused.contains(&message), "{id}: {refused}");
+        assert!(refused.contains(&format!("session-groups delete {id}")), "{id}: {refused}");
+    }
+}
+
+#[test]
+fn damaged_groups_of_other_plans_do_not_keep_a_plan_from_running() {
+    let sandbox = sandbox("  api: { prompt: OK }\n");
+    for id in ["20260101-000000-demo2", "20260101-000000-demo-api", "20260101-000000-other"] {
+        sandbox.store_group(id, "{");
+    }
+    let ended = run(&sandbox, &["run", "demo.group.yaml"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+#[test]
 fn only_some_sessions_are_run() {
     let sandbox = sandbox("  a-1: { prompt: x }\n  a-2: { prompt: x }\n  b: { prompt: x }\n");
     let run_some = run(&sandbox, &["run", "demo.group.yaml", "--only", "a-*", "--skip", "a-2"]);

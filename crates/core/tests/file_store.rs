@@ -483,3 +483,48 @@ fn writers_on_several_threads_yield_the_lock_to_other_processes() {
         });
     });
 }
+
+#[test]
+fn unreadable_groups_are_found_by_their_ids() {
+    let base = tempfile::tempdir().unwrap();
+    let repository = store(base.path(), 60_000);
+    assert_eq!((repository.ids().unwrap(), repository.unreadable(|_| true).unwrap().len()), (vec![], 0));
+    repository.save(group("a"), Condition::None).unwrap();
+    for damaged in ["c", "b"] {
+        fs::create_dir(base.path().join(damaged)).unwrap();
+        fs::write(base.path().join(damaged).join("meta.json"), "{").unwrap();
+    }
+    fs::create_dir(base.path().join("empty")).unwrap();
+    fs::create_dir(base.path().join("_no_id")).unwrap();
+    assert_eq!(repository.ids().unwrap(), ["a", "b", "c", "empty"].map(id));
+    let codes = |found: Vec<(GroupId, session_groups::Error)>| {
+        found.into_iter().map(|(id, error)| (id.to_string(), error.code())).collect::<Vec<_>>()
+    };
+    let all = [("b".to_owned(), "CORRUPT"), ("c".to_owned(), "CORRUPT")];
+    assert_eq!(codes(repository.unreadable(|_| true).unwrap()), all);
+    assert_eq!(codes(repository.unreadable(|id| id.as_str() != "b").unwrap()), all[1..]);
+    // In place of the damaged file, so that what is known of it no longer holds.
+    repository.delete(&id("b"), Condition::None).unwrap();
+    repository.save(group("b"), Condition::None).unwrap();
+    assert_eq!(codes(repository.unreadable(|_| true).unwrap()), all[1..]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn unreadable_groups_are_found_without_a_look_at_others() {
+    use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
+
+    let base = tempfile::tempdir().unwrap();
+    for damaged in ["a", "b"] {
+        fs::create_dir(base.path().join(damaged)).unwrap();
+        fs::write(base.path().join(damaged).join("meta.json"), "{").unwrap();
+    }
+    let opened = init(CreateFlags::NONBLOCK).unwrap();
+    add_watch(&opened, base.path().join("a"), WatchFlags::OPEN | WatchFlags::ACCESS).unwrap();
+    let is_opened = || rustix::io::read(&opened, &mut [0; 4096]).is_ok_and(|length| length > 0);
+    let repository = store(base.path(), 60_000);
+    assert_eq!(repository.unreadable(|id| id.as_str() == "b").unwrap().len(), 1);
+    assert!(!is_opened());
+    assert_eq!(repository.unreadable(|_| true).unwrap().len(), 2);
+    assert!(is_opened());
+}

@@ -6,9 +6,9 @@ use clap::ValueEnum;
 use serde_json::Value;
 use session_groups::Error;
 use session_groups::feed::{self, Commit};
-use session_groups::manager::slug;
+use session_groups::manager::{may_have_slug, slug};
 use session_groups::model::time::IsoTime;
-use session_groups::model::{GroupId, GroupSession, GroupStatus, SessionGroup, SessionStatus};
+use session_groups::model::{GroupSession, GroupStatus, SessionGroup, SessionStatus};
 use session_groups::ownership;
 use session_groups::repository::{Changes, Document, FileGroupRepository, GroupFilter, GroupRepository};
 
@@ -64,24 +64,18 @@ pub fn unfinished(store: &FileGroupRepository, plan: &Plan) -> Result<Option<Doc
     Ok(newest)
 }
 
-/// Fails if a group that cannot be read may have been made from a plan: a new one would run its sessions a second time.
+/// Fails if a group that cannot be read may have been made from a plan: a new one would run its sessions a second time. Only
+/// the id of such a group can tell, so groups that were created under another name are not looked at.
 pub fn check_unreadable(store: &FileGroupRepository, plan: &Plan) -> Result<()> {
     let slug = slug(&plan.name);
-    // `YYYYMMDD-HHMMSS-slug`, and a number if there are several.
-    let has_name = |id: &GroupId| {
-        let number = id.as_str().splitn(3, '-').nth(2).and_then(|name| name.strip_prefix(&*slug));
-        number
-            .is_some_and(|number| number.trim_start_matches('-').bytes().all(|digit| digit.is_ascii_digit()))
-    };
-    let ids = store.verify()?.into_iter().filter_map(|problem| GroupId::new(&problem.id).ok());
-    for id in ids.filter(has_name) {
-        if let Err(error) = store.find_by_id(&id) {
+    match store.unreadable(|id| may_have_slug(id, &slug))?.first() {
+        None => Ok(()),
+        Some((id, error)) => {
             let message = format!("cannot tell whether {id} is the unfinished group of this plan: {error}");
             let help = format!("repair it, or delete it with `session-groups delete {id}`");
-            return Err(Failure::unexpected(message).with_help(help));
+            Err(Failure::unexpected(message).with_help(help))
         }
     }
-    Ok(())
 }
 
 /// Brings a group up to date with its plan, while no runner can have it. Fails with `ALREADY_RUNNING`.

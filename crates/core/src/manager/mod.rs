@@ -31,7 +31,7 @@ use crate::model::{GroupId, GroupPatch, GroupSession, GroupStatus};
 use crate::repository::{Changes, Condition, Document, GroupRepository, Write, WriteOutcome};
 use rules::Request;
 
-pub use naming::slug;
+pub use naming::{id_parts, may_have_slug, slug};
 pub use rules::{Decision, NewGroup};
 
 /// Maximum number of ids that are tried for a new group.

@@ -37,6 +37,55 @@ pub fn group_id(created_at: &IsoTime, slug: &str, number: u32) -> Result<GroupId
     GroupId::new(&format!("{}-{}-{slug}{suffix}", digits(date), digits(time)))
 }
 
+/// Returns the time at which a group was created and the rest of its id: its slug, and a number if there are several. `None`
+/// for an id that somebody chose. Fractions of the second are not in an id.
+///
+/// ```
+/// use session_groups::manager::id_parts;
+/// use session_groups::model::{GroupId, time::IsoTime};
+///
+/// let id = GroupId::new("20260115-103000-auth-2")?;
+/// let (created_at, name) = id_parts(&id).unwrap();
+/// assert_eq!(&*created_at, "2026-01-15T10:30:00Z");
+/// assert_eq!(name, "auth-2");
+/// assert!(id_parts(&GroupId::new("auth")?).is_none());
+/// # Ok::<(), session_groups::Error>(())
+/// ```
+pub fn id_parts(id: &GroupId) -> Option<(IsoTime, &str)> {
+    let mut parts = id.as_str().splitn(3, '-');
+    let (date, time, name) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_digits =
+        |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(date, 8) || !is_digits(time, 6) || name.is_empty() {
+        return None;
+    }
+    let (year, month, day) = (&date[..4], &date[4..6], &date[6..]);
+    let (hour, minute, second) = (&time[..2], &time[2..4], &time[4..]);
+    let created_at = IsoTime::parse(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z"))?;
+    Some((created_at, name))
+}
+
+/// Returns `true` if a group with this id may have been created with a slug, as far as the id says: also if something that no
+/// slug has was appended to it since, as in `20260115-103000-auth.bak`. An id that somebody chose says nothing, so it may have
+/// been created with any.
+///
+/// ```
+/// use session_groups::manager::may_have_slug;
+/// use session_groups::model::GroupId;
+///
+/// let may_be_api = |id: &str| may_have_slug(&GroupId::new(id).unwrap(), "api");
+/// assert!(may_be_api("20260115-103000-api") && may_be_api("20260115-103000-api-2") && may_be_api("renamed"));
+/// assert!(!may_be_api("20260115-103000-api2") && !may_be_api("20260115-103000-web"));
+/// ```
+pub fn may_have_slug(id: &GroupId, slug: &str) -> bool {
+    let Some((_, name)) = id_parts(id) else { return true };
+    let Some(rest) = name.strip_prefix(slug) else { return false };
+    match rest.strip_prefix('-') {
+        Some(number) => !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()),
+        None => !rest.starts_with(|character: char| character.is_ascii_alphanumeric()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +113,42 @@ mod tests {
         let at = IsoTime::parse("2026-01-15T09:05:07.123Z").unwrap();
         assert_eq!(group_id(&at, "a", 1).unwrap().as_str(), "20260115-090507-a");
         assert_eq!(group_id(&at, "a", 12).unwrap().as_str(), "20260115-090507-a-12");
+    }
+
+    #[test]
+    fn ids_that_were_not_made_here_have_no_parts() {
+        let at = IsoTime::parse("2026-01-15T09:05:07.123Z").unwrap();
+        let made = group_id(&at, "a-b", 3).unwrap();
+        let (created_at, name) = id_parts(&made).unwrap();
+        assert_eq!((&*created_at, name), ("2026-01-15T09:05:07Z", "a-b-3"));
+        for chosen in [
+            "a",
+            "2026-01-15-a",
+            "20260115-090507",
+            "20260115-090507-",
+            "20261315-090507-a",
+            "20260115-250507-a",
+            "20260115-09050x-a",
+            "backup-20260115-090507-a",
+        ] {
+            let id = GroupId::new(chosen).unwrap();
+            assert_eq!((id_parts(&id), may_have_slug(&id, "z")), (None, true), "{chosen:?}");
+        }
+    }
+
+    #[test]
+    fn a_slug_is_found_in_the_id_of_each_group_that_was_created_with_it() {
+        let at = IsoTime::parse("2026-01-15T09:05:07.123Z").unwrap();
+        for name in ["a", "a-2", "2026", "x".repeat(40).as_str(), "日本語"] {
+            for number in [1, 2, 10_000] {
+                let id = group_id(&at, &slug(name), number).unwrap();
+                assert!(may_have_slug(&id, &slug(name)), "{id}");
+                assert!(!may_have_slug(&id, "other"), "{id}");
+            }
+        }
+        let may_be_a = ["a.bak", "a_old", "a.", "a-b", "ab", "a-", "a-2b"].map(|name| {
+            GroupId::new(&format!("20260115-090507-{name}x")).is_ok_and(|id| may_have_slug(&id, "a"))
+        });
+        assert_eq!(may_be_a, [true, true, true, false, false, false, false]);
     }
 }

@@ -72,6 +72,7 @@ use crate::repository::query::{GroupFilter, GroupSort};
 use crate::repository::{GroupRepository, RepositoryProblem, Transaction, Watcher};
 use completion::{Completion, Slot};
 use dir::Dir;
+use parallel::par_filter_map;
 use scan::Suspect;
 use store::Store;
 use task::{Arrival, Entry, Patience, Task, Work};
@@ -233,6 +234,24 @@ impl FileGroupRepository {
     /// Counts groups if they are known without a look at a file and it takes well below a millisecond.
     pub fn count_at_once(&self, filter: &GroupFilter) -> Option<usize> {
         self.store.count_at_once(filter)
+    }
+
+    /// Returns the ids of all groups, in order, those included that cannot be read and directories that are not groups. No
+    /// group is looked at. Fails with `FOREIGN_OWNER` and `IO`.
+    pub fn ids(&self) -> Result<Vec<GroupId>> {
+        self.store.ids()
+    }
+
+    /// Returns the groups that cannot be read, by id, each with its error, which is `CORRUPT`, `NEWER_SCHEMA`,
+    /// `FOREIGN_OWNER` or `IO`. Groups that `is_wanted` does not accept are not looked at, and those that this process has
+    /// read are opened only if they have changed. Fails with `FOREIGN_OWNER` and `IO` if the store itself cannot be read.
+    pub fn unreadable(&self, is_wanted: impl Fn(&GroupId) -> bool) -> Result<Vec<(GroupId, Error)>> {
+        let Some(base) = read::open_base(self.base())? else {
+            return Ok(Vec::new());
+        };
+        let mut ids = self.ids()?;
+        ids.retain(|id| is_wanted(id) && !self.store.is_known(&base, id));
+        par_filter_map(&ids, |id| Ok(self.find_by_id(id).err().map(|error| (id.clone(), error))))
     }
 
     /// Finds a group without waiting for other writers: `done` is called on another thread.

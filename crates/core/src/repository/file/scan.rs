@@ -301,6 +301,11 @@ impl<'a> Listing<'a> {
         of_store.unwrap_or(error)
     }
 
+    /// Returns `true` if the file of a group is as it was when it was cached.
+    pub fn is_unchanged(&self, id: &GroupId) -> bool {
+        self.unchanged(id).is_some()
+    }
+
     /// A group whose file is as it was when it was cached. That its directory is not a link was just seen.
     fn unchanged(&self, id: &GroupId) -> Option<Arc<Fields>> {
         if !self.cache.has(id) {

@@ -123,6 +123,23 @@ impl Store {
         self.query(|listing| listing.count(filter))
     }
 
+    /// The ids of all entries of the base directory that could be groups, in order. No group is looked at.
+    pub fn ids(&self) -> Result<Vec<GroupId>> {
+        let Some(base) = read::open_base(&self.base)? else {
+            return Ok(Vec::new());
+        };
+        let names = base.names().map_err(|source| Error::io(None, &self.base, "listing", source))?;
+        let mut ids: Vec<GroupId> = names.iter().filter_map(|name| GroupId::new(name).ok()).collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    /// Returns `true` if a group is known to be as it was when it was read. Its file is not opened.
+    pub fn is_known(&self, base: &Dir, id: &GroupId) -> bool {
+        self.live.get(&self.base, id).is_some()
+            || Listing::new(base, &self.cache, &self.live).is_unchanged(id)
+    }
+
     fn query<T: Default>(&self, ask: impl FnOnce(&Listing<'_>) -> Result<T>) -> Result<(T, Vec<Suspect>)> {
         let Some(base) = read::open_base(&self.base)? else {
             return Ok(Default::default());
