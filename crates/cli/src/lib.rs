@@ -17,6 +17,7 @@ pub mod plan_file;
 pub mod running;
 pub mod selection;
 pub mod suggest;
+pub mod unreadable;
 pub mod view;
 
 use std::ffi::OsString;

@@ -353,6 +353,82 @@ fn a_damaged_group_is_an_unexpected_failure() {
 }
 
 #[test]
+fn latest_is_no_group_while_a_newer_one_may_be_damaged() {
+    // Later, in the second of the newest one, and at a time that is not known.
+    for damaged in ["20260901-000000-broken", "20260823-090000-broken", "broken"] {
+        let sandbox = store();
+        sandbox.store_group(damaged, "{");
+        for command in ["show", "run", "pause", "resume", "stop", "retry", "events", "doctor"] {
+            let error = sandbox.run(&[command, "latest"]).failed(1);
+            let start = format!("error: cannot tell whether {damaged} is the latest group: ");
+            assert!(error.starts_with(&start), "{command}: {error}");
+            assert!(error.ends_with("help: `session-groups doctor` shows the problems of the store; another group is named by its id\n"), "{error}");
+        }
+        assert!(sandbox.run(&["delete", "latest", "--yes"]).failed(1).contains(damaged));
+        assert!(sandbox.run(&["show", "docs"]).succeeded().contains("20260823-090000-docs"));
+        sandbox.run(&["delete", damaged, "--yes"]).succeeded();
+        assert!(sandbox.run(&["show", "latest"]).succeeded().contains("20260823-090000-docs"));
+    }
+    let sandbox = store();
+    sandbox.store_group("20260823-085959-broken", "{");
+    assert!(sandbox.run(&["show", "latest"]).succeeded().contains("20260823-090000-docs"));
+    let sandbox = Sandbox::new();
+    sandbox.store_group("20260101-000000-broken", "{");
+    assert!(sandbox.run(&["show", "latest"]).failed(1).contains("20260101-000000-broken"));
+}
+
+#[test]
+fn a_damaged_group_is_named_as_any_other() {
+    let sandbox = store();
+    sandbox.store_group("20260901-000000-docs", "{");
+    let error = sandbox.run(&["show", "docs"]).failed(2);
+    assert_eq!(
+        error,
+        "error: \"docs\" names 2 groups\nhelp: use one of 20260901-000000-docs, 20260823-090000-docs\n"
+    );
+    let error = sandbox.run(&["show", "202609"]).failed(1);
+    assert!(error.contains("20260901-000000-docs/meta.json is not a session group"), "{error}");
+    let error = sandbox.run(&["show", "20260901-000000-dogs"]).failed(3);
+    assert!(error.contains("did you mean \"20260901-000000-docs\"?"), "{error}");
+}
+
+#[test]
+fn lists_tell_which_groups_cannot_be_read() {
+    let sandbox = store();
+    let clean = [sandbox.run(&["list"]).succeeded(), sandbox.run(&["status"]).succeeded()];
+    for number in 1..=6 {
+        sandbox.store_group(&format!("20260101-00000{number}-broken"), "{");
+    }
+    let first = "warning: cannot read group 20260101-000001-broken: [DIR]/store/20260101-000001-broken/meta.json is not a session group";
+    let last =
+        "warning: cannot read 1 more group\nhelp: `session-groups doctor` shows the problems of the store\n";
+    for (command, clean) in ["list", "status"].into_iter().zip(clean) {
+        for format in [&[][..], &["--json"], &["--jsonl"]] {
+            let shown = sandbox.run(&[&[command], format].concat());
+            assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+            assert!(shown.stderr.starts_with(first) && shown.stderr.ends_with(last), "{}", shown.stderr);
+            assert_eq!(shown.stderr.matches("warning: ").count(), 6, "{}", shown.stderr);
+            match format {
+                [] => assert_eq!(shown.stdout, clean),
+                ["--json"] => {
+                    let unreadable = &shown.json()["unreadable"];
+                    assert_eq!(unreadable.as_array().unwrap().len(), 6);
+                    assert_eq!(unreadable[5]["id"], json!("20260101-000006-broken"));
+                    assert_eq!(unreadable[5]["code"], json!("CORRUPT"));
+                    assert!(unreadable[5]["message"].as_str().unwrap().contains("is not a session group"));
+                }
+                _ => assert!(shown.stdout.lines().all(|line| line.contains("\"status\":"))),
+            }
+        }
+    }
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.run(&["list", "--json"]).json()["unreadable"], json!([]));
+    sandbox.store_group("a", "{");
+    assert!(sandbox.run(&["list"]).stderr.ends_with("\nno other groups\n"));
+    assert!(sandbox.run(&["status"]).stderr.ends_with("\nno other group is running or paused\n"));
+}
+
+#[test]
 fn an_unknown_command_suggests_the_nearest() {
     let sandbox = Sandbox::new();
     let error = sandbox.run(&["shwo"]).failed(2);

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::output::{Format, Line, Output, Tone};
 use crate::selection::open_store;
+use crate::unreadable::{unreadable, warn};
 use crate::view::table;
 
 /// List groups, the newest first
@@ -52,13 +53,17 @@ impl List {
             Order::Name => (SortField::Name, Direction::Ascending),
         };
         let groups = store.summaries(&filter, Some(GroupSort { field, direction }))?;
+        let unreadable = unreadable(&store)?;
+        warn(&unreadable, output);
         match output.format() {
-            Format::Json => output.json(
-                &serde_json::json!({ "groups": groups.iter().map(AsRef::as_ref).collect::<Vec<_>>() }),
-            )?,
+            Format::Json => {
+                let groups: Vec<_> = groups.iter().map(AsRef::as_ref).collect();
+                output.json(&serde_json::json!({ "groups": groups, "unreadable": unreadable }))?;
+            }
             Format::JsonLines => groups.iter().try_for_each(|group| output.json(group.as_ref()))?,
             Format::Text if groups.is_empty() => {
-                output.note(&Line::new().with(Tone::Faint, "no groups"));
+                let none = if unreadable.is_empty() { "no groups" } else { "no other groups" };
+                output.note(&Line::new().with(Tone::Faint, none));
             }
             Format::Text => {
                 let width = output.width();

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::output::{Format, Line, Output, Tone};
 use crate::selection::open_store;
+use crate::unreadable::{unreadable, warn};
 use crate::view::{GroupView, table};
 
 /// Show running and paused groups
@@ -62,14 +63,18 @@ impl Status {
     pub fn run(global: &Global, output: &mut Output) -> Result<Exit> {
         let store = open_store(global.store.as_deref())?;
         let views = unfinished(&store, now_ms())?;
+        let unreadable = unreadable(&store)?;
+        warn(&unreadable, output);
         match output.format() {
             Format::Json => {
                 let groups: Vec<State<'_>> = views.iter().map(State::from).collect();
-                output.json(&serde_json::json!({ "groups": groups }))?;
+                output.json(&serde_json::json!({ "groups": groups, "unreadable": unreadable }))?;
             }
             Format::JsonLines => views.iter().try_for_each(|view| output.json(&State::from(view)))?,
             Format::Text if views.is_empty() => {
-                output.note(&Line::new().with(Tone::Faint, "no group is running or paused"));
+                let other = if unreadable.is_empty() { "" } else { "other " };
+                let none = format!("no {other}group is running or paused");
+                output.note(&Line::new().with(Tone::Faint, &none));
             }
             Format::Text => {
                 let width = output.width();
