@@ -5,11 +5,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, CommandFactory, Parser, ValueEnum};
 
 use crate::commands::Command;
 use crate::exit::Exit;
-use crate::output::{ColourChoice, Line, Tone, escape};
+use crate::output::{ColourChoice, Format, Line, Output, Tone, escape};
 
 /// Runs groups of Claude Code sessions: from a plan file, with dependencies between them and one budget for all.
 #[derive(Debug, Parser)]
@@ -45,29 +45,79 @@ pub struct Global {
     pub jsonl: bool,
 }
 
+impl Global {
+    /// The form of the command's data.
+    pub fn format(&self) -> Format {
+        format_of(self.json, self.jsonl)
+    }
+}
+
+fn format_of(json: bool, jsonl: bool) -> Format {
+    match (json, jsonl) {
+        (_, true) => Format::JsonLines,
+        (true, false) => Format::Json,
+        (false, false) => Format::Text,
+    }
+}
+
 /// The value of `--color` in a command line that could not be parsed.
-pub fn colour_of(command_line: &[OsString]) -> ColourChoice {
-    let words: Vec<_> = command_line.iter().filter_map(|word| word.to_str()).collect();
+fn colour_of(words: &[&str]) -> ColourChoice {
     let separate = words.windows(2).find(|pair| pair[0] == "--color").map(|pair| pair[1]);
     let value = words.iter().find_map(|word| word.strip_prefix("--color=")).or(separate);
     value.and_then(|value| ColourChoice::from_str(value, false).ok()).unwrap_or_default()
 }
 
 /// Prints the error of a command line, or the help or version that was asked for.
-pub fn report_error(error: &clap::Error, colour: ColourChoice) -> Exit {
-    let text = error.render().to_string();
+pub fn report_error(error: &clap::Error, command_line: &[OsString]) -> Exit {
+    let words: Vec<_> = command_line.iter().filter_map(|word| word.to_str()).collect();
+    let colour = colour_of(&words);
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+        ErrorKind::DisplayHelp => {
             // A reader that went away has seen enough.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            return Exit::Success;
+            let _ = std::io::stdout().write_all(error.render().to_string().as_bytes());
+            Exit::Success
         }
+        ErrorKind::DisplayVersion => match version_format(&words) {
+            Ok(format) => print_version(&mut Output::new(format, colour)),
+            Err(conflict) => print_error(&conflict, colour),
+        },
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let _ = std::io::stderr().write_all(text.as_bytes());
-            return Exit::Usage;
+            let _ = std::io::stderr().write_all(error.render().to_string().as_bytes());
+            Exit::Usage
         }
-        _ => {}
+        _ => print_error(error, colour),
     }
+}
+
+/// The form of the version. Its option ends the parsing of the command line, those for JSON may stand behind it.
+fn version_format(words: &[&str]) -> std::result::Result<Format, clap::Error> {
+    let [json, jsonl] = ["--json", "--jsonl"].map(|option| words.contains(&option));
+    if json && jsonl {
+        let message = "the argument '--json' cannot be used with '--jsonl'";
+        return Err(Arguments::command().error(ErrorKind::ArgumentConflict, message));
+    }
+    Ok(format_of(json, jsonl))
+}
+
+fn print_version(output: &mut Output) -> Exit {
+    let (name, version) = ("session-groups", env!("CARGO_PKG_VERSION"));
+    let printed = match output.format() {
+        Format::Text => output.text(&format!("{name} {version}")),
+        Format::Json | Format::JsonLines => {
+            output.json(&serde_json::json!({ "name": name, "version": version }))
+        }
+    };
+    match printed.and_then(|()| output.flush()) {
+        Ok(()) => Exit::Success,
+        Err(failure) => {
+            failure.report(output);
+            failure.exit()
+        }
+    }
+}
+
+fn print_error(error: &clap::Error, colour: ColourChoice) -> Exit {
+    let text = error.render().to_string();
     let has_colour = colour.for_stream(&std::io::stderr());
     let mut stderr = std::io::stderr();
     for line in text.lines().filter(|line| !line.is_empty()) {

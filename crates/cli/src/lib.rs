@@ -25,10 +25,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, colour_of};
+use arguments::Arguments;
 use error::Failure;
 use exit::Exit;
-use output::{Format, Output};
+use output::Output;
 
 /// Runs the program with its command line, the program's name first.
 pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -38,18 +38,13 @@ pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command_line: Vec<OsString> = command_line.into_iter().collect();
     let exit = match Arguments::try_parse_from(&command_line) {
         Ok(arguments) => run(arguments),
-        Err(error) => arguments::report_error(&error, colour_of(&command_line)),
+        Err(error) => arguments::report_error(&error, &command_line),
     };
     ExitCode::from(exit.code())
 }
 
 fn run(arguments: Arguments) -> Exit {
-    let format = match (arguments.global.json, arguments.global.jsonl) {
-        (_, true) => Format::JsonLines,
-        (true, false) => Format::Json,
-        (false, false) => Format::Text,
-    };
-    let mut output = Output::new(format, arguments.global.color);
+    let mut output = Output::new(arguments.global.format(), arguments.global.color);
     let outcome = commands::run(arguments, &mut output);
     let outcome = outcome.and_then(|exit| match output.flush() {
         // A reader that has gone away does not change what the command has done.

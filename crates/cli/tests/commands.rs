@@ -467,6 +467,34 @@ fn every_command_has_help_with_an_example() {
 }
 
 #[test]
+fn version_schema_and_completions_are_printed_as_json_on_request() {
+    let sandbox = Sandbox::new();
+    let text = |arguments: &[&str]| sandbox.run(arguments).succeeded();
+    let version = json!({ "v": 1, "name": "session-groups", "version": env!("CARGO_PKG_VERSION") });
+    let schema: serde_json::Value = serde_json::from_str(&text(&["schema"])).unwrap();
+    assert_eq!(schema["title"], json!("Plan file of session-groups"));
+    let schema = json!({ "v": 1, "schema": schema });
+    let script = json!({ "v": 1, "shell": "bash", "script": text(&["completions", "bash"]) });
+    for (command, expected) in
+        [(&["--version"][..], version), (&["schema"], schema), (&["completions", "bash"], script)]
+    {
+        for (option, is_line) in [("--json", false), ("--jsonl", true)] {
+            for arguments in [[command, &[option]].concat(), [&[option], command].concat()] {
+                let printed = text(&arguments);
+                let json: serde_json::Value = serde_json::from_str(&printed).unwrap();
+                assert_eq!(json, expected, "{arguments:?}");
+                assert_eq!(printed.lines().count() == 1, is_line, "{printed}");
+            }
+        }
+        let both = sandbox.run(&[command, &["--json", "--jsonl"]].concat()).failed(2);
+        let conflict = "error: the argument '--json' cannot be used with '--jsonl'\n";
+        assert!(both.starts_with(conflict), "{both}");
+    }
+    let raw = sandbox.run(&["logs", "g", "s", "--raw", "--json"]).failed(2);
+    assert!(raw.starts_with("error: the argument '--raw' cannot be used with '--json'\n"), "{raw}");
+}
+
+#[test]
 fn colour_follows_the_option_and_the_environment() {
     let sandbox = store();
     let has_colour = |arguments: &[&str], variables: &[(&str, &str)]| {

@@ -39,7 +39,7 @@ pub struct Logs {
     #[arg(long, value_name = "N")]
     attempt: Option<u64>,
     /// Print the output as it is
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["json", "jsonl"])]
     raw: bool,
 }
 

@@ -2,7 +2,7 @@ use clap::Args;
 
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::output::Output;
+use crate::output::{Format, Output};
 use crate::plan_file;
 
 /// Print the JSON Schema of plan files
@@ -11,9 +11,13 @@ use crate::plan_file;
 pub struct Schema {}
 
 impl Schema {
-    /// Prints the schema.
+    /// Prints the schema: alone, as editors need it, or in a document like that of every other command.
     pub fn run(output: &mut Output) -> Result<Exit> {
-        output.text(&format!("{:#}", plan_file::schema()))?;
+        let schema = plan_file::schema();
+        match output.format() {
+            Format::Text => output.text(&format!("{schema:#}"))?,
+            Format::Json | Format::JsonLines => output.json(&serde_json::json!({ "schema": schema }))?,
+        }
         Ok(Exit::Success)
     }
 }
