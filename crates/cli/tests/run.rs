@@ -135,6 +135,27 @@ fn failed_sessions_are_retried_on_request_only() {
 }
 
 #[test]
+fn an_attempt_with_a_huge_number_is_followed_by_another_one() {
+    for (stored, next) in [("4294967295", "4294967296"), ("9007199254740991", "1"), ("1e300", "1")] {
+        let sandbox = sandbox("  api: { prompt: REFUSED }\n");
+        assert_eq!(run(&sandbox, &["run", "demo.group.yaml"]).code, Some(10));
+        let id = run(&sandbox, &["list", "--json"]).json()["groups"][0]["id"].as_str().unwrap().to_owned();
+        let path = sandbox.store().join(id).join("meta.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.matches("\"n\": 1,").count(), 1, "{text}");
+        std::fs::write(&path, text.replace("\"n\": 1,", &format!("\"n\": {stored},"))).unwrap();
+        let retried = run(&sandbox, &["retry", "latest", "--fresh"]);
+        let attempts =
+            run(&sandbox, &["show", "latest", "--json"]).json()["group"]["sessions"][0]["attempts"].clone();
+        assert_eq!(attempts.as_array().unwrap().len(), 2, "{}", retried.stderr);
+        assert_eq!(attempts[1]["n"].to_string(), next, "{}", retried.stderr);
+        assert!(attempts[1]["uuid"] != attempts[0]["uuid"] && attempts[1]["endedAt"].is_string());
+        let logs = run(&sandbox, &["logs", "latest", "api", "--attempt", next]).succeeded();
+        assert!(!logs.is_empty());
+    }
+}
+
+#[test]
 fn an_unfinished_group_is_taken_up_with_the_changes_of_its_plan() {
     let sandbox = sandbox(
         "  api: { prompt: Add it }\n  web: { prompt: LOGIN, dependsOn: [api] }\n  old: { prompt: Never, dependsOn: [web] }\n",

@@ -18,7 +18,7 @@ pub enum Command {
         /// The session.
         session: SessionIndex,
         /// Number of the attempt.
-        attempt: u32,
+        attempt: u64,
         /// The beginning. A fresh one uses the stored conversation id, if there is one.
         how: AttemptKind,
         /// Maximum amount that the process may spend.

@@ -14,8 +14,8 @@ impl Run {
 }
 
 /// A number below `range` that depends only on the other arguments.
-pub(super) fn jitter(seed: u64, session: u32, attempt: u32, range: u64) -> u64 {
-    let mut bytes = [0; 16];
+pub(super) fn jitter(seed: u64, session: u32, attempt: u64, range: u64) -> u64 {
+    let mut bytes = [0; 20];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     bytes[8..12].copy_from_slice(&session.to_le_bytes());
     bytes[12..].copy_from_slice(&attempt.to_le_bytes());

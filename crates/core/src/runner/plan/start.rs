@@ -111,7 +111,7 @@ impl Run {
         let record = &mut entry.record;
         let how =
             if record.conversation && !entry.starts_over { AttemptKind::Resume } else { AttemptKind::Fresh };
-        let n = record.attempts.last().map_or(0, |attempt| attempt.n) + 1;
+        let n = record.next_number();
         let cost = Nanos::ZERO;
         let (estimated, has_process, outcome) = (false, false, None);
         record.attempts.push(AttemptRecord { n, how, reserved, cost, estimated, has_process, outcome });

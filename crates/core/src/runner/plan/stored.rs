@@ -127,7 +127,7 @@ pub struct SessionRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AttemptRecord {
     /// Number of the attempt, from 1.
-    pub n: u32,
+    pub n: u64,
     /// The beginning.
     pub how: AttemptKind,
     /// Money reserved for it.
@@ -151,6 +151,9 @@ impl AttemptRecord {
 
 /// Number of attempts that are stored; older ones are folded into the session's sums.
 pub const MAX_STORED_ATTEMPTS: usize = 20;
+
+/// The largest number that an attempt gets. Numbers in JSON are read as in JavaScript, where 2^53 + 1 is 2^53.
+const MAX_ATTEMPT_NUMBER: u64 = (1 << 53) - 1;
 
 /// Time without progress after which a session counts as stalled, if it sets none: 15 minutes.
 const DEFAULT_STALL_TIMEOUT_MS: u64 = 15 * 60_000;
@@ -177,6 +180,15 @@ impl SessionRecord {
     /// The newest attempt while it is open.
     pub fn open_attempt(&self) -> Option<&AttemptRecord> {
         self.attempts.last().filter(|attempt| attempt.outcome.is_none())
+    }
+
+    /// Number of the next attempt: the one after the newest, or from 1 again after the largest. It is never that of another
+    /// stored attempt.
+    pub fn next_number(&self) -> u64 {
+        let newest = self.attempts.last().map_or(0, |attempt| attempt.n);
+        let is_free = |number: &u64| self.attempts.iter().all(|attempt| attempt.n != *number);
+        let mut numbers = (newest.saturating_add(1)..=MAX_ATTEMPT_NUMBER).chain(1..=MAX_ATTEMPT_NUMBER);
+        numbers.find(is_free).unwrap_or(1)
     }
 
     /// Money of a turn that ended without a result: its reservation less what it printed. It counts as reserved until the
@@ -298,7 +310,7 @@ impl From<&Attempt> for AttemptRecord {
     fn from(attempt: &Attempt) -> Self {
         let closed = attempt.ended_at.is_some().then_some(AttemptOutcome::Crashed);
         Self {
-            n: u32::try_from(attempt.n.get()).unwrap_or(u32::MAX),
+            n: attempt.n.get(),
             how: attempt.how,
             reserved: attempt.reserved_usd.into(),
             cost: attempt.cost_usd.map_or(Nanos::ZERO, Nanos::from),

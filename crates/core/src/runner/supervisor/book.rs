@@ -112,7 +112,7 @@ impl Entry {
         let mut earlier = had_attempts.unwrap_or_default();
         let mut attempts = Vec::new();
         for decided in &record.attempts {
-            let known = earlier.iter().position(|attempt| attempt.n.get() == u64::from(decided.n));
+            let known = earlier.iter().position(|attempt| attempt.n.get() == decided.n);
             let attempt = match known {
                 Some(place) => earlier.swap_remove(place),
                 None => self.begin(decided, now),
@@ -142,7 +142,7 @@ impl Entry {
         self.process = None;
         self.finished = None;
         Attempt {
-            n: Positive::clamped(decided.n.into()),
+            n: Positive::clamped(decided.n),
             uuid: Uuid::new_v4().to_string(),
             how: decided.how,
             started_at: now.clone(),

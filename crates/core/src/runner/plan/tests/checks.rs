@@ -16,7 +16,7 @@ fn ensure(holds: bool, message: impl FnOnce() -> String) -> Check {
 
 impl World {
     /// What must be true when a start is commanded.
-    pub fn check_start(&self, session: SessionIndex, attempt: u32, cap: Option<Nanos>) -> Check {
+    pub fn check_start(&self, session: SessionIndex, attempt: u64, cap: Option<Nanos>) -> Check {
         let number = self.number(session);
         let entry = self.run.session(session);
         ensure(!self.truth.is_deleted, || format!("session {number} starts after the group was deleted"))?;
@@ -41,7 +41,7 @@ impl World {
     }
 
     /// No start before its commit.
-    fn check_recorded(&self, number: usize, attempt: u32, cap: Option<Nanos>) -> Check {
+    fn check_recorded(&self, number: usize, attempt: u64, cap: Option<Nanos>) -> Check {
         let id = number.to_string();
         let stored = self.stored.sessions.iter().find(|session| *session.id == *id);
         let open = stored.and_then(|stored| stored.record.open_attempt());

@@ -7,7 +7,7 @@ use super::super::*;
 use super::steps::{Ask, Say, Step};
 use super::world::{Bounds, World, group, session};
 use crate::model::SessionStatus;
-use crate::model::run::AttemptOutcome;
+use crate::model::run::{AttemptKind, AttemptOutcome};
 
 fn world(graph: &[Vec<usize>], change: impl FnOnce(&mut StoredGroup)) -> World {
     let mut stored = group(&graph.to_vec());
@@ -122,6 +122,45 @@ fn a_session_that_fails_in_turns_comes_to_an_end() {
         follow(world, &[Step::Crash, Step::Exit(0), Step::Begin, Step::Look(0)]);
     };
     assert_eq!(outcomes_of_turns(dies_with_its_runner), [Failed, Crashed, Failed, Crashed, Failed]);
+}
+
+#[test]
+fn numbers_of_attempts_never_repeat_and_stay_exact_in_javascript() {
+    const MAX: u64 = (1 << 53) - 1;
+    let numbers = |stored: &[u64]| {
+        let attempts = stored.iter().map(|&n| AttemptRecord {
+            n,
+            how: AttemptKind::Fresh,
+            reserved: Nanos::ZERO,
+            cost: Nanos::ZERO,
+            estimated: false,
+            has_process: true,
+            outcome: Some(AttemptOutcome::Interrupted),
+        });
+        let mut world = world(&[vec![]], |group| {
+            group.sessions[0].record.conversation = true;
+            group.sessions[0].record.attempts = attempts.collect();
+        });
+        follow(&mut world, &[Step::Begin]);
+        run_to_end(&mut world, 0, Say::Transient);
+        follow(&mut world, &[Step::Time]);
+        run_to_end(&mut world, 0, Say::Success);
+        let record = &world.stored.sessions[0].record;
+        assert_eq!(record.status, SessionStatus::Completed);
+        record.attempts.iter().skip(stored.len()).map(|attempt| attempt.n).collect::<Vec<_>>()
+    };
+    let cases: [(&[u64], [u64; 2]); 7] = [
+        (&[], [1, 2]),
+        (&[7, 9], [10, 11]),
+        (&[u64::from(u32::MAX)], [1 << 32, (1 << 32) + 1]),
+        (&[MAX - 1], [MAX, 1]),
+        (&[MAX], [1, 2]),
+        (&[2, MAX], [1, 3]),
+        (&[u64::MAX], [1, 2]),
+    ];
+    for (stored, expected) in cases {
+        assert_eq!(numbers(stored), expected, "{stored:?}");
+    }
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub struct World {
 #[allow(clippy::struct_excessive_bools, reason = "independent facts, each named")]
 pub struct Proc {
     pub state: ProcState,
-    pub attempt: u32,
+    pub attempt: u64,
     pub cap: Option<Nanos>,
     /// The newest result.
     pub printed: Option<TurnResult>,
