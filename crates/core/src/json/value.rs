@@ -55,8 +55,9 @@ impl<'a> Json<'a> {
         serde_json::from_str(text)
     }
 
-    /// A text that is known to be one value.
+    /// A text that is known to be one value, without white space before it: the first character tells its type.
     pub(crate) fn of_valid(text: &'a str) -> Self {
+        debug_assert!(!text.starts_with(super::WHITE_SPACE), "white space before a value");
         Self(text)
     }
 

@@ -159,26 +159,25 @@ impl Document {
         {
             return Ok(Self::new(text.into(), Stored::Text, fields));
         }
-        Self::from_unusual(text)
+        Self::from_unusual(&text)
     }
 
     /// The same for text of any layout and of any version.
-    fn from_unusual(mut text: String) -> std::result::Result<Self, Unreadable> {
+    fn from_unusual(text: &str) -> std::result::Result<Self, Unreadable> {
         let revision = Revision::of(text.as_bytes());
-        if text.starts_with(BYTE_ORDER_MARK) {
-            text.drain(..BYTE_ORDER_MARK.len_utf8());
-        }
-        let of = |group, text: String| {
-            let fields = FieldValues::of(group, &text);
-            Ok(Self::new(trimmed(text), Stored::Other(revision.into()), fields))
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        let of = |group, text: &str| {
+            let fields = FieldValues::of(group, text);
+            Ok(Self::new(text.into(), Stored::Other(revision.into()), fields))
         };
-        if let Ok(group) = reading::strict(&text) {
-            return of(group, text);
+        let value = text.trim_matches(json::WHITE_SPACE);
+        if let Ok(group) = reading::strict(value) {
+            return of(group, value);
         }
         let no_group = |problem: String| Unreadable { field: None, problem, newer_schema: None };
-        let json = Json::parse(&text).map_err(|error| no_group(why_no_json(&text, &error)))?;
+        let json = Json::parse(text).map_err(|error| no_group(why_no_json(text, &error)))?;
         if !json.is_object() {
-            let (line, column) = json::position(&text, json.text());
+            let (line, column) = json::position(text, json.text());
             let found = json::excerpt(json.text());
             return Err(no_group(format!(
                 "it is not a JSON object, but {found} at line {line} column {column}"
@@ -186,8 +185,8 @@ impl Document {
         }
         let upgraded = upgrade(json);
         match reading::older(&upgraded, json) {
-            Ok(group) => of(group, upgraded.into_owned()),
-            Err(invalid) => Err(Unreadable::new(json, &text, &invalid)),
+            Ok(group) => of(group, &upgraded),
+            Err(invalid) => Err(Unreadable::new(json, text, &invalid)),
         }
     }
 
@@ -422,6 +421,20 @@ mod tests {
         assert_eq!(document.text(), GROUP);
         let wrong = Document::from_stored("\u{FEFF}{\n  x".into()).unwrap_err();
         assert_eq!(wrong.problem, "it is not JSON: key must be a string at line 2 column 3");
+    }
+
+    #[test]
+    fn white_space_before_a_group_makes_no_difference() {
+        let deep = format!(r#"{{"usageCounters":{{"a":{}{}}},"#, "[".repeat(1_000), "]".repeat(1_000));
+        let deep = GROUP.replacen(r#"{"id":"001-a""#, &format!(r#"{deep}"id":"001-a""#), 1);
+        let newer = GROUP.replacen('{', r#"{"schemaVersion":2,"#, 1);
+        for before in ["", " ", "\n", "\r\n\t", "\u{FEFF}\n"] {
+            let read = |group: &str| Document::from_stored(format!("{before}{group}").into_bytes());
+            assert_eq!(read(GROUP).unwrap().text(), GROUP);
+            let field = read(&deep).unwrap_err().field;
+            assert_eq!(field.as_deref(), Some("sessions[0].usageCounters"), "{before:?}");
+            assert_eq!(read(&newer).unwrap().newer_schema(), Some(2.0), "{before:?}");
+        }
     }
 
     #[test]
