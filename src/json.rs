@@ -1,8 +1,9 @@
 //! JSON text that the engine parses.
 
 use std::borrow::Cow;
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void};
 use std::ptr;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use napi::bindgen_prelude::Unknown;
@@ -30,6 +31,27 @@ impl<'a> Json<'a> {
         if is_shared { Self::Shared(group) } else { Self::Copied(text.into()) }
     }
 }
+
+type CreateString = unsafe extern "C" fn(
+    sys::napi_env,
+    *const c_char,
+    isize,
+    sys::napi_finalize,
+    *mut c_void,
+    *mut sys::napi_value,
+    *mut bool,
+) -> sys::napi_status;
+
+/// `node_api_create_external_string_latin1`, which versions of Bun before 1.2.5 do not have. What napi calls in its place
+/// does nothing and reports success.
+static CREATE_STRING: LazyLock<Option<CreateString>> = LazyLock::new(|| {
+    #[cfg(unix)]
+    let host = libloading::os::unix::Library::this();
+    #[cfg(windows)]
+    let host = libloading::os::windows::Library::this().ok()?;
+    // SAFETY: this is the function's signature, and the process that has loaded the addon keeps it.
+    unsafe { host.get::<CreateString>(b"node_api_create_external_string_latin1\0") }.ok().map(|found| *found)
+});
 
 /// `JSON.parse`.
 pub fn parse<'env>(env: &'env Env, json: &Json<'_>) -> napi::Result<Unknown<'env>> {
@@ -141,11 +163,12 @@ impl Drop for Shared {
 /// A string of a group's text, all ASCII, which the engine reads where it is. It drops the group when it needs it no longer,
 /// after the end of an environment on any thread.
 fn shared_string<'env>(env: &'env Env, group: &Document) -> napi::Result<Unknown<'env>> {
-    extern "C" fn release(_: sys::node_api_basic_env, _: *mut c_void, shared: *mut c_void) {
+    extern "C" fn release(_: sys::napi_env, _: *mut c_void, shared: *mut c_void) {
         // SAFETY: the engine passes on what it was given below, once.
         drop(unsafe { Box::from_raw(shared.cast::<Shared>()) });
     }
     debug_assert!(group.is_ascii());
+    let Some(create) = *CREATE_STRING else { return js::string(env, group.text()) };
     let (start, length) = (group.text().as_ptr().cast(), group.text().len().cast_signed());
     let shared = Box::into_raw(Box::new(Shared::new(group.clone())));
     let (mut value, mut is_copied) = (ptr::null_mut(), false);
@@ -153,7 +176,7 @@ fn shared_string<'env>(env: &'env Env, group: &Document) -> napi::Result<Unknown
     let status = unsafe {
         let (value, is_copied) = (&raw mut value, &raw mut is_copied);
         let (env, hint, release) = (env.raw(), shared.cast(), Some(release as _));
-        sys::node_api_create_external_string_latin1(env, start, length, release, hint, value, is_copied)
+        create(env, start, length, release, hint, value, is_copied)
     };
     if status != sys::Status::napi_ok {
         // SAFETY: the engine has refused the call, and will not drop it.
