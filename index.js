@@ -70,6 +70,8 @@ const { CircularDependencyError, SessionGroupsError } = initialize({
   onlyStatus,
   parse,
   stringify,
+  // Bun does not free the text that a worker thread has read when the thread ends.
+  sharesText: !process.versions.bun || require('node:worker_threads').isMainThread,
   keep,
   copyGroup: (slot) => copyOfGroup(kept.get(slot)),
   copyGroups: (slots) => parse(slots).map((slot) => copyOfGroup(kept.get(slot))),

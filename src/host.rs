@@ -31,6 +31,7 @@ struct Host {
     append: sys::napi_ref,
     arrange: sys::napi_ref,
     watch: sys::napi_ref,
+    shares_text: bool,
 }
 
 /// The data of an environment.
@@ -64,6 +65,8 @@ impl Host {
             append: reference(c"append")?,
             arrange: reference(c"arrange")?,
             watch: reference(c"watch")?,
+            // SAFETY: index.js gives a boolean.
+            shares_text: unsafe { js::property(env, objects, c"sharesText")?.cast() }?,
         })
     }
 
@@ -157,6 +160,11 @@ pub fn rejected<'env>(env: &'env Env, error: &Error, details: Object<'_>) -> nap
 /// Calls `onlyStatus(filter)`: the status of a filter that has nothing else, else `undefined`.
 pub fn only_status<'env>(env: &'env Env, filter: Unknown<'_>) -> napi::Result<Unknown<'env>> {
     js::call(env, js::referenced(env, Host::of(env)?.only_status)?, &[filter])
+}
+
+/// Returns `true` if the engine may read text where it is, because it will say when it needs it no longer.
+pub fn shares_text(env: &Env) -> napi::Result<bool> {
+    Host::of(env).map(|host| host.shares_text)
 }
 
 /// Calls `JSON.parse`.

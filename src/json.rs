@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, JsValue, sys};
 
+use crate::host;
 use crate::js;
 use session_groups::repository::Document;
 
@@ -168,7 +169,8 @@ fn shared_string<'env>(env: &'env Env, group: &Document) -> napi::Result<Unknown
         drop(unsafe { Box::from_raw(shared.cast::<Shared>()) });
     }
     debug_assert!(group.is_ascii());
-    let Some(create) = *CREATE_STRING else { return js::string(env, group.text()) };
+    let create = if host::shares_text(env)? { *CREATE_STRING } else { None };
+    let Some(create) = create else { return js::string(env, group.text()) };
     let (start, length) = (group.text().as_ptr().cast(), group.text().len().cast_signed());
     let shared = Box::into_raw(Box::new(Shared::new(group.clone())));
     let (mut value, mut is_copied) = (ptr::null_mut(), false);

@@ -3,7 +3,7 @@
 const fs = require('node:fs')
 const path = require('node:path')
 const sg = require('../..')
-const { freshDir, makeGroup, makeSession, runScript } = require('./helpers')
+const { freshDir, makeGroup, makeSession, root, runScript } = require('./helpers')
 
 /** More reads than the first two, from which on a group is kept. */
 const READS = 5
@@ -183,6 +183,30 @@ test('long texts that are read do not pile up in memory', async () => {
         if (before) most = Math.max(most, resident() - before)
       }
       console.log(most < 150 || most)
+    })()`
+  expect((await runScript(script)).stdout).toBe('true')
+})
+
+test('worker threads that end free the texts that they have read', async () => {
+  const read = `const sg = require(${JSON.stringify(root)})
+    const repository = new sg.InMemoryGroupRepository()
+    const group = ${JSON.stringify(makeGroup())}
+    ;(async () => {
+      for (let round = 0; round < 10; round++) {
+        await repository.save({ ...group, description: 'x'.repeat(1_000_000) + round })
+        await repository.findById(group.id)
+      }
+    })()`
+  const script = `const { Worker } = require('node:worker_threads')
+    const resident = () => (globalThis.Bun?.gc(true), process.memoryUsage().rss / 2 ** 20)
+    ;(async () => {
+      let before
+      for (let round = 0; round < 13; round++) {
+        if (round === 1) before = resident()
+        await new Promise((resolve) => new Worker(${JSON.stringify(read)}, { eval: true }).once('exit', resolve))
+      }
+      const more = resident() - before
+      console.log(more < 15 || more)
     })()`
   expect((await runScript(script)).stdout).toBe('true')
 })
