@@ -33,6 +33,12 @@ export function fill(disk, free) {
   writeFileSync(path.join(disk, '.filler'), Buffer.alloc(Math.max(0, bavail * bsize - free)))
 }
 
+/** Leaves so many inodes of the disk free. */
+export function leaveInodes(disk, free) {
+  const { files, ffree } = statfsSync(disk)
+  execFileSync('mount', ['-o', `remount,nr_inodes=${files - ffree + free}`, disk])
+}
+
 /** Saves over what is there and gives what went wrong with that, if anything did. */
 async function saveOver(disk) {
   const repository = new FileGroupRepository(path.join(disk, 'store'))
@@ -67,8 +73,7 @@ export async function testFullDisk({ step }) {
     for (let inodes = 2; inodes <= 80; inodes += step) {
       await withDisk('size=1m', async (disk) => {
         if (before === 'old') await new FileGroupRepository(path.join(disk, 'store')).save(createGroup('old'))
-        const used = statfsSync(disk).files - statfsSync(disk).ffree
-        execFileSync('mount', ['-o', `remount,nr_inodes=${used + inodes - 2}`, disk])
+        leaveInodes(disk, inodes - 2)
         count(`${inodes - 2} inodes free, ${before}`, await saveOver(disk))
       })
     }

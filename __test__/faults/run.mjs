@@ -27,7 +27,7 @@ await main(async () => {
   const { testFullDisk } = await import('./full-disk.mjs')
   const { testPowerLoss } = await import('./power-loss.mjs')
   const { testFeedCalls, testFeedReaders, testFullFeed } = await import('./feed.mjs')
-  const { testRunnerCalls, testRunnerOnFullDisk } = await import('./runner.mjs')
+  const { testOutputOnFullDisk, testRunnerCalls, testRunnerOnFullDisk } = await import('./runner.mjs')
 
   await row('every system call fails once, in every way', lacks('strace'), () =>
     testSystemCalls(oneOperation, { every: short ? 23 : 1 }),
@@ -59,6 +59,7 @@ await main(async () => {
   await row('the disk is full for a runner', cannotMount(), () =>
     testRunnerOnFullDisk(runner, { rounds: short ? 2 : 20 }),
   )
+  await row('the disk is full for the output of a session', cannotMount(), () => testOutputOnFullDisk(runner))
   await row('updates that wait are written together', lacks('strace'), testTogether)
   await row('workers are terminated', undefined, () => testTerminations({ rounds: short ? 20 : 1000 }))
   for (const isPolling of [false, true]) {

@@ -15,7 +15,7 @@ import {
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { withDisk } from './full-disk.mjs'
+import { fill, leaveInodes, withDisk } from './full-disk.mjs'
 import { createGroup, FileGroupRepository, ID, withDir } from './store.mjs'
 
 const run = promisify(execFile)
@@ -62,8 +62,8 @@ const isAlive = (pid) => {
   return existsSync(file) && !/\) Z /.test(readFileSync(file, 'utf8'))
 }
 
-/** Returns what is wrong with a group that has ended. */
-async function problemsOf({ repository, notes }) {
+/** Returns what is wrong with a group that has ended. `bills` has the requests of a session that was interrupted. */
+async function problemsOf({ repository, notes }, { bills: expected = {}, isCostKnown = true } = {}) {
   const { status, sessions } = await repository.findById(ID)
   const problems = notes('double').map((id) => `two processes for ${id}`)
   if (status !== 'completed') problems.push(`the group is ${status}`)
@@ -73,12 +73,12 @@ async function problemsOf({ repository, notes }) {
     if (completed.length !== 1) problems.push(`${id} has completed ${completed.length} times`)
     if (attempts.some(({ endedAt }) => endedAt === undefined)) problems.push(`an attempt of ${id} is open`)
     const bills = notes('bill').filter((line) => line.startsWith(claudeSessionId))
-    if (bills.length !== 1) problems.push(`${id} was billed ${bills.length} times`)
+    if (bills.length !== (expected[id] ?? 1)) problems.push(`${id} was billed ${bills.length} times`)
   }
   const sum = (amounts) => amounts.reduce((total, amount) => total + amount, 0)
   const billed = sum(notes('bill').map((line) => Number(line.split(' ').at(-1))))
   const stored = sum(sessions.map(({ cost }) => cost ?? 0))
-  if (Math.abs(billed - stored) > 1e-9) problems.push(`$${billed} were billed, $${stored} are stored`)
+  if (isCostKnown && Math.abs(billed - stored) > 1e-9) problems.push(`$${billed} were billed, $${stored} are stored`)
   for (const pid of notes('process')) if (isAlive(pid)) problems.push(`the process ${pid} lives`)
   const reported = []
   for await (const { type, sessionId } of repository.events(ID))
@@ -93,13 +93,13 @@ async function problemsOf({ repository, notes }) {
 }
 
 /** Lets runners take a group up until it has ended. Returns what is wrong then. */
-async function takeUp({ driver, claude }, world) {
+async function takeUp({ driver, claude }, world, expected) {
   let said
   for (let runs = 0; runs < MAX_RUNS && said !== 'completed'; runs++) {
     const { stdout } = await run(driver, [world.store, claude], { env: world.env })
     said = stdout.trim()
   }
-  return said === 'completed' ? problemsOf(world) : [`runs end with ${said}`]
+  return said === 'completed' ? problemsOf(world, expected) : [`runs end with ${said}`]
 }
 
 /** Options of strace for all threads of a runner, but not for the programs that it starts. */
@@ -192,11 +192,14 @@ export async function testRunnerOnFullDisk({ driver, claude }, { rounds }) {
         const hasPrinted = () => statSync(output, { throwIfNoEntry: false })?.size > 0
         await Promise.race([running, until(hasPrinted)])
         fillUp(disk)
+        // What was allocated for the output is free again after the end of the session, but a commit needs a file.
+        leaveInodes(disk, 0)
         await Promise.race([running, until(() => world.notes('cost').length > 0)])
         // The runner has tried by then to store the end of the session.
         await pause(200 + 300 * round)
         const { sessions } = await world.repository.findById(ID)
         rmSync(path.join(disk, '.filler'))
+        leaveInodes(disk, 100)
         const { stdout } = await running
         if (stdout !== 'completed\n') return [`the run ended with ${stdout}`]
         if (sessions[0].status !== 'active') return ['the end of the session was stored on a full disk']
@@ -206,4 +209,68 @@ export async function testRunnerOnFullDisk({ driver, claude }, { rounds }) {
     failures.push(...problems.map((problem) => `round ${round + 1}: ${problem}`))
   }
   return { passed: Math.max(0, rounds - failures.length), failures }
+}
+
+/** Sessions that cannot write their output on a full disk, and what becomes of them once there is space again. */
+const FULL_DISKS = [
+  {
+    name: 'a session prints on',
+    env: { FAKE_BEHAVIOUR: 'floods_its_output' },
+    // The interrupted turn and the resumed one.
+    expected: { bills: { a: 2 } },
+    outcomes: ['interrupted', 'completed'],
+  },
+  {
+    name: 'a session prints more at once than there is allocated for it',
+    env: { FAKE_BEHAVIOUR: 'prints_a_long_line', FAKE_LINE_MB: '3' },
+    // The result of the first turn is lost.
+    expected: { bills: { a: 2 }, isCostKnown: false },
+    outcomes: ['crashed', 'completed'],
+  },
+  {
+    name: 'a session is to start',
+    env: {},
+    free: 512 * 1024,
+    expected: {},
+    // Its last start was stored and given up.
+    outcomes: ['killed', 'completed'],
+  },
+]
+
+/** The disk of the store has no space left for the output of a session: the run ends with an error, and another one goes on. */
+export async function testOutputOnFullDisk(programs) {
+  const failures = []
+  for (const { name, ...session } of FULL_DISKS) {
+    const problems = await withDir((dir) =>
+      withDisk('size=8m', (disk) => runOnFullDisk(programs, { ...session, dir, disk })),
+    )
+    failures.push(...problems.map((problem) => `${name}: ${problem}`))
+  }
+  return { passed: Math.max(0, FULL_DISKS.length - failures.length), failures }
+}
+
+async function runOnFullDisk({ driver, claude }, { dir, disk, env, free, expected, outcomes }) {
+  const world = await prepare(dir, { turnMs: 500, store: path.join(disk, 'store') })
+  const output = path.join(world.store, ID, 'sessions', 'a', '1.jsonl')
+  if (free !== undefined) fill(disk, free)
+  const args = [world.store, claude, '2000']
+  const running = run(driver, args, { env: { ...world.env, ...env }, timeout: 30_000 })
+  if (free === undefined) {
+    const hasPrinted = () => statSync(output, { throwIfNoEntry: false })?.size > 0
+    while (!hasPrinted()) await Promise.race([running, pause(2)])
+    fillUp(disk)
+  }
+  const { stdout, stderr } = await running
+  const problems = []
+  if (stdout !== 'IO\n' || !stderr.includes(output) || !stderr.includes('No space left'))
+    problems.push(`the run ended with ${stdout}${stderr}`)
+  for (const pid of world.notes('process')) if (isAlive(pid)) problems.push(`the process ${pid} lives`)
+  rmSync(path.join(disk, '.filler'))
+  problems.push(...(await takeUp({ driver, claude }, world, expected)))
+  const { sessions } = await world.repository.findById(ID)
+  const found = sessions[0].attempts.map(({ outcome }) => outcome)
+  if (String(found) !== String(outcomes)) problems.push(`the attempts ended as ${found}`)
+  if (expected.isCostKnown === false && !sessions[0].attempts[0].estimated)
+    problems.push('a lost cost counts as known')
+  return problems
 }

@@ -280,7 +280,7 @@ impl SessionProcesses for CrashingProcesses {
                 }
                 Fact::Exited(_) => self.crash.at("exited"),
                 Fact::Swept(_) => self.crash.at("swept"),
-                Fact::OutputLimit => {}
+                Fact::OutputLimit | Fact::OutputFailed { .. } => {}
             }
         }
         events

@@ -201,6 +201,7 @@ impl Attempt {
                 self.stream.push(&bytes);
             }
             Fact::OutputLimit => self.is_over_limit = true,
+            Fact::OutputFailed { path, os_error } => panic!("cannot write {}: {os_error}", path.display()),
             Fact::Exited(ended) => {
                 assert!(self.ended.is_none(), "two exits");
                 self.stream.end(&ended.exit);

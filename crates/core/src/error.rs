@@ -320,6 +320,17 @@ impl Error {
         Self::of_io(ErrorKind::Io, group_id.unwrap_or_default(), path, action, source)
     }
 
+    /// The output of a session cannot be written to its file.
+    pub fn output_failed(path: &Path, source: io::Error) -> Self {
+        Self::io(None, path, "writing the output of a session to", source)
+    }
+
+    /// Returns `true` if a file cannot be written because the disk has no space left or is read-only.
+    pub fn is_of_full_disk(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        matches!(self.io_kind(), Some(StorageFull | QuotaExceeded | ReadOnlyFilesystem))
+    }
+
     /// There is no such group.
     pub fn group_not_found(id: &str) -> Self {
         Self::not_found(id, format!("Group not found: {id}"))

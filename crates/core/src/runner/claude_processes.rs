@@ -94,7 +94,10 @@ impl SessionProcesses for ClaudeProcesses {
             }
             Look::Gone(None) => Found::Gone { output: None, errors: None },
             Look::Gone(Some(files)) => match files.output() {
-                Ok(output) => Found::Gone { output: Some(output), errors: files.errors().ok() },
+                Ok(output) => {
+                    files.release_reserve();
+                    Found::Gone { output: Some(output), errors: files.errors().ok() }
+                }
                 Err(error) => Found::Unknown(error.to_string()),
             },
             Look::Unknown(reason) => Found::Unknown(reason),

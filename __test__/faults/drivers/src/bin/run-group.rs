@@ -1,7 +1,7 @@
-//! Runs the group of the fault tests: `run-group BASE CLAUDE`. Prints the status with which the run ended, or the code of the
-//! error.
+//! Runs the group of the fault tests: `run-group BASE CLAUDE [PATIENCE]`, the latter in milliseconds. Prints the status with which
+//! the run ended, or the code of the error, and its message to the error output.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program of the tests")]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, reason = "a program of the tests")]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use session_groups::runner::{FileRunStore, Runner, RunnerOptions};
 
 const ID: &str = "20260115-103000-faults";
 
-fn run(base: &Path, claude: PathBuf) -> Result<GroupStatus> {
+fn run(base: &Path, claude: PathBuf, patience: Option<Duration>) -> Result<GroupStatus> {
     let repository = FileGroupRepository::new(Some(base), FileOptions::default())?;
     let ms = Duration::from_millis;
     let process = ProcessOptions {
@@ -25,8 +25,9 @@ fn run(base: &Path, claude: PathBuf) -> Result<GroupStatus> {
         sweep_grace: ms(300),
         ..ProcessOptions::default()
     };
-    let options =
+    let mut options =
         RunnerOptions { claude_path: Some(claude), spacing: None, process, ..RunnerOptions::default() };
+    options.store_patience = patience.unwrap_or(options.store_patience);
     let runner = Runner::new(FileRunStore::new(repository, GroupId::new(ID)?), options);
     runner.run(|_| {}).map(|end| end.status)
 }
@@ -34,8 +35,12 @@ fn run(base: &Path, claude: PathBuf) -> Result<GroupStatus> {
 fn main() {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let (base, claude) = (arguments.next().unwrap(), arguments.next().unwrap());
-    match run(&base, claude) {
+    let patience = arguments.next().and_then(|ms| ms.to_str()?.parse().ok()).map(Duration::from_millis);
+    match run(&base, claude, patience) {
         Ok(status) => println!("{}", status.name()),
-        Err(error) => println!("{}", error.code()),
+        Err(error) => {
+            println!("{}", error.code());
+            eprintln!("{error}");
+        }
     }
 }

@@ -13,7 +13,8 @@ pub enum Command {
     /// Write these changes durably, then emit the events. Answered by
     /// [`Committed`](super::Input::Committed) or [`CommitFailed`](super::Input::CommitFailed). At most one is open.
     Commit(Commit),
-    /// Start a process. Answered by [`Started`](super::Input::Started) or [`NotStarted`](super::Input::NotStarted).
+    /// Start a process. Answered by [`Started`](super::Input::Started), [`NotStarted`](super::Input::NotStarted)
+    /// or [`NoSpace`](super::Input::NoSpace).
     Start {
         /// The session.
         session: SessionIndex,
@@ -152,7 +153,7 @@ pub enum Event {
 pub enum Outcome {
     /// The group has this status, which is stored.
     Ended(GroupStatus, Option<GroupCause>),
-    /// The store failed for too long. The outputs settle what is not stored when the group runs again.
+    /// The store failed for too long, or the output of a session cannot be written. The outputs settle what is not stored when the group runs again.
     StoreFailed,
     /// The group was deleted.
     Deleted,

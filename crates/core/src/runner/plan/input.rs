@@ -23,12 +23,16 @@ pub enum Input {
     Started(SessionIndex),
     /// The process of a session could not be started.
     NotStarted(SessionIndex),
+    /// The process of a session could not be started because the disk has no space for its output.
+    NoSpace(SessionIndex),
     /// A session printed something that affects its watchdogs.
     Progress(SessionIndex, Progress),
     /// A session printed a result.
     Result(SessionIndex, TurnResult),
     /// An output file of a session exceeds its bound.
     OutputLimit(SessionIndex),
+    /// The output of a session cannot be written.
+    OutputFailed,
     /// The process of a session is gone, and its output has been read to the end.
     Exited {
         /// The session.

@@ -82,6 +82,7 @@ mod options;
 mod process;
 mod recovery;
 mod session;
+mod space;
 mod start;
 mod stored;
 mod tally;
@@ -157,6 +158,8 @@ pub struct Run {
     abandoned: Option<Outcome>,
     /// Times of the newest starts, for their spacing.
     recent_starts: VecDeque<Monotonic>,
+    /// The time since which no process could be started for lack of space on the disk.
+    no_space_since: Option<Monotonic>,
     /// The group's exceeded budget has been reported.
     is_told_exceeded: bool,
     commands: VecDeque<Command>,
@@ -200,6 +203,7 @@ impl Run {
             halt: None,
             abandoned: None,
             recent_starts: VecDeque::new(),
+            no_space_since: None,
             is_told_exceeded: false,
             commands: VecDeque::new(),
             is_done: false,
@@ -325,9 +329,11 @@ impl Run {
             Input::CommitFailed(id, failure) => self.commit_failed(id, failure),
             Input::Started(session) => self.started(session),
             Input::NotStarted(session) => self.not_started(session),
+            Input::NoSpace(session) => self.has_no_space(session),
             Input::Progress(session, progress) => self.progressed(session, progress),
             Input::Result(session, result) => self.result(session, result),
             Input::OutputLimit(session) => self.output_limit(session),
+            Input::OutputFailed => self.abandon(Outcome::StoreFailed),
             Input::Exited { session, cost } => self.exited(session, cost),
             Input::Looked(session, look) => self.looked(session, look),
             Input::LimitOpened { until } => self.limit_reported(until),
@@ -339,7 +345,7 @@ impl Run {
     fn fire(&mut self, timer: Timer) {
         match timer {
             // The next commit is issued as soon as this timer is no longer set; the same goes for starts.
-            Timer::CommitRetry | Timer::Spacing => {}
+            Timer::CommitRetry | Timer::Spacing | Timer::Space => {}
             Timer::CommitsFailed => self.abandon(Outcome::StoreFailed),
             Timer::LimitCheck => self.check_limit(),
             Timer::Retry(session) => self.reindex(session),

@@ -46,6 +46,9 @@ impl Run {
         if let Some(halt) = self.halt {
             return Some(Wait::Halted(halt.cause));
         }
+        if self.timers.get(Timer::Space).is_some() {
+            return Some(Wait::Space);
+        }
         if let Some(wait) = self.limit_gate() {
             return Some(wait);
         }

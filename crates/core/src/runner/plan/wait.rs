@@ -12,6 +12,8 @@ use crate::model::run::GroupCause;
 pub enum Wait {
     /// A commit, or the store, which fails.
     Store,
+    /// Space on the disk for the output of a process.
+    Space,
     /// Its process to start.
     Spawn,
     /// The result of its turn.

@@ -1,5 +1,7 @@
 //! What happens to processes, as their runner learns it.
 
+use std::path::PathBuf;
+
 use crate::claude::Exit;
 use crate::runner::process::Mark;
 
@@ -19,6 +21,13 @@ pub enum Fact {
     Output(Vec<u8>),
     /// One of its output files has become too large. It is interrupted, or terminated if it was adopted.
     OutputLimit,
+    /// Its output can no longer be written, or soon cannot. It goes on until it is interrupted.
+    OutputFailed {
+        /// The file.
+        path: PathBuf,
+        /// Number of the system's error.
+        os_error: i32,
+    },
     /// It has ended, and all of its output was read.
     Exited(Ended),
     /// Everything that it left behind has ended.

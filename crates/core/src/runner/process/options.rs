@@ -17,7 +17,8 @@ pub struct ProcessOptions {
     pub task_grace: Duration,
     /// Time from SIGTERM to SIGKILL for what a process left behind. Default: 2 s.
     pub sweep_grace: Duration,
-    /// Maximum size of each of the two output files, in bytes. Default: 256 MiB.
+    /// Maximum size of each of the two output files, in bytes. Default: 256 MiB. At most half of this process's limit for
+    /// files (`ulimit -f`) is used.
     pub max_output_bytes: u64,
     /// Processes to leave alone after a normal end: those whose command line contains one of these texts.
     pub keep_processes: Vec<String>,

@@ -1,5 +1,7 @@
 //! Attempts: processes that are started, adopted, stopped, and observed to their end.
 
+use std::io;
+
 use super::book::{Book, Finished};
 use super::live::{Limit, Live};
 use super::{Supervisor, texts};
@@ -39,6 +41,10 @@ impl Supervisor<'_> {
                 entry.process = process;
                 self.lives.insert(mark, Live::new(session, entry.before_attempt()));
                 self.facts.push_back(Input::Started(session));
+            }
+            Err(error) if error.is_of_full_disk() => {
+                self.failure = Some(error);
+                self.facts.push_back(Input::NoSpace(session));
             }
             Err(error) => {
                 self.book.entry_mut(session).finished = Some(Finished::not_started(error.to_string()));
@@ -151,6 +157,11 @@ impl Supervisor<'_> {
         let facts = match &fact {
             Fact::Output(bytes) => live.read(bytes, now_ms, answered, |limit| limits.push(limit)),
             Fact::OutputLimit => vec![Input::OutputLimit(session)],
+            Fact::OutputFailed { path, os_error } => {
+                let source = io::Error::from_raw_os_error(*os_error);
+                self.output_failure = Some(Error::output_failed(path, source));
+                vec![Input::OutputFailed]
+            }
             Fact::Exited(Ended { exit, errors, .. }) => {
                 let is_success =
                     exit.code == Some(0) && !live.has_lines() && self.processes.silence_is_success();

@@ -103,8 +103,10 @@ pub struct Supervisor<'a> {
     renewal: Option<Duration>,
     next_renewal: Instant,
     next_limits: Instant,
-    /// Why the last commit failed.
+    /// Why the last commit failed, or a start for which there was no space.
     failure: Option<Error>,
+    /// Why the output of a session cannot be written.
+    output_failure: Option<Error>,
     /// The run ends, its sessions do not.
     is_detached: bool,
     origin: Instant,
@@ -158,6 +160,7 @@ impl<'a> Supervisor<'a> {
             next_renewal: now,
             next_limits: now,
             failure: None,
+            output_failure: None,
             is_detached: false,
             origin: now,
             sender,
@@ -207,7 +210,8 @@ impl<'a> Supervisor<'a> {
         match outcome {
             Outcome::Deleted => Err(Error::group_not_found(self.store.id().as_str())),
             Outcome::StoreFailed => {
-                Err(self.failure.unwrap_or_else(|| Error::internal("commits failed without an error")))
+                let failure = self.output_failure.or(self.failure);
+                Err(failure.unwrap_or_else(|| Error::internal("commits failed without an error")))
             }
             Outcome::Ended(..) => Ok(outcome),
         }

@@ -33,6 +33,11 @@ impl World {
             }
             Step::ReportStart(number) => self.report_start(number),
             Step::CannotSpawn(number) => self.cannot_spawn(number),
+            Step::NoSpace(number) => self.no_space(number),
+            Step::LoseOutput => {
+                self.bounds.failed_commits -= 1;
+                self.tell(Input::OutputFailed)
+            }
             Step::Print(number, say) => self.print(number, say),
             Step::Advance(number) => self.advance(number),
             Step::Busy(number, is_busy) => {
@@ -158,6 +163,15 @@ impl World {
         self.tell_about(number, Input::NotStarted)?;
         self.count_failure(number);
         Ok(())
+    }
+
+    fn no_space(&mut self, number: usize) -> Check {
+        self.bounds.failed_commits -= 1;
+        self.processes[number] = Proc::default();
+        if self.truth.probe == Some(number) {
+            self.truth.probe = None;
+        }
+        self.tell_about(number, Input::NoSpace)
     }
 
     fn trouble(&mut self, number: usize) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::stored::MAX_STORED_ATTEMPTS;
 use super::super::*;
 use super::steps::{Ask, Say, Step};
-use super::world::{Bounds, World, group, session};
+use super::world::{Bounds, ProcState, World, group, session};
 use crate::model::SessionStatus;
 use crate::model::run::{AttemptKind, AttemptOutcome};
 
@@ -269,6 +269,61 @@ fn failing_commits_are_tried_again_after_1_2_5_and_10_seconds_and_given_up_after
     }
     assert_eq!(delays, [1_000, 2_000, 5_000, 10_000, 10_000, 10_000, 10_000, 10_000, 2_000]);
     assert_eq!(world.outcome, Some(Outcome::StoreFailed));
+}
+
+#[test]
+fn starts_without_space_are_taken_back_and_tried_again_every_5_seconds_and_given_up_after_60() {
+    let mut world = world(&[vec![]], |_| {});
+    world.bounds.failed_commits = 99;
+    follow(&mut world, &[Step::Begin]);
+    let mut delays = Vec::new();
+    while world.outcome.is_none() {
+        if world.processes[0].state == ProcState::Commanded {
+            world.apply(Step::NoSpace(0)).expect("there may be no space");
+            continue;
+        }
+        let step = match world.commit {
+            Some((_, false)) => Step::Write,
+            Some((_, true)) => Step::Report,
+            None => {
+                assert_eq!(world.stored.sessions[0].record.attempts, []);
+                delays.push(milliseconds_to_deadline(&world));
+                Step::Time
+            }
+        };
+        world.apply(step).expect("it happens");
+    }
+    assert_eq!(delays, [5_000; 12]);
+    assert_eq!(world.outcome, Some(Outcome::StoreFailed));
+}
+
+#[test]
+fn a_run_goes_on_once_there_is_space_again() {
+    let mut world = world(&[vec![]], |_| {});
+    world.bounds.failed_commits = 1;
+    follow(&mut world, &[Step::Begin]);
+    world.apply(Step::NoSpace(0)).expect("a start is commanded");
+    assert_eq!(wait(&world, 0), Some(Wait::Space));
+    follow(&mut world, &[Step::Write, Step::Report, Step::Time]);
+    run_to_end(&mut world, 0, Say::Success);
+    assert_eq!(world.outcome, Some(Outcome::Ended(GroupStatus::Completed, None)));
+    assert_eq!(world.stored.sessions[0].record.attempts.len(), 1);
+}
+
+#[test]
+fn a_lost_output_interrupts_all_sessions_and_gives_the_run_up() {
+    let mut world = world(&[vec![], vec![]], |_| {});
+    world.bounds.failed_commits = 1;
+    follow(&mut world, &[Step::Begin]);
+    start(&mut world, 0);
+    start(&mut world, 1);
+    world.apply(Step::LoseOutput).expect("a process runs");
+    assert!(world.processes.iter().all(|process| process.is_interrupted));
+    for number in 0..2 {
+        follow(&mut world, &[Step::Print(number, Say::Interrupted), Step::Exit(number)]);
+    }
+    assert_eq!(world.outcome, Some(Outcome::StoreFailed));
+    assert!(world.stored.sessions.iter().all(|session| session.record.status == SessionStatus::Active));
 }
 
 #[test]

@@ -20,6 +20,10 @@ pub enum Step {
     ReportStart(usize),
     /// A commanded process cannot be started.
     CannotSpawn(usize),
+    /// The disk has no space for the output of a commanded process.
+    NoSpace(usize),
+    /// The output of a process that runs cannot be written.
+    LoseOutput,
     /// A process prints a result.
     Print(usize, Say),
     /// A process prints text. After a result, that begins a further turn.
@@ -147,6 +151,10 @@ impl World {
         if self.run.deadline().is_some() && (self.bounds.hangs > 0 || !self.is_hang()) {
             steps.push(Step::Time);
         }
+        let is_running = |process: &Proc| process.state == ProcState::Running;
+        if self.bounds.failed_commits > 0 && self.processes.iter().any(is_running) {
+            steps.push(Step::LoseOutput);
+        }
         if self.bounds.sleeps > 0 {
             steps.push(Step::Sleep);
         }
@@ -199,6 +207,9 @@ impl World {
                 steps.push(Step::Spawn(number));
                 if self.bounds.troubles > 0 {
                     steps.push(Step::CannotSpawn(number));
+                }
+                if self.bounds.failed_commits > 0 {
+                    steps.push(Step::NoSpace(number));
                 }
             }
             ProcState::Spawned if !process.is_orphan => steps.push(Step::ReportStart(number)),

@@ -10,13 +10,14 @@ use rustix::process::Signal;
 use crate::claude::lines::Lines;
 use crate::claude::work::Work;
 use crate::claude::{Exit, input};
-use crate::runner::process::ending::{Action, Ending, Input};
+use crate::runner::process::ending::{Action, Ending, Input, earliest};
 use crate::runner::process::unix::alive::AliveFile;
 use crate::runner::process::unix::child::Child;
 use crate::runner::process::unix::input::InputPipe;
 use crate::runner::process::unix::look;
 use crate::runner::process::unix::pinned::Pinned;
 use crate::runner::process::unix::recorder::Recorder;
+use crate::runner::process::unix::reserve::Reserve;
 use crate::runner::process::unix::spawn::Spawned;
 use crate::runner::process::unix::table::{self, Entry};
 use crate::runner::process::unix::tail::Tail;
@@ -35,6 +36,7 @@ pub struct Running {
     input: InputPipe,
     pub output: Tail,
     pub errors: Tail,
+    reserve: Option<Reserve>,
     kept_errors: VecDeque<u8>,
     lines: Lines,
     work: Work,
@@ -58,13 +60,13 @@ enum Process {
 
 impl Running {
     pub fn started(mark: Mark, spawned: Spawned, recorder: Recorder) -> Self {
-        let Spawned { child, entry, alive, input, output, errors } = spawned;
-        let tails = (output, errors);
+        let Spawned { child, entry, alive, input, output, errors, reserve } = spawned;
+        let output = ((output, errors), Some(reserve));
         Self::new(
             mark,
             (Process::Own(child), alive),
             (input, Input::Open),
-            tails,
+            output,
             (Tree::new(entry), recorder),
         )
     }
@@ -73,12 +75,12 @@ impl Running {
         mark: Mark,
         process: Option<Pinned>,
         alive: AliveFile,
-        tails: (Tail, Tail),
+        output: ((Tail, Tail), Option<Reserve>),
         recorder: Recorder,
     ) -> Self {
         let tree = process.as_ref().map_or_else(Tree::default, |process| Tree::new(process.entry()));
         let input = (InputPipe::closed(), Input::Foreign);
-        let running = Self::new(mark, (Process::Adopted(process), alive), input, tails, (tree, recorder));
+        let running = Self::new(mark, (Process::Adopted(process), alive), input, output, (tree, recorder));
         running.recorder.record_soon(&running.tree);
         running
     }
@@ -87,7 +89,7 @@ impl Running {
         mark: Mark,
         (process, alive): (Process, AliveFile),
         (input, state): (InputPipe, Input),
-        (output, errors): (Tail, Tail),
+        ((output, errors), reserve): ((Tail, Tail), Option<Reserve>),
         (tree, recorder): (Tree, Recorder),
     ) -> Self {
         Self {
@@ -97,6 +99,7 @@ impl Running {
             input,
             output,
             errors,
+            reserve,
             kept_errors: VecDeque::new(),
             lines: Lines::default(),
             work: Work::default(),
@@ -130,7 +133,11 @@ impl Running {
     }
 
     pub fn deadline(&self) -> Option<Instant> {
-        if self.has_ended() { None } else { self.ending.deadline() }
+        if self.has_ended() {
+            return None;
+        }
+        let reserve = self.reserve.as_ref().and_then(Reserve::deadline);
+        earliest(self.ending.deadline(), reserve)
     }
 
     pub fn interrupt(&mut self, now: Instant, options: &ProcessOptions) {
@@ -173,6 +180,7 @@ impl Running {
             }
         }
         if !self.has_ended() {
+            facts.extend(self.keep_reserve(now));
             let actions = self.ending.update(now, &self.work, options);
             self.carry_out(&actions);
             if !self.input.flush() {
@@ -180,6 +188,9 @@ impl Running {
             }
         }
         if let Some(exit) = self.exit.clone().filter(|_| !self.is_dirty) {
+            if let Some(reserve) = self.reserve.take() {
+                reserve.release();
+            }
             let errors = std::mem::take(&mut self.kept_errors).into();
             facts.push(Fact::Exited(Ended { exit, step: self.ending.step(), errors }));
         }
@@ -251,6 +262,13 @@ impl Running {
             self.is_over_limit = true;
             facts.push(Fact::OutputLimit);
         }
+    }
+
+    fn keep_reserve(&mut self, now: Instant) -> Option<Fact> {
+        let reserve = self.reserve.as_mut()?;
+        let failure = reserve.keep(self.output.offset(), now).err()?;
+        let os_error = failure.raw_os_error().unwrap_or_default();
+        Some(Fact::OutputFailed { path: reserve.path().to_owned(), os_error })
     }
 
     fn carry_out(&mut self, actions: &[Action]) {

@@ -10,6 +10,7 @@ use crate::repository::file::dir::{Dir, is_link};
 use crate::repository::file::owner;
 use crate::repository::file::paths::SESSIONS;
 use crate::runner::process::unix::alive::{self, AliveFile, LockState};
+use crate::runner::process::unix::reserve::Reserve;
 use crate::runner::process::{Mark, SessionDirectoryNames};
 
 /// The directory of the session's configuration.
@@ -151,6 +152,14 @@ impl SessionDirectory {
     /// Opens the error output of an attempt for reading.
     pub fn errors(&self, attempt: u64) -> Result<File> {
         self.open_file(&errors_name(attempt))
+    }
+
+    /// Opens the reserve of an attempt's output.
+    pub(super) fn reserve(&self, attempt: u64) -> Result<Reserve> {
+        let name = output_name(attempt);
+        let file = self.dir.open_appendable(&name).and_then(|file| alive::check(&file).map(|()| file));
+        let file = file.map_err(|source| self.failure(&name, "opening", source))?;
+        Ok(Reserve::new(file, self.dir.path().join(name)))
     }
 
     /// Opens the directory of the session's configuration, in this one. It is created if it is missing.

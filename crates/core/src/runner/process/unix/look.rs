@@ -10,6 +10,7 @@ use crate::runner::process::unix::directory::SessionDirectory;
 use crate::runner::process::unix::identity::{State, may_be_hidden, state_of};
 use crate::runner::process::unix::pinned::Pinned;
 use crate::runner::process::unix::processes::Adoption;
+use crate::runner::process::unix::reserve::Reserve;
 use crate::runner::process::unix::table::{self, Entry};
 use crate::runner::process::{Mark, SessionDirectoryNames};
 
@@ -48,6 +49,19 @@ impl Recorded {
     /// Opens the output.
     pub fn output(&self) -> Result<File> {
         self.directory.output(self.attempt)
+    }
+
+    /// Opens the reserve of the output.
+    pub(super) fn reserve(&self) -> Result<Reserve> {
+        self.directory.reserve(self.attempt)
+    }
+
+    /// Gives back the space that an earlier runner has allocated for the output.
+    pub fn release_reserve(&self) {
+        // It costs nothing but space.
+        if let Ok(reserve) = self.reserve() {
+            reserve.release();
+        }
     }
 
     /// Opens the error output.

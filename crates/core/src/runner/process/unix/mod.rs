@@ -13,6 +13,7 @@ mod pinned;
 mod poll;
 mod processes;
 mod recorder;
+mod reserve;
 mod spawn;
 mod sweep;
 mod table;

@@ -18,6 +18,7 @@ use crate::runner::process::unix::look::Recorded;
 use crate::runner::process::unix::pinned::Pinned;
 use crate::runner::process::unix::poll::{Alarm, Waker, poll};
 use crate::runner::process::unix::recorder::Recorder;
+use crate::runner::process::unix::reserve::file_size_limit;
 use crate::runner::process::unix::spawn::{Launch, spawn};
 use crate::runner::process::unix::sweep::{Sweep, Sweeper};
 use crate::runner::process::unix::tail::{self, Tail};
@@ -60,7 +61,9 @@ pub struct Processes {
 
 impl Processes {
     /// A runner without processes. Fails with `IO` if the process has no file descriptors left.
-    pub fn new(options: ProcessOptions) -> Result<Self> {
+    pub fn new(mut options: ProcessOptions) -> Result<Self> {
+        // What a process writes beyond its limit is lost, and after its interrupt it still prints its result.
+        options.max_output_bytes = options.max_output_bytes.min(file_size_limit() / 2);
         let alarm = Alarm::new().map_err(|source| Error::io(None, "a pipe".as_ref(), "creating", source))?;
         let buffer = vec![0; tail::BUFFER];
         Ok(Self {
@@ -100,9 +103,11 @@ impl Processes {
     pub fn adopt(&mut self, adoption: Adoption) -> Result<()> {
         let Adoption { mark, files, alive, process } = adoption;
         let tails = (Tail::new(files.output()?), Tail::new(files.errors()?));
+        let reserve = files.reserve().ok();
         self.watch.add(&tails.0, mark);
         self.watch.add(&tails.1, mark);
-        self.running.insert(mark, Running::adopted(mark, process, alive, tails, self.recorder.clone()));
+        self.running
+            .insert(mark, Running::adopted(mark, process, alive, (tails, reserve), self.recorder.clone()));
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
+use std::time::Instant;
 
 use crate::claude::environment::Environment;
 use crate::claude::input;
@@ -13,6 +14,7 @@ use crate::runner::process::unix::child::Child;
 use crate::runner::process::unix::directory::{AttemptFiles, SessionDirectory};
 use crate::runner::process::unix::exec::{Start, execute};
 use crate::runner::process::unix::input::InputPipe;
+use crate::runner::process::unix::reserve::Reserve;
 use crate::runner::process::unix::table::{self, Entry};
 use crate::runner::process::unix::tail::Tail;
 
@@ -50,6 +52,7 @@ pub struct Spawned {
     pub input: InputPipe,
     pub output: Tail,
     pub errors: Tail,
+    pub reserve: Reserve,
 }
 
 /// Starts a process and queues its prompt. Nothing is left behind if that fails.
@@ -69,6 +72,9 @@ pub fn spawn(launch: &Launch<'_>) -> Result<Spawned> {
 fn spawn_with(launch: &Launch<'_>, files: AttemptFiles) -> Result<Spawned> {
     let output = Tail::new(launch.directory.output(launch.attempt)?);
     let errors = Tail::new(launch.directory.errors(launch.attempt)?);
+    let mut reserve = launch.directory.reserve(launch.attempt)?;
+    let reserved = reserve.keep(0, Instant::now());
+    reserved.map_err(|source| Error::output_failed(reserve.path(), source))?;
     let alive = launch.directory.open_alive(launch.attempt, launch.mark)?;
     let alive = alive.ok_or_else(|| Error::internal("the file of the lock is gone"))?;
     let failed = |source| Error::io(None, launch.program, "starting", source);
@@ -91,7 +97,7 @@ fn spawn_with(launch: &Launch<'_>, files: AttemptFiles) -> Result<Spawned> {
         child.signal(rustix::process::Signal::KILL);
         Error::internal("a child that is not in the table of processes")
     })?;
-    Ok(Spawned { child, entry, alive, input, output, errors })
+    Ok(Spawned { child, entry, alive, input, output, errors, reserve })
 }
 
 fn explain(launch: &Launch<'_>, source: io::Error) -> Error {
