@@ -78,7 +78,8 @@ async function problemsOf({ repository, notes }, { bills: expected = {}, isCostK
   const sum = (amounts) => amounts.reduce((total, amount) => total + amount, 0)
   const billed = sum(notes('bill').map((line) => Number(line.split(' ').at(-1))))
   const stored = sum(sessions.map(({ cost }) => cost ?? 0))
-  if (isCostKnown && Math.abs(billed - stored) > 1e-9) problems.push(`$${billed} were billed, $${stored} are stored`)
+  if (isCostKnown && Math.abs(billed - stored) > 1e-9)
+    problems.push(`$${billed} were billed, $${stored} are stored`)
   for (const pid of notes('process')) if (isAlive(pid)) problems.push(`the process ${pid} lives`)
   const reported = []
   for await (const { type, sessionId } of repository.events(ID))
@@ -228,6 +229,14 @@ const FULL_DISKS = [
     outcomes: ['crashed', 'completed'],
   },
   {
+    name: 'a session of a killed runner prints on',
+    env: { FAKE_BEHAVIOUR: 'floods_its_output' },
+    isAdopted: true,
+    // It is terminated before it asks the model anything, so that the second attempt finds no conversation.
+    expected: {},
+    outcomes: ['crashed', 'crashed', 'completed'],
+  },
+  {
     name: 'a session is to start',
     env: {},
     free: 512 * 1024,
@@ -249,16 +258,22 @@ export async function testOutputOnFullDisk(programs) {
   return { passed: Math.max(0, FULL_DISKS.length - failures.length), failures }
 }
 
-async function runOnFullDisk({ driver, claude }, { dir, disk, env, free, expected, outcomes }) {
+async function runOnFullDisk({ driver, claude }, { dir, disk, env, free, isAdopted, expected, outcomes }) {
   const world = await prepare(dir, { turnMs: 500, store: path.join(disk, 'store') })
   const output = path.join(world.store, ID, 'sessions', 'a', '1.jsonl')
   if (free !== undefined) fill(disk, free)
   const args = [world.store, claude, '2000']
-  const running = run(driver, args, { env: { ...world.env, ...env }, timeout: 30_000 })
+  const start = () => run(driver, args, { env: { ...world.env, ...env }, timeout: 30_000 })
+  let running = start()
   if (free === undefined) {
     const hasPrinted = () => statSync(output, { throwIfNoEntry: false })?.size > 0
     while (!hasPrinted()) await Promise.race([running, pause(2)])
+    if (isAdopted) {
+      running.child.kill('SIGKILL')
+      await running.catch(() => {})
+    }
     fillUp(disk)
+    if (isAdopted) running = start()
   }
   const { stdout, stderr } = await running
   const problems = []

@@ -155,6 +155,45 @@ fn a_disk_without_room_for_the_files_starts_nothing() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_disk_without_room_for_output_starts_nothing() {
+    let world = World::new();
+    let Some(_disk) = Disk::mount(&world.group, "mode=700,size=512k") else { return };
+    let (started, attempt) = try_start(&world, "Do it.");
+    let error = started.unwrap_err();
+    let output = world.group.join("sessions/answers").join(format!("{ATTEMPT}.jsonl"));
+    assert_eq!((error.code(), error.path(), error.is_of_full_disk()), ("IO", Some(output.as_path()), true));
+    assert!(find_marked(attempt.mark).is_empty());
+    assert_eq!(std::fs::read_dir(world.group.join("sessions/answers")).unwrap().count(), 0);
+}
+
+/// Takes the report that the disk was full for the output of an attempt.
+#[cfg(target_os = "linux")]
+fn take_full_disk(world: &World, attempt: &mut Attempt) {
+    let output = world.group.join("sessions").join(&attempt.behaviour).join(format!("{ATTEMPT}.jsonl"));
+    assert_eq!(attempt.output_failure.take(), Some((output, libc::ENOSPC)));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_attempt_that_is_interrupted_on_a_full_disk_still_prints_its_result() {
+    let world = World::new();
+    let Some(_disk) = Disk::mount(&world.group, "mode=700,size=2m") else { return };
+    let mut processes = Processes::new(options()).unwrap();
+    let mut attempts = vec![Attempt::new(&world, "floods_its_output", Uuid::new_v4())];
+    attempts[0].start(&world, &mut processes, SETTINGS);
+    let interrupt = |processes: &mut Processes, attempt: &mut Attempt| {
+        if attempt.output_failure.is_some() {
+            processes.interrupt(attempt.mark);
+        }
+    };
+    drive(&mut processes, &mut attempts, interrupt, Attempt::is_done);
+    take_full_disk(&world, &mut attempts[0]);
+    assert_eq!(attempts[0].problems(&world), Vec::<String>::new());
+    assert!(attempts[0].stream.progress().cost.get() > 0.0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_disk_that_fills_up_ends_as_a_run_without_a_result() {
     let world = World::new();
     let Some(_disk) = Disk::mount(&world.group, "mode=700,size=2m") else { return };
@@ -163,11 +202,12 @@ fn a_disk_that_fills_up_ends_as_a_run_without_a_result() {
     attempts[0].start(&world, &mut processes, SETTINGS);
     // It does not notice that its result was lost, and waits for more input.
     let end = |processes: &mut Processes, attempt: &mut Attempt| {
-        if crate::support::after(attempt, 1_000) {
+        if attempt.output_failure.is_some() && crate::support::after(attempt, 1_000) {
             processes.close_input(attempt.mark);
         }
     };
     drive(&mut processes, &mut attempts, end, Attempt::is_done);
+    take_full_disk(&world, &mut attempts[0]);
     assert_eq!(attempts[0].problems(&world), Vec::<String>::new());
     assert_eq!(attempts[0].status(), session_groups::model::SessionStatus::Failed);
 }

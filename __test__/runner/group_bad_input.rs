@@ -15,6 +15,7 @@ use session_groups::runner::{
 };
 use session_groups::{Error, Result};
 
+use crate::group_driver::start_runner_with_file_limit;
 use crate::group_world::{GroupWorld, session, slow, types};
 
 const LONG_MS: u64 = 20_000;
@@ -97,6 +98,18 @@ fn a_damaged_group_ends_its_run_and_is_settled_once_it_is_repaired() {
     std::fs::write(&file, sound).unwrap();
     assert_eq!(world.run().0.unwrap().status, GroupStatus::Completed);
     assert_eq!(world.notes("process").len(), 1);
+    assert_eq!(world.problems(), [""; 0]);
+}
+
+#[test]
+fn a_limit_for_files_ends_a_session_before_its_output_is_lost() {
+    let world = GroupWorld::new(vec![session("a", "floods_its_output", &[])]);
+    assert!(start_runner_with_file_limit(&world, 2_048).wait().unwrap().success());
+    let a = world.stored("a");
+    assert_eq!(a.status, SessionStatus::Failed);
+    let outcomes: Vec<_> = a.attempts.iter().flatten().map(|attempt| attempt.outcome).collect();
+    assert_eq!(outcomes, [Some(AttemptOutcome::OutputLimit)]);
+    assert!(world.billed() > 0.0);
     assert_eq!(world.problems(), [""; 0]);
 }
 

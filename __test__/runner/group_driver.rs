@@ -35,14 +35,24 @@ pub fn start_runner(world: &GroupWorld, crash: Option<&str>) -> Child {
     start(world, "run", crash)
 }
 
+/// The same with a limit for the size of files, in units of 512 bytes.
+pub fn start_runner_with_file_limit(world: &GroupWorld, limit: u64) -> Child {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!(r#"ulimit -f {limit} && exec "$0" "$@""#)]);
+    start_by(command.arg(std::env::current_exe().unwrap()), world, "run", None)
+}
+
 /// Sends a request from a process of its own, and waits for it.
 pub fn send(world: &GroupWorld, request: &str) {
     assert!(start(world, request, None).wait().unwrap().success(), "{request}");
 }
 
 fn start(world: &GroupWorld, mode: &str, crash: Option<&str>) -> Child {
+    start_by(&mut Command::new(std::env::current_exe().unwrap()), world, mode, crash)
+}
+
+fn start_by(command: &mut Command, world: &GroupWorld, mode: &str, crash: Option<&str>) -> Child {
     fake_claude();
-    let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "group_driver::other_process", "--nocapture"])
         .env(BASE, &world.base)

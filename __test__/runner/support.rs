@@ -117,6 +117,8 @@ pub struct Attempt {
     pub ended: Option<Ended>,
     pub swept: Option<SweepReport>,
     pub is_over_limit: bool,
+    /// The output that cannot be written, and the error.
+    pub output_failure: Option<(PathBuf, i32)>,
     pub started: Instant,
     /// Number of actions that a test has taken.
     pub actions: usize,
@@ -151,6 +153,7 @@ impl Attempt {
             ended: None,
             swept: None,
             is_over_limit: false,
+            output_failure: None,
             started: Instant::now(),
             actions: 0,
         }
@@ -201,7 +204,10 @@ impl Attempt {
                 self.stream.push(&bytes);
             }
             Fact::OutputLimit => self.is_over_limit = true,
-            Fact::OutputFailed { path, os_error } => panic!("cannot write {}: {os_error}", path.display()),
+            Fact::OutputFailed { path, os_error } => {
+                assert_eq!(self.output_failure, None);
+                self.output_failure = Some((path, os_error));
+            }
             Fact::Exited(ended) => {
                 assert!(self.ended.is_none(), "two exits");
                 self.stream.end(&ended.exit);
@@ -240,6 +246,7 @@ impl Attempt {
             }
         };
         expect(self.ended.is_some(), "it did not end".to_owned());
+        expect(self.output_failure.is_none(), format!("its output failed: {:?}", self.output_failure));
         let left = self.swept.as_ref().map(|report| report.left.clone());
         expect(left == Some(Vec::new()), format!("the sweep left {left:?}"));
         let marked = find_marked(self.mark);

@@ -26,7 +26,8 @@ pub fn failure(failure: Failure, session: &GroupSession, said: Option<&str>) -> 
         }
         Failure::Crashed => format!("crashed too many times in a row: {said}"),
         Failure::OutputLimit => {
-            "printed more than the limit of its output files: retry it with a larger maxOutputBytes"
+            "printed more than the limit of its output files, which is maxOutputBytes or half of `ulimit -f`: \
+             retry it with a larger one"
                 .to_owned()
         }
         Failure::ConversationGone => {
