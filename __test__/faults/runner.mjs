@@ -23,7 +23,8 @@ const run = promisify(execFile)
 /** The system calls by which a runner changes something. Which of them are there depends on the C library. */
 const CALLS = [
   ...['openat', 'openat2', 'mkdir', 'mkdirat', 'unlink', 'unlinkat', 'rename', 'renameat', 'renameat2'],
-  ...['write', 'pwrite64', 'writev', 'ftruncate', 'fsync', 'fdatasync', 'flock', 'fcntl'],
+  ...['write', 'pwrite64', 'writev', 'fallocate', 'ftruncate', 'utimensat', 'fsync', 'fdatasync'],
+  ...['flock', 'fcntl'],
   ...['execve', 'clone', 'clone3', 'fork', 'vfork', 'pipe2', 'waitid', 'wait4'],
   ...['kill', 'pidfd_open', 'pidfd_send_signal', 'inotify_add_watch'],
 ]
