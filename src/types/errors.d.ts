@@ -16,7 +16,7 @@
  * | `INSECURE_STORE` | everyone may write to the base directory: writes are refused, reads work |
  * | `NOT_COMMITTED` | the write failed: nothing changed |
  * | `NOT_DURABLE` | the change is visible, but fsync failed |
- * | `IO` | reading failed |
+ * | `IO` | reading failed, or writing the output of a session |
  * | `NOT_FOUND` | there is no such group or session |
  * | `INVALID_STATE` | the call is not possible now |
  * | `INVALID_TRANSITION` | the change of the status is not possible now |

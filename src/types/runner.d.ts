@@ -77,7 +77,10 @@ export interface RunOptions {
   readonly startSpacingMs?: number | undefined
   /** Time for background work after a session's result, in milliseconds. @default 60000 */
   readonly backgroundGraceMs?: number | undefined
-  /** Maximum size of a session's output, in bytes. @default 268435456 */
+  /**
+   * Maximum size of a session's output, in bytes. At most half of the process's limit for files (`ulimit -f`) is used.
+   * @default 268435456
+   */
   readonly maxOutputBytes?: number | undefined
   /** Time for an interrupted session to end its turn, in milliseconds. It is terminated then. @default 5000 */
   readonly interruptGraceMs?: number | undefined
@@ -186,7 +189,7 @@ export declare class GroupRunner {
    * Rejects with `INVALID_STATE` if this runner is running, `ALREADY_RUNNING` if another one runs the group, `NOT_FOUND`,
    * `INVALID_TRANSITION`, {@link CircularDependencyError}, `INVALID_TEMPLATE`, `CLAUDE_NOT_FOUND`, `CLAUDE_TOO_OLD`,
    * `INSECURE_STORE`, `INVALID_ARGUMENT`, and with `UNSUPPORTED` on Windows. Nothing has been started then. Also rejects if the
-   * group is deleted, or if the repository fails for a minute.
+   * group is deleted, if the repository fails for a minute, and with `IO` if the output of a session cannot be written.
    *
    * @param group Id of the group, or the group. Of a group that is stored only the id is used; one that is not is saved first.
    * @param options Options of the run.
