@@ -1,10 +1,12 @@
 // GroupManager and the groups that this process runs or deletes.
 
 const { spawn } = require('node:child_process')
+const path = require('node:path')
 const sg = require('../..')
 const { posix, rejection, root } = require('./helpers')
 const { goesOn, groupOf, prepare, RUN_FROM } = require('./helpers/runner')
-const { ID, isAlive, prepareFiles, runGroup } = require('./helpers/fake-claude')
+const { ID, isAlive, prepareFiles } = require('./helpers/fake-claude')
+const { WrappingRepository } = require('./helpers/managed')
 
 const refused = {
   code: 'ALREADY_RUNNING',
@@ -64,22 +66,31 @@ describe.each(RUN_FROM)('on %s', (_, createRepository) => {
   })
 })
 
-posix('a deletion ends what a killed runner has left', async () => {
-  const { options, store, repository, pids } = await prepareFiles({ a: { behaviour: 'works_on' } })
-  const script = `const sg = require(${JSON.stringify(root)}); ${runGroup(store, options)}
-    runner.on('session_progress', () => console.log('now'))
-    run()`
-  const child = spawn(process.execPath, ['-e', script])
-  await new Promise((resolve) => child.stdout.once('data', resolve))
-  const groups = new sg.GroupManager(undefined, repository)
-  expect(await rejection(groups.deleteGroup(ID))).toMatchObject({
-    code: 'ALREADY_RUNNING',
-    message: expect.stringContaining(`process ${child.pid} on `),
+const HELPER = JSON.stringify(path.join(root, '__test__', 'suite', 'helpers', 'managed.js'))
+
+for (const [where, wrap, wrapped] of [
+  ['files', (files) => files, 'files'],
+  ['a class around files', (files) => new WrappingRepository(files), 'new WrappingRepository(files)'],
+])
+  posix(`a deletion ends what a killed runner has left, in ${where}`, async () => {
+    const { options, store, repository, pids } = await prepareFiles({ a: { behaviour: 'works_on' } })
+    const script = `const sg = require(${JSON.stringify(root)})
+      const { WrappingRepository } = require(${HELPER})
+      const files = new sg.FileGroupRepository(${JSON.stringify(store)}, { durability: 'process' })
+      const runner = new sg.GroupRunner(undefined, ${wrapped})
+      runner.on('session_progress', () => console.log('now'))
+      runner.run('${ID}', ${JSON.stringify(options)})`
+    const child = spawn(process.execPath, ['-e', script])
+    await new Promise((resolve) => child.stdout.once('data', resolve))
+    const groups = new sg.GroupManager(undefined, wrap(repository))
+    expect(await rejection(groups.deleteGroup(ID))).toMatchObject({
+      code: 'ALREADY_RUNNING',
+      message: expect.stringContaining(`process ${child.pid} on `),
+    })
+    child.kill('SIGKILL')
+    await new Promise((resolve) => child.once('close', resolve))
+    expect(pids().filter(isAlive)).toHaveLength(1)
+    await groups.deleteGroup(ID)
+    expect(pids().filter(isAlive)).toEqual([])
+    expect(await repository.findById(ID)).toBeNull()
   })
-  child.kill('SIGKILL')
-  await new Promise((resolve) => child.once('close', resolve))
-  expect(pids().filter(isAlive)).toHaveLength(1)
-  await groups.deleteGroup(ID)
-  expect(pids().filter(isAlive)).toEqual([])
-  expect(await repository.findById(ID)).toBeNull()
-})

@@ -6,7 +6,6 @@ const { Worker } = require('node:worker_threads')
 const sg = require('../..')
 const { posix, rejection, root, runScript } = require('./helpers')
 const { ID, isAlive, prepareFiles, runGroup, world } = require('./helpers/fake-claude')
-const { WrappingRepository } = require('./helpers/managed')
 const { eventually, Recorder, RUN_FROM } = require('./helpers/runner')
 
 describe.each(RUN_FROM)('on %s', (_, createRepository) => {
@@ -202,25 +201,6 @@ describe('in files', () => {
       cause: 'stopped',
       sessions: [{ status: 'paused' }],
     })
-    expect(pids().filter(isAlive)).toEqual([])
-  })
-
-  posix('to delete a group in a repository of any class ends what a killed runner has left', async () => {
-    const { options, store, repository, pids } = await prepareFiles({ a: { behaviour: 'works_on' } })
-    const helper = JSON.stringify(path.join(root, '__test__', 'suite', 'helpers', 'managed.js'))
-    const script = `const sg = require(${JSON.stringify(root)})
-      const { WrappingRepository } = require(${helper})
-      const files = new sg.FileGroupRepository(${JSON.stringify(store)}, { durability: 'process' })
-      const runner = new sg.GroupRunner(undefined, new WrappingRepository(files))
-      runner.on('session_progress', () => console.log('now'))
-      runner.run('${ID}', ${JSON.stringify(options)})`
-    const child = spawn(process.execPath, ['-e', script])
-    await new Promise((resolve) => child.stdout.once('data', resolve))
-    child.kill('SIGKILL')
-    await new Promise((resolve) => child.once('close', resolve))
-    expect(pids().filter(isAlive)).not.toEqual([])
-    await new sg.GroupManager(undefined, new WrappingRepository(repository)).deleteGroup(ID)
-    expect(await repository.findById(ID)).toBeNull()
     expect(pids().filter(isAlive)).toEqual([])
   })
 
