@@ -138,8 +138,8 @@ impl<'env> Values<'env> {
     }
 }
 
-/// Texts that the engine reads where they are take up to this much memory, in bytes, until it collects them as garbage. It does
-/// not count them as memory of its own, so nothing would make it collect more of them.
+/// Maximum memory for texts that engines read where they are, in bytes. They keep a text until they collect garbage, which
+/// such texts do not make them do: they are not counted as the engine's memory.
 const MAX_SHARED_BYTES: usize = 32 << 20;
 
 /// Memory that these texts take in all environments.

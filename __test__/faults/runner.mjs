@@ -194,7 +194,7 @@ export async function testRunnerOnFullDisk({ driver, claude }, { rounds }) {
         const hasPrinted = () => statSync(output, { throwIfNoEntry: false })?.size > 0
         await Promise.race([running, until(hasPrinted)])
         fillUp(disk)
-        // What was allocated for the output is free again after the end of the session, but a commit needs a file.
+        // The space allocated for the output is free again when the session has ended, but a commit also needs a new file.
         leaveInodes(disk, 0)
         await Promise.race([running, until(() => world.notes('cost').length > 0)])
         // The runner has tried by then to store the end of the session.

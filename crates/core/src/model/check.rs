@@ -1,7 +1,7 @@
 //! Checks a text as strictly as reading it does, without building its values: only what queries need is kept.
 //!
-//! `record!` declares what is kept of each object. A check accepts nothing that reading would not accept. It may refuse what
-//! reading accepts, such as a lone surrogate: then the text has to be read.
+//! `record!` declares what is kept of each object. A check accepts nothing that reading refuses. It may refuse a text that
+//! reading accepts, such as one with a lone surrogate, which then has to be read.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,11 +19,11 @@ use crate::model::{GroupId, GroupSession};
 
 /// A type of the model.
 pub trait Checkable {
-    /// What is kept of a value in a text.
+    /// The part of a value in a text that is kept.
     type Checked<'a>: Deserialize<'a>;
 }
 
-/// What is kept of an object.
+/// The part that is kept of a value of a type.
 pub type Checked<'a, T> = <T as Checkable>::Checked<'a>;
 
 /// Types whose values are kept as they are: those that need no memory of their own, and rare ones.
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_check_accepts_what_reading_accepts_and_nothing_else() {
-        /// What reading looks at a second time, and an id whose characters are not in the text.
+        /// Values that a check refuses: reading looks at them a second time, or at the characters behind escapes.
         const ONLY_READ: &[&str] = &["1e400", r#""\ud800""#, r#""id":"a\n""#];
         const REPLACEMENTS: &str = r#"null true 1 -1 0.5 1e400 "" "a\n" "\ud800" "\x" "completed" "002-b" [] [1] ["a"] {} {"a":"b"}
             "2026-01-15T10:30:00.000Z" x [ } 1,"id":"002-b" 1,"name":"a","name":"b""#;

@@ -54,7 +54,7 @@ fn each_wrong_field_is_named_with_what_was_expected() {
     assert!(problem(r#""maxBudgetUsd":10"#, r#""maxBudgetUsd":1e400"#).contains("but is 1e400"));
 }
 
-/// Where a field can be added to [`GROUP`].
+/// The places at which a field can be added to [`GROUP`].
 const IN_GROUP: &str = "{";
 const IN_CONFIG: &str = r#""config":{"#;
 const IN_SESSION: &str = r#""sessions":[{"#;

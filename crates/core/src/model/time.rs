@@ -100,7 +100,7 @@ impl Deref for IsoTime {
     }
 }
 
-/// What an error says was expected.
+/// The expectation that errors name.
 const EXPECTED: &str = "an ISO 8601 time such as \"2026-01-15T10:30:00.000Z\"";
 
 impl<'de> Deserialize<'de> for IsoTime {

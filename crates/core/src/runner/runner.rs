@@ -131,7 +131,7 @@ impl Runner {
         };
         match Supervisor::new(parts, plan, group, document).run()? {
             Outcome::Ended(status, cause) => Ok(RunEnd { status, cause }),
-            Outcome::StoreFailed | Outcome::Deleted => Err(Error::internal("a lost store is an error")),
+            Outcome::WriteFailed | Outcome::Deleted => Err(Error::internal("a failed write is an error")),
         }
     }
 

@@ -153,8 +153,9 @@ pub enum Event {
 pub enum Outcome {
     /// The group has this status, which is stored.
     Ended(GroupStatus, Option<GroupCause>),
-    /// The store failed for too long, or the output of a session cannot be written. The outputs settle what is not stored when the group runs again.
-    StoreFailed,
+    /// The group could not be stored for too long, or the output of a session cannot be written. When the group runs again,
+    /// the outputs settle what is not stored.
+    WriteFailed,
     /// The group was deleted.
     Deleted,
 }

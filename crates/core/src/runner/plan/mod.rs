@@ -333,7 +333,7 @@ impl Run {
             Input::Progress(session, progress) => self.progressed(session, progress),
             Input::Result(session, result) => self.result(session, result),
             Input::OutputLimit(session) => self.output_limit(session),
-            Input::OutputFailed => self.abandon(Outcome::StoreFailed),
+            Input::OutputFailed => self.abandon(Outcome::WriteFailed),
             Input::Exited { session, cost } => self.exited(session, cost),
             Input::Looked(session, look) => self.looked(session, look),
             Input::LimitOpened { until } => self.limit_reported(until),
@@ -346,7 +346,7 @@ impl Run {
         match timer {
             // The next commit is issued as soon as this timer is no longer set; the same goes for starts.
             Timer::CommitRetry | Timer::Spacing | Timer::Space => {}
-            Timer::CommitsFailed => self.abandon(Outcome::StoreFailed),
+            Timer::CommitsFailed => self.abandon(Outcome::WriteFailed),
             Timer::LimitCheck => self.check_limit(),
             Timer::Retry(session) => self.reindex(session),
             Timer::Stall(session) => self.stalled(session),

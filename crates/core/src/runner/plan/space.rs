@@ -19,7 +19,7 @@ impl Run {
         let since = *self.no_space_since.get_or_insert(now);
         let left_ms = self.options.give_up_ms.saturating_sub(now.since(since));
         if left_ms == 0 {
-            self.abandon(Outcome::StoreFailed);
+            self.abandon(Outcome::WriteFailed);
         } else {
             self.timers.set(Timer::Space, now.after(left_ms.min(RETRY_MS)));
         }

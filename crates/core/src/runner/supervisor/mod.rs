@@ -209,7 +209,7 @@ impl<'a> Supervisor<'a> {
         self.settle_down();
         match outcome {
             Outcome::Deleted => Err(Error::group_not_found(self.store.id().as_str())),
-            Outcome::StoreFailed => {
+            Outcome::WriteFailed => {
                 let failure = self.output_failure.or(self.failure);
                 Err(failure.unwrap_or_else(|| Error::internal("commits failed without an error")))
             }

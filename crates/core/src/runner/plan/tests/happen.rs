@@ -342,7 +342,7 @@ impl World {
     /// Another runner takes over what is stored, or only settles it. Processes live on without their standard input.
     fn take_over(&mut self, settle: Option<Request>) {
         // Events of a commit that was written but not confirmed are lost, as in a crash.
-        if self.outcome == Some(Outcome::StoreFailed) {
+        if self.outcome == Some(Outcome::WriteFailed) {
             self.truth.crashes += 1;
             self.truth.completions.fill(0);
         }

@@ -268,7 +268,7 @@ fn failing_commits_are_tried_again_after_1_2_5_and_10_seconds_and_given_up_after
         }
     }
     assert_eq!(delays, [1_000, 2_000, 5_000, 10_000, 10_000, 10_000, 10_000, 10_000, 2_000]);
-    assert_eq!(world.outcome, Some(Outcome::StoreFailed));
+    assert_eq!(world.outcome, Some(Outcome::WriteFailed));
 }
 
 #[test]
@@ -294,7 +294,7 @@ fn starts_without_space_are_taken_back_and_tried_again_every_5_seconds_and_given
         world.apply(step).expect("it happens");
     }
     assert_eq!(delays, [5_000; 12]);
-    assert_eq!(world.outcome, Some(Outcome::StoreFailed));
+    assert_eq!(world.outcome, Some(Outcome::WriteFailed));
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn a_lost_output_interrupts_all_sessions_and_gives_the_run_up() {
     for number in 0..2 {
         follow(&mut world, &[Step::Print(number, Say::Interrupted), Step::Exit(number)]);
     }
-    assert_eq!(world.outcome, Some(Outcome::StoreFailed));
+    assert_eq!(world.outcome, Some(Outcome::WriteFailed));
     assert!(world.stored.sessions.iter().all(|session| session.record.status == SessionStatus::Active));
 }
 
