@@ -155,6 +155,20 @@ fn a_disk_without_room_for_the_files_starts_nothing() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_disk_without_room_for_the_mark_in_the_lock_starts_nothing_until_there_is_room() {
+    let world = World::new();
+    let Some(_disk) = Disk::mount(&world.group, "mode=700,size=2m") else { return };
+    let filler = world.group.join("filler");
+    std::fs::write(&filler, vec![0; 2 << 20]).unwrap();
+    let (started, _) = try_start(&world, "Do it.");
+    assert!(started.unwrap_err().is_of_full_disk());
+    assert_eq!(std::fs::read_dir(world.group.join("sessions/answers")).unwrap().count(), 0);
+    std::fs::remove_file(filler).unwrap();
+    try_start(&world, "Do it.").0.unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_disk_without_room_for_output_starts_nothing() {
     let world = World::new();
     let Some(_disk) = Disk::mount(&world.group, "mode=700,size=512k") else { return };

@@ -75,17 +75,24 @@ impl AliveFile {
     }
 }
 
-/// Creates the file of an attempt and locks it.
+/// Creates the file of an attempt and locks it. Leaves no file if that fails.
 pub fn create(directory: &Dir, attempt: u64, mark: Mark) -> io::Result<File> {
-    let mut file = directory.create_file(&name(attempt))?;
+    let file = directory.create_file(&name(attempt))?;
+    let locked = lock(&file, mark);
+    if locked.is_err() {
+        let _ = directory.remove_file(&name(attempt));
+    }
+    locked.map(|()| file)
+}
+
+fn lock(mut file: &File, mark: Mark) -> io::Result<()> {
     match file.try_lock() {
         Ok(()) => {}
         // Without locks, a later runner has to rely on the identity of the process.
         Err(TryLockError::Error(error)) if has_no_locks(&error) => {}
         Err(error) => return Err(error.into()),
     }
-    write!(file, "{mark}")?;
-    Ok(file)
+    write!(file, "{mark}")
 }
 
 /// Checks that an open file is a regular one of this user.

@@ -88,22 +88,25 @@ impl SessionDirectory {
     /// aside first. Fails with `INVALID_STATE` if its process still runs, and with `IO` if anything else is in the way.
     pub(super) fn create_files(&self, attempt: u64, mark: Mark) -> Result<AttemptFiles> {
         self.set_aside(attempt, mark)?;
-        let create = |name: &str, file: io::Result<File>| {
-            file.map_err(|source| self.failure(name, "creating", source))
-        };
-        let alive = create(&alive::name(attempt), alive::create(&self.dir, attempt, mark))?;
-        let files = (|| {
-            let output = create(&output_name(attempt), self.dir.create_log(&output_name(attempt)))?;
-            let errors = create(&errors_name(attempt), self.dir.create_log(&errors_name(attempt)))?;
-            Ok((output, errors))
-        })();
-        match files {
-            Ok((output, errors)) => Ok(AttemptFiles { alive, output, errors }),
-            Err(error) => {
-                let _ = self.dir.remove_file(&alive::name(attempt));
-                Err(error)
+        let mut created = Vec::new();
+        let mut create = |name: String, create: &dyn Fn(&str) -> io::Result<File>| match create(&name) {
+            Ok(file) => {
+                created.push(name);
+                Ok(file)
             }
-        }
+            Err(source) => {
+                // They would be in the way of another try.
+                for name in &created {
+                    let _ = self.dir.remove_file(name);
+                }
+                Err(self.failure(&name, "creating", source))
+            }
+        };
+        Ok(AttemptFiles {
+            alive: create(alive::name(attempt), &|_| alive::create(&self.dir, attempt, mark))?,
+            output: create(output_name(attempt), &|name| self.dir.create_log(name))?,
+            errors: create(errors_name(attempt), &|name| self.dir.create_log(name))?,
+        })
     }
 
     /// Renames the files of a forgotten attempt: of a session that was removed and added again, or of a group that was saved
@@ -315,6 +318,21 @@ mod tests {
         assert!(!directory.path().join("1.alive").exists());
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
         assert!(directory.output(1).is_err());
+    }
+
+    #[test]
+    fn an_attempt_whose_files_cannot_be_created_leaves_none_in_the_way_of_another_try() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = SessionDirectory::create(base.path(), &directory_names("a", [])).unwrap();
+        for name in ["1.alive", "1.jsonl", "1.err"] {
+            let obstacle = directory.path().join(name);
+            std::fs::create_dir(&obstacle).unwrap();
+            assert!(directory.create_files(1, Mark::new(Uuid::nil())).is_err());
+            let names = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
+            assert_eq!(names.collect::<Vec<_>>(), [name]);
+            std::fs::remove_dir(obstacle).unwrap();
+        }
+        assert!(directory.create_files(1, Mark::new(Uuid::nil())).is_ok());
     }
 
     #[test]
