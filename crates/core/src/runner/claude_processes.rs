@@ -1,6 +1,7 @@
 //! The processes of Claude Code as the processes of a runner.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -98,6 +99,10 @@ impl SessionProcesses for ClaudeProcesses {
                     files.release_reserve();
                     Found::Gone { output: Some(output), errors: files.errors().ok() }
                 }
+                // Its runner was killed after it had created the lock, before it created the output and the process.
+                Err(error) if recorded.is_none() && error.io_kind() == Some(io::ErrorKind::NotFound) => {
+                    Found::Gone { output: None, errors: None }
+                }
                 Err(error) => Found::Unknown(error.to_string()),
             },
             Look::Unknown(reason) => Found::Unknown(reason),
@@ -115,5 +120,25 @@ impl SessionProcesses for ClaudeProcesses {
     fn waker(&self) -> Wake {
         let waker = self.processes.waker();
         Arc::new(move || waker.wake())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner::process::directory_names;
+
+    /// An earlier runner was killed between the creation of the lock and that of the output.
+    #[test]
+    fn an_attempt_without_an_output_that_nobody_recorded_never_started() {
+        let base = tempfile::tempdir().unwrap();
+        let (names, mark) = (directory_names("a", []), Mark::new(uuid::Uuid::new_v4()));
+        let directory = SessionDirectory::create(base.path(), &names).unwrap();
+        std::fs::write(directory.path().join("1.alive"), mark.to_string()).unwrap();
+        let mut processes =
+            ClaudeProcesses::new(Path::new("/none"), base.path(), ProcessOptions::default()).unwrap();
+        let earlier = EarlierAttempt { names: &names, attempt: 1, mark, recorded: None };
+        let found = processes.find(&earlier);
+        assert!(matches!(found, Found::Gone { output: None, .. }), "{found:?}");
     }
 }

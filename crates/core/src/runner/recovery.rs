@@ -6,7 +6,7 @@
 //! | its process is gone, its output has a result | settled by that result |
 //! | its process is gone without a result | swept and resumed |
 //! | nothing was ever printed and no process recorded | never started: the attempt does not count |
-//! | that cannot be told | left alone; the group pauses until a person decides |
+//! | that cannot be told, or its output cannot be read | left alone; the group pauses until a person decides |
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -81,8 +81,10 @@ fn gone(attempt: &Attempt, mut live: Live, output: Option<File>, errors: Vec<u8>
     let modified = output.as_ref().and_then(|output| output.metadata().ok()?.modified().ok());
     let ended_ms = modified.map_or(now_ms, unix_ms).min(now_ms);
     let ran_ms = milliseconds(&attempt.started_at, ended_ms);
-    if let Some(output) = output {
-        live.read_file(output, ended_ms);
+    if let Some(output) = output
+        && let Err(error) = live.read_file(output, ended_ms)
+    {
+        return Recovered::unknown(format!("its output cannot be read: {error}"));
     }
     let cost = live.cost();
     let look = match live.result() {
@@ -130,4 +132,38 @@ fn milliseconds(from: &IsoTime, to_ms: f64) -> u64 {
 
 fn unix_ms(time: SystemTime) -> f64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since: Duration| since.as_secs_f64() * 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::GroupSession;
+    use crate::model::number::{Positive, Usd};
+    use crate::model::run::AttemptKind;
+    use crate::runner::plan::SessionIndex;
+
+    #[test]
+    fn an_output_that_cannot_be_read_says_nothing_about_its_attempt() {
+        let now = IsoTime::now();
+        let attempt = Attempt {
+            n: Positive::clamped(1),
+            uuid: uuid::Uuid::new_v4().to_string(),
+            how: AttemptKind::Fresh,
+            started_at: now.clone(),
+            reserved_usd: Usd::clamped(0.0),
+            claude_session_id: String::new(),
+            ended_at: None,
+            cost_usd: None,
+            estimated: None,
+            outcome: None,
+            error: None,
+            process: None,
+        };
+        let live = Live::new(SessionIndex(0), GroupSession::new("a", "/p", "Do it.", now.clone()));
+        // Opening a directory succeeds, reading it does not.
+        let unreadable = File::open("/").unwrap();
+        let found = gone(&attempt, live, Some(unreadable), Vec::new(), now.unix_ms());
+        assert_eq!(found.look, Look::CannotTell);
+        assert!(found.unknown.is_some_and(|reason| reason.contains("output")));
+    }
 }

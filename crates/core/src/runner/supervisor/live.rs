@@ -1,6 +1,6 @@
 //! The output of one attempt: its session's accounts and progress, and the facts for the plan.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use crate::claude::signs::{Meaning, Sign, Signs};
 use crate::claude::{ClaudeStream, Exit};
@@ -72,16 +72,20 @@ impl Live {
         self.facts(&signs, answered, limit)
     }
 
-    /// Reads the whole output of an attempt that is gone. A conversation that does not exist counts as unanswered.
-    pub fn read_file(&mut self, mut file: impl Read, now_ms: f64) {
+    /// Reads the whole output of an attempt that is gone. A conversation that does not exist counts as unanswered. Fails if
+    /// the output cannot be read to its end, where its result may be.
+    pub fn read_file(&mut self, mut file: impl Read, now_ms: f64) -> io::Result<()> {
         let mut piece = vec![0; PIECE];
-        while let Ok(length) = file.read(&mut piece) {
-            if length == 0 {
-                break;
+        loop {
+            match file.read(&mut piece) {
+                Ok(0) => break,
+                Ok(length) => drop(self.read(&piece[..length], now_ms, || false, |_| {})),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
-            self.read(&piece[..length], now_ms, || false, |_| {});
         }
         self.end(&Exit::default(), &[], now_ms, || false, |_| {});
+        Ok(())
     }
 
     /// The newest result, with the cost of the attempt so far.
