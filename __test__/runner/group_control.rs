@@ -5,6 +5,7 @@ use std::time::Duration;
 use session_groups::manager::GroupManager;
 use session_groups::model::number::{Positive, Usd};
 use session_groups::model::run::{AttemptOutcome, ControlRequest, GroupCause};
+use session_groups::model::time::IsoTime;
 use session_groups::model::{GroupSession, GroupStatus, SessionStatus};
 use session_groups::repository::{Changes, Document, GroupFilter, GroupRepository};
 use session_groups::runner::plan::{Retry, Spacing};
@@ -285,6 +286,23 @@ fn a_deletion_ends_what_a_dead_runner_left_and_is_refused_while_one_lives() {
     let pids = world.notes("process");
     assert!(pids.iter().all(|pid| !crate::support::is_alive(pid.parse().unwrap())));
     assert!(!world.base.join("store/.locks/run-group").exists() && !world.base.join("store/group").exists());
+}
+
+#[test]
+fn a_deletion_of_an_archived_group_ends_what_a_dead_runner_left() {
+    let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), LONG_MS)]);
+    let repository = world.repository();
+    let ownership = FileOwnership::new(repository.clone(), world.options());
+    let manager = GroupManager::new(&repository, &ownership);
+    let mut runner = start_runner(&world, None);
+    world.wait_for_active(1);
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+    manager.archive_group(&GroupWorld::id(), &IsoTime::now()).unwrap();
+    manager.delete_group(&GroupWorld::id()).unwrap();
+    let pids = world.notes("process");
+    assert!(!pids.is_empty() && pids.iter().all(|pid| !crate::support::is_alive(pid.parse().unwrap())));
+    assert!(!world.base.join("store/group").exists());
 }
 
 #[test]

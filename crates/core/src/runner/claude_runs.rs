@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::model::run::ControlRequest;
 use crate::model::{GroupSession, SessionGroup, SessionStatus};
 use crate::repository::Document;
-use crate::runner::plan::Request;
+use crate::runner::plan::{Request, check_runnable};
 use crate::runner::process::{Mark, Program, ProgramSearch, end_marked};
 use crate::runner::runner::finish;
 use crate::runner::store::Claim;
@@ -72,6 +72,7 @@ impl Runner {
         let shared = Arc::clone(&self.shared);
         shared.begin();
         let end = self.claimed(|claim, group, document| {
+            check_runnable(&group)?;
             self.supervise_claude(settle, claim, (group, document), &mut notice)
         });
         finish(&shared, &end);

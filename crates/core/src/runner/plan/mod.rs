@@ -169,11 +169,11 @@ pub struct Run {
 }
 
 impl Run {
-    /// Plans the run of a stored group. Fails with `INVALID_TRANSITION` if the group is archived or deleted.
+    /// Plans the run of a stored group. Fails with `INVALID_TRANSITION` if the group is archived or deleted, unless the run
+    /// only settles what an earlier one left.
     pub fn new(group: &SessionGroup, options: &RunOptions) -> Result<Self> {
-        if matches!(group.status, GroupStatus::Archived | GroupStatus::Deleted) {
-            let status = group.status.name();
-            return Err(Error::invalid_transition(group.id.as_str(), &format!("cannot run: it is {status}")));
+        if options.settle.is_none() {
+            check_runnable(group)?;
         }
         Ok(Self::of(&StoredGroup::from(group), Arc::new(options.clone())))
     }
@@ -354,4 +354,13 @@ impl Run {
             Timer::Stage(session) => self.stage_is_over(session),
         }
     }
+}
+
+/// Fails with `INVALID_TRANSITION` if a group is archived or deleted.
+pub(super) fn check_runnable(group: &SessionGroup) -> Result<()> {
+    if matches!(group.status, GroupStatus::Archived | GroupStatus::Deleted) {
+        let status = group.status.name();
+        return Err(Error::invalid_transition(group.id.as_str(), &format!("cannot run: it is {status}")));
+    }
+    Ok(())
 }
