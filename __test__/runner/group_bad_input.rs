@@ -292,14 +292,30 @@ fn a_usage_limit_that_ends_while_the_machine_sleeps_is_not_waited_for_any_longer
     assert_eq!(world.problems(), [""; 0]);
 }
 
-/// A store whose disk is full for a while.
+type Commit = dyn Fn(&FileRunStore, Change, Done) + Send + Sync;
+
+/// A store whose commits are disturbed.
 #[derive(Clone)]
-struct FullDisk {
+struct Disturbed {
     store: FileRunStore,
-    is_full: Arc<AtomicBool>,
+    commit: Arc<Commit>,
 }
 
-impl RunStore for FullDisk {
+/// A store whose disk is full for a while.
+fn full_disk(world: &GroupWorld, is_full: &Arc<AtomicBool>) -> Disturbed {
+    let is_full = Arc::clone(is_full);
+    let commit = move |store: &FileRunStore, change: Change, done: Done| {
+        if !is_full.load(Ordering::Relaxed) {
+            return store.commit(change, done);
+        }
+        let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let error = Error::not_committed("group", "meta.json".as_ref(), "writing", source);
+        session_groups::executor::run(move || done(Err(error)));
+    };
+    Disturbed { store: world.store(), commit: Arc::new(commit) }
+}
+
+impl RunStore for Disturbed {
     fn id(&self) -> &GroupId {
         self.store.id()
     }
@@ -309,12 +325,7 @@ impl RunStore for FullDisk {
     }
 
     fn commit(&self, change: Change, done: Done) {
-        if !self.is_full.load(Ordering::Relaxed) {
-            return self.store.commit(change, done);
-        }
-        let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
-        let error = Error::not_committed("group", "meta.json".as_ref(), "writing", source);
-        session_groups::executor::run(move || done(Err(error)));
+        (self.commit)(&self.store, change, done);
     }
 
     fn watch(&self, changed: Arc<dyn Fn() + Send + Sync>) -> Result<Box<dyn Send>> {
@@ -339,7 +350,7 @@ fn a_disk_that_is_full_for_a_while_loses_nothing() {
     let world =
         GroupWorld::new(vec![slow(session("a", "answers", &[]), 300), session("b", "answers", &["a"])]);
     let is_full = Arc::new(AtomicBool::new(false));
-    let store = FullDisk { store: world.store(), is_full: Arc::clone(&is_full) };
+    let store = full_disk(&world, &is_full);
     let thread = Runner::new(store, world.options()).spawn(|_| {}).unwrap();
     world.wait_for_active(1);
     is_full.store(true, Ordering::Relaxed);
@@ -359,7 +370,7 @@ fn a_disk_that_stays_full_ends_the_run_and_the_next_one_settles_it() {
         slow(session("b", "answers", &[]), LONG_MS),
     ]);
     let is_full = Arc::new(AtomicBool::new(false));
-    let store = FullDisk { store: world.store(), is_full: Arc::clone(&is_full) };
+    let store = full_disk(&world, &is_full);
     let options = RunnerOptions { store_patience: Duration::from_millis(1_500), ..world.options() };
     let thread = Runner::new(store, options).spawn(|_| {}).unwrap();
     world.wait_for_active(2);
@@ -375,6 +386,40 @@ fn a_disk_that_stays_full_ends_the_run_and_the_next_one_settles_it() {
     assert_eq!(world.run().0.unwrap().status, GroupStatus::Completed);
     let outcome = world.stored("a").attempts.unwrap()[0].outcome;
     assert_eq!(outcome, Some(AttemptOutcome::Completed));
+    assert_eq!(world.problems(), [""; 0]);
+}
+
+#[test]
+fn a_run_that_leaves_its_sessions_alone_stores_nothing_after_its_end() {
+    let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), 300)]);
+    let [is_slow, is_open] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+    let (slow_now, open) = (Arc::clone(&is_slow), Arc::clone(&is_open));
+    let commit = move |store: &FileRunStore, change: Change, done: Done| {
+        if !slow_now.load(Ordering::Relaxed) {
+            return store.commit(change, done);
+        }
+        open.store(true, Ordering::Relaxed);
+        let (store, open) = (store.clone(), Arc::clone(&open));
+        session_groups::executor::run_later(Duration::from_millis(300), move || {
+            store.commit(
+                change,
+                Box::new(move |result| {
+                    open.store(false, Ordering::Relaxed);
+                    done(result);
+                }),
+            );
+        });
+    };
+    let runner = Runner::new(Disturbed { store: world.store(), commit: Arc::new(commit) }, world.options());
+    let handle = runner.handle();
+    let thread = runner.spawn(|_| {}).unwrap();
+    world.wait_for_active(1);
+    is_slow.store(true, Ordering::Relaxed);
+    GroupWorld::wait_until("a commit is under way", || is_open.load(Ordering::Relaxed));
+    handle.detach();
+    assert_eq!(thread.join().unwrap().unwrap_err().code(), "INVALID_STATE");
+    assert!(!is_open.load(Ordering::Relaxed));
+    assert_eq!(world.run().0.unwrap().status, GroupStatus::Completed);
     assert_eq!(world.problems(), [""; 0]);
 }
 

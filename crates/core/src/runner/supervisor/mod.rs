@@ -196,6 +196,8 @@ impl<'a> Supervisor<'a> {
                 self.received(message);
             }
             if self.is_detached {
+                self.sweeps.clear();
+                self.settle_down();
                 let taken = self.failure.filter(|failure| failure.is(ErrorKind::AlreadyRunning));
                 let left = || Error::invalid_state("the run has ended, but its sessions finish their turns");
                 return Err(taken.unwrap_or_else(left));
@@ -389,7 +391,7 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Waits until nothing is left of the attempts of this run, and no commit of it can be stored any more.
+    /// Waits until nothing is left of the attempts that are to be swept, and no commit of this run can be stored any more.
     fn settle_down(&mut self) {
         let deadline = Instant::now() + END_PATIENCE;
         while (self.in_flight || !self.sweeps.is_empty()) && Instant::now() < deadline {
