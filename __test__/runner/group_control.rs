@@ -10,7 +10,7 @@ use session_groups::model::{GroupSession, GroupStatus, SessionStatus};
 use session_groups::repository::{Changes, Document, GroupFilter, GroupRepository};
 use session_groups::runner::plan::{Retry, Spacing};
 use session_groups::runner::{
-    ControlOptions, Controlled, FileOwnership, RunEnd, RunnerOptions, RunnerState, control,
+    ControlOptions, Controlled, FileOwnership, RunEnd, RunStore, RunnerOptions, RunnerState, control,
 };
 
 use crate::group_driver::{send, start_runner};
@@ -269,6 +269,29 @@ fn a_summary_tells_if_a_running_group_has_a_runner() {
     assert_eq!(live(&world), Some(false));
     assert_eq!(world.run().0.unwrap().status, GroupStatus::Completed);
     assert_eq!(live(&world), None);
+}
+
+#[test]
+fn a_resume_during_a_pause_without_a_runner_waits_for_its_end_and_needs_a_runner() {
+    let sessions = vec![slow(session("a", "answers", &[]), 1_500), session("b", "answers", &["a"])];
+    let world = GroupWorld::new(sessions);
+    let mut runner = start_runner(&world, None);
+    world.wait_for_active(1);
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+    let (store, options) = (world.store(), world.options());
+    let drain = ControlOptions { drain: true, ..ControlOptions::default() };
+    std::thread::scope(|scope| {
+        let pause = scope.spawn(|| control(&store, ControlRequest::Pause, &drain, &options));
+        GroupWorld::wait_until("the pause has the group", || store.is_claimed().unwrap());
+        let resumed = control(&store, ControlRequest::Resume, &ControlOptions::default(), &options);
+        assert_eq!(resumed.unwrap(), Controlled::NeedsRunner);
+        let end = RunEnd { status: GroupStatus::Paused, cause: Some(GroupCause::Manual) };
+        assert_eq!(pause.join().unwrap().unwrap(), Controlled::Settled(end));
+    });
+    assert_eq!(world.stored("b").status, SessionStatus::Pending);
+    assert_eq!(world.run().0.unwrap().status, GroupStatus::Completed);
+    assert_eq!(world.problems(), [""; 0]);
 }
 
 #[test]

@@ -11,6 +11,11 @@ use crate::model::run::{ControlRequest, GroupCause};
 use crate::model::{GroupStatus, SessionStatus};
 
 impl Request {
+    /// Returns `true` if it asks for more work, which a run that only settles what an earlier one left cannot do.
+    pub fn is_for_work(&self) -> bool {
+        matches!(self.action, ControlRequest::Resume | ControlRequest::Retry)
+    }
+
     /// What happens to running sessions.
     fn force(&self) -> Force {
         match (self.drain, self.now) {
@@ -22,9 +27,9 @@ impl Request {
 }
 
 impl Run {
-    /// Carries out a request, once.
+    /// Carries out a request, once. One that needs another run is left to that run.
     pub(super) fn requested(&mut self, request: &Request) {
-        if request.seq <= self.group.control_seen {
+        if request.seq <= self.group.control_seen || self.needs_another_run(request) {
             return;
         }
         if !planted!(self, RequestRepeated) {
@@ -34,8 +39,15 @@ impl Run {
         self.carry_out(request);
     }
 
+    pub(super) fn needs_another_run(&self, request: &Request) -> bool {
+        self.options.settle.is_some() && request.is_for_work()
+    }
+
     /// Carries out a request, whatever its number.
     pub(super) fn carry_out(&mut self, request: &Request) {
+        if self.needs_another_run(request) {
+            return;
+        }
         let sessions = request.sessions.as_deref();
         match (request.action, sessions) {
             (ControlRequest::Pause, None) => {

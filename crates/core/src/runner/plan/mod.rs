@@ -185,7 +185,9 @@ impl Run {
             let is_in = options.only.as_ref().is_none_or(|only| only.contains(&session.id));
             session.is_excluded = !is_in || options.skip.contains(&session.id);
         }
-        let seen = group.request.as_ref().map_or(0, |request| request.seq);
+        // An earlier request is over, but one that needs another run is left to that run.
+        let is_over = |request: &&Request| options.settle.is_none() || !request.is_for_work();
+        let seen = group.request.as_ref().filter(is_over).map_or(0, |request| request.seq);
         Self {
             settings: group.settings.clone(),
             group: GroupRecord { control_seen: group.record.control_seen.max(seen), ..group.record },

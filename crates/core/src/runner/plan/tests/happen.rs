@@ -405,6 +405,8 @@ impl World {
                 self.truth.is_halted = true;
             }
             Ask::PauseOne(_) | Ask::ResumeOne(_) => {}
+            // It is left to the next run.
+            _ if self.run.needs_another_run(&request) => {}
             // A retry takes up a group that does not go on.
             Ask::Resume | Ask::Retry | Ask::RetryFresh | Ask::RetryOne(_) => {
                 self.truth.is_halted = false;
