@@ -36,10 +36,10 @@ impl Run {
     pub(super) fn end_attempt(&mut self, session: SessionIndex, process: &Process, cost: Nanos) {
         let booked = self.session(session).record.open_attempt().map_or(Nanos::ZERO, |attempt| attempt.cost);
         self.book(session, cost.max(booked));
-        let ran_ms = process.ran_before_ms + self.now.monotonic.since(process.since);
+        let ran_ms = process.ran_before_ms.saturating_add(self.now.monotonic.since(process.since));
         let (outcome, next) = self.judge(session, process);
         let entry = self.session_mut(session);
-        entry.record.run_ms += ran_ms;
+        entry.record.run_ms = entry.record.run_ms.saturating_add(ran_ms);
         if let Some(attempt) = entry.record.attempts.last_mut().filter(|attempt| attempt.outcome.is_none()) {
             attempt.outcome = Some(outcome);
             attempt.estimated = process.has_open_turn;

@@ -56,7 +56,7 @@ impl Run {
         if let Some(attempt) = entry.record.attempts.last_mut() {
             attempt.has_process = true;
         }
-        let used_ms = entry.record.run_ms.saturating_sub(entry.forgiven_ms) + ran_ms;
+        let used_ms = entry.record.run_ms.saturating_sub(entry.forgiven_ms).saturating_add(ran_ms);
         if let Some(timeout_ms) = entry.settings.timeout_ms {
             let left_ms = timeout_ms.saturating_sub(used_ms);
             self.timers.set(Timer::Timeout(session), self.now.monotonic.after(left_ms));

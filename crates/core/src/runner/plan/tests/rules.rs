@@ -6,8 +6,8 @@ use super::super::stored::MAX_STORED_ATTEMPTS;
 use super::super::*;
 use super::steps::{Ask, Say, Step};
 use super::world::{Bounds, ProcState, World, group, session};
-use crate::model::SessionStatus;
-use crate::model::run::{AttemptKind, AttemptOutcome};
+use crate::model::run::{AttemptKind, AttemptOutcome, GroupCause};
+use crate::model::{GroupStatus, SessionStatus};
 
 fn world(graph: &[Vec<usize>], change: impl FnOnce(&mut StoredGroup)) -> World {
     let mut stored = group(&graph.to_vec());
@@ -379,4 +379,33 @@ fn what_an_earlier_runner_interrupted_has_not_crashed() {
             assert_eq!(wait(&world, number), Some(Wait::Spawn), "lives on: {lives_on}");
         }
     }
+}
+
+#[test]
+fn the_largest_stored_running_time_overflows_nothing() {
+    let mut world = world(&[vec![], vec![]], |stored| {
+        for session in &mut stored.sessions {
+            session.record.run_ms = u64::MAX;
+        }
+        Arc::make_mut(&mut stored.sessions[1].settings).timeout_ms = Some(u64::MAX);
+    });
+    follow(&mut world, &[Step::Begin]);
+    (0..2).for_each(|number| start(&mut world, number));
+    (0..2).for_each(|number| follow(&mut world, &[Step::Print(number, Say::Success), Step::Exit(number)]));
+    assert_eq!(world.stored.sessions[0].record.run_ms, u64::MAX);
+}
+
+#[test]
+fn a_run_that_only_settles_leaves_a_resume_to_the_next_one() {
+    let mut world = world(&[vec![], vec![0]], |_| {});
+    world.bounds = Bounds { requests: 1, settlements: 1, ..world.bounds };
+    follow(&mut world, &[Step::Begin]);
+    start(&mut world, 0);
+    follow(&mut world, &[Step::Settle(Ask::PauseDrain), Step::Begin, Step::Look(0), Step::Ask(Ask::Resume)]);
+    follow(&mut world, &[Step::Print(0, Say::Success), Step::Exit(0)]);
+    assert_eq!(world.outcome, Some(Outcome::Ended(GroupStatus::Paused, Some(GroupCause::Manual))));
+    assert_eq!(
+        (wait(&world, 1), world.stored.record.control_seen),
+        (Some(Wait::Halted(GroupCause::Manual)), 0)
+    );
 }
