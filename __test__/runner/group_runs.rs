@@ -370,6 +370,29 @@ fn other_processes_take_the_place_of_claude_code() {
 }
 
 #[test]
+fn a_retry_by_an_observer_of_the_failure_is_carried_out_by_the_same_run() {
+    let world = GroupWorld::with(vec![session("bad", "-", &[])], |group| {
+        let rules = ConcurrencyConfig { pause_on_error: false, ..ConcurrencyConfig::default() };
+        group.config.concurrency = Some(rules);
+    });
+    let mut processes = Silent::default();
+    let runner = Runner::new(world.store(), RunnerOptions { max_crashes: 0, ..world.options() });
+    let handle = runner.handle();
+    let mut failures = 0;
+    let observer = |notice: RunNotice<'_>| {
+        if matches!(notice, RunNotice::Event { event, .. } if event.type_name() == "group_failed") {
+            failures += 1;
+            if failures == 1 {
+                handle.retry(None, false).unwrap();
+            }
+        }
+    };
+    let end = runner.run_with(&mut processes, ClaudeVersion::new(2, 1, 332), observer).unwrap();
+    assert_eq!(end.status, GroupStatus::Failed);
+    assert_eq!((failures, processes.prompts.len()), (2, 2));
+}
+
+#[test]
 fn a_panic_of_the_observer_leaves_the_group_to_the_next_runner() {
     let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), 200)]);
     let runner = Runner::new(world.store(), world.options());

@@ -35,6 +35,17 @@ pub(super) enum Order {
     Detach,
 }
 
+impl Order {
+    /// Returns `true` if it asks for more work, and so comes in time as long as the run has not ended.
+    pub fn is_for_work(&self) -> bool {
+        match self {
+            Self::Request(request) => request.is_for_work(),
+            Self::Budget(..) => true,
+            Self::Detach => false,
+        }
+    }
+}
+
 /// Delivers messages to the loop; `false` if it has ended.
 pub(super) type Deliver = Box<dyn Fn(Order) -> bool + Send>;
 
@@ -72,6 +83,17 @@ impl Shared {
             deliver(order);
         }
         state.deliver = Some(deliver);
+    }
+
+    /// Refuses all further orders, unless `has_orders` finds some that came before. Returns `true` if they are refused.
+    pub fn disconnect_unless(&self, has_orders: impl FnOnce() -> bool) -> bool {
+        let mut state = self.lock();
+        // No order can come in between.
+        let is_over = !has_orders();
+        if is_over {
+            state.deliver = Some(Box::new(|_| false));
+        }
+        is_over
     }
 
     /// Notes the end of the run.

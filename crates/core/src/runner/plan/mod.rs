@@ -245,6 +245,17 @@ impl Run {
         self.timers.next()
     }
 
+    /// Takes the end of the run back, since a request has come before the caller has ended it. The request follows as the
+    /// next fact.
+    pub fn reopen(&mut self) {
+        self.is_done = false;
+    }
+
+    /// Returns the number of the newest request that was carried out, or that came before the run.
+    pub fn control_seen(&self) -> u64 {
+        self.group.control_seen
+    }
+
     /// Returns a session's id.
     pub fn id(&self, session: SessionIndex) -> Option<&str> {
         self.sessions.get(session.get()).map(|session| &*session.id)

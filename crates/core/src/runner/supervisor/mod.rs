@@ -225,12 +225,35 @@ impl<'a> Supervisor<'a> {
             self.plan.handle(self.now(), fact);
             while let Some(command) = self.plan.poll() {
                 if let Command::Done(outcome) = command {
-                    return Some(outcome);
+                    if !self.has_further_orders(outcome) {
+                        return Some(outcome);
+                    }
+                    self.plan.reopen();
+                    continue;
                 }
                 self.carry_out(command);
             }
         }
         None
+    }
+
+    /// Returns `true` if a handle has asked for more work before the end, as an observer of the last events does. Otherwise no
+    /// handle can from now on.
+    fn has_further_orders(&mut self, outcome: Outcome) -> bool {
+        let is_waiting = |fact: &Input| matches!(fact, Input::Requested(request) if request.is_for_work());
+        let is_new = |message: &Message| matches!(message, Message::Order(order) if order.is_for_work());
+        let mut messages = Vec::new();
+        let has_orders = || {
+            messages.extend(self.receiver.try_iter());
+            let is_store_lost = !matches!(outcome, Outcome::Ended(..));
+            let has_waiting = self.is_changing_budget || self.facts.iter().any(is_waiting);
+            !is_store_lost && (has_waiting || messages.iter().any(is_new))
+        };
+        let is_over = self.shared.disconnect_unless(has_orders);
+        for message in messages {
+            self.received(message);
+        }
+        !is_over
     }
 
     fn carry_out(&mut self, command: Command) {
