@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use session_groups::model::number::{Positive, Usd};
-use session_groups::model::run::{Attempt, AttemptOutcome, GroupCause, ProcessIdentity};
+use session_groups::model::run::{Attempt, AttemptOutcome, ControlRequest, GroupCause, ProcessIdentity};
 use session_groups::model::time::IsoTime;
 use session_groups::model::{GroupId, GroupSession, GroupStatus, SessionGroup, SessionStatus};
 use session_groups::repository::{Changes, Condition, Document, GroupRepository};
 use session_groups::runner::{
-    Change, Claim, Clock, Done, FileRunStore, RunEnd, RunNotice, RunStore, Runner, RunnerOptions,
+    Change, ChangedLimits, Claim, Clock, ControlOptions, Done, FileRunStore, RunEnd, RunNotice, RunStore,
+    Runner, RunnerOptions, control,
 };
 use session_groups::{Error, Result};
 
@@ -361,6 +362,48 @@ fn a_disk_that_is_full_for_a_while_loses_nothing() {
     is_full.store(false, Ordering::Relaxed);
     assert_eq!(thread.join().unwrap().unwrap().status, GroupStatus::Completed);
     assert_eq!(world.problems(), [""; 0]);
+}
+
+#[test]
+fn a_pause_that_comes_while_the_limits_of_the_run_are_stored_is_carried_out() {
+    let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), LONG_MS)]);
+    let has_asked = AtomicBool::new(false);
+    let options = world.options();
+    let commit = move |store: &FileRunStore, change: Change, done: Done| {
+        if !has_asked.swap(true, Ordering::Relaxed) {
+            let ask = ControlOptions { wait: None, ..ControlOptions::default() };
+            control(store, ControlRequest::Pause, &ask, &options).unwrap();
+        }
+        store.commit(change, done);
+    };
+    let store = Disturbed { store: world.store(), commit: Arc::new(commit) };
+    let limits = ChangedLimits { max_concurrent: Some(Positive::clamped(2)), ..ChangedLimits::default() };
+    let end = Runner::new(store, RunnerOptions { limits, ..world.options() }).run(|_| {}).unwrap();
+    assert_eq!(end, RunEnd { status: GroupStatus::Paused, cause: Some(GroupCause::Manual) });
+    assert_eq!(world.group().config.max_concurrent_sessions.get(), 2);
+}
+
+#[test]
+fn a_budget_that_cannot_be_stored_is_reported() {
+    let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), LONG_MS)]);
+    let is_full = Arc::new(AtomicBool::new(false));
+    let runner = Runner::new(full_disk(&world, &is_full), world.options());
+    let handle = runner.handle();
+    let (sender, warnings) = std::sync::mpsc::channel();
+    let observer = move |notice: RunNotice<'_>| {
+        if let RunNotice::Warning(text) = notice {
+            sender.send(text.to_owned()).unwrap();
+        }
+    };
+    let thread = runner.spawn(observer).unwrap();
+    world.wait_for_active(1);
+    is_full.store(true, Ordering::Relaxed);
+    handle.resume(Some(Usd::clamped(7.0))).unwrap();
+    let warning = warnings.recv_timeout(crate::support::PATIENCE).unwrap();
+    assert!(warning.starts_with("the budget stays as it is: "), "{warning}");
+    is_full.store(false, Ordering::Relaxed);
+    handle.stop(true).unwrap();
+    thread.join().unwrap().unwrap();
 }
 
 #[test]

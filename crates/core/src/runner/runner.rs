@@ -114,9 +114,11 @@ impl Runner {
             self.check_start(&group, &launcher)?;
         }
         let is_run = decisions.settle.is_none();
+        let request_before = group.control;
         let document = if is_run { self.change_limits(document)? } else { document };
         let group = document.group()?;
-        let plan = Run::new(&group, &decisions)?;
+        // Without a request that came since the group was claimed, which the run finds as the first change.
+        let plan = Run::new(&SessionGroup { control: request_before, ..group.clone() }, &decisions)?;
         let limits = SharedLimits::new(&self.limits_directory()?, &self.options.environment);
         let parts = Parts {
             store: Arc::clone(&self.store),

@@ -266,6 +266,11 @@ impl Book {
         self.entries.iter().map(|entry| &entry.session)
     }
 
+    /// The group with its sessions.
+    pub fn whole_group(&self) -> SessionGroup {
+        SessionGroup { sessions: self.sessions().cloned().collect(), ..self.group.clone() }
+    }
+
     /// Names of a session's directory.
     pub fn names(&self, session: SessionIndex) -> SessionDirectoryNames {
         directory_names(&self.entry(session).session.id, self.sessions().map(|session| session.id.as_str()))

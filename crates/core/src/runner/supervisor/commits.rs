@@ -14,6 +14,7 @@ use crate::model::GroupPatch;
 use crate::model::number::Usd;
 use crate::ownership;
 use crate::repository::{Changes, Document, Revision};
+use crate::runner::RunNotice;
 use crate::runner::plan::{self, CommitFailure, CommitId, Input, Request};
 use crate::runner::store::Change;
 
@@ -164,13 +165,16 @@ impl Supervisor<'_> {
         let is_deleted = error.is(ErrorKind::NotFound);
         // The other runner adopts the sessions.
         self.is_detached |= error.is(ErrorKind::AlreadyRunning);
+        if let Flight::Budget(_) = flight {
+            (self.sink)(RunNotice::Warning(&format!("the budget stays as it is: {error}")));
+        }
         self.failure = Some(error);
         match flight {
             Flight::Plan(id) => {
                 let failure = if is_deleted { CommitFailure::Deleted } else { CommitFailure::Other };
                 self.facts.push_back(Input::CommitFailed(id, failure));
             }
-            // The budget stays as it is; the request is carried out all the same.
+            // The request is carried out all the same.
             Flight::Budget(request) => self.budget_changed(request),
             Flight::Renewal => {}
         }

@@ -176,7 +176,7 @@ impl<'a> Supervisor<'a> {
         self.show_group();
         self.warn_about_directories();
         self.tick(Instant::now());
-        self.facts.push_back(Input::TimePassed);
+        self.facts.push_back(self.first_fact());
         let mut is_busy = false;
         let outcome = loop {
             if let Some(outcome) = self.decide() {
@@ -217,6 +217,15 @@ impl<'a> Supervisor<'a> {
             }
             Outcome::Ended(..) => Ok(outcome),
         }
+    }
+
+    /// The fact with which the run begins: a request that has come since the group was claimed, if there is one.
+    fn first_fact(&self) -> Input {
+        let control = self.book.group.control.as_ref();
+        if control.is_some_and(|control| control.seq.get() > self.plan.control_seen()) {
+            return Input::GroupChanged(Box::new(StoredGroup::from(&self.book.whole_group())));
+        }
+        Input::TimePassed
     }
 
     /// Hands all facts to the plan and carries out its commands. Returns the outcome at the end of the run.
@@ -385,8 +394,7 @@ impl<'a> Supervisor<'a> {
 
     /// Shows the whole group to handles.
     fn show_group(&self) {
-        let sessions = self.book.sessions().cloned().collect();
-        let group = SessionGroup { sessions, ..self.book.group.clone() };
+        let group = self.book.whole_group();
         let started = group.started_at.as_ref().map(IsoTime::unix_ms);
         let mut aggregator = ProgressAggregator::new(started);
         let now_ms = time::now_ms();
@@ -407,9 +415,7 @@ impl<'a> Supervisor<'a> {
     }
 
     fn warn_about_directories(&mut self) {
-        let sessions = self.book.sessions().cloned().collect();
-        let group = SessionGroup { sessions, ..self.book.group.clone() };
-        for warning in directory_warnings(&group) {
+        for warning in directory_warnings(&self.book.whole_group()) {
             (self.sink)(RunNotice::Warning(&warning));
         }
     }
