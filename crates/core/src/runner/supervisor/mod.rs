@@ -30,6 +30,7 @@ use self::commits::{Flight, Pending};
 use self::live::Live;
 use self::progress::Reports;
 use crate::error::{Error, ErrorKind, Result};
+use crate::executor;
 use crate::feed::{Committed, Event};
 use crate::model::SessionGroup;
 use crate::model::number::to_whole;
@@ -186,7 +187,7 @@ impl<'a> Supervisor<'a> {
                 thread::sleep(OUTPUT_PAUSE);
             }
             let deadline = self.deadline(Instant::now());
-            let events = self.processes.wait(deadline);
+            let events = executor::block(|| self.processes.wait(deadline));
             let is_output = |event: &process::Event| matches!(event.fact, Fact::Output(_));
             is_busy = self.lives.len() > FEW_SESSIONS && events.iter().all(is_output);
             for event in events {
@@ -424,7 +425,7 @@ impl<'a> Supervisor<'a> {
     fn settle_down(&mut self) {
         let deadline = Instant::now() + END_PATIENCE;
         while (self.in_flight || !self.sweeps.is_empty()) && Instant::now() < deadline {
-            for event in self.processes.wait(Some(deadline)) {
+            for event in executor::block(|| self.processes.wait(Some(deadline))) {
                 if let Fact::Swept(_) = event.fact {
                     self.sweeps.remove(&event.mark);
                 }

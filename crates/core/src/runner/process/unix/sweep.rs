@@ -60,7 +60,7 @@ pub fn end_marked(marks: &[Mark], grace: Duration) {
     }
     drop(done);
     // Until each has dropped its sender.
-    let _: Result<(), _> = ended.recv();
+    let _: Result<(), _> = executor::block(|| ended.recv());
 }
 
 /// The sweeps of a runner.
@@ -235,6 +235,26 @@ impl State {
         };
         for pid in table.iter().filter(is_orphan).filter_map(|entry| Pid::from_raw(entry.pid)) {
             let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sweeps_go_on_though_every_thread_of_the_pool_waits_for_one() {
+        let (done, ended) = channel();
+        for _ in 0..40 {
+            let done = done.clone();
+            executor::run(move || {
+                end_marked(&[Mark::new(uuid::Uuid::new_v4())], Duration::ZERO);
+                done.send(()).unwrap();
+            });
+        }
+        for _ in 0..40 {
+            ended.recv_timeout(Duration::from_secs(30)).unwrap();
         }
     }
 }
