@@ -158,7 +158,7 @@ impl<'a> Supervisor<'a> {
             is_changing_budget: false,
             must_look: false,
             renewal: parts.renewal,
-            next_renewal: now,
+            next_renewal: now + parts.renewal.unwrap_or_default(),
             next_limits: now,
             failure: None,
             output_failure: None,
@@ -189,7 +189,8 @@ impl<'a> Supervisor<'a> {
             let deadline = self.deadline(Instant::now());
             let events = executor::block(|| self.processes.wait(deadline));
             let is_output = |event: &process::Event| matches!(event.fact, Fact::Output(_));
-            is_busy = self.lives.len() > FEW_SESSIONS && events.iter().all(is_output);
+            let is_only_output = !events.is_empty() && events.iter().all(is_output);
+            is_busy = is_only_output && self.lives.len() > FEW_SESSIONS;
             for event in events {
                 self.observed(event);
             }
