@@ -1,9 +1,9 @@
 //! The program `claude`: where it is, and which version.
 
 use std::collections::{HashMap, HashSet};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -134,13 +134,25 @@ impl Program {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        // A process that it left behind may hold the pipe open. One read returns what is there.
         let mut answer = [0; MAX_ANSWER];
-        let read = child.stdout.take().map_or(Ok(0), |mut stdout| stdout.read(&mut answer));
+        let read = child.stdout.take().map_or(Ok(0), |stdout| read_now(stdout, &mut answer));
         let length = read.map_err(|error| error.to_string())?;
         let answer = String::from_utf8_lossy(&answer[..length]);
         ClaudeVersion::parse(&answer)
             .ok_or_else(|| format!("printed no version, but {:?}", crate::json::shortened(answer.trim(), 80)))
+    }
+}
+
+/// Reads what is in a pipe, which a process that was left behind may hold open.
+fn read_now(mut pipe: ChildStdout, buffer: &mut [u8]) -> io::Result<usize> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+        fcntl_setfl(&pipe, fcntl_getfl(&pipe)? | OFlags::NONBLOCK)?;
+    }
+    match pipe.read(buffer) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        read => read,
     }
 }
 
@@ -224,6 +236,16 @@ mod tests {
         assert!(find("", path.to_str().unwrap(), &[]).is_err());
         assert!(find("", base.path().to_str().unwrap(), &[]).is_err());
         assert!(find("", "", &[]).unwrap_err().to_string().contains("SESSION_GROUPS_CLAUDE"));
+    }
+
+    #[test]
+    fn a_program_that_prints_nothing_and_leaves_a_process_behind_is_not_waited_for() {
+        let base = tempfile::tempdir().unwrap();
+        let path = program(base.path(), "#!/bin/sh\nsleep 600 &\necho $! > \"$(dirname \"$0\")/pid\"\n");
+        let error = Program::at(&path, "the given path").unwrap().version(&Environment::of_process());
+        let pid = std::fs::read_to_string(base.path().join("pid")).unwrap();
+        Command::new("kill").arg(pid.trim()).status().unwrap();
+        assert!(error.unwrap_err().to_string().contains("printed no version"));
     }
 
     #[test]
