@@ -73,7 +73,7 @@ pub enum Owner {
 pub fn owner(repository: &FileGroupRepository, id: &GroupId) -> Owner {
     let Some(holder) = repository.run_lock_holder(id) else { return Owner::None };
     match crate::model::from_json::<RunnerRecord>(&holder) {
-        Ok(record) if record.pid.get() == u64::from(std::process::id()) => Owner::ThisProcess,
+        Ok(record) if is_own(&record) => Owner::ThisProcess,
         Ok(record) => other(&record),
         Err(_) => Owner::Other { name: "another process".to_owned(), pid: None },
     }
@@ -84,8 +84,13 @@ pub fn recorded(id: &GroupId, stored: Option<&RunnerRecord>, now_ms: f64) -> Own
     let Some(stored) = stored.filter(|stored| check_record(id, stored, now_ms).is_err()) else {
         return Owner::None;
     };
-    let own = current_identity().ok().filter(|own| own.pid == stored.pid && own.host == stored.host);
-    if own.is_some() { Owner::ThisProcess } else { other(stored) }
+    if is_own(stored) { Owner::ThisProcess } else { other(stored) }
+}
+
+/// Returns `true` if a record is one of this process. Processes of two containers may have the same pid.
+fn is_own(record: &RunnerRecord) -> bool {
+    let own = current_identity().ok();
+    own.is_some_and(|own| own == ProcessIdentity { host: own.host.clone(), ..identity(record.clone()) })
 }
 
 /// Returns the error `ALREADY_RUNNING` for a group that this process runs since a time.
@@ -138,6 +143,7 @@ fn shown(owner: &RunnerRecord) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::repository::file::FileOptions;
 
     #[test]
     fn a_record_counts_while_its_process_lives() {
@@ -156,5 +162,20 @@ mod tests {
         assert!(check(&rebooted, 0.0));
         let elsewhere = RunnerRecord { host: "other".to_owned(), ..rebooted };
         assert!(!check(&elsewhere, 59_000.0) && check(&elsewhere, 61_000.0));
+    }
+
+    #[test]
+    fn a_process_with_the_same_pid_in_another_container_is_another_one() {
+        let base = tempfile::tempdir().unwrap();
+        let repository = FileGroupRepository::new(Some(base.path()), FileOptions::default()).unwrap();
+        let id = GroupId::new("a").unwrap();
+        let own = record(IsoTime::now()).unwrap();
+        for (start_time, is_own) in [(own.start_time.clone(), true), ("1".to_owned(), false)] {
+            let holder = serde_json::to_string(&RunnerRecord { start_time, ..own.clone() }).unwrap();
+            let TryRunLock::Acquired(_lock) = repository.try_run_lock(&id, &holder, |_| true).unwrap() else {
+                panic!("nobody else has the lock");
+            };
+            assert_eq!(owner(&repository, &id) == Owner::ThisProcess, is_own);
+        }
     }
 }
