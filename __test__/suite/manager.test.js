@@ -521,3 +521,10 @@ test('arguments of the wrong type are INVALID_ARGUMENT', async () => {
     expect((await rejection(broken.createGroup({ name: 'A' }))).code).toBe('INVALID_ARGUMENT')
   }
 })
+
+test('a group is not created for ever if a repository has every id already', async () => {
+  const repository = new OwnRepository()
+  repository.findById = async (id) => makeGroup({ id })
+  const error = await rejection(new sg.GroupManager(undefined, repository).createGroup({ name: 'A' }))
+  expect(error).toMatchObject({ code: 'INVALID_STATE', message: expect.stringContaining('too many groups') })
+})

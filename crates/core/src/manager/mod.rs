@@ -34,9 +34,6 @@ use rules::Request;
 pub use naming::{id_parts, may_have_slug, slug};
 pub use rules::{Decision, NewGroup};
 
-/// Maximum number of ids that are tried for a new group.
-const MAX_IDS: u32 = 10_000;
-
 /// The processes that run groups.
 pub trait Ownership: Sync {
     /// Returns a description of the process that runs a group, e.g. `process 4711 on host "build"`, or `None` if no other
@@ -85,16 +82,16 @@ impl<'a> GroupManager<'a> {
     }
 
     /// Creates a group without sessions. Its id consists of the time and the slug of its name; `-2`, `-3` and so on are
-    /// appended if it is taken. Fails with `INVALID_GROUP`.
+    /// appended if it is taken. Fails with `INVALID_GROUP`, and with `INVALID_STATE` if 10,000 of them are.
     pub fn create_group(&self, new: &NewGroup, now: &IsoTime) -> Result<Changed> {
-        for number in 1..=MAX_IDS {
+        let mut number = 1;
+        loop {
             let Decision { group, event, .. } = rules::create(new, number, now)?;
             match self.repository.save(group.clone(), Condition::IfAbsent) {
-                Err(error) if error.is(ErrorKind::Conflict) => {}
+                Err(error) if error.is(ErrorKind::Conflict) => number += 1,
                 saved => return saved.map(|()| Changed { group, event }),
             }
         }
-        Err(Error::invalid_state("too many groups of this name were created in this second. Try again"))
     }
 
     /// Returns a group. Fails with `NOT_FOUND`.

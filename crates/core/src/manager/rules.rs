@@ -98,9 +98,16 @@ pub struct Decision {
     pub session: Option<Changes>,
 }
 
+/// Maximum number of ids that are tried for a new group.
+const MAX_IDS: u32 = 10_000;
+
 /// Decides what is stored as a new group. `number` is 1 for the first id that is tried, 2 for the next. Fails with
-/// `INVALID_GROUP`.
+/// `INVALID_GROUP`, and with `INVALID_STATE` once too many have been tried.
 pub fn create(new: &NewGroup, number: u32, now: &IsoTime) -> Result<Decision> {
+    if number > MAX_IDS {
+        let problem = "too many groups of this name were created in this second. Try again";
+        return Err(Error::invalid_state(problem));
+    }
     let slug = naming::slug(&new.name);
     let id = naming::group_id(now, &slug, number)?;
     let mut group = SessionGroup::new(id.clone(), &new.name, &slug, now.clone());
