@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ffi::OsStr;
-use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -12,8 +11,8 @@ use crate::bridge::Bridge;
 use session_groups::claude::{Exit, input};
 use session_groups::error::Result;
 use session_groups::model::run::ProcessIdentity;
-use session_groups::runner::process::{Ended, Event, Fact, Mark, SessionDirectoryNames, Step, SweepReport};
-use session_groups::runner::{EarlierAttempt, Found, SessionProcesses, Start, Wake};
+use session_groups::runner::process::{Ended, Event, Fact, Mark, Step};
+use session_groups::runner::{SessionProcesses, Start, Wake};
 
 /// Maximum number of bytes of error output that are kept of each process.
 const KEPT_ERRORS: usize = 64 * 1024;
@@ -122,18 +121,6 @@ impl SessionProcesses for ManagedProcesses {
 
     fn kill(&mut self, mark: Mark) {
         self.signal(mark, Step::Kill, "SIGKILL");
-    }
-
-    fn sweep(&mut self, mark: Mark) {
-        self.shared.add(Event { mark, fact: Fact::Swept(SweepReport::default()) });
-    }
-
-    fn find(&mut self, _earlier: &EarlierAttempt<'_>) -> Found {
-        Found::Gone { output: None, errors: None }
-    }
-
-    fn output(&self, _names: &SessionDirectoryNames, _attempt: u64) -> Option<File> {
-        None
     }
 
     fn wait(&mut self, deadline: Option<Instant>) -> Vec<Event> {
