@@ -39,8 +39,13 @@ exports.RepositoryHost = class RepositoryHost {
   async commit({ commit }) {
     const changed = (group) => JSON.parse(this.#run.change(commit, JSON.stringify(group)))
     if (hasUpdate(this.#repository)) {
-      const stored = await this.#repository.update(this.#id, (group) => changesBetween(group, changed(group)))
-      return stored != null
+      let isFound = false
+      const stored = await this.#repository.update(this.#id, (group) => {
+        isFound = true
+        return changesBetween(group, changed(group))
+      })
+      // An `update` that returns nothing has stored the group if it asked for the changes.
+      return stored === undefined ? isFound : stored !== null
     }
     const change = (group) => (group === null ? null : changed(group))
     const saved = await inTurn(this.#repository, this.#id, () => replace(this.#repository, this.#id, change))
