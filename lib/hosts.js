@@ -101,13 +101,14 @@ exports.ProcessHost = class ProcessHost {
 
   async #follow(number, stdout, stderr, exitCode) {
     const run = this.#run
+    const report = (error) => run.errors(number, String(error?.message ?? error))
     const outputs = Promise.all([
       forEachLine(stdout, (line) => run.output(number, line)),
       forEachLine(stderr, (line) => run.errors(number, line)),
-    ])
-    const report = (error) => run.errors(number, String(error?.message ?? error))
+      // At once: a rejection that waits for the exit to be handled would end the program.
+    ]).catch(report)
     const code = await Promise.resolve(exitCode).catch((error) => report(error) ?? null)
-    await Promise.race([outputs, after(OUTPUT_MS)]).catch(report)
+    await Promise.race([outputs, after(OUTPUT_MS)])
     this.#processes.delete(number)
     run.exited(number, Number.isInteger(code) ? code : null)
   }

@@ -3,8 +3,8 @@
 const runtime = process.versions.bun ? 'bun:test' : '@jest/globals'
 const { describe, expect, jest: timers, test } = require(runtime)
 const sg = require('../..')
-const { rejection, thrown } = require('./helpers')
-const { groupOf, OwnRepository, prepare } = require('./helpers/runner')
+const { rejection, runScript, thrown } = require('./helpers')
+const { groupOf, OwnRepository, prepare, UpdatingRepository } = require('./helpers/runner')
 
 // Bun has no fake timers that a test could forget to advance.
 const withFakeTimers = process.versions.bun ? test.skip : test
@@ -70,6 +70,42 @@ describe('handlers', () => {
         field: 'handler',
       })
   })
+})
+
+test('an output that breaks while its process runs does not end the program', async () => {
+  const script = `(async () => {
+    const group = ${JSON.stringify(groupOf({ a: [] }))}
+    const spawn = () => {
+      let exit
+      const exitCode = new Promise((resolve) => {
+        exit = resolve
+      })
+      const stdout = (async function* () {
+        setTimeout(exit, 100, 1)
+        throw new Error('the pipe broke')
+      })()
+      return { pid: 1, stdout, stderr: [], exitCode, kill() {} }
+    }
+    const repository = new sg.InMemoryGroupRepository()
+    await repository.save(group)
+    await new sg.GroupRunner({ processManager: { spawn } }, repository).run(group.id)
+    console.log((await repository.findById(group.id)).sessions[0].error)
+  })()`
+  const ended = await runScript(script)
+  expect(ended.stderr).not.toContain('the pipe broke')
+  expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('the pipe broke') })
+})
+
+test('an update that returns nothing has stored the group', async () => {
+  class Silent extends UpdatingRepository {
+    async update(...args) {
+      const stored = await super.update(...args)
+      return stored === null ? null : undefined
+    }
+  }
+  const { runner, stored } = await prepare(new Silent(), groupOf({ a: [] }))
+  await runner.run('20260115-103000-logging')
+  expect((await stored()).status).toBe('completed')
 })
 
 describe('arguments', () => {
