@@ -92,10 +92,12 @@ impl GroupRun {
                 bridge.send(&json!({ "kind": "end" }));
             };
             let thread = thread::Builder::new().name("session-groups run".to_owned());
-            thread
-                .spawn(carry_out)
-                .map_err(|error| Error::internal(format!("a thread cannot be started: {error}")))?;
-            Ok(())
+            let started = thread.spawn(carry_out);
+            started.map(drop).map_err(|error| {
+                // Otherwise it would keep the program alive.
+                self.bridge.close();
+                Error::internal(format!("a thread cannot be started: {error}")).into()
+            })
         })
     }
 
