@@ -85,8 +85,18 @@ exports.Run = class Run {
   /** Asks the run for a pause or a stop. A pause that nothing else causes has the given reason. */
   request({ reason, ...request }) {
     this.pauseReason = reason
-    if (this.#native) this.#native.request(request)
-    else this.#early.push(request)
+    this.#ask(request)
+  }
+
+  /** Asks the run to run failed sessions again. Returns `false` if it cannot, since it has just ended. */
+  retry({ sessions, fresh }) {
+    return this.#ask({ request: 'retry', sessions, fresh })
+  }
+
+  #ask(request) {
+    if (this.#native) return this.#native.request(request)
+    this.#early.push(request)
+    return true
   }
 
   /** Returns the progress of the group, during the run and after it. */

@@ -50,17 +50,19 @@ exports.GroupRunner = class GroupRunner {
 
   async retry(id, { sessions, fresh } = {}) {
     requireGroup(id)
-    const isRunning = this.#state === 'running'
-    if (isRunning && this.#run.id !== id) throwInvalidState('Runner is already executing a group')
-    if (!isRunning) {
-      const options = this.#run?.id === id ? this.#run.options : undefined
-      try {
-        return await this.#execute(id, options, { retry: { sessions, fresh } })
-      } catch (error) {
-        if (error?.code !== 'ALREADY_RUNNING') throw error
-      }
+    while (this.#state === 'running') {
+      if (this.#run.id !== id) throwInvalidState('Runner is already executing a group')
+      if (this.#run.retry({ sessions, fresh })) return
+      // As in a handler of the run's last events: the sessions are run by another run.
+      await this.#ended.catch(() => {})
     }
-    await exports.control(this.#repository, id, 'retry', { sessions, fresh, waitMs: 0 })
+    const options = this.#run?.id === id ? this.#run.options : undefined
+    try {
+      await this.#execute(id, options, { retry: { sessions, fresh } })
+    } catch (error) {
+      if (error?.code !== 'ALREADY_RUNNING') throw error
+      await exports.control(this.#repository, id, 'retry', { sessions, fresh, waitMs: 0 })
+    }
   }
 
   async pause(reason = 'manual', { drain } = {}) {

@@ -68,6 +68,20 @@ describe.each(RUN_FROM)('on %s', (_, createRepository) => {
     expect((await stored()).status).toBe('created')
   })
 
+  test('a retry by a handler of the failure runs the failed sessions again', async () => {
+    const { runner, manager, stored } = await prepared(groupOf({ a: [] }), (child, count) =>
+      child.exit(count === 1 ? 1 : 0),
+    )
+    let retried
+    runner.once('group_failed', () => {
+      retried = runner.retry('20260115-103000-logging', { sessions: ['a'] })
+    })
+    await runner.run('20260115-103000-logging')
+    await retried
+    expect([runner.getState(), (await stored()).status]).toEqual(['completed', 'completed'])
+    expect(manager.spawned.length).toBe(2)
+  })
+
   test('a plan shows what a run would do, and does nothing', async () => {
     const { runner, manager, stored, group } = await prepared(groupOf({ a: [], b: ['a'], c: ['missing'] }))
     const plan = await runner.plan(group.id, { maxConcurrent: 1 })

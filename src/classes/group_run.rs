@@ -18,7 +18,7 @@ use crate::runner::options::{self, Asked, Surroundings, Task};
 use crate::runner::processes::{ManagedProcessCalls, ManagedProcesses};
 use crate::runner::store::OwnStoreCalls;
 use crate::runner::{self, Store, Work};
-use session_groups::error::{Error, Result};
+use session_groups::error::{Error, ErrorKind, Result};
 use session_groups::runner::RunHandle;
 
 /// A run of a group on a thread of its own, and what JavaScript tells that thread.
@@ -29,6 +29,8 @@ pub struct GroupRun {
     bridge: Bridge,
     /// Controls the run, if the task is one.
     handle: Option<RunHandle>,
+    /// The task only stops what an earlier run has left, so that it cannot run sessions again.
+    is_stop: bool,
     /// What begins with `start`.
     work: RefCell<Option<Work>>,
     store: Option<OwnStoreCalls>,
@@ -67,6 +69,7 @@ impl GroupRun {
             let work = Work::new(task, store, run_options, processes);
             Ok(Self {
                 handle: work.handle(),
+                is_stop: matches!(work, Work::Stop(..)),
                 work: RefCell::new(Some(work)),
                 store: store_calls,
                 processes: process_calls,
@@ -116,14 +119,18 @@ impl GroupRun {
         })
     }
 
-    /// Asks the run for a pause or a stop: `{ request, drain?, now? }`. Ignored once it has ended.
+    /// Asks the run for something: `{ request: 'pause', drain? }`, `{ request: 'stop', now? }`, or
+    /// `{ request: 'retry', sessions?, fresh? }`. Returns `false` if it can no longer do that, since it has just ended.
     #[napi(enumerable = false, skip_typescript)]
-    pub fn request(&self, env: Env, request: Unknown<'_>) -> napi::Result<()> {
+    pub fn request(&self, env: Env, request: Unknown<'_>) -> napi::Result<bool> {
         throwing(&env, || {
             let asked: Asked = args::read(&env, "request", request)?;
-            // Fails if the run has just ended, which its last message tells.
-            let _ = self.handle.as_ref().map(|handle| asked.send(handle));
-            Ok(())
+            let is_refused = self.is_stop && matches!(asked, Asked::Retry(_));
+            let Some(handle) = self.handle.as_ref().filter(|_| !is_refused) else { return Ok(false) };
+            match asked.send(handle) {
+                Err(error) if error.is(ErrorKind::InvalidState) => Ok(false),
+                sent => Ok(sent.map(|()| true)?),
+            }
         })
     }
 

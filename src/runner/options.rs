@@ -159,7 +159,7 @@ impl GivenControl {
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-struct GivenRetry {
+pub struct GivenRetry {
     #[serde(deserialize_with = "some")]
     sessions: Option<Vec<String>>,
     fresh: bool,
@@ -188,18 +188,29 @@ pub struct Surroundings {
 }
 
 /// A request to a run.
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
-pub struct Asked {
-    request: String,
-    drain: bool,
-    now: bool,
+#[derive(Deserialize)]
+#[serde(tag = "request", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Asked {
+    Pause {
+        #[serde(default)]
+        drain: bool,
+    },
+    Stop {
+        #[serde(default)]
+        now: bool,
+    },
+    Retry(GivenRetry),
 }
 
 impl Asked {
-    /// Passes it on. Fails with `INVALID_STATE` if the run has ended.
+    /// Passes it on. Fails with `INVALID_STATE` if the run has ended, and with `INVALID_ARGUMENT` for a session that the group
+    /// does not have.
     pub fn send(&self, handle: &RunHandle) -> Result<()> {
-        if self.request == "pause" { handle.pause(self.drain) } else { handle.stop(self.now) }
+        match self {
+            Self::Pause { drain } => handle.pause(*drain),
+            Self::Stop { now } => handle.stop(*now),
+            Self::Retry(retry) => handle.retry(retry.sessions.as_deref(), retry.fresh),
+        }
     }
 }
 

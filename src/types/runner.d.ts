@@ -222,8 +222,9 @@ export declare class GroupRunner {
   stop(options?: StopOptions): Promise<void>
 
   /**
-   * Runs failed sessions of a group again. Fulfilled and rejected like `run`. If this runner or another process is running
-   * the group, requests it from that one and is fulfilled once the request is stored.
+   * Runs failed sessions of a group again. Fulfilled and rejected like `run`. If this runner is running the group, the run
+   * goes on with them, and this is fulfilled at once. If another process is running the group, requests it from that one and
+   * is fulfilled once the request is stored.
    *
    * @param id Id of the group.
    * @param options The sessions, and whether they begin new conversations.

@@ -7,6 +7,7 @@ use crate::model::number::Usd;
 use crate::model::run::{ControlRequest, GroupCause};
 use crate::model::time;
 use crate::progress::{GroupOutline, GroupProgress, ProgressAggregator};
+use crate::runner::options::check_ids;
 use crate::runner::plan::Request;
 
 /// The state of a runner.
@@ -151,8 +152,12 @@ impl RunHandle {
     }
 
     /// Runs failed sessions again: those with these ids, or all. With `fresh` they begin new conversations. Fails with
-    /// `INVALID_STATE` if the run has ended.
+    /// `INVALID_STATE` if the run has ended, and with `INVALID_ARGUMENT` for an id that the group is known not to have.
     pub fn retry(&self, sessions: Option<&[String]>, fresh: bool) -> Result<()> {
+        if let Some((_, group)) = &self.0.lock().progress {
+            let has = |id: &str| group.sessions.iter().any(|session| session.id == id);
+            check_ids("options.sessions", sessions.unwrap_or_default(), &group.id, has)?;
+        }
         let sessions = sessions.map(|ids| ids.iter().map(|id| id.as_str().into()).collect());
         self.send(Order::Request(Request { sessions, fresh, ..request(ControlRequest::Retry) }), "retry")
     }

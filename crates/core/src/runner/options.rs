@@ -134,11 +134,21 @@ impl RunnerOptions {
 
 /// Fails with `INVALID_ARGUMENT` if an option names a session that the group does not have.
 pub(super) fn check_named(option: &str, ids: &[impl AsRef<str>], group: &SessionGroup) -> Result<()> {
-    let is_missing = |id: &&str| !group.sessions.iter().any(|session| session.id == *id);
-    match ids.iter().map(AsRef::as_ref).find(is_missing) {
+    let has = |id: &str| group.sessions.iter().any(|session| session.id == id);
+    check_ids(option, ids, group.id.as_str(), has)
+}
+
+/// Does the same for any group, of which `has` tells whether it has a session of an id.
+pub(super) fn check_ids(
+    option: &str,
+    ids: &[impl AsRef<str>],
+    group_id: &str,
+    has: impl Fn(&str) -> bool,
+) -> Result<()> {
+    match ids.iter().map(AsRef::as_ref).find(|id| !has(id)) {
         None => Ok(()),
         Some(id) => {
-            let problem = format!("names {id:?}, which is no session of group {:?}", group.id.as_str());
+            let problem = format!("names {id:?}, which is no session of group {group_id:?}");
             Err(Error::argument(option, problem))
         }
     }
