@@ -92,6 +92,34 @@ fn json_lines_are_the_events_and_json_is_the_end() {
 }
 
 #[test]
+fn a_signal_pauses_a_run_whose_events_nobody_reads() {
+    use std::fmt::Write as _;
+    let mut sessions = String::new();
+    // More than a pipe holds.
+    for number in 0..20 {
+        writeln!(sessions, "  s{number}: {{ prompt: {} }}", "x".repeat(4000)).unwrap();
+    }
+    sessions += "  work: { prompt: WORK }\n";
+    let sandbox = sandbox(&sessions);
+    let mut child = start(&sandbox, &["run", "demo.group.yaml", "--jsonl"]);
+    // Before the group is stored there is nothing to show.
+    let show = || {
+        let shown = run(&sandbox, &["show", "latest", "--json"]).stdout;
+        serde_json::from_str::<serde_json::Value>(&shown).unwrap_or_default()["group"].clone()
+    };
+    let completed = || {
+        let group = show();
+        let sessions = group["sessions"].as_array().into_iter().flatten();
+        sessions.filter(|session| session["status"] == json!("completed")).count()
+    };
+    wait_until(|| "all but the last one complete", || completed() == 20);
+    signal(&child, "TERM");
+    wait_until(|| "the group is paused", || show()["status"] == json!("paused"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
 fn a_completed_group_has_nothing_to_run_and_its_plan_makes_a_new_one() {
     let sandbox = sandbox(TWO);
     run(&sandbox, &["run", "demo.group.yaml"]);

@@ -1,4 +1,4 @@
-//! The loop that shows a run and carries out signals. It never holds the runner up.
+//! The loop that shows a run. It holds up neither the runner nor signals, even if nobody reads what it prints.
 
 use std::io::stderr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -31,11 +31,15 @@ const STATE_LINES: Duration = Duration::from_secs(60);
 /// Rows of the terminal that the live part leaves free.
 const FREE_ROWS: usize = 2;
 
+/// A word, and what it means.
+type Announcement = (&'static str, &'static str);
+
 /// Something to react to.
 enum Message {
     Event(Option<u64>, Event),
     Warning(String),
-    Signal(u8),
+    /// A signal was carried out: its number, and what to announce.
+    Signal(u8, Announcement),
     Ended(session_groups::Result<RunEnd>),
 }
 
@@ -47,25 +51,24 @@ pub fn drive(
     output: &mut Output,
 ) -> Result<Exit> {
     let (sender, receiver) = channel();
-    let signals = sender.clone();
-    listen(move |signal| drop(signals.send(Message::Signal(signal))))?;
-    let handle = start(store, id, options, &sender)?;
-    drop(sender);
     let mut show = Show::new(store, id, output)?;
-    let (end, signal) = show.follow(&receiver, &handle, output)?;
+    let runner = Runner::new(FileRunStore::new(store.clone(), id.clone()), options);
+    // From now on it takes the requests of signals.
+    runner.begin();
+    let (mut signals, handle, announce) = (Signals::default(), runner.handle(), sender.clone());
+    listen(move |signal| {
+        let announcement = signals.carry_out(&handle);
+        // Fails if the run has ended.
+        let _ = announce.send(Message::Signal(signal, announcement));
+    })?;
+    start(runner, sender)?;
+    let (end, signal) = show.follow(&receiver, output)?;
     show.finish(&end, signal, &receiver, output)
 }
 
 /// Starts the runner on a thread of its own.
-fn start(
-    store: &FileGroupRepository,
-    id: &GroupId,
-    options: RunnerOptions,
-    sender: &Sender<Message>,
-) -> Result<RunHandle> {
-    let runner = Runner::new(FileRunStore::new(store.clone(), id.clone()), options);
-    let handle = runner.handle();
-    let (notices, end) = (sender.clone(), sender.clone());
+fn start(runner: Runner, end: Sender<Message>) -> Result<()> {
+    let notices = end.clone();
     let run = runner.spawn(move |notice| {
         let message = match notice {
             RunNotice::Event { seq, event } => Message::Event(seq, event.clone()),
@@ -79,7 +82,7 @@ fn start(
             run.join().unwrap_or_else(|_| Err(session_groups::Error::internal("the runner panicked")));
         let _ = end.send(Message::Ended(ended));
     });
-    Ok(handle)
+    Ok(())
 }
 
 /// The view of a run.
@@ -139,21 +142,20 @@ impl Show {
     fn follow(
         &mut self,
         receiver: &Receiver<Message>,
-        handle: &RunHandle,
         output: &mut Output,
     ) -> Result<(session_groups::Result<RunEnd>, Option<u8>)> {
-        let mut signals = Signalled::default();
+        let mut first_signal = None;
         let mut tick = Instant::now() + TICK;
         loop {
             let wait = tick.saturating_duration_since(Instant::now());
             match receiver.recv_timeout(wait) {
                 Ok(Message::Event(seq, event)) => self.event(seq, &event, output),
                 Ok(Message::Warning(text)) => self.screen.print(self.scene().warning(&text)),
-                Ok(Message::Signal(signal)) => {
-                    let (word, text) = signals.next(signal, handle);
+                Ok(Message::Signal(signal, (word, text))) => {
+                    first_signal.get_or_insert(signal);
                     self.screen.print(self.scene().announcement(word, text));
                 }
-                Ok(Message::Ended(end)) => return Ok((end, signals.first)),
+                Ok(Message::Ended(end)) => return Ok((end, first_signal)),
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(Failure::unexpected("the runner ended without a result"));
                 }
@@ -244,7 +246,7 @@ impl Show {
         if output.format() == Format::Json {
             self.unprinted = output.json(&self.report(exit)).err();
         }
-        let is_signal = |message| matches!(message, Message::Signal(_));
+        let is_signal = |message| matches!(message, Message::Signal(..));
         self.screen.finish(|| signal.is_some() || receiver.try_iter().any(is_signal));
         match self.unprinted {
             None | Some(Failure::Closed) => Ok(exit),
@@ -271,15 +273,13 @@ impl Show {
 
 /// The signals that came: the first one pauses, the second one stops, the third one kills.
 #[derive(Default)]
-struct Signalled {
-    first: Option<u8>,
+struct Signals {
     count: u32,
 }
 
-impl Signalled {
-    /// Carries out a signal. Returns what to announce.
-    fn next(&mut self, signal: u8, handle: &RunHandle) -> (&'static str, &'static str) {
-        self.first.get_or_insert(signal);
+impl Signals {
+    /// Carries out the next signal. Returns what to announce.
+    fn carry_out(&mut self, handle: &RunHandle) -> Announcement {
         self.count += 1;
         // A run that is just ending needs no request.
         match self.count {
