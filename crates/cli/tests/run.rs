@@ -120,6 +120,19 @@ fn a_signal_pauses_a_run_whose_events_nobody_reads() {
 }
 
 #[test]
+fn a_watch_of_events_that_cannot_be_read_says_so() {
+    let sandbox = sandbox(TWO);
+    run(&sandbox, &["create", "demo"]);
+    run(&sandbox, &["add", "latest", "--project", "shop", "--prompt", "Add it"]).succeeded();
+    let group = run(&sandbox, &["list", "--json"]).json()["groups"][0]["id"].as_str().unwrap().to_owned();
+    let events = sandbox.store().join(&group).join("events.jsonl");
+    let _ = std::fs::remove_file(&events);
+    std::os::unix::fs::symlink("elsewhere", &events).unwrap();
+    let error = run(&sandbox, &["watch", &group]).failed(1);
+    assert!(error.contains("symbolic link") && !error.contains("deleted"), "{error}");
+}
+
+#[test]
 fn a_completed_group_has_nothing_to_run_and_its_plan_makes_a_new_one() {
     let sandbox = sandbox(TWO);
     run(&sandbox, &["run", "demo.group.yaml"]);

@@ -37,7 +37,8 @@ pub struct Watch {
 enum Message {
     Event(Box<FeedEvent>),
     Signal(u8),
-    EventsEnded,
+    /// There are no more events, because the group was deleted or because of an error.
+    EventsEnded(Option<session_groups::Error>),
 }
 
 impl Watch {
@@ -129,7 +130,10 @@ fn watch_group(
                 print(lines);
             }
             Ok(Message::Signal(signal)) => return Ok(Exit::Signal(signal)),
-            Ok(Message::EventsEnded) => return Err(Failure::new(Exit::NotFound, "the group was deleted")),
+            Ok(Message::EventsEnded(error)) => {
+                let deleted = || Failure::new(Exit::NotFound, "the group was deleted");
+                return Err(error.map_or_else(deleted, Failure::from));
+            }
             Err(_) => {
                 tick = Instant::now() + TICK;
                 // The events that were stored with the end have been shown by now.
@@ -163,11 +167,14 @@ fn follow_events(store: &FileGroupRepository, group: &SessionGroup, sender: Send
     let after = group.event_seq.map_or(0, session_groups::model::number::Count::get);
     let events = feed::events(store, &group.id, after, true);
     std::thread::spawn(move || {
-        for event in events.iter().map_while(std::result::Result::ok) {
-            if sender.send(Message::Event(Box::new(event))).is_err() {
-                return;
+        let mut failure = None;
+        for event in events.iter() {
+            match event.map(|event| sender.send(Message::Event(Box::new(event)))) {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return,
+                Err(error) => failure = Some(error),
             }
         }
-        let _ = sender.send(Message::EventsEnded);
+        let _ = sender.send(Message::EventsEnded(failure));
     });
 }
