@@ -12,9 +12,9 @@ use crate::error::Result;
 use crate::generate::{Context, prepare_inline};
 use crate::graph::{DependencyGraph, Node};
 use crate::json::Draft;
-use crate::model::number::Usd;
+use crate::model::number::{Usd, to_whole};
 use crate::model::run::AttemptKind;
-use crate::model::{GroupSession, SessionGroup, SessionStatus};
+use crate::model::{GroupSession, SessionGroup, SessionStatus, time};
 use crate::repository::Document;
 use crate::runner::Runner;
 use crate::runner::changed_limits::with_limits;
@@ -191,7 +191,7 @@ fn completed_times(group: &SessionGroup) -> Option<u64> {
     let times: Vec<f64> = completed.filter_map(GroupSession::ran_ms).collect();
     #[allow(clippy::cast_precision_loss, reason = "nobody has 2^53 sessions")]
     let mean = times.iter().sum::<f64>() / times.len() as f64;
-    (!times.is_empty()).then(|| crate::model::number::to_whole(mean.round()))
+    (!times.is_empty()).then(|| to_whole(mean.round()))
 }
 
 fn command(
@@ -220,14 +220,14 @@ fn simulate(
     duration_ms: u64,
 ) -> Result<(Vec<PlannedStart>, u64)> {
     let mut run = Run::new(group, options)?;
-    let mut now = Now::default();
+    // Sessions may wait until a time of day.
+    let mut now = Now { wall: Wall(to_whole(time::now_ms())), ..Now::default() };
     let mut starts = Vec::new();
     let mut running: BTreeMap<(Monotonic, usize), SessionIndex> = BTreeMap::new();
     let mut facts = vec![Input::TimePassed];
     for _ in 0..MAX_FACTS {
         let Some(fact) = facts.pop() else { break };
         run.handle(now, fact);
-        // The newest fact comes first, so these are pushed in the opposite order.
         while let Some(command) = run.poll() {
             match command {
                 Command::Commit(commit) => facts.push(Input::Committed(commit.id)),
@@ -256,6 +256,7 @@ fn simulate(
             Some(entry) => {
                 let session = entry.remove();
                 let result = TurnResult { verdict: Verdict::Success, cost: Nanos::ZERO };
+                // The fact that is pushed last comes first.
                 facts.push(Input::Exited { session, cost: Nanos::ZERO });
                 facts.push(Input::Result(session, result));
             }
@@ -312,6 +313,14 @@ mod tests {
         assert_eq!(plan.estimated_ms, None);
         assert_eq!(plan.sessions[0].command[0], "claude");
         assert!(plan.sessions[0].command.contains(&"--session-id".to_owned()));
+    }
+
+    #[test]
+    fn a_session_whose_wait_is_over_does_not_wait_again() {
+        let mut group = group(&[("a", &[]), ("b", &[])]);
+        group.sessions[0].waits_until = IsoTime::parse("2026-01-15T10:30:00Z");
+        let starts = planned_starts(&group, &RunOptions::default()).unwrap();
+        assert_eq!(starts.iter().map(|start| start.session).collect::<Vec<_>>(), [0, 1]);
     }
 
     #[test]
