@@ -1,5 +1,6 @@
 //! Commits: what was decided, as writes of the stored group. One is under way at a time.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -46,7 +47,8 @@ impl Supervisor<'_> {
         let group =
             commit.group.as_ref().map(|record| self.book.decide_group(record, &now)).unwrap_or_default();
         let running = self.lives.len();
-        let events = Events { book: &self.book, now: &now, running, denied: &self.denied };
+        let (book, denied) = (&self.book, &self.denied);
+        let events = Events { book, now: &now, running, denied, causes: OnceCell::new() };
         let events = events.complete(&commit.events);
         for change in commit.sessions.iter().filter(|change| change.record.open_attempt().is_none()) {
             self.denied.remove(&change.session);

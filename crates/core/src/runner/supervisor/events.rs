@@ -1,5 +1,6 @@
 //! The plan's events, completed from the group.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use crate::feed::{
@@ -28,22 +29,20 @@ pub struct Events<'a> {
     pub running: usize,
     /// Sessions whose newest attempt has just ended, with the tools that it was refused.
     pub denied: &'a HashMap<SessionIndex, Vec<String>>,
+    /// The causes of each session that can no longer start, once they were needed.
+    pub causes: OnceCell<HashMap<usize, Vec<String>>>,
 }
 
 impl Events<'_> {
     /// Completes the events of a commit, in their order.
     pub fn complete(&self, events: &[plan::Event]) -> Vec<Event> {
-        let mut unreachable = None;
         let mut all = Vec::new();
-        for event in events {
-            if let plan::Event::SessionUnreachable(session) = event {
-                let causes = unreachable.get_or_insert_with(|| self.causes());
-                all.push(self.unreachable(*session, causes));
-                continue;
-            }
-            all.push(self.event(*event));
-            if let Some(tools) = ended(*event).and_then(|session| self.denied.get(&session)) {
-                all.extend(ended(*event).map(|session| self.denied(session, tools)));
+        for &event in events {
+            all.push(self.event(event));
+            if let Some(session) = ended(event)
+                && let Some(tools) = self.denied.get(&session)
+            {
+                all.push(self.denied(session, tools));
             }
         }
         all
@@ -87,7 +86,7 @@ impl Events<'_> {
                 attempt: self.attempt_number(session),
                 pid: self.book.entry(session).process.as_ref().map(|process| process.pid),
             }),
-            Plan::SessionUnreachable(session) => self.unreachable(session, &HashMap::new()),
+            Plan::SessionUnreachable(session) => self.unreachable(session),
             Plan::DependencyWaiting(session) | Plan::DependencyResolved(session) => {
                 self.dependencies(session, event)
             }
@@ -247,7 +246,8 @@ impl Events<'_> {
         DependencyWaitingEvent { timestamp, group_id, session_id, depends_on, pending_dependencies }.into()
     }
 
-    fn unreachable(&self, session: SessionIndex, causes: &HashMap<usize, Vec<String>>) -> Event {
+    fn unreachable(&self, session: SessionIndex) -> Event {
+        let causes = self.causes.get_or_init(|| self.causes());
         further(SessionUnreachableEvent {
             timestamp: self.now.clone(),
             group_id: self.group_id(),
@@ -256,7 +256,6 @@ impl Events<'_> {
         })
     }
 
-    /// The causes of each session that can no longer start.
     fn causes(&self) -> HashMap<usize, Vec<String>> {
         let graph = DependencyGraph::new(self.book.sessions().map(Node::from));
         let ids = |by: Vec<usize>| by.into_iter().map(|place| graph.id(place).to_owned()).collect();
