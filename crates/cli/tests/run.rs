@@ -176,6 +176,51 @@ fn failed_sessions_are_retried_on_request_only() {
 }
 
 #[test]
+fn interrupted_sessions_are_run_again_from_the_beginning_on_request() {
+    for (which, is_changed) in [("changed", true), ("all", false)] {
+        let sandbox = sandbox("  api: { prompt: WORK }\n");
+        let child = start(&sandbox, &["run", "demo.group.yaml"]);
+        wait_for_work(&sandbox, "api");
+        run(&sandbox, &["pause", "latest"]).succeeded();
+        assert_eq!(end(child).code, Some(13));
+        sandbox.write_plan("  api: { prompt: Add it }\n");
+        if !is_changed {
+            run(&sandbox, &["set", "latest", "--session", "api", "prompt=Add it"]).succeeded();
+        }
+        let again = run(&sandbox, &["run", "demo.group.yaml", "--rerun", which]);
+        assert_eq!(again.code, Some(0), "{}", again.stderr);
+        assert!(again.stderr.contains("api: run again from the beginning"), "{}", again.stderr);
+        assert!(again.stderr.contains("START") && !again.stderr.contains("RESUME"), "{}", again.stderr);
+        let session =
+            run(&sandbox, &["show", "latest", "--json"]).json()["group"]["sessions"][0].clone();
+        assert_eq!((&session["prompt"], &session["cost"]), (&json!("Add it"), &json!(0.35)));
+        let conversation = |attempt: usize| session["attempts"][attempt]["claudeSessionId"].clone();
+        assert_ne!(conversation(0), conversation(1));
+    }
+}
+
+#[test]
+fn a_session_that_may_still_run_is_not_run_again() {
+    let sandbox = sandbox("  api: { prompt: GATE }\n");
+    let mut child = start(&sandbox, &["run", "demo.group.yaml"]);
+    wait_for_work(&sandbox, "api");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    sandbox.write_plan("  api: { prompt: Add it }\n");
+    let plan = run(&sandbox, &["run", "demo.group.yaml", "--rerun", "changed", "--dry-run"]);
+    assert_eq!(plan.code, Some(0), "{}", plan.stderr);
+    let child = start(&sandbox, &["run", "demo.group.yaml", "--rerun", "changed"]);
+    wait_until(|| "the session is adopted", || events(&sandbox).contains("session_adopted"));
+    sandbox.write("shop/gate", "");
+    let ended = end(child);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("api: not run again, because they may still be running"), "{}", ended.stderr);
+    let session = run(&sandbox, &["show", "latest", "--json"]).json()["group"]["sessions"][0].clone();
+    assert_eq!(session["prompt"], json!("GATE"));
+    assert_eq!(session["attempts"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn an_attempt_with_a_huge_number_is_followed_by_another_one() {
     for (stored, next) in [("4294967295", "4294967296"), ("9007199254740991", "1"), ("1e300", "1")] {
         let sandbox = sandbox("  api: { prompt: REFUSED }\n");

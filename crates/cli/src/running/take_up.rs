@@ -16,7 +16,7 @@ use crate::edit::merged_text;
 use crate::error::{Failure, Result};
 use crate::plan_file::Plan;
 
-/// Sessions to run again although they have ended.
+/// Sessions to run again although they have run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Rerun {
     /// Failed sessions, in their conversations
@@ -36,8 +36,10 @@ pub struct Differences {
     pub changed: Vec<String>,
     /// Sessions that have run and keep what they were started with.
     pub kept: Vec<String>,
-    /// Sessions that are run again.
+    /// Sessions that are run again from the beginning.
     pub rerun: Vec<String>,
+    /// Sessions that were to run again, but whose process may still run.
+    pub active: Vec<String>,
     /// Sessions that never ran and were removed.
     pub removed: Vec<String>,
     /// Sessions that ran and are no longer in the plan.
@@ -145,9 +147,13 @@ fn updated(
 ) -> GroupSession {
     let redefined = with_definition(stored, planned);
     let is_changed = redefined != GroupSession { dropped: None, ..stored.clone() };
-    let has_ended = stored.status.has_ended();
-    let runs_again =
-        has_ended && (rerun == Some(Rerun::All) || (rerun == Some(Rerun::Changed) && is_changed));
+    let is_wanted = rerun == Some(Rerun::All) || (rerun == Some(Rerun::Changed) && is_changed);
+    let runs_again = is_wanted && has_run(stored);
+    // A second process must not be started for a session whose first one may still run.
+    if runs_again && stored.status == SessionStatus::Active {
+        differences.active.push(stored.id.clone());
+        return GroupSession { dropped: None, ..stored.clone() };
+    }
     if runs_again {
         differences.rerun.push(stored.id.clone());
         return GroupSession {
@@ -232,7 +238,8 @@ impl Differences {
         let all = [
             (&self.added, "new"),
             (&self.changed, "changed"),
-            (&self.rerun, "run again"),
+            (&self.rerun, "run again from the beginning"),
+            (&self.active, "not run again, because they may still be running: `session-groups stop` ends them"),
             (&self.kept, "changed in the plan, but have run: run them again with --rerun changed"),
             (&self.removed, "removed"),
             (&self.dropped, "no longer in the plan: kept, but not run"),
