@@ -235,6 +235,37 @@ fn what_is_no_yaml_is_reported_where_it_begins() {
 }
 
 #[test]
+fn frequent_mistakes_have_a_remedy() {
+    let session = |lines: &str| format!("version: 1\nsessions:\n  a:\n    project: .\n    {lines}\n");
+    for (text, expected) in [
+        (
+            session("prompt: Fix: this"),
+            "put text that contains `: ` in quotes, and indent all keys of a map alike",
+        ),
+        (session("prompt: `x` is wrong"), "put text that begins with this character in quotes"),
+        (session("prompt: *.ts"), "put text that begins with `*` in quotes"),
+        (session("prompt: \"x\" is wrong"), "put the whole text in quotes, or write it below a `|`"),
+        (session("prompt: [x] is wrong"), "put the whole text in quotes, and indent all keys of a map alike"),
+        (
+            session("env: { A: ${{ vars.x }} }"),
+            "put text that contains any of `,[]{}` in quotes, and close each bracket",
+        ),
+        (session("\tprompt: x"), "indent with spaces"),
+        (session("prompt: x\n    budget: { max: 3 }"), "write the number alone"),
+        ("version: 1\nbudget: 3\nsessions: {}\n".to_owned(), "write it as { max: 3 }"),
+        ("version: 1\nsessions:\n  - a\n".to_owned(), "write `KEY: VALUE` lines without dashes"),
+        ("sessions: {}\n".to_owned(), "add `version: 1`"),
+        ("version: 1\ndefaults: { matrix: {} }\nsessions: {}\n".to_owned(), "only a session has a matrix"),
+    ] {
+        let found = problems(&text);
+        assert!(
+            found.iter().any(|problem| problem.ends_with(&format!(" [{expected}]"))),
+            "{text:?}: {found:?}"
+        );
+    }
+}
+
+#[test]
 fn a_misspelt_key_is_not_followed_by_problems_that_it_causes() {
     let text = "version: 1\ndefaults: { projekt: . }\nsessions: { a: { promt: x }, b: { prompt: y } }\n";
     assert_eq!(

@@ -1,6 +1,6 @@
 //! A checked plan file becomes a session group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use session_groups::model::config::GroupConfig;
@@ -18,9 +18,14 @@ use crate::plan_file::problem::{Problem, Problems};
 use crate::plan_file::record::{group_config, group_defaults, text};
 use crate::plan_file::session::{Planned, SessionReader};
 use crate::plan_file::shape::{self, Expressions, PLAN, Shape};
+use crate::suggest::did_you_mean;
 
 /// Maximum number of sessions of a plan.
 pub const MAX_SESSIONS: usize = 10_000;
+
+/// The permission modes of Claude Code 2.0.0 to 2.1.332.
+const PERMISSION_MODES: &[&str] =
+    &["acceptEdits", "auto", "bypassPermissions", "default", "delegate", "dontAsk", "manual", "plan"];
 
 /// Endings of the names of plan files, which are not part of the group's name.
 const ENDINGS: &[&str] = &[".yaml", ".yml", ".json"];
@@ -127,6 +132,7 @@ fn build(
     if config.exclusive_directories != Some(true) {
         warn_of_shared_directories(&planned, problems);
     }
+    warn_of_unknown_modes(defaults.into_iter().chain(planned.iter().map(|planned| &planned.node)), problems);
     let name = text(&top, "name").unwrap_or_else(|| name_of(source.path));
     let path = source.path.to_string_lossy().into_owned();
     let source = PlanSource { path, name: name.clone(), vars: vars.clone() };
@@ -139,6 +145,18 @@ fn build(
     };
     let (sessions, places) = planned.into_iter().map(with_places).unzip();
     Some(Plan { name, config, sessions, source, warnings: Vec::new(), places })
+}
+
+/// Warns of permission modes that no known version of Claude Code has. A later one may have them.
+fn warn_of_unknown_modes<'a>(nodes: impl Iterator<Item = &'a Node>, problems: &mut Problems) {
+    let mut warned = HashSet::new();
+    for mode in nodes.filter_map(|node| node.get("permissionMode")) {
+        let Some(text) = mode.text().filter(|text| !PERMISSION_MODES.contains(text)) else { continue };
+        if warned.insert(mode.place) {
+            let message = format!("permissionMode {text:?} is not known");
+            problems.warn(mode.place, message, did_you_mean(text, PERMISSION_MODES));
+        }
+    }
 }
 
 /// Checks everything but the sessions once more, with the expressions replaced.

@@ -26,7 +26,7 @@ pub fn without_repeated_ids(planned: Vec<Planned>, problems: &mut Problems) -> V
                 unique.push(session);
             }
             Some(place) if *place == session.place => {
-                let help = "use every name of the matrix in the key, e.g. name-${{ matrix.lang }}";
+                let help = "use every name of the matrix in the key, e.g. name-${{ matrix.lang }}, and each value once";
                 problems.add_with_help(
                     session.place,
                     format!("the matrix makes several sessions {id:?}"),

@@ -195,7 +195,8 @@ impl SessionReader<'_> {
             return None;
         }
         if !self.files.is_directory(&path) {
-            problems.add(project.place, format!("the project {} is not a directory", path.display()));
+            let message = format!("the project {} is not a directory", path.display());
+            problems.add_with_help(project.place, message, "create it, or correct the path");
             return None;
         }
         Some(path)

@@ -213,7 +213,7 @@ impl Checker<'_> {
                         self.check(&entry.value, of, &format!("{what}.{}", entry.key));
                     }
                 }
-                _ => self.wrong(node, what, "a map", None),
+                _ => self.no_map(node, &[], what),
             },
             Shape::Object(keys) => self.check_object(node, keys, what),
             Shape::Json => match &node.value {
@@ -230,7 +230,7 @@ impl Checker<'_> {
 
     fn check_object(&mut self, node: &Node, keys: &[Key], what: &str) {
         let Value::Map(entries) = &node.value else {
-            return self.wrong(node, what, "a map", None);
+            return self.no_map(node, keys, what);
         };
         let inside = |key: &str| if what.is_empty() { key.to_owned() } else { format!("{what}.{key}") };
         for entry in entries {
@@ -239,12 +239,37 @@ impl Checker<'_> {
             } else {
                 let names: Vec<_> = keys.iter().map(|key| key.name).collect();
                 let message = format!("unknown key {:?}", entry.key);
-                self.problems.add_with_help(entry.place, message, did_you_mean(&entry.key, &names));
+                let help = if entry.key == MATRIX.name {
+                    "only a session has a matrix".to_owned()
+                } else {
+                    did_you_mean(&entry.key, &names)
+                };
+                self.problems.add_with_help(entry.place, message, help);
             }
         }
         for key in keys.iter().filter(|key| key.is_required && node.get(key.name).is_none()) {
-            self.problems.add(node.place, format!("the key {:?} is missing", inside(key.name)));
+            let message = format!("the key {:?} is missing", inside(key.name));
+            match key.shape {
+                Shape::Whole { min, max } if min == max => {
+                    let help = format!("add `{}: {min}`", key.name);
+                    self.problems.add_with_help(node.place, message, help);
+                }
+                _ => self.problems.add(node.place, message),
+            }
         }
+    }
+
+    /// Reports a value that is not a map. `keys` are those that a map could have.
+    fn no_map(&mut self, node: &Node, keys: &[Key], what: &str) {
+        let is_amount = keys.first().is_some_and(|key| matches!(key.shape, Shape::Number { .. }));
+        let help = match (&node.value, keys.first()) {
+            (Value::Scalar(scalar), Some(first)) if is_amount && node.number().is_some() => {
+                Some(format!("write it as {{ {}: {} }}", first.name, scalar.text))
+            }
+            (Value::List(_), _) => Some("write `KEY: VALUE` lines without dashes".to_owned()),
+            _ => None,
+        };
+        self.wrong(node, what, "a map", help.as_deref());
     }
 
     /// Checks that JSON can hold a value.
@@ -297,7 +322,8 @@ impl Checker<'_> {
                         Some(max) => format!("a number from {min} to {max}"),
                         None => format!("a number of {min} or more"),
                     };
-                    self.wrong(node, what, &expected, None);
+                    let help = matches!(node.value, Value::Map(_)).then_some("write the number alone");
+                    self.wrong(node, what, &expected, help);
                 }
             }
             Shape::Whole { min, max }

@@ -48,7 +48,11 @@ impl Builder<'_> {
                 Ok(event) => event,
                 Err(error) => {
                     let place = place_of(*error.marker());
-                    self.problems.add(place, format!("this is not YAML: {}", error.info()));
+                    let message = format!("this is not YAML: {}", error.info());
+                    match remedy(error.info()) {
+                        Some(help) => self.problems.add_with_help(place, message, help),
+                        None => self.problems.add(place, message),
+                    }
                     return None;
                 }
             };
@@ -142,6 +146,23 @@ impl Builder<'_> {
             }
         }
     }
+}
+
+/// The remedy for what people most often write wrong.
+fn remedy(info: &str) -> Option<&'static str> {
+    const REMEDIES: &[(&str, &str)] = &[
+        ("mapping values", "put text that contains `: ` in quotes, and indent all keys of a map alike"),
+        (
+            "did not find expected ',' or",
+            "put text that contains any of `,[]{}` in quotes, and close each bracket",
+        ),
+        ("unexpected character", "put text that begins with this character in quotes"),
+        ("unknown anchor", "put text that begins with `*` in quotes"),
+        ("trailing content", "put the whole text in quotes, or write it below a `|`"),
+        ("did not find expected key", "put the whole text in quotes, and indent all keys of a map alike"),
+        ("tab", "indent with spaces"),
+    ];
+    REMEDIES.iter().find(|(part, _)| info.contains(part)).map(|(_, help)| *help)
 }
 
 fn null(place: Place) -> Node {
