@@ -31,8 +31,8 @@ pub struct Arguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Directory of the store [default: ~/.local/claude-code-agent/session-groups]
-    #[arg(long, value_name = "DIR", global = true, env = "SESSION_GROUPS_STORE", hide_env_values = true)]
+    /// Directory of the store [default: ~/.local/claude-code-agent/session-groups] [env: SESSION_GROUPS_STORE]
+    #[arg(long, value_name = "DIR", global = true)]
     pub store: Option<PathBuf>,
     /// When to use colour
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto", hide_possible_values = false)]

@@ -5,6 +5,7 @@ use std::io;
 use crate::exit::Exit;
 use crate::output::{Line, Output, Tone};
 use crate::plan_file::Problem;
+use crate::words::of_plans;
 
 /// The result of a command.
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -122,6 +123,6 @@ fn note(output: &mut Output, tone: Tone, label: &str, message: &str) {
 
 impl From<session_groups::Error> for Failure {
     fn from(error: session_groups::Error) -> Self {
-        Self::new(Exit::from(&error), error.to_string())
+        Self::new(Exit::from(&error), of_plans(&error.to_string()))
     }
 }

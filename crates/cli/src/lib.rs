@@ -11,6 +11,7 @@ pub mod commands;
 pub mod edit;
 pub mod error;
 pub mod exit;
+pub mod numbers;
 pub mod output;
 pub mod plan_file;
 
@@ -19,6 +20,7 @@ pub mod selection;
 pub mod suggest;
 pub mod unreadable;
 pub mod view;
+pub mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

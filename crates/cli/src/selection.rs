@@ -18,9 +18,16 @@ const LATEST: &str = "latest";
 /// Maximum number of groups that a message names.
 const MAX_NAMED: usize = 5;
 
-/// Opens the store.
-pub fn open_store(directory: Option<&Path>) -> Result<FileGroupRepository> {
-    Ok(FileGroupRepository::new(directory, FileOptions::default())?)
+/// Opens the store in the given directory, or else in that of the environment, or else in that of the home directory.
+pub fn open_store(given: Option<&Path>) -> Result<FileGroupRepository> {
+    // A variable that is set to nothing counts as not set.
+    let variable = std::env::var_os("SESSION_GROUPS_STORE").filter(|directory| !directory.is_empty());
+    let directory = given.or(variable.as_deref().map(Path::new));
+    FileGroupRepository::new(directory, FileOptions::default()).map_err(|error| match directory {
+        Some(_) => error.into(),
+        None => Failure::usage("there is no home directory for the store")
+            .with_help("pass --store DIR, or set SESSION_GROUPS_STORE or HOME"),
+    })
 }
 
 /// Finds a group by its id, a unique beginning or end of it, or `latest`. A group that cannot be read counts, too, so that an

@@ -123,6 +123,22 @@ fn list_prints_json_and_json_lines() {
 }
 
 #[test]
+fn the_store_is_that_of_the_option_of_the_environment_or_of_the_home_directory() {
+    let sandbox = Sandbox::new();
+    let directory = |variable: &str, arguments: &[&str]| {
+        let mut command = sandbox.command(&[&["doctor", "--claude", "none", "--json"], arguments].concat());
+        let report = sandbox.finish(command.env("SESSION_GROUPS_STORE", variable)).json();
+        report["store"].clone()
+    };
+    assert_eq!(directory("", &[]), json!("[DIR]/.local/claude-code-agent/session-groups"));
+    assert_eq!(directory("/variable", &[]), json!("/variable"));
+    assert_eq!(directory("/variable", &["--store", "/option"]), json!("/option"));
+    let mut homeless = sandbox.command(&["list"]);
+    let error = sandbox.finish(homeless.env_remove("SESSION_GROUPS_STORE").env("HOME", "relative")).failed(2);
+    assert!(error.ends_with("help: pass --store DIR, or set SESSION_GROUPS_STORE or HOME\n"), "{error}");
+}
+
+#[test]
 fn an_empty_store_lists_nothing_and_is_not_created() {
     let sandbox = Sandbox::new();
     let run = sandbox.run(&["list"]);
@@ -251,7 +267,19 @@ fn wrong_values_are_refused_with_a_remedy() {
     assert!(error(&["add", "docs", "--prompt", "p", "--project", "none"], 2).contains("not a directory"));
     assert!(error(&["add", "docs", "--prompt", "p", "--id", "a*"], 2).contains("contains '*'"));
     assert!(error(&["create", " "], 2).contains("must not be blank"));
-    assert!(error(&["create", "x", "--budget", "-1"], 2).contains("error: "));
+    assert!(error(&["add", "docs"], 2).contains("pass --prompt or --prompt-file"));
+    assert!(error(&["add", "docs", "--prompt", "p", "--budget", "-1"], 2).contains("0 or more; got -1"));
+    for (arguments, expected) in [
+        (["create", "x", "--budget", "-1"], "'--budget <USD>': must be a number of 0 or more"),
+        (["resume", "docs", "--budget", "much"], "'--budget <USD>': must be a number of 0 or more"),
+        (["create", "x", "-j", "0"], "'--concurrency <N>': must be a whole number of 1 or more"),
+        (["run", "docs", "-j", "-1"], "'--concurrency <N>': must be a whole number of 1 or more"),
+        (["list", "--color=never", "--limit", "-1"], "'--limit <N>': must be a whole number of 0 or more"),
+        (["events", "docs", "--after", "1.5"], "'--after <SEQ>': must be a whole number of 0 or more"),
+    ] {
+        let error = error(&arguments, 2);
+        assert!(error.contains(expected), "{error}");
+    }
     assert!(error(&["set", "docs", "--session", "next", "dependsOn=[next]"], 2).contains("Circular"));
 }
 
@@ -544,6 +572,41 @@ fn check_finds_missing_templates_and_wrong_settings_at_their_places() {
     let json = sandbox.run(&["check", "p.group.yaml", "--json"]);
     assert_eq!((json.code, &json.json()["ok"]), (Some(2), &json!(false)));
     assert_eq!(json.json()["problems"][0]["line"], json!(2));
+}
+
+#[test]
+fn problems_of_sessions_name_the_keys_of_the_plan() {
+    let sandbox = Sandbox::new();
+    let plan = "version: 1\nargs: [--model, opus]\ndefaults: { project: shop, prompt: p }\nsessions:\n  a: { settings: { model: 1 } }\n  b: { env: { ANTHROPIC_BASE_URL: x } }\n  c: { template: nowhere }\n  d: { mcpServers: { m: {} } }\n";
+    sandbox.write("p.group.yaml", plan);
+    let error = sandbox.run(&["check", "p.group.yaml"]).failed(2);
+    for expected in [
+        "args[0] must not",
+        "settings.model must",
+        "set it for session-groups itself",
+        "or change template",
+        ": mcpServers.m.command is missing",
+    ] {
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+    for name in ["config.", "additionalArgs", "settingsOverride", "claudeMdTemplate", "allowEnv"] {
+        assert!(!error.contains(name), "{name}: {error}");
+    }
+}
+
+#[test]
+fn an_unknown_permission_mode_is_a_warning() {
+    let sandbox = Sandbox::new();
+    let plan = "version: 1\ndefaults: { project: shop, permissionMode: plan }\nsessions:\n  a: { prompt: p, permissionMode: acceptEdit }\n";
+    sandbox.write("p.group.yaml", plan);
+    let checked = sandbox.run(&["check", "p.group.yaml"]);
+    assert_eq!(
+        (checked.code, checked.stderr.as_str()),
+        (
+            Some(0),
+            "warning: p.group.yaml:4:35: permissionMode \"acceptEdit\" is not known\nhelp: did you mean \"acceptEdits\"?\n"
+        )
+    );
 }
 
 #[test]

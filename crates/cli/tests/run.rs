@@ -191,8 +191,7 @@ fn interrupted_sessions_are_run_again_from_the_beginning_on_request() {
         assert_eq!(again.code, Some(0), "{}", again.stderr);
         assert!(again.stderr.contains("api: run again from the beginning"), "{}", again.stderr);
         assert!(again.stderr.contains("START") && !again.stderr.contains("RESUME"), "{}", again.stderr);
-        let session =
-            run(&sandbox, &["show", "latest", "--json"]).json()["group"]["sessions"][0].clone();
+        let session = run(&sandbox, &["show", "latest", "--json"]).json()["group"]["sessions"][0].clone();
         assert_eq!((&session["prompt"], &session["cost"]), (&json!("Add it"), &json!(0.35)));
         let conversation = |attempt: usize| session["attempts"][attempt]["claudeSessionId"].clone();
         assert_ne!(conversation(0), conversation(1));
@@ -214,7 +213,11 @@ fn a_session_that_may_still_run_is_not_run_again() {
     sandbox.write("shop/gate", "");
     let ended = end(child);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(ended.stderr.contains("api: not run again, because they may still be running"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("api: not run again, because they may still be running"),
+        "{}",
+        ended.stderr
+    );
     let session = run(&sandbox, &["show", "latest", "--json"]).json()["group"]["sessions"][0].clone();
     assert_eq!(session["prompt"], json!("GATE"));
     assert_eq!(session["attempts"].as_array().unwrap().len(), 1);
@@ -526,6 +529,26 @@ fn sessions_are_added_and_changed_while_the_group_runs() {
     );
     run(&sandbox, &["stop", "latest"]).succeeded();
     assert_eq!(end(child).code, Some(13));
+}
+
+#[test]
+fn doctor_reports_a_claude_that_cannot_run_groups() {
+    let sandbox = sandbox("  api: { prompt: Add it }\n");
+    for (version, expected) in [
+        ("1.0.50", "error: Claude Code 1.0.50 is too old to run groups\nhelp: update it to 2.0.0 or newer\n"),
+        (
+            "2.0.5",
+            "error: Claude Code 2.0.5 lacks --max-budget-usd, which groups with a budget need\nhelp: update it, or set budget.onExceeded of each group to warn\n",
+        ),
+    ] {
+        sandbox.write_script("bin/claude", &format!("#!/bin/sh\necho '{version} (Claude Code)'\n"));
+        let sick = run(&sandbox, &["doctor"]);
+        assert_eq!((sick.code, sick.stderr.as_str()), (Some(1), expected));
+        assert!(!sick.stdout.contains("no problems"), "{}", sick.stdout);
+        let error = run(&sandbox, &["run", "demo.group.yaml"]).failed(2);
+        assert!(error.contains(&format!("Claude Code {version} lacks")), "{error}");
+        assert!(!error.contains("onBudgetExceeded") && !error.contains("maxBudgetUsd"), "{error}");
+    }
 }
 
 #[test]

@@ -31,12 +31,7 @@ pub struct Add {
     #[arg(long, value_name = "DIR", default_value = ".")]
     project: String,
     /// The task
-    #[arg(
-        long,
-        value_name = "TEXT",
-        required_unless_present = "prompt_file",
-        conflicts_with = "prompt_file"
-    )]
+    #[arg(long, value_name = "TEXT", conflicts_with = "prompt_file")]
     prompt: Option<String>,
     /// File with the task
     #[arg(long, value_name = "FILE")]
@@ -58,10 +53,10 @@ struct Fields {
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
     /// US dollars that the session may cost
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     budget: Option<String>,
     /// Maximum number of turns
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_turns: Option<String>,
     /// Maximum running time, such as 45m
     #[arg(long, value_name = "TIME")]
@@ -122,7 +117,10 @@ impl Add {
         let prompt = match (&self.prompt, &self.prompt_file) {
             (Some(prompt), _) => prompt.clone(),
             (None, Some(file)) => prompt_of_file(file)?,
-            (None, None) => String::new(),
+            (None, None) => {
+                let help = "pass --prompt or --prompt-file";
+                return Err(Failure::usage("the session has no prompt").with_help(help));
+            }
         };
         if prompt.trim().is_empty() {
             return Err(Failure::usage("the prompt must not be blank"));

@@ -13,9 +13,10 @@ use session_groups::runner::plan::Retry;
 use session_groups::runner::{ControlOptions, Controlled, FileRunStore, RunnerOptions, control};
 
 use crate::arguments::Global;
-use crate::commands::run::{parse_usd, shared};
+use crate::commands::run::shared;
 use crate::error::{Failure, Result, Severity, report};
 use crate::exit::Exit;
+use crate::numbers;
 use crate::output::{Format, Line, Output, Tone};
 use crate::running::drive;
 use crate::selection::{find_group, find_session, open_store};
@@ -71,7 +72,7 @@ pub struct Resume {
     #[command(flatten)]
     target: Target,
     /// Another budget of the group, in US dollars
-    #[arg(long, value_name = "USD", value_parser = parse_usd)]
+    #[arg(long, value_name = "USD", value_parser = numbers::usd, allow_negative_numbers = true)]
     budget: Option<Usd>,
     #[command(flatten)]
     asking: Asking,

@@ -13,6 +13,7 @@ use session_groups::repository::{Document, FileGroupRepository};
 use crate::arguments::Global;
 use crate::error::{Failure, Result};
 use crate::exit::Exit;
+use crate::numbers;
 use crate::output::{Format, Line, Output, Tone};
 use crate::selection::{open_store, short_name};
 
@@ -31,11 +32,11 @@ pub struct Create {
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
     /// US dollars that all sessions together may cost
-    #[arg(long, value_name = "USD")]
-    budget: Option<f64>,
+    #[arg(long, value_name = "USD", value_parser = numbers::usd, allow_negative_numbers = true)]
+    budget: Option<Usd>,
     /// Maximum number of sessions that run at once
-    #[arg(short = 'j', long, value_name = "N")]
-    concurrency: Option<u64>,
+    #[arg(short = 'j', long, value_name = "N", value_parser = numbers::positive, allow_negative_numbers = true)]
+    concurrency: Option<Positive>,
 }
 
 /// Maximum number of ids that are tried for a new group.
@@ -47,7 +48,7 @@ impl Create {
         if self.name.trim().is_empty() {
             return Err(Failure::usage("the name of a group must not be blank"));
         }
-        let config = self.config()?;
+        let config = self.config();
         let store = open_store(global.store.as_deref())?;
         let new = NewGroup { name: self.name, description: self.description, config: None };
         let document = create(&store, &new, |group| group.config = config.clone())?;
@@ -64,20 +65,14 @@ impl Create {
         Ok(Exit::Success)
     }
 
-    fn config(&self) -> Result<GroupConfig> {
+    fn config(&self) -> GroupConfig {
         let mut config = GroupConfig::default();
         if let Some(model) = &self.model {
             config.model.clone_from(model);
         }
-        if let Some(budget) = self.budget {
-            let invalid = || Failure::usage(format!("--budget must be a number of 0 or more; got {budget}"));
-            config.max_budget_usd = Usd::new(budget).ok_or_else(invalid)?;
-        }
-        if let Some(concurrency) = self.concurrency {
-            let invalid = || Failure::usage("--concurrency must be 1 or more");
-            config.max_concurrent_sessions = Positive::new(concurrency).ok_or_else(invalid)?;
-        }
-        Ok(config)
+        config.max_budget_usd = self.budget.unwrap_or(config.max_budget_usd);
+        config.max_concurrent_sessions = self.concurrency.unwrap_or(config.max_concurrent_sessions);
+        config
     }
 }
 

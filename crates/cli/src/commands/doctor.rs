@@ -2,7 +2,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use session_groups::claude::command::missing_options;
+use session_groups::claude::ClaudeVersion;
+use session_groups::claude::command::{MIN_VERSION, has_option, missing_options};
 use session_groups::claude::environment::Environment;
 use session_groups::model::number::Positive;
 use session_groups::model::{GroupStatus, SessionGroup};
@@ -107,17 +108,33 @@ impl Doctor {
         let found = Program::find(&search)
             .and_then(|program| program.version(&environment).map(|version| (program, version)));
         match found {
-            Ok((program, version)) => Some(Claude {
-                path: program.path().to_owned(),
-                version: version.to_string(),
-                lacks: missing_options(version).collect(),
-            }),
+            Ok((program, version)) => {
+                problems.extend(version_problem(version));
+                Some(Claude {
+                    path: program.path().to_owned(),
+                    version: version.to_string(),
+                    lacks: missing_options(version).collect(),
+                })
+            }
             Err(error) => {
                 problems.push(Problem::new("claude", error.to_string(), None));
                 None
             }
         }
     }
+}
+
+/// The problem of a version that cannot run groups.
+fn version_problem(version: ClaudeVersion) -> Option<Problem> {
+    let (problem, help) = if version < MIN_VERSION {
+        ("is too old to run groups", format!("update it to {MIN_VERSION} or newer"))
+    } else if !has_option(version, "--max-budget-usd") {
+        let help = "update it, or set budget.onExceeded of each group to warn";
+        ("lacks --max-budget-usd, which groups with a budget need", help.to_owned())
+    } else {
+        return None;
+    };
+    Some(Problem::new("claude", format!("Claude Code {version} {problem}"), help))
 }
 
 /// The problems of the store's files.

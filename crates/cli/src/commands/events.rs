@@ -6,6 +6,7 @@ use session_groups::model::time::of_unix_ms;
 use crate::arguments::Global;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::numbers;
 use crate::output::{Format, Line, Output, Tone};
 use crate::selection::{find_group, open_store};
 
@@ -16,7 +17,7 @@ pub struct Events {
     /// Id of the group, a unique beginning or end of it, or `latest`
     group: String,
     /// Only events after this number
-    #[arg(long, value_name = "SEQ", default_value_t = 0)]
+    #[arg(long, value_name = "SEQ", default_value_t = 0, value_parser = numbers::whole, allow_negative_numbers = true)]
     after: u64,
     /// Wait for further events
     #[arg(short = 'f', long)]

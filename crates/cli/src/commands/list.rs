@@ -6,6 +6,7 @@ use session_groups::repository::{Direction, GroupFilter, GroupRepository, GroupS
 use crate::arguments::Global;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::numbers;
 use crate::output::{Format, Line, Output, Tone};
 use crate::selection::open_store;
 use crate::unreadable::{unreadable, warn};
@@ -22,8 +23,8 @@ pub struct List {
     #[arg(long, value_name = "ORDER", default_value = "created")]
     sort: Order,
     /// Maximum number of groups
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = numbers::whole, allow_negative_numbers = true)]
+    limit: Option<u64>,
 }
 
 /// The order of a list.
@@ -46,7 +47,8 @@ impl List {
     /// Prints the groups.
     pub fn run(self, global: &Global, output: &mut Output) -> Result<Exit> {
         let store = open_store(global.store.as_deref())?;
-        let filter = GroupFilter { status: self.status, limit: self.limit, ..GroupFilter::default() };
+        let limit = self.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let filter = GroupFilter { status: self.status, limit, ..GroupFilter::default() };
         let (field, direction) = match self.sort {
             Order::Created => (SortField::CreatedAt, Direction::Descending),
             Order::Updated => (SortField::UpdatedAt, Direction::Descending),

@@ -13,6 +13,7 @@ use session_groups::runner::process::{SessionDirectory, directory_names};
 use crate::arguments::Global;
 use crate::error::{Failure, Result};
 use crate::exit::Exit;
+use crate::numbers;
 use crate::output::{Format, Output, escape};
 use crate::selection::{find_group, find_session, open_store};
 use crate::view::conversation;
@@ -36,7 +37,7 @@ pub struct Logs {
     #[arg(short = 'f', long)]
     follow: bool,
     /// Number of the attempt [default: the newest]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = numbers::whole, allow_negative_numbers = true)]
     attempt: Option<u64>,
     /// Print the output as it is
     #[arg(long, conflicts_with_all = ["json", "jsonl"])]

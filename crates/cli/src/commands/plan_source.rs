@@ -15,6 +15,7 @@ use session_groups::runner::process::{Program, ProgramSearch};
 use crate::error::{Failure, Result, Severity, report};
 use crate::output::Output;
 use crate::plan_file::{self, Disk, Files, Place, Plan, Problem, Source};
+use crate::words::of_plans;
 
 /// The variables of a plan.
 #[derive(Debug, Clone, Default, Args)]
@@ -85,7 +86,7 @@ fn located(plan: &Plan, path: &Path, found: &generate::Problem) -> Problem {
     let is_template = found.error.is(ErrorKind::InvalidTemplate);
     let template = places.and_then(|places| places.template).filter(|_| is_template);
     let place = template.or(places.map(|places| places.key)).unwrap_or(Place::START);
-    Problem { file: path.into(), place, message: found.error.to_string(), help: None }
+    Problem { file: path.into(), place, message: of_plans(&found.error.to_string()), help: None }
 }
 
 /// Prints the warnings of a plan.

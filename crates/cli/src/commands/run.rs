@@ -16,6 +16,7 @@ use crate::commands::plan::show_plan;
 use crate::commands::plan_source::{self, Variables};
 use crate::error::{Failure, Result, Severity, report};
 use crate::exit::Exit;
+use crate::numbers;
 use crate::output::Output;
 use crate::plan_file::{Plan, glob};
 use crate::running::drive;
@@ -50,10 +51,10 @@ pub struct Run {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Options {
     /// Maximum number of sessions that run at once
-    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    concurrency: Option<u64>,
+    #[arg(short = 'j', long, value_name = "N", value_parser = numbers::positive, allow_negative_numbers = true)]
+    concurrency: Option<Positive>,
     /// US dollars that all sessions together may cost
-    #[arg(long, value_name = "USD", value_parser = parse_usd)]
+    #[arg(long, value_name = "USD", value_parser = numbers::usd, allow_negative_numbers = true)]
     budget: Option<Usd>,
     /// Only sessions whose id matches; may be repeated
     #[arg(long, value_name = "GLOB")]
@@ -72,18 +73,12 @@ pub struct Options {
     claude: Option<PathBuf>,
 }
 
-/// Parses US dollars.
-pub fn parse_usd(text: &str) -> std::result::Result<Usd, String> {
-    let amount = text.strip_prefix('$').unwrap_or(text).parse().ok().and_then(Usd::new);
-    amount.ok_or_else(|| "must be a number of 0 or more".to_owned())
-}
-
 impl Options {
     /// The options of the runner of a group.
     pub fn runner_options(&self, group: &SessionGroup) -> Result<RunnerOptions> {
         let fail_fast = self.fail_fast.then_some(true);
         let limits = ChangedLimits {
-            max_concurrent: self.concurrency.and_then(Positive::new),
+            max_concurrent: self.concurrency,
             max_budget_usd: self.budget,
             pause_on_error: fail_fast,
             error_threshold: fail_fast.and(Positive::new(1)),

@@ -239,7 +239,10 @@ impl Differences {
             (&self.added, "new"),
             (&self.changed, "changed"),
             (&self.rerun, "run again from the beginning"),
-            (&self.active, "not run again, because they may still be running: `session-groups stop` ends them"),
+            (
+                &self.active,
+                "not run again, because they may still be running: `session-groups stop` ends them",
+            ),
             (&self.kept, "changed in the plan, but have run: run them again with --rerun changed"),
             (&self.removed, "removed"),
             (&self.dropped, "no longer in the plan: kept, but not run"),

@@ -1,0 +1,27 @@
+//! Numbers on the command line. The parsers accept a sign, so that a negative number is an error that says what is allowed.
+
+use session_groups::model::number::{Positive, Usd};
+
+/// Parses US dollars.
+///
+/// ```
+/// use session_groups_cli::numbers::usd;
+///
+/// assert_eq!(usd("$2.50").unwrap().get(), 2.5);
+/// assert_eq!(usd("-1").unwrap_err(), "must be a number of 0 or more");
+/// ```
+pub fn usd(text: &str) -> Result<Usd, String> {
+    let amount = text.strip_prefix('$').unwrap_or(text).parse().ok().and_then(Usd::new);
+    amount.ok_or_else(|| "must be a number of 0 or more".to_owned())
+}
+
+/// Parses a whole number of 0 or more.
+pub fn whole(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "must be a whole number of 0 or more".to_owned())
+}
+
+/// Parses a whole number of 1 or more.
+pub fn positive(text: &str) -> Result<Positive, String> {
+    let number = text.parse().ok().and_then(Positive::new);
+    number.ok_or_else(|| "must be a whole number of 1 or more".to_owned())
+}
