@@ -27,12 +27,16 @@ pub struct Arguments {
     pub command: Command,
 }
 
+/// Help for `--store`, whose default is not known to the parser.
+const STORE_HELP: &str =
+    "Directory of the store [default: ~/.local/claude-code-agent/session-groups] [env: SESSION_GROUPS_STORE]";
+
 /// The options that all commands have.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Directory of the store [default: ~/.local/claude-code-agent/session-groups] [env: SESSION_GROUPS_STORE]
-    #[arg(long, value_name = "DIR", global = true)]
+    /// Directory of the store
+    #[arg(long, value_name = "DIR", global = true, help = STORE_HELP)]
     pub store: Option<PathBuf>,
     /// When to use colour
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto", hide_possible_values = false)]
