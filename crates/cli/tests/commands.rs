@@ -258,6 +258,15 @@ fn wrong_values_are_refused_with_a_remedy() {
         error(&["set", "docs", "budget.maks=1"], 2),
         "error: unknown key \"budget.maks\"\nhelp: did you mean \"max\"?\n"
     );
+    assert_eq!(
+        error(&["set", "docs", "model=opus"], 2),
+        "error: unknown key \"model\"\nhelp: write `defaults.model`, or name a session with --session\n"
+    );
+    let unknown = error(&["set", "docs", "x=1"], 2);
+    assert!(
+        unknown.contains("help: use one of name, budget, ") && !unknown.contains("sessions"),
+        "{unknown}"
+    );
     assert!(error(&["set", "docs", "concurrency=0"], 2).contains("a whole number of 1 or more"));
     assert!(error(&["set", "docs", "version=1"], 2).contains("version cannot be set"));
     assert!(error(&["set", "docs", "--session", "nix", "budget=1"], 3).contains("did you mean \"next\"?"));
@@ -300,7 +309,7 @@ fn archive_and_delete_ask_first() {
 }
 
 #[test]
-fn an_archived_group_cannot_be_archived_again() {
+fn archiving_an_archived_group_succeeds() {
     let sandbox = store();
     sandbox.run(&["archive", "docs", "-y"]).succeeded();
     sandbox.run(&["archive", "docs", "-y", "--json"]).succeeded();

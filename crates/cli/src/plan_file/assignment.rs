@@ -2,7 +2,7 @@
 
 use crate::plan_file::node::{Entry, Node, Place, Scalar, Style, Value};
 use crate::plan_file::problem::Problems;
-use crate::plan_file::shape::{self, Expressions, Key, Shape};
+use crate::plan_file::shape::{self, DEFAULTS, Expressions, Key, Shape};
 use crate::plan_file::yaml;
 use crate::suggest::did_you_mean;
 
@@ -98,8 +98,15 @@ fn insert(
 }
 
 fn unknown(whole: &str, key: &str, keys: &[Key]) -> AssignmentError {
-    let names: Vec<_> = keys.iter().map(|key| key.name).collect();
-    AssignmentError { message: format!("unknown key {whole:?}"), help: Some(did_you_mean(key, &names)) }
+    // What a plan must have, its version and its sessions, cannot be assigned.
+    let names: Vec<_> = keys.iter().filter(|key| !key.is_required).map(|key| key.name).collect();
+    let is_default = names.contains(&"defaults") && DEFAULTS.iter().any(|default| default.name == key);
+    let help = if is_default {
+        format!("write `defaults.{whole}`, or name a session with --session")
+    } else {
+        did_you_mean(key, &names)
+    };
+    AssignmentError { message: format!("unknown key {whole:?}"), help: Some(help) }
 }
 
 /// The value of an assignment: the text itself, or YAML where a list or a map is needed.
