@@ -26,7 +26,8 @@ export interface BudgetConfig {
   /** Budget in US dollars, 0 or more; 0 allows no spending. @default 10 */
   readonly maxBudgetUsd: number
   /**
-   * Action when the budget is spent. `stop` ends the running sessions, `pause` starts no more, `warn` continues.
+   * Action when the budget is spent. `pause` and `stop` interrupt the running sessions: a paused group is resumed with a larger
+   * budget, a stopped one has failed. `warn` limits nothing.
    * @default 'pause'
    */
   readonly onBudgetExceeded: 'stop' | 'warn' | 'pause'
@@ -48,13 +49,16 @@ export interface ConcurrencyConfig {
 
 /** Configuration of a session, from which files and options of Claude Code are generated before it starts. */
 export interface SessionConfig {
-  /** `true` to write a CLAUDE.md. @default true */
+  /**
+   * `true` to use the template. The runner adds its text to the system prompt and leaves the project's CLAUDE.md alone; a
+   * {@link ConfigGenerator} writes a CLAUDE.md. @default true
+   */
   readonly generateClaudeMd: boolean
-  /** `true` to write a settings.json. @default false */
+  /** `true` to use `settingsOverride`, which has no effect otherwise. @default false */
   readonly generateSettings: boolean
-  /** Name or path of a template. */
+  /** Name or path of a template; by default the session's `template`. */
   readonly claudeMdTemplate?: string | undefined
-  /** Partial settings.json. */
+  /** Settings of Claude Code, as in settings.json, if `generateSettings` is `true`. */
   readonly settingsOverride?: { readonly [key: string]: unknown } | undefined
   /** Values for the variables of the template, for the runner. */
   readonly variables?: { readonly [name: string]: string } | undefined
@@ -111,7 +115,7 @@ export interface GroupSession {
   readonly dependsOn: readonly string[]
   /** Creation time, in ISO 8601. */
   readonly createdAt: string
-  /** Template that the session was created from. */
+  /** Name or path of the session's template, if its configuration has no `claudeMdTemplate`. */
   readonly template?: string | undefined
   /** Claude Code's id of the conversation. */
   readonly claudeSessionId?: string | undefined
@@ -1125,8 +1129,8 @@ export type SessionChanges = Partial<Omit<GroupSession, 'id'>>
 
 /**
  * Storage of groups: the interface of `claude-code-agent`, for your own classes and mocks.
- * {@link FileGroupRepository} and {@link InMemoryGroupRepository} implement {@link GroupStore}, which has more methods. The
- * README lists every difference from the original.
+ * {@link FileGroupRepository} and {@link InMemoryGroupRepository} implement {@link GroupStore}, which has more methods.
+ * `docs/from-claude-code-agent.md` lists every difference from the original.
  *
  * In both, every method except `watch` and `events` rejects with a {@link SessionGroupsError} and never throws; a call that rejects has
  * changed nothing, except with the code `NOT_DURABLE`. Any method can reject with `INVALID_ARGUMENT` for an argument of the
@@ -1631,7 +1635,7 @@ export declare class ConfigGenerator {
   generateClaudeMd(template: string, variables: { readonly [name: string]: string }): string
 
   /**
-   * Returns a copy of settings.
+   * Returns a copy of settings. Throws `INVALID_ARGUMENT`.
    *
    * @param overrides Settings.
    */
@@ -1639,7 +1643,7 @@ export declare class ConfigGenerator {
 
   /**
    * Reads a template: the file itself if the path begins with `/` or `./`, otherwise the file of that name in
-   * `$XDG_CONFIG_HOME/claude-code-agent/templates` (`~/.config` by default).
+   * `$XDG_CONFIG_HOME/claude-code-agent/templates` (`~/.config` by default). Rejects with `INVALID_ARGUMENT`.
    *
    * @param templatePath Path or name of the template.
    */
@@ -1649,7 +1653,10 @@ export declare class ConfigGenerator {
 /** Reason of a pause, as `claude-code-agent` names it. The group's `cause` has the exact one. */
 export type PauseReason = 'manual' | 'budget_exceeded' | 'error_threshold'
 
-/** State of a {@link GroupRunner}: `idle` before its first run, then that of its newest run. */
+/**
+ * State of a {@link GroupRunner}: `idle` before its first run, then that of its newest run. `completed` means that the run has
+ * ended, also of a group that has failed: the group's status tells which.
+ */
 export type RunnerState = 'idle' | 'running' | 'paused' | 'stopped' | 'completed'
 
 /** A process that a {@link ProcessManager} has started. Each property is read once. */

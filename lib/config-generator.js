@@ -2,13 +2,21 @@
 // container's file system, if it has one.
 
 const fs = require('node:fs/promises')
-const { directoryName, requireObject, substituteTemplate } = require('./addon.js')
+const { directoryName, requireObject, substituteTemplate, throwInvalidArgument } = require('./addon.js')
+const { requireMethods } = require('./arguments.js')
 
 exports.ConfigGenerator = class ConfigGenerator {
   #container
 
   constructor(container) {
     if (container !== undefined) requireObject('container', container)
+    if (container?.fileSystem != null)
+      requireMethods('container.fileSystem', container.fileSystem, [
+        'readFile',
+        'writeFile',
+        'exists',
+        'mkdir',
+      ])
     this.#container = container
   }
 
@@ -46,10 +54,12 @@ exports.ConfigGenerator = class ConfigGenerator {
   }
 
   generateSettings(overrides) {
+    requireObject('overrides', overrides)
     return { ...overrides }
   }
 
   async resolveTemplate(templatePath) {
+    if (typeof templatePath !== 'string') throwInvalidArgument('templatePath', 'must be a string')
     const isPath = templatePath.startsWith('/') || templatePath.startsWith('./')
     const path = isPath ? templatePath : `${configHome()}/claude-code-agent/templates/${templatePath}`
     const fileSystem = this.#fileSystem

@@ -13,6 +13,7 @@ const {
   throwUnusableUpdate,
   unixTime,
 } = require('./addon.js')
+const { requireMethods } = require('./arguments.js')
 const { claimed } = require('./claims.js')
 const { forget } = require('./feeds.js')
 const { Handlers } = require('./handlers.js')
@@ -28,8 +29,9 @@ exports.GroupManager = class GroupManager {
 
   constructor(container, repository, eventEmitter) {
     if (container !== undefined) requireObject('container', container)
-    requireObject('repository', repository)
-    if (eventEmitter !== undefined) requireObject('eventEmitter', eventEmitter)
+    if (container?.clock != null) requireMethods('container.clock', container.clock, ['now'])
+    requireMethods('repository', repository, ['findById', 'save'])
+    if (eventEmitter !== undefined) requireMethods('eventEmitter', eventEmitter, ['emit'])
     this.#container = container
     this.#repository = repository
     this.#eventEmitter = eventEmitter

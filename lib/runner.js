@@ -1,6 +1,7 @@
 // GroupRunner and control. The addon does the work on a thread of its own; here are the state of a runner and its handlers.
 
 const { requireObject, throwInvalidArgument, throwInvalidState } = require('./addon.js')
+const { optionsOf, requireMethods } = require('./arguments.js')
 const { Handlers } = require('./handlers.js')
 const { Run } = require('./run.js')
 
@@ -25,6 +26,7 @@ exports.GroupRunner = class GroupRunner {
   #ended
 
   constructor(container, repository, eventEmitter) {
+    if (container != null) requireObject('container', container)
     if (container?.clock != null) requireMethods('container.clock', container.clock, ['now'])
     if (container?.processManager != null)
       requireMethods('container.processManager', container.processManager, ['spawn'])
@@ -43,36 +45,40 @@ exports.GroupRunner = class GroupRunner {
     await this.#execute(group, options)
   }
 
-  async resume({ budget } = {}) {
+  async resume(options) {
+    const { budget } = optionsOf(options)
     if (this.#state !== 'paused') throwInvalidState('Cannot resume: runner is not paused')
     await this.#execute(this.#run.id, this.#run.options, { budget })
   }
 
-  async retry(id, { sessions, fresh } = {}) {
+  async retry(id, options) {
     requireGroup(id)
+    const { sessions, fresh } = optionsOf(options)
     while (this.#state === 'running') {
       if (this.#run.id !== id) throwInvalidState('Runner is already executing a group')
       if (this.#run.retry({ sessions, fresh })) return
       // As in a handler of the run's last events: the sessions are run by another run.
       await this.#ended.catch(() => {})
     }
-    const options = this.#run?.id === id ? this.#run.options : undefined
+    const ofRun = this.#run?.id === id ? this.#run.options : undefined
     try {
-      await this.#execute(id, options, { retry: { sessions, fresh } })
+      await this.#execute(id, ofRun, { retry: { sessions, fresh } })
     } catch (error) {
       if (error?.code !== 'ALREADY_RUNNING') throw error
       await exports.control(this.#repository, id, 'retry', { sessions, fresh, waitMs: 0 })
     }
   }
 
-  async pause(reason = 'manual', { drain } = {}) {
+  async pause(reason = 'manual', options = undefined) {
+    const { drain } = optionsOf(options)
     if (this.#state !== 'running') throwInvalidState('Cannot pause: runner is not running')
     if (!REASONS.includes(reason)) throwInvalidArgument('reason', `must be one of ${REASONS.join(', ')}`)
     this.#run.request({ request: 'pause', drain, reason })
     await this.#ended
   }
 
-  async stop({ now } = {}) {
+  async stop(options) {
+    const { now } = optionsOf(options)
     if (this.#state === 'running') this.#run.request({ request: 'stop', now })
     else if (this.#state === 'paused') this.#execute(this.#run.id, this.#run.options, { stop: { now } })
     else throwInvalidState('Cannot stop: runner is not running or paused')
@@ -140,11 +146,10 @@ exports.GroupRunner = class GroupRunner {
   }
 }
 
-exports.control = async function control(repository, id, request, options = {}) {
+exports.control = async function control(repository, id, request, options) {
   requireMethods('repository', repository, ['findById', 'save'])
   if (!REQUESTS.includes(request)) throwInvalidArgument('request', `must be one of ${REQUESTS.join(', ')}`)
-  requireObject('options', options)
-  const { workDir, ...details } = options
+  const { workDir, ...details } = optionsOf(options)
   const run = new Run({}, repository, { workDir }, new Handlers())
   const hasActed = await run.carryOut(requireGroup(id), { control: { request, ...details } })
   if (hasActed === null)
@@ -162,10 +167,4 @@ function requireGroup(group) {
 function requireHandler(handler) {
   if (typeof handler !== 'function') throwInvalidArgument('handler', 'must be a function')
   return handler
-}
-
-/** Throws unless a value has methods. */
-function requireMethods(field, value, methods) {
-  const missing = methods.find((method) => typeof value?.[method] !== 'function')
-  if (missing) throwInvalidArgument(field, `must be an object with the method ${missing}`)
 }

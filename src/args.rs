@@ -156,13 +156,25 @@ pub fn checked<T: Model>(env: &Env, name: &str, value: Unknown<'_>) -> Parsed<T>
 
 /// An object that becomes JSON. `undefined` counts as an empty one.
 pub fn read<T: DeserializeOwned>(env: &Env, name: &str, value: Unknown<'_>) -> Parsed<T> {
-    let text = if is_undefined(value) {
-        "{}".to_owned()
-    } else {
-        awaited(env, name, value)?;
-        js::stringify(env, value).map_err(|thrown| unreadable(name, &thrown))?.unwrap_or_default()
-    };
-    from_json(&text).map_err(|wrong| Error::invalid_argument(wrong).into())
+    from_json(&text_to_read(env, name, value)?).map_err(|wrong| Error::invalid_argument(wrong).into())
+}
+
+/// Typed data that this package has put together. An error names a field as the caller knows it: without the first part of its
+/// path, if it has several.
+pub fn read_parts<T: DeserializeOwned>(env: &Env, name: &str, value: Unknown<'_>) -> Parsed<T> {
+    from_json(&text_to_read(env, name, value)?).map_err(|FieldError { field, problem }| {
+        let given = field.split_once('.').map_or(field.as_str(), |(_, rest)| rest);
+        Error::argument(given, problem).into()
+    })
+}
+
+fn text_to_read(env: &Env, name: &str, value: Unknown<'_>) -> Parsed<String> {
+    if is_undefined(value) {
+        return Ok("{}".to_owned());
+    }
+    awaited(env, name, value)?;
+    let text = js::stringify(env, value).map_err(|thrown| unreadable(name, &thrown))?;
+    Ok(text.unwrap_or_default())
 }
 
 /// A group to be saved: its id and its text, which the repository checks.

@@ -135,7 +135,7 @@ pub fn delete(
         // There is no such group, so that it cannot have the revision.
         (None, Condition::IfRevision(revision)) => Err(Fault::Ours(Error::conflict(
             &args::text(env, "id", id)?,
-            &format!("its revision was to be {}", revision.as_str()),
+            &format!("its revision must be {}", revision.as_str()),
             None,
         ))),
         (None, Condition::None | Condition::IfAbsent) => Ok(Reply::Now(Answer::Bool(false))),

@@ -223,4 +223,17 @@ test('arguments of the wrong type are INVALID_ARGUMENT', async () => {
     field: 'session',
   })
   expect(await rejection(generator.generateSessionConfig(makeSession()))).toMatchObject({ field: 'group' })
+  expect(thrown(() => new sg.ConfigGenerator({ fileSystem: {} }))).toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    field: 'container.fileSystem',
+  })
+  for (const settings of [undefined, null, 'x', []])
+    expect(thrown(() => generator.generateSettings(settings))).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      field: 'overrides',
+    })
+  expect(await rejection(generator.resolveTemplate(5))).toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    field: 'templatePath',
+  })
 })

@@ -498,6 +498,13 @@ test('arguments of the wrong type are INVALID_ARGUMENT', async () => {
   const repository = new sg.InMemoryGroupRepository()
   for (const args of [[], [null, repository], [{}, 5], [{}, repository, 5]])
     expect(thrown(() => new sg.GroupManager(...args)).code).toBe('INVALID_ARGUMENT')
+  for (const [args, field] of [
+    [[{}, {}], 'repository'],
+    [[repository], 'repository'],
+    [[{ clock: 5 }, repository], 'container.clock'],
+    [[{}, repository, {}], 'eventEmitter'],
+  ])
+    expect(thrown(() => new sg.GroupManager(...args))).toMatchObject({ code: 'INVALID_ARGUMENT', field })
   const manager = new sg.GroupManager({}, repository)
   const { id } = await manager.createGroup({ name: 'A' })
   for (const [call, field] of [

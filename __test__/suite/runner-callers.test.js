@@ -114,6 +114,7 @@ describe('arguments', () => {
     for (const [args, field] of [
       [[undefined, undefined], 'repository'],
       [[undefined, {}], 'repository'],
+      [[5, repository], 'container'],
       [[{ clock: {} }, repository], 'container.clock'],
       [[{ processManager: {} }, repository], 'container.processManager'],
       [[undefined, repository, {}], 'eventEmitter'],
@@ -142,17 +143,36 @@ describe('arguments', () => {
       expect(await rejection(runner.run(group))).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'group' })
     for (const [request, options, field] of [
       ['restart', {}, 'request'],
+      ['pause', null, 'options'],
       ['pause', { budget: -1 }, 'budget'],
       ['pause', { drained: true }, 'drained'],
+      ['pause', { sessions: ['a', 1] }, 'sessions[1]'],
     ])
       expect(
         await rejection(sg.control(new sg.InMemoryGroupRepository(), 'a', request, options)),
-      ).toMatchObject({
-        code: 'INVALID_ARGUMENT',
-        field: expect.stringContaining(field),
-      })
+      ).toMatchObject({ code: 'INVALID_ARGUMENT', field })
     expect(manager.spawned).toEqual([])
     expect((await stored()).status).toBe('created')
     expect(runner.getState()).toBe('idle')
+  })
+
+  test('of the wrong type are named with what is expected', async () => {
+    const { runner } = await prepare(new sg.InMemoryGroupRepository(), groupOf({ a: [] }))
+    const id = '20260115-103000-logging'
+    const messageOf = async (call) => (await rejection(call)).message
+    expect(await messageOf(runner.run(id, { claudePath: 5 }))).toBe('claudePath must be a string, but is 5')
+    expect(await messageOf(runner.run(id, { workDir: {} }))).toBe('workDir must be a string, but is {}')
+    expect(await messageOf(runner.run(id, { concurrency: 2 }))).toMatch(
+      /^concurrency is unknown\. Known are maxConcurrent, respectDependencies, .*, seed$/,
+    )
+    expect(await messageOf(runner.retry(id, { sessions: 'a' }))).toBe('sessions must be an array, but is "a"')
+    const requests = [
+      runner.pause('manual', null),
+      runner.resume(null),
+      runner.stop(null),
+      runner.retry(id, null),
+    ]
+    for (const request of requests)
+      expect(await rejection(request)).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'options' })
   })
 })

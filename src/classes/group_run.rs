@@ -55,7 +55,7 @@ impl GroupRun {
         throwing(&env, || {
             let text = args::text(&env, "group", id)?;
             let id = args::group_id(&env, "group", id)?.ok_or_else(|| Error::group_not_found(&text))?;
-            let task: Task = args::read(&env, "task", task)?;
+            let task: Task = args::read_parts(&env, "task", task)?;
             let surroundings: Surroundings = args::read(&env, "surroundings", surroundings)?;
             let mut run_options = options::read(args::read(&env, "options", options)?, &task, &surroundings);
             let bridge = Bridge::default();

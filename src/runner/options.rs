@@ -37,9 +37,9 @@ pub struct GivenOptions {
     #[serde(rename = "signal")]
     _signal: serde::de::IgnoredAny,
     #[serde(deserialize_with = "some")]
-    claude_path: Option<PathBuf>,
+    claude_path: Option<String>,
     #[serde(deserialize_with = "some")]
-    work_dir: Option<PathBuf>,
+    work_dir: Option<String>,
     #[serde(deserialize_with = "some")]
     min_reservation_usd: Option<Usd>,
     assume_dead: Vec<String>,
@@ -260,8 +260,8 @@ pub fn read(given: GivenOptions, task: &Task, surroundings: &Surroundings) -> Ru
         spacing,
         max_crashes: if surroundings.has_process_manager { 0 } else { default.max_crashes },
         seed: given.seed.map(Count::get),
-        claude_path: given.claude_path,
-        work_dir: given.work_dir,
+        claude_path: given.claude_path.map(PathBuf::from),
+        work_dir: given.work_dir.map(PathBuf::from),
         allow_env: given.allow_env,
         environment: Environment::inherit(variables),
         process: ProcessOptions {

@@ -113,7 +113,7 @@ export declare class ConfigGenerator {
   generateClaudeMd(template: string, variables: { readonly [name: string]: string }): string
 
   /**
-   * Returns a copy of settings.
+   * Returns a copy of settings. Throws `INVALID_ARGUMENT`.
    *
    * @param overrides Settings.
    */
@@ -121,7 +121,7 @@ export declare class ConfigGenerator {
 
   /**
    * Reads a template: the file itself if the path begins with `/` or `./`, otherwise the file of that name in
-   * `$XDG_CONFIG_HOME/claude-code-agent/templates` (`~/.config` by default).
+   * `$XDG_CONFIG_HOME/claude-code-agent/templates` (`~/.config` by default). Rejects with `INVALID_ARGUMENT`.
    *
    * @param templatePath Path or name of the template.
    */

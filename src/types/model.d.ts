@@ -24,7 +24,8 @@ export interface BudgetConfig {
   /** Budget in US dollars, 0 or more; 0 allows no spending. @default 10 */
   readonly maxBudgetUsd: number
   /**
-   * Action when the budget is spent. `stop` ends the running sessions, `pause` starts no more, `warn` continues.
+   * Action when the budget is spent. `pause` and `stop` interrupt the running sessions: a paused group is resumed with a larger
+   * budget, a stopped one has failed. `warn` limits nothing.
    * @default 'pause'
    */
   readonly onBudgetExceeded: 'stop' | 'warn' | 'pause'
@@ -46,13 +47,16 @@ export interface ConcurrencyConfig {
 
 /** Configuration of a session, from which files and options of Claude Code are generated before it starts. */
 export interface SessionConfig {
-  /** `true` to write a CLAUDE.md. @default true */
+  /**
+   * `true` to use the template. The runner adds its text to the system prompt and leaves the project's CLAUDE.md alone; a
+   * {@link ConfigGenerator} writes a CLAUDE.md. @default true
+   */
   readonly generateClaudeMd: boolean
-  /** `true` to write a settings.json. @default false */
+  /** `true` to use `settingsOverride`, which has no effect otherwise. @default false */
   readonly generateSettings: boolean
-  /** Name or path of a template. */
+  /** Name or path of a template; by default the session's `template`. */
   readonly claudeMdTemplate?: string | undefined
-  /** Partial settings.json. */
+  /** Settings of Claude Code, as in settings.json, if `generateSettings` is `true`. */
   readonly settingsOverride?: { readonly [key: string]: unknown } | undefined
   /** Values for the variables of the template, for the runner. */
   readonly variables?: { readonly [name: string]: string } | undefined
@@ -109,7 +113,7 @@ export interface GroupSession {
   readonly dependsOn: readonly string[]
   /** Creation time, in ISO 8601. */
   readonly createdAt: string
-  /** Template that the session was created from. */
+  /** Name or path of the session's template, if its configuration has no `claudeMdTemplate`. */
   readonly template?: string | undefined
   /** Claude Code's id of the conversation. */
   readonly claudeSessionId?: string | undefined

@@ -198,8 +198,8 @@ export type SessionChanges = Partial<Omit<GroupSession, 'id'>>
 
 /**
  * Storage of groups: the interface of `claude-code-agent`, for your own classes and mocks.
- * {@link FileGroupRepository} and {@link InMemoryGroupRepository} implement {@link GroupStore}, which has more methods. The
- * README lists every difference from the original.
+ * {@link FileGroupRepository} and {@link InMemoryGroupRepository} implement {@link GroupStore}, which has more methods.
+ * `docs/from-claude-code-agent.md` lists every difference from the original.
  *
  * In both, every method except `watch` and `events` rejects with a {@link SessionGroupsError} and never throws; a call that rejects has
  * changed nothing, except with the code `NOT_DURABLE`. Any method can reject with `INVALID_ARGUMENT` for an argument of the

@@ -1,7 +1,10 @@
 /** Reason of a pause, as `claude-code-agent` names it. The group's `cause` has the exact one. */
 export type PauseReason = 'manual' | 'budget_exceeded' | 'error_threshold'
 
-/** State of a {@link GroupRunner}: `idle` before its first run, then that of its newest run. */
+/**
+ * State of a {@link GroupRunner}: `idle` before its first run, then that of its newest run. `completed` means that the run has
+ * ended, also of a group that has failed: the group's status tells which.
+ */
 export type RunnerState = 'idle' | 'running' | 'paused' | 'stopped' | 'completed'
 
 /** A process that a {@link ProcessManager} has started. Each property is read once. */

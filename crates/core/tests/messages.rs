@@ -52,8 +52,8 @@ fn every_error_says_what_is_wrong_where_and_what_to_do() {
             "FOREIGN_OWNER: cannot use /groups/20260115-103000-auth/meta.json: it belongs to user 1000 (alice), but this process runs as user 0 (root). Run it as that user, or change the owner: chown -R 0 /groups/20260115-103000-auth",
         ),
         (
-            Error::conflict(id, "it was to be new", Some("5f2c".to_owned())),
-            r#"CONFLICT: group "20260115-103000-auth" was not changed: it was to be new, but its revision is 5f2c. Read it again, then decide"#,
+            Error::conflict(id, "it must not exist", Some("5f2c".to_owned())),
+            r#"CONFLICT: group "20260115-103000-auth" was not changed: it must not exist, but its revision is 5f2c. Read it again, then decide"#,
         ),
         (
             Error::lock_timeout(id, base.join(".locks/0a"), "process 4711 (node)"),

@@ -75,7 +75,10 @@ impl Environment {
                 EnvValue::Text(text) => OsString::from(text),
                 EnvValue::From(source) => {
                     inherited.get(&source.from).map(OsStr::to_owned).ok_or_else(|| {
-                        Error::argument(&field, format!("refers to {}, which is not set", source.from))
+                        Error::argument(
+                            &field,
+                            format!("refers to {}, which is not set. Set it before the run", source.from),
+                        )
                     })?
                 }
             };

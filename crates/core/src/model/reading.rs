@@ -271,6 +271,12 @@ fn explain<'a, T: DeserializeOwned>(text: &str, original: Json<'a>) -> Invalid<'
         let wrong = FieldError::new(shown(&path), "is there twice, and readers differ on which one holds");
         return Invalid { wrong, at: second.map_or(found.text(), |member| member.raw_key) };
     }
+    if message.starts_with("unknown field ") {
+        let known = expected(&message).unwrap_or_default();
+        let known = known.strip_prefix("one of ").unwrap_or(known).replace('`', "");
+        let wrong = FieldError::new(shown(&path), format!("is unknown. Known are {known}"));
+        return Invalid { wrong, at: found.text() };
+    }
     let (place, problem) = match expected(&message) {
         Some(expected) => {
             let null = found.text() == "null" && expected.contains("number");

@@ -213,10 +213,10 @@ impl Condition {
         let expected = match (self, stored) {
             (Self::None, _) | (Self::IfAbsent, None) => return Ok(()),
             // safeguard: the precondition ifAbsent
-            (Self::IfAbsent, Some(_)) => "it was to be new".to_owned(),
+            (Self::IfAbsent, Some(_)) => "it must not exist".to_owned(),
             // safeguard: the precondition ifRevision
             (Self::IfRevision(revision), Some(stored)) if stored.revision() == *revision => return Ok(()),
-            (Self::IfRevision(revision), _) => format!("its revision was to be {}", revision.as_str()),
+            (Self::IfRevision(revision), _) => format!("its revision must be {}", revision.as_str()),
         };
         let actual = stored.map(|stored| stored.revision().as_str().to_owned());
         Err(Error::conflict(id.as_str(), &expected, actual))

@@ -1,0 +1,16 @@
+// Arguments that are objects with methods of JavaScript.
+
+const { requireObject, throwInvalidArgument } = require('./addon.js')
+
+/** Throws unless a value has methods. */
+exports.requireMethods = function requireMethods(field, value, methods) {
+  const missing = methods.find((method) => typeof value?.[method] !== 'function')
+  if (missing) throwInvalidArgument(field, `must be an object with the method ${missing}`)
+}
+
+/** Throws unless options are an object. Returns them; an empty object for `undefined`. */
+exports.optionsOf = function optionsOf(options) {
+  if (options === undefined) return {}
+  requireObject('options', options)
+  return options
+}
