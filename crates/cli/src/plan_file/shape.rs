@@ -110,7 +110,7 @@ pub const BUDGET: &[Key] = &[
     key(
         "warnAt",
         &Shape::Number { min: 0.0, max: Some(1.0) },
-        "Part of the budget at which a warning is due.",
+        "Fraction of the budget at which a warning is printed.",
     ),
 ];
 
