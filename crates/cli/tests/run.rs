@@ -532,6 +532,19 @@ fn sessions_are_added_and_changed_while_the_group_runs() {
 }
 
 #[test]
+fn logs_show_why_a_session_without_output_has_failed() {
+    let sandbox = sandbox("  api: { prompt: Add it, retries: 0 }\n");
+    let script = "#!/bin/sh\n[ \"$1\" = --version ] && exec echo '2.1.332 (Claude Code)'\necho 'unknown mode' >&2\nexit 3\n";
+    sandbox.write_script("bin/claude", script);
+    assert_eq!(run(&sandbox, &["run", "demo.group.yaml"]).code, Some(10));
+    for arguments in [&["logs", "latest", "api"][..], &["logs", "latest", "api", "-f"]] {
+        let logs = run(&sandbox, arguments).succeeded();
+        assert!(logs.starts_with("ended  exit code 3") && logs.ends_with("unknown mode\n"), "{logs}");
+    }
+    assert_eq!(run(&sandbox, &["logs", "latest", "api", "--raw"]).succeeded(), "");
+}
+
+#[test]
 fn doctor_reports_a_claude_that_cannot_run_groups() {
     let sandbox = sandbox("  api: { prompt: Add it }\n");
     for (version, expected) in [

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 use session_groups::claude::conversation::{Conversation, Entry};
 use session_groups::model::number::Positive;
+use session_groups::model::run::Attempt;
 use session_groups::model::{GroupSession, GroupStatus, SessionGroup};
 use session_groups::repository::FileGroupRepository;
 use session_groups::runner::process::{SessionDirectory, directory_names};
@@ -93,6 +94,7 @@ impl Logs {
         group: &SessionGroup,
         output: &mut Output,
     ) -> Result<()> {
+        let mut group = group.clone();
         let mut printer = Printer::new(self, attempt, output);
         let mut buffer = vec![0; BUFFER];
         let mut is_last_look = !self.follow;
@@ -105,13 +107,17 @@ impl Logs {
                 continue;
             }
             if is_last_look {
-                return printer.end(output);
+                printer.end(output)?;
+                return match error_of(&group, &self.session, attempt) {
+                    Some(error) if !printer.has_result() => output.lines(&[conversation::failure(error)]),
+                    _ => Ok(()),
+                };
             }
             output.flush()?;
             std::thread::sleep(POLL);
             // The last lines were written before the attempt ended.
-            is_last_look =
-                !is_running(&find_group(store, group.id.as_str())?.group()?, &self.session, attempt);
+            group = find_group(store, group.id.as_str())?.group()?;
+            is_last_look = !is_running(&group, &self.session, attempt);
         }
     }
 
@@ -133,12 +139,20 @@ fn newest_attempt(session: &GroupSession) -> Option<u64> {
     session.attempts.as_ref()?.last().map(|attempt| Positive::get(attempt.n))
 }
 
+fn attempt_of<'a>(group: &'a SessionGroup, session: &str, attempt: u64) -> Option<&'a Attempt> {
+    let session = group.sessions.iter().find(|known| known.id == session)?;
+    session.attempts.iter().flatten().find(|known| known.n.get() == attempt)
+}
+
 /// Returns `true` if the attempt has not ended.
 fn is_running(group: &SessionGroup, session: &str, attempt: u64) -> bool {
-    let session = group.sessions.iter().find(|known| known.id == session);
-    let attempts = session.and_then(|session| session.attempts.as_ref()).into_iter().flatten();
     group.status == GroupStatus::Running
-        && attempts.into_iter().any(|known| known.n.get() == attempt && known.ended_at.is_none())
+        && attempt_of(group, session, attempt).is_some_and(|attempt| attempt.ended_at.is_none())
+}
+
+/// The reason why an attempt failed, which is not in its output if its process printed none.
+fn error_of<'a>(group: &'a SessionGroup, session: &str, attempt: u64) -> Option<&'a str> {
+    attempt_of(group, session, attempt)?.error.as_deref()
 }
 
 /// Returns `true` if a further attempt may come.
@@ -149,7 +163,11 @@ fn may_go_on(group: &SessionGroup, session: &GroupSession) -> bool {
 /// Prints chunks of an output.
 enum Printer {
     /// As a conversation for people.
-    Conversation(Conversation),
+    Conversation {
+        conversation: Conversation,
+        /// `true` once a result was printed.
+        has_result: bool,
+    },
     /// As it is.
     Raw {
         /// `true` to escape what a terminal would act on.
@@ -201,7 +219,7 @@ impl Printer {
         if logs.raw {
             Self::Raw { is_escaped: output.is_terminal() }
         } else if output.format() == Format::Text {
-            Self::Conversation(Conversation::default())
+            Self::Conversation { conversation: Conversation::default(), has_result: false }
         } else {
             let lines = Lines { session: logs.session.clone(), attempt, rest: Vec::new() };
             let is_document = output.format() == Format::Json && !logs.follow;
@@ -209,9 +227,18 @@ impl Printer {
         }
     }
 
+    /// Returns `false` for a conversation without a result.
+    fn has_result(&self) -> bool {
+        !matches!(self, Self::Conversation { has_result: false, .. })
+    }
+
     fn push(&mut self, chunk: &[u8], output: &mut Output) -> Result<()> {
         match self {
-            Self::Conversation(conversation) => print_entries(&conversation.push(chunk), output),
+            Self::Conversation { conversation, has_result } => {
+                let entries = conversation.push(chunk);
+                *has_result |= entries.iter().any(|entry| matches!(entry, Entry::End { .. }));
+                print_entries(&entries, output)
+            }
             Self::Raw { is_escaped: false } => output.write(chunk),
             Self::Raw { is_escaped: true } => {
                 for part in String::from_utf8_lossy(chunk).split_inclusive('\n') {
@@ -233,7 +260,11 @@ impl Printer {
 
     fn end(&mut self, output: &mut Output) -> Result<()> {
         match self {
-            Self::Conversation(conversation) => print_entries(&conversation.end(), output),
+            Self::Conversation { conversation, has_result } => {
+                let entries = conversation.end();
+                *has_result |= entries.iter().any(|entry| matches!(entry, Entry::End { .. }));
+                print_entries(&entries, output)
+            }
             Self::Raw { .. } => Ok(()),
             Self::Lines(lines) => lines.end().iter().try_for_each(|line| lines.print(line, output)),
             Self::Document(lines, all) => {

@@ -32,6 +32,11 @@ pub fn lines(entry: &Entry) -> Vec<Line> {
     }
 }
 
+/// Draws the end of an attempt whose process printed no result.
+pub fn failure(error: &str) -> Line {
+    Line::new().with(Tone::Bad, "ended").plain("  ").plain(error)
+}
+
 fn indent(is_of_subagent: bool) -> Line {
     if is_of_subagent { Line::new().plain("    ") } else { Line::new() }
 }

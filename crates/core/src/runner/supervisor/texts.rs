@@ -18,7 +18,7 @@ pub fn failure(failure: Failure, session: &GroupSession, said: Option<&str>) -> 
         Failure::Refused | Failure::Turns | Failure::Transient | Failure::CannotStart => said.to_owned(),
         Failure::Timeout => {
             let limit = session.timeout_ms.map_or(0.0, Milliseconds::get);
-            format!("ran longer than its timeout of {}: raise timeoutMs and retry it", duration(limit))
+            format!("ran longer than its timeout of {}: raise it, then retry the session", duration(limit))
         }
         Failure::Stalled => {
             let limit = session.stall_timeout_ms.map_or(900_000.0, Milliseconds::get).max(480_000.0);
@@ -36,7 +36,7 @@ pub fn failure(failure: Failure, session: &GroupSession, said: Option<&str>) -> 
         }
         Failure::OwnBudget => {
             let limit = session.max_budget_usd.map_or(0.0, Usd::get);
-            format!("its own budget of ${limit} is used up: raise maxBudgetUsd and retry it")
+            format!("its own budget of ${limit} is used up: raise it, then retry the session")
         }
     }
 }
