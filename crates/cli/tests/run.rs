@@ -144,6 +144,20 @@ fn a_completed_group_has_nothing_to_run_and_its_plan_makes_a_new_one() {
 }
 
 #[test]
+fn what_cannot_be_run_is_explained() {
+    let sandbox = sandbox(TWO);
+    for command in ["run", "plan"] {
+        let error = run(&sandbox, &[command, "demo"]).failed(3);
+        assert!(error.ends_with("help: the plan file is named \"demo.group.yaml\"\n"), "{error}");
+    }
+    let error = run(&sandbox, &["run", "demo.group.yaml", "--skip", "*"]).failed(4);
+    assert!(error.contains("help: --only and --skip leave out each session that could run"), "{error}");
+    run(&sandbox, &["run", "demo.group.yaml"]);
+    let error = run(&sandbox, &["run", "latest", "--only", "*"]).failed(4);
+    assert!(error.contains("help: all sessions of this run have completed"), "{error}");
+}
+
+#[test]
 fn failed_sessions_are_retried_on_request_only() {
     let sandbox = sandbox("  api: { prompt: REFUSED }\n  web: { prompt: Use it, dependsOn: [api] }\n");
     let first = run(&sandbox, &["run", "demo.group.yaml"]);

@@ -21,12 +21,12 @@ use session_groups::runner::{PlannedStart, planned_starts, remaining_waves};
 
 use crate::arguments::Global;
 use crate::commands::plan_source::{self, Variables};
-use crate::commands::run::is_plan;
+use crate::commands::run::{find_group_or_plan, is_plan};
 use crate::error::{Failure, Result, Severity, report};
 use crate::exit::Exit;
 use crate::output::{Format, Line, Output, Tone, format};
 use crate::running::take_up;
-use crate::selection::{find_group, open_store};
+use crate::selection::open_store;
 
 /// Show what would be run: waves, commands, files and budgets
 #[derive(Debug, Args)]
@@ -107,7 +107,7 @@ pub fn show_plan(
             (plan.group(new.id, &new.slug, &now), false)
         }
     } else {
-        (find_group(&store, target)?.group()?, true)
+        (find_group_or_plan(&store, target)?.group()?, true)
     };
     let environment = Environment::of_process();
     let projects: Vec<&Path> =

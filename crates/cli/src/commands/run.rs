@@ -122,7 +122,7 @@ impl Run {
         let document = if is_plan(&self.target) {
             self.group_of_plan(&store, output)?
         } else {
-            find_group(&store, &self.target)?
+            find_group_or_plan(&store, &self.target)?
         };
         let group = document.group()?;
         let mut options = self.options.runner_options(&group)?;
@@ -156,20 +156,22 @@ impl Run {
     fn check_work(&self, group: &SessionGroup, store: &FileGroupRepository) -> Result<()> {
         let view = GroupView::of(group, now_ms());
         let retries = self.rerun.is_some();
-        let can_run = |(session, state): (&GroupSession, &SessionState)| {
-            let may = match state {
-                SessionState::Failed | SessionState::NotReached { .. } => retries,
-                SessionState::Completed | SessionState::Dropped => false,
-                _ => true,
-            };
-            may && self.options.includes(&session.id)
+        let can_run = |(_, state): &(&GroupSession, &SessionState)| match state {
+            SessionState::Failed | SessionState::NotReached { .. } => retries,
+            SessionState::Completed | SessionState::Dropped => false,
+            _ => true,
         };
-        if group.sessions.iter().zip(view.sessions.iter().map(|session| &session.state)).any(can_run) {
+        let states = view.sessions.iter().map(|session| &session.state);
+        let mut runnable = group.sessions.iter().zip(states).filter(can_run).peekable();
+        let is_any_runnable = runnable.peek().is_some();
+        if runnable.any(|(session, _)| self.options.includes(&session.id)) {
             return Ok(());
         }
         let name = short_name(group, store);
         let failure = Failure::new(Exit::NothingToRun, format!("there is nothing to run in {}", group.id));
-        Err(if group.sessions.is_empty() {
+        Err(if is_any_runnable {
+            failure.with_help("--only and --skip leave out each session that could run")
+        } else if group.sessions.is_empty() {
             failure.with_help(format!("add sessions with `session-groups add {name}`"))
         } else if view.failed() > 0 {
             failure.with_help(format!("`session-groups retry {name}` runs failed sessions again"))
@@ -194,6 +196,22 @@ pub fn is_plan(target: &str) -> bool {
         .extension()
         .is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending.eq_ignore_ascii_case(known)));
     has_ending || target.contains(std::path::MAIN_SEPARATOR) || path.is_file()
+}
+
+/// Endings that people leave out of the name of a plan file.
+const ENDINGS: &[&str] = &[".group.yaml", ".group.yml", ".yaml", ".yml", ".json"];
+
+/// Finds a group. If there is none, but a plan file of this name without its ending, the failure names the file.
+pub fn find_group_or_plan(store: &FileGroupRepository, name: &str) -> Result<Document> {
+    find_group(store, name).map_err(|failure| {
+        let files = || ENDINGS.iter().map(|ending| format!("{name}{ending}"));
+        match files().find(|file| Path::new(file).is_file()) {
+            Some(file) if failure.exit() == Exit::NotFound => {
+                failure.with_help(format!("the plan file is named {file:?}"))
+            }
+            _ => failure,
+        }
+    })
 }
 
 /// Ids as the runner's options have them.
