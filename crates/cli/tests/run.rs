@@ -401,6 +401,20 @@ fn another_process_pauses_and_resumes_a_run() {
 }
 
 #[test]
+fn a_stop_of_a_session_pauses_it() {
+    let sandbox = sandbox("  api: { prompt: WORK }\n");
+    let child = start(&sandbox, &["run", "demo.group.yaml"]);
+    wait_for_work(&sandbox, "api");
+    let stopped = run(&sandbox, &["stop", "latest", "api"]).succeeded();
+    assert!(stopped.starts_with("stop acknowledged "), "{stopped}");
+    assert_eq!(end(child).code, Some(13));
+    let group = run(&sandbox, &["show", "latest", "--json"]).json()["group"].clone();
+    assert_eq!((&group["status"], &group["sessions"][0]["status"]), (&json!("paused"), &json!("paused")));
+    let settled = run(&sandbox, &["stop", "latest"]).succeeded();
+    assert!(settled.starts_with("stop done ") && settled.ends_with(": the group is failed\n"), "{settled}");
+}
+
+#[test]
 fn a_stop_from_another_process_fails_the_group() {
     let sandbox = sandbox("  api: { prompt: WORK }\n");
     let child = start(&sandbox, &["run", "demo.group.yaml"]);

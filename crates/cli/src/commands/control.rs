@@ -114,7 +114,7 @@ impl Pause {
     /// Pauses.
     pub fn run(self, global: &Global, output: &mut Output) -> Result<Exit> {
         let options = ControlOptions { drain: self.drain, ..self.asking.options(&self.target) };
-        end(ControlRequest::Pause, &self.target, &options, global, output)
+        end("pause", ControlRequest::Pause, &self.target, &options, global, output)
     }
 }
 
@@ -124,7 +124,7 @@ impl Stop {
         let options = ControlOptions { now: self.now, ..self.asking.options(&self.target) };
         let request =
             if self.target.sessions.is_empty() { ControlRequest::Stop } else { ControlRequest::Pause };
-        end(request, &self.target, &options, global, output)
+        end("stop", request, &self.target, &options, global, output)
     }
 }
 
@@ -171,8 +171,9 @@ impl Target {
     }
 }
 
-/// Carries out a pause or a stop, with a runner or without one.
+/// Carries out a pause or a stop, with a runner or without one. `command` is what the user has asked for.
 fn end(
+    command: &str,
     request: ControlRequest,
     target: &Target,
     options: &ControlOptions,
@@ -188,12 +189,12 @@ fn end(
         (ControlRequest::Pause, GroupStatus::Paused) | (ControlRequest::Stop, GroupStatus::Failed)
     );
     if is_over || is_done {
-        let message = format!("cannot {} {}: it is {}", request.name(), group.id, group.status.name());
+        let message = format!("cannot {command} {}: it is {}", group.id, group.status.name());
         return Err(Failure::new(Exit::WrongState, message));
     }
     let run_store = FileRunStore::new(store, group.id.clone());
     let controlled = control(&run_store, request, options, &RunnerOptions::default())?;
-    tell(request, controlled, &group, output)
+    tell(command, controlled, &group, output)
 }
 
 /// Asks a runner to resume or retry, or becomes the runner.
@@ -216,7 +217,7 @@ fn begin(
     let run_store = FileRunStore::new(store.clone(), group.id.clone());
     match control(&run_store, request, options, &run)? {
         Controlled::NeedsRunner => drive(&store, &group.id, run, output),
-        controlled => tell(request, controlled, &group, output),
+        controlled => tell(request.name(), controlled, &group, output),
     }
 }
 
@@ -264,12 +265,7 @@ fn check_retry(group: &SessionGroup, options: &ControlOptions) -> Result<()> {
 }
 
 /// Says what became of a request.
-fn tell(
-    request: ControlRequest,
-    controlled: Controlled,
-    group: &SessionGroup,
-    output: &mut Output,
-) -> Result<Exit> {
+fn tell(request: &str, controlled: Controlled, group: &SessionGroup, output: &mut Output) -> Result<Exit> {
     let (word, status) = match controlled {
         Controlled::Requested { seen: true, .. } => ("acknowledged", None),
         Controlled::Requested { seen: false, .. } => ("requested", None),
@@ -277,8 +273,8 @@ fn tell(
         Controlled::NeedsRunner => ("nothing to do", None),
     };
     if output.format() == Format::Text {
-        let status = status.map(|status| format!(": {status}")).unwrap_or_default();
-        let line = Line::new().plain(request.name()).plain(" ").plain(word).plain(" ");
+        let status = status.map(|status| format!(": the group is {status}")).unwrap_or_default();
+        let line = Line::new().plain(request).plain(" ").plain(word).plain(" ");
         output.line(&line.with(Tone::Strong, group.id.as_str()).plain(&status))?;
         if matches!(controlled, Controlled::Requested { seen: false, .. }) {
             let help = Some("it acts as soon as it can; `session-groups status` shows it");
@@ -286,7 +282,7 @@ fn tell(
         }
     } else {
         let value = serde_json::json!({
-            "group": group.id, "request": request.name(), "outcome": word, "status": status
+            "group": group.id, "request": request, "outcome": word, "status": status
         });
         output.json(&value)?;
     }
