@@ -2,6 +2,8 @@
 
 use std::io;
 
+use session_groups::error::ErrorKind;
+
 use crate::exit::Exit;
 use crate::output::{Line, Output, Tone};
 use crate::plan_file::Problem;
@@ -123,6 +125,12 @@ fn note(output: &mut Output, tone: Tone, label: &str, message: &str) {
 
 impl From<session_groups::Error> for Failure {
     fn from(error: session_groups::Error) -> Self {
-        Self::new(Exit::from(&error), of_plans(&error.to_string()))
+        let failure = Self::new(Exit::from(&error), of_plans(&error.to_string()));
+        match error.group_id().filter(|_| error.is(ErrorKind::AlreadyRunning)) {
+            Some(id) => failure.with_help(format!(
+                "`session-groups watch {id}` shows it, `session-groups stop {id}` stops it"
+            )),
+            None => failure,
+        }
     }
 }

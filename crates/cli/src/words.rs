@@ -15,6 +15,7 @@ const WORDS: &[(&str, &str)] = &[
         "set budget.onExceeded to warn and no budget of a session",
     ),
     ("is set only if allowEnv names it", "is not set for a session alone: set it for session-groups itself"),
+    ("Send it a request instead", "Use `session-groups stop` first"),
     ("or raise lockTimeoutMs", "or end that process"),
 ];
 

@@ -381,6 +381,9 @@ fn another_process_pauses_and_resumes_a_run() {
     wait_for_work(&sandbox, "api");
     let second = run(&sandbox, &["run", "demo.group.yaml"]).failed(5);
     assert!(second.contains(&child.id().to_string()), "{second}");
+    assert!(second.contains("help: `session-groups watch 2") && second.ends_with("` stops it\n"), "{second}");
+    let archived = run(&sandbox, &["archive", "latest", "-y"]).failed(5);
+    assert!(archived.ends_with("Use `session-groups stop` first\n"), "{archived}");
     assert!(run(&sandbox, &["delete", "latest", "-y"]).failed(5).contains(&child.id().to_string()));
     assert!(run(&sandbox, &["status"]).stdout.contains("running"));
     let watcher = start(&sandbox, &["watch", "latest"]);
