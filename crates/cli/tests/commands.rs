@@ -629,5 +629,8 @@ fn check_accepts_a_plan_and_names_what_it_is() {
     assert!(
         sandbox.run(&["check", "none.yaml"]).failed(2).contains("the plan file none.yaml does not exist")
     );
-    assert!(sandbox.run(&["check", "shop"]).failed(2).contains("is a directory"));
+    assert!(sandbox.run(&["check", "shop"]).failed(2).contains("is a directory\nhelp: name a file"));
+    std::fs::write(sandbox.path().join("latin.yaml"), b"version: 1 # \xe4").unwrap();
+    let unreadable = sandbox.run(&["check", "latin.yaml"]).failed(2);
+    assert_eq!(unreadable, "error: the plan file latin.yaml is not UTF-8 in line 1\n");
 }

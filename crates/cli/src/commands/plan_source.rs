@@ -43,7 +43,9 @@ impl Variables {
 pub fn compile(path: &Path, variables: &Variables) -> Result<Plan> {
     let text = Disk.read(path).map_err(|reason| {
         let failure = Failure::usage(format!("the plan file {} {reason}", path.display()));
-        failure.with_help("name a file such as payments.group.yaml")
+        // A file that is there and cannot be read is the right one.
+        let is_wrong_name = !path.exists() || path.is_dir();
+        if is_wrong_name { failure.with_help("name a file such as payments.group.yaml") } else { failure }
     })?;
     let real = real_path(path)?;
     let source = Source { path: &real, shown: path, text: &text };

@@ -180,8 +180,9 @@ impl Runner {
     /// The directory for repositories without one: the option, else the state directory of the user.
     pub(super) fn work_dir(&self) -> Result<PathBuf> {
         if let Some(directory) = &self.options.work_dir {
-            return std::path::absolute(directory)
-                .map_err(|error| Error::argument("workDir", format!("must be a path, but {error}")));
+            return std::path::absolute(directory).map_err(|error| {
+                Error::argument("workDir", format!("cannot be made an absolute path: {error}"))
+            });
         }
         let environment = &self.options.environment;
         let directory =

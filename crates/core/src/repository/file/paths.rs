@@ -51,7 +51,7 @@ pub fn default_base_in(home: &Path) -> PathBuf {
 /// directory does not move the store.
 pub fn absolute(base: &Path) -> Result<PathBuf> {
     let absolute = std::path::absolute(base)
-        .map_err(|source| Error::argument("baseDir", format!("must be a path, but {source}")))?;
+        .map_err(|source| Error::argument("baseDir", format!("cannot be made an absolute path: {source}")))?;
     let mut resolved = PathBuf::new();
     for component in absolute.components() {
         if component == Component::ParentDir {
