@@ -150,7 +150,16 @@ fn what_cannot_be_run_is_explained() {
         let error = run(&sandbox, &[command, "demo"]).failed(3);
         assert!(error.ends_with("help: the plan file is named \"demo.group.yaml\"\n"), "{error}");
     }
-    let error = run(&sandbox, &["run", "demo.group.yaml", "--skip", "*"]).failed(4);
+    for arguments in [["--skip", "*"], ["--only", "none"]] {
+        let error = run(&sandbox, &[&["run", "demo.group.yaml"][..], &arguments].concat()).failed(4);
+        assert!(
+            error.ends_with("help: `session-groups plan demo.group.yaml` shows the sessions\n"),
+            "{error}"
+        );
+        assert_eq!(run(&sandbox, &["list", "--json"]).json()["groups"], json!([]));
+    }
+    run(&sandbox, &["run", "demo.group.yaml", "--only", "api"]);
+    let error = run(&sandbox, &["run", "latest", "--only", "api"]).failed(4);
     assert!(error.contains("help: --only and --skip leave out each session that could run"), "{error}");
     run(&sandbox, &["run", "demo.group.yaml"]);
     let error = run(&sandbox, &["run", "latest", "--only", "*"]).failed(4);

@@ -17,7 +17,7 @@ use crate::commands::plan_source::{self, Variables};
 use crate::error::{Failure, Result, Severity, report};
 use crate::exit::Exit;
 use crate::numbers;
-use crate::output::Output;
+use crate::output::{Output, format};
 use crate::plan_file::{Plan, glob};
 use crate::running::drive;
 use crate::running::take_up::{self, Rerun};
@@ -94,6 +94,19 @@ impl Options {
         })
     }
 
+    /// Fails if a run of a new group would fail for its sessions, so that no group is left of it.
+    fn check_new(&self, plan: &Plan, file: &str) -> Result<()> {
+        let is_matched =
+            |pattern: &String| plan.sessions.iter().any(|session| glob::matches(pattern, &session.id));
+        let message = match self.only.iter().chain(&self.skip).find(|pattern| !is_matched(pattern)) {
+            Some(pattern) => format!("no session matches {pattern:?}"),
+            None if plan.sessions.iter().any(|session| self.includes(&session.id)) => return Ok(()),
+            None => "--only and --skip leave out all sessions".to_owned(),
+        };
+        let help = format!("`session-groups plan {}` shows the sessions", format::shell_word(file));
+        Err(Failure::new(Exit::NothingToRun, message).with_help(help))
+    }
+
     /// Returns `true` if a session is part of the run.
     fn includes(&self, session: &str) -> bool {
         let matches = |patterns: &[String]| patterns.iter().any(|pattern| glob::matches(pattern, session));
@@ -143,6 +156,7 @@ impl Run {
         let _lock = store.lock_plans()?;
         let Some(unfinished) = take_up::unfinished(store, &plan)? else {
             take_up::check_unreadable(store, &plan)?;
+            self.options.check_new(&plan, &self.target)?;
             return create_from(store, &plan);
         };
         let (document, differences) = take_up::merge(store, &unfinished, &plan, self.rerun)?;
