@@ -27,7 +27,13 @@ await main(async () => {
   const { testFullDisk } = await import('./full-disk.mjs')
   const { testPowerLoss } = await import('./power-loss.mjs')
   const { testFeedCalls, testFeedReaders, testFullFeed } = await import('./feed.mjs')
-  const { testOutputOnFullDisk, testRunnerCalls, testRunnerOnFullDisk } = await import('./runner.mjs')
+  const {
+    testLooksWithoutDescriptors,
+    testOutputOnFullDisk,
+    testRunnerCalls,
+    testRunnerOnFullDisk,
+    testRunnerShortages,
+  } = await import('./runner.mjs')
 
   await row('every system call fails once, in every way', lacks('strace'), () =>
     testSystemCalls(oneOperation, { every: short ? 23 : 1 }),
@@ -56,6 +62,10 @@ await main(async () => {
   await row('a runner is killed at its system calls', lacks('strace'), () =>
     testRunnerCalls(runner, short ? { ofEachName: 1 } : {}),
   )
+  await row('a runner lacks file descriptors, memory or processes', lacks('strace'), () =>
+    testRunnerShortages(runner, short ? { ofEachName: 2 } : {}),
+  )
+  await row('a runner cannot look at processes', lacks('strace'), () => testLooksWithoutDescriptors(runner))
   await row('the disk is full for a runner', cannotMount(), () =>
     testRunnerOnFullDisk(runner, { rounds: short ? 2 : 20 }),
   )

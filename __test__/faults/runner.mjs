@@ -1,5 +1,5 @@
-// A runner is killed at each of its own system calls, and its disk is full for a while: another one takes the group up, each
-// session ends once, costs are those that were billed, and nothing is left running.
+// A runner is killed at each of its own system calls, lacks file descriptors, memory and processes, and its disk is full for a
+// while: another one takes the group up, each session ends once, costs are those that were billed, and nothing is left running.
 
 import { execFile } from 'node:child_process'
 import {
@@ -108,7 +108,7 @@ async function takeUp({ driver, claude }, world, expected) {
 const TRACED = ['-f', '-b', 'execve']
 
 /** Returns the system calls of an undisturbed run, by name: the maximum number of any thread, which strace counts apart. */
-async function countCalls({ driver, claude }) {
+async function countCalls({ driver, claude }, names = CALLS) {
   return withDir(async (dir) => {
     const world = await prepare(dir)
     const log = path.join(dir, 'trace')
@@ -122,7 +122,7 @@ async function countCalls({ driver, claude }) {
     const counts = new Map()
     const most = new Map()
     for (const { thread, name } of calls) {
-      if (!CALLS.includes(name) || children.has(thread)) continue
+      if (!names.includes(name) || children.has(thread)) continue
       const count = (counts.get(`${thread} ${name}`) ?? 0) + 1
       counts.set(`${thread} ${name}`, count)
       most.set(name, Math.max(most.get(name) ?? 0, count))
@@ -162,6 +162,65 @@ export async function testRunnerCalls(programs, { ofEachName = Number.POSITIVE_I
     `  killed at ${tried} of ${all} system calls: ${calls.map((call) => call.join(' ')).join(', ')}`,
   )
   return { passed: Math.max(0, tried - failures.length), failures }
+}
+
+/** What a runner may lack for a moment, and the system calls that say so. Which of them are there depends on the C library. */
+const SHORTAGES = [
+  ['EMFILE', ['openat', 'openat2', 'pipe2', 'fcntl', 'pidfd_open', 'inotify_init1', 'eventfd2']],
+  ['EAGAIN', ['clone', 'clone3', 'fork', 'vfork']],
+  ['ENOMEM', ['clone', 'clone3', 'fork', 'vfork', 'inotify_add_watch', 'openat']],
+]
+
+/** Lets one system call of a runner fail for lack of something, then lets others take the group up. Returns what is wrong. */
+function lackAt(programs, name, number, error) {
+  return withDir(async (dir) => {
+    const world = await prepare(dir)
+    const fault = `inject=${name}:error=${error}:when=${number}`
+    // A start is tried again after the last argument, in milliseconds.
+    const args = [...TRACED, '-o', '/dev/null', '-e', fault, programs.driver, world.store, programs.claude, '300']
+    await run('strace', args, { env: world.env, timeout: 60_000 })
+    const left = world.notes('process').filter(isAlive)
+    return [...left.map((pid) => `the process ${pid} outlives the run`), ...(await takeUp(programs, world))]
+  })
+}
+
+/** A runner lacks something at each of its system calls that may say so, or at some of each name. */
+export async function testRunnerShortages(programs, { ofEachName = Number.POSITIVE_INFINITY } = {}) {
+  const failures = []
+  let tried = 0
+  for (const [error, names] of SHORTAGES) {
+    for (const [name, count] of await countCalls(programs, names)) {
+      const step = Math.max(1, count / ofEachName)
+      for (let place = count; place > 0; place -= step) {
+        const number = Math.ceil(place)
+        tried += 1
+        const problems = await lackAt(programs, name, number, error)
+        failures.push(...problems.map((problem) => `${error} at ${name} ${number}: ${problem}`))
+      }
+    }
+  }
+  return { passed: Math.max(0, tried - failures.length), failures }
+}
+
+/** Sessions leave a process behind while the runner cannot look at the processes of the machine: it is ended later. */
+export async function testLooksWithoutDescriptors(programs) {
+  const failures = []
+  const behaviours = ['leaves_a_tool', 'leaves_a_deaf_tool', 'starts_a_chain', 'clears_the_environment']
+  for (const behaviour of behaviours) {
+    const problems = await withDir(async (dir) => {
+      const world = await prepare(dir)
+      // The first ones belong to the start of the run and of the session.
+      const fault = ['-P', '/proc', '-e', 'inject=openat:error=EMFILE:when=4..20']
+      const args = [...TRACED, '-o', '/dev/null', ...fault, programs.driver, world.store, programs.claude]
+      const env = { ...world.env, FAKE_BEHAVIOUR: behaviour }
+      const { stdout } = await run('strace', args, { env, timeout: 60_000 })
+      // Each turn asks the model twice: before and after the tool.
+      const bills = { a: 2, b: 2 }
+      return stdout === 'completed\n' ? problemsOf(world, { bills }) : [`the run ended with ${stdout}`]
+    })
+    failures.push(...problems.map((problem) => `${behaviour}: ${problem}`))
+  }
+  return { passed: Math.max(0, behaviours.length - failures.length), failures }
 }
 
 /** Fills a disk to its last block. */

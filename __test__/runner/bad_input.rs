@@ -52,7 +52,7 @@ fn a_project_that_is_missing_or_a_file_starts_nothing() {
         let (started, attempt) = try_start(&world, "Do it.");
         let error = started.unwrap_err();
         assert!(error.code() == "INVALID_STATE" && error.to_string().contains("projectPath"), "{error}");
-        assert!(find_marked(attempt.mark).is_empty());
+        assert!(find_marked(attempt.mark).unwrap().is_empty());
         // Nothing is left that a further start would stumble over.
         let directory = SessionDirectory::create(&world.group, &attempt.names).unwrap();
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
@@ -149,7 +149,7 @@ fn a_disk_without_room_for_the_files_starts_nothing() {
     let Some(_disk) = Disk::mount(&world.group, "mode=700,size=1m,nr_inodes=4") else { return };
     let (started, attempt) = try_start(&world, "Do it.");
     assert_eq!(started.unwrap_err().code(), "IO");
-    assert!(find_marked(attempt.mark).is_empty());
+    assert!(find_marked(attempt.mark).unwrap().is_empty());
     assert_eq!(std::fs::read_dir(world.group.join("sessions/answers")).unwrap().count(), 0);
 }
 
@@ -161,7 +161,7 @@ fn a_disk_without_room_for_the_mark_in_the_lock_starts_nothing_until_there_is_ro
     let filler = world.group.join("filler");
     std::fs::write(&filler, vec![0; 2 << 20]).unwrap();
     let (started, _) = try_start(&world, "Do it.");
-    assert!(started.unwrap_err().is_of_full_disk());
+    assert!(started.unwrap_err().is_of_shortage());
     assert_eq!(std::fs::read_dir(world.group.join("sessions/answers")).unwrap().count(), 0);
     std::fs::remove_file(filler).unwrap();
     try_start(&world, "Do it.").0.unwrap();
@@ -175,8 +175,8 @@ fn a_disk_without_room_for_output_starts_nothing() {
     let (started, attempt) = try_start(&world, "Do it.");
     let error = started.unwrap_err();
     let output = world.group.join("sessions/answers").join(format!("{ATTEMPT}.jsonl"));
-    assert_eq!((error.code(), error.path(), error.is_of_full_disk()), ("IO", Some(output.as_path()), true));
-    assert!(find_marked(attempt.mark).is_empty());
+    assert_eq!((error.code(), error.path(), error.is_of_shortage()), ("IO", Some(output.as_path()), true));
+    assert!(find_marked(attempt.mark).unwrap().is_empty());
     assert_eq!(std::fs::read_dir(world.group.join("sessions/answers")).unwrap().count(), 0);
 }
 

@@ -274,7 +274,7 @@ impl SessionProcesses for CrashingProcesses {
         found
     }
 
-    fn output(&self, names: &SessionDirectoryNames, attempt: u64) -> Option<File> {
+    fn output(&self, names: &SessionDirectoryNames, attempt: u64) -> Result<Option<File>> {
         self.processes.output(names, attempt)
     }
 

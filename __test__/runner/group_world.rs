@@ -205,7 +205,7 @@ impl GroupWorld {
         for session in self.group().sessions {
             for attempt in session.attempts.iter().flatten() {
                 let mark: Mark = attempt.uuid.parse().unwrap();
-                if !find_marked(mark).is_empty() {
+                if !find_marked(mark).unwrap().is_empty() {
                     problems.push(format!("something of {} lives", session.id));
                 }
                 if attempt.outcome.is_none() || attempt.ended_at.is_none() {

@@ -136,7 +136,7 @@ impl Real {
             let name = format!("{} of {}", attempt.behaviour, self.version);
             assert!(attempt.is_done(), "{name}: it did not end: {:?}", attempt.ended);
             assert_eq!(attempt.swept.as_ref().unwrap().left, Vec::<i32>::new(), "{name}");
-            assert_eq!(find_marked(attempt.mark), Vec::<i32>::new(), "{name}");
+            assert_eq!(find_marked(attempt.mark).unwrap(), Vec::<i32>::new(), "{name}");
             assert_eq!(attempt.bytes, self.output(attempt).len() as u64, "{name}");
             assert!(
                 matches!(attempt.look(&self.world, attempt.identity.as_ref()), Look::Gone(Some(_))),
@@ -246,7 +246,7 @@ pub struct Row {
 
 /// The processes that bear an attempt's mark.
 pub fn marked(attempt: &Attempt) -> Vec<Row> {
-    let rows = find_marked(attempt.mark).into_iter().filter_map(|pid| {
+    let rows = find_marked(attempt.mark).unwrap().into_iter().filter_map(|pid| {
         let ps = Command::new("ps").args(["-o", "pgid=,command=", "-p", &pid.to_string()]).output().unwrap();
         let line = String::from_utf8_lossy(&ps.stdout).trim().to_owned();
         let (group, command) = line.split_once(' ')?;

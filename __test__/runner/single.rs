@@ -214,7 +214,7 @@ fn the_environment_has_the_marks() {
         one(&world, "answers", options(), Settings { has_gate: true, ..SETTINGS });
     // The kernel shows the environment a moment after the program was executed.
     let deadline = Instant::now() + PATIENCE;
-    let is_marked = || find_marked(attempts[0].mark).len() == 1;
+    let is_marked = || find_marked(attempts[0].mark).unwrap().len() == 1;
     while !is_marked() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(1));
     }

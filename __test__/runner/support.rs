@@ -249,7 +249,7 @@ impl Attempt {
         expect(self.output_failure.is_none(), format!("its output failed: {:?}", self.output_failure));
         let left = self.swept.as_ref().map(|report| report.left.clone());
         expect(left == Some(Vec::new()), format!("the sweep left {left:?}"));
-        let marked = find_marked(self.mark);
+        let marked = find_marked(self.mark).unwrap();
         expect(marked.is_empty(), format!("marked processes live: {marked:?}"));
         let alive: Vec<i32> = ledger.pids.iter().copied().filter(|pid| is_alive(*pid)).collect();
         expect(alive.is_empty(), format!("processes live: {alive:?}"));
@@ -274,7 +274,7 @@ impl Attempt {
 /// Ends everything that a failed test would leave running.
 impl Drop for Attempt {
     fn drop(&mut self) {
-        for pid in find_marked(self.mark).into_iter().chain(self.unmarked()) {
+        for pid in find_marked(self.mark).unwrap().into_iter().chain(self.unmarked()) {
             if let Some(pid) = rustix::process::Pid::from_raw(pid) {
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }

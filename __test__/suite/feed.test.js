@@ -1,12 +1,12 @@
 // `events`: the feed of a group, read from JavaScript. Commits that write it are tested in Rust; here its lines are written as
 // the format says.
 
-const { spawnSync } = require('node:child_process')
+const { spawn, spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { Worker } = require('node:worker_threads')
 const sg = require('../..')
-const { freshDir, makeGroup, root, runScript, TIME, thrown, rejection } = require('./helpers')
+const { freshDir, makeGroup, posix, root, runScript, TIME, thrown, rejection } = require('./helpers')
 
 const FIELDS = {
   group_deleted: {},
@@ -204,6 +204,47 @@ describe('a feed in files', () => {
     const all = Array.from({ length: 5000 }, (_, index) => denied(index + 1))
     await append(...all)
     expect(await seqs(repository.events(ID))).toEqual(all.map(({ seq }) => seq))
+  })
+
+  posix('a follower that lacks file descriptors does not take the group for deleted', async () => {
+    await append(denied(1))
+    const script = `
+      const fs = require('node:fs')
+      const sg = require(${JSON.stringify(root)})
+      const events = new sg.FileGroupRepository(${JSON.stringify(dir)}).events(${JSON.stringify(ID)}, { follow: true })
+      const files = []
+      const end = (text) => {
+        for (const file of files) fs.closeSync(file)
+        fs.writeSync(1, text)
+        process.exit()
+      }
+      events.next().then(async () => {
+        const next = events.next()
+        // Until it waits for changes.
+        await new Promise((resolve) => setTimeout(resolve, 300))
+        fs.writeSync(1, 'waits ')
+        try {
+          for (;;) files.push(fs.openSync('/dev/null'))
+        } catch {
+          fs.writeSync(1, 'full ')
+        }
+        next.then(({ value }) => end(value.type), ({ code }) => end(code))
+      })
+      setInterval(() => {}, 1000)`
+    const shell = ['-c', 'ulimit -n 256 && exec "$0" "$@"', process.execPath, '-e', script]
+    const follower = spawn('sh', shell, { stdio: ['ignore', 'pipe', 'inherit'] })
+    let said = ''
+    await new Promise((resolve) => {
+      follower.stdout.on('data', (text) => {
+        said += text
+        if (said.includes('full')) resolve()
+      })
+      follower.on('close', resolve)
+    })
+    const ended = new Promise((resolve) => follower.on('close', resolve))
+    await append(denied(2))
+    await ended
+    expect(said).toBe('waits full IO')
   })
 
   test('a follower gets events as they come', async () => {

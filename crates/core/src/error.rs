@@ -325,10 +325,10 @@ impl Error {
         Self::io(None, path, "writing the output of a session to", source)
     }
 
-    /// Returns `true` if a file cannot be written because the disk has no space left or is read-only.
-    pub fn is_of_full_disk(&self) -> bool {
-        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-        matches!(self.io_kind(), Some(StorageFull | QuotaExceeded | ReadOnlyFilesystem))
+    /// Returns `true` if the machine or the process lacks something that others may give back: space on the disk, file
+    /// descriptors, memory or processes.
+    pub fn is_of_shortage(&self) -> bool {
+        self.0.io.as_ref().is_some_and(|io| is_shortage(&io.source))
     }
 
     /// There is no such group.
@@ -484,6 +484,17 @@ impl Error {
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         self.0.io.as_ref().map(|io| io.source.kind())
     }
+}
+
+/// Returns `true` if something is lacking that others may give back: space on the disk, file descriptors, memory or processes.
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
+    use io::ErrorKind::{OutOfMemory, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    #[cfg(unix)]
+    let codes = [libc::EMFILE, libc::ENFILE, libc::EAGAIN];
+    #[cfg(not(unix))]
+    let codes: [i32; 0] = [];
+    let is_listed = error.raw_os_error().is_some_and(|code| codes.contains(&code));
+    is_listed || matches!(error.kind(), OutOfMemory | QuotaExceeded | ReadOnlyFilesystem | StorageFull)
 }
 
 impl fmt::Display for Error {

@@ -41,7 +41,7 @@ pub fn lock(repository: &FileGroupRepository, id: &GroupId) -> Result<RunLock> {
     let own = serde_json::to_string(&record(IsoTime::now())?).map_err(Error::internal)?;
     let is_runner = |holder: &str| {
         let record = crate::model::from_json::<RunnerRecord>(holder);
-        record.is_ok_and(|record| is_running(&identity(record)) == Some(true))
+        record.is_ok_and(|record| matches!(is_running(&identity(record)), Ok(Some(true))))
     };
     match repository.try_run_lock(id, &own, is_runner)? {
         TryRunLock::Acquired(lock) => Ok(lock),
@@ -119,7 +119,7 @@ pub fn record(now: IsoTime) -> Result<RunnerRecord> {
 /// Checks that a record which is stored in a group leaves the group to a new runner: its process is gone, or it belongs to
 /// another machine and was not renewed for a minute. Fails with `ALREADY_RUNNING`.
 pub fn check_record(id: &GroupId, stored: &RunnerRecord, now_ms: f64) -> Result<()> {
-    let is_free = match is_running(&identity(stored.clone())) {
+    let is_free = match is_running(&identity(stored.clone()))? {
         Some(is_running) => !is_running,
         None => now_ms - stored.at.unix_ms() > FOREIGN_PATIENCE_MS,
     };

@@ -184,7 +184,13 @@ fn left_processes(store: &FileGroupRepository, groups: &[SessionGroup], problems
             sessions.extend(marks.map(|mark| (mark, (group, session.id.as_str()))));
         }
     }
-    for process in marked_processes() {
+    let processes = marked_processes().unwrap_or_else(|error| {
+        let message = format!("the processes of this machine cannot be looked at: {error}");
+        let help = "end what keeps many files open, and run `session-groups doctor` again".to_owned();
+        problems.push(Problem::new("processes", message, help));
+        Vec::new()
+    });
+    for process in processes {
         let Some((group, session)) = process.marks.iter().find_map(|mark| sessions.get(mark)) else {
             continue;
         };

@@ -286,7 +286,7 @@ impl State {
             } else if is_gone {
                 let deleted = deleted(source.id(), self.newest + 1);
                 return Ok(self.end(vec![deleted]));
-            } else if source.is_gone() {
+            } else if source.is_gone()? {
                 // Once more, for events just before the deletion.
                 is_gone = true;
             } else {

@@ -24,7 +24,7 @@ pub trait Source: Send {
     fn read(&mut self, newest: u64) -> Result<Option<Vec<FeedEvent>>>;
 
     /// Returns `true` if the group is gone, even if there is another one of the same id.
-    fn is_gone(&self) -> bool;
+    fn is_gone(&self) -> Result<bool>;
 }
 
 /// Events of a group in memory.
@@ -53,9 +53,9 @@ impl Source for MemorySource {
         Ok(if events.is_empty() { None } else { Some(events) })
     }
 
-    fn is_gone(&self) -> bool {
+    fn is_gone(&self) -> Result<bool> {
         let attachment = self.repository.attachment(&self.id);
-        attachment.is_none_or(|attachment| !Arc::ptr_eq(&attachment, &self.attachment))
+        Ok(attachment.is_none_or(|attachment| !Arc::ptr_eq(&attachment, &self.attachment)))
     }
 }
 
@@ -139,10 +139,14 @@ impl FileSource {
     }
 
     /// The group's directory; `None` if the group is gone.
-    fn group(&self) -> Option<Dir> {
-        let group = open_group(&self.repository, &self.id).ok()?;
-        let is_same = DirectoryIdentity::of(&group).is_ok_and(|identity| identity == self.directory);
-        (is_same && matches!(group.stat(META), Ok(Some(_)))).then_some(group)
+    fn group(&self) -> io::Result<Option<Dir>> {
+        let group = match open_group(&self.repository, &self.id) {
+            Err(error) if is_absent(&error) => return Ok(None),
+            // A group that cannot be opened, as for want of a file descriptor, is not gone
+            group => group?,
+        };
+        let is_same = DirectoryIdentity::of(&group)? == self.directory;
+        Ok((is_same && group.stat(META)?.is_some()).then_some(group))
     }
 
     fn read_next(&mut self, group: &Dir) -> io::Result<Option<Vec<FeedEvent>>> {
@@ -205,7 +209,8 @@ impl Source for FileSource {
     }
 
     fn read(&mut self, _newest: u64) -> Result<Option<Vec<FeedEvent>>> {
-        let read = match (self.group(), self.last.take()) {
+        let group = self.group().map_err(|source| self.failed(source))?;
+        let read = match (group, self.last.take()) {
             (Some(group), _) => self.read_next(&group),
             (None, Some((file, offset))) => self.read_from(Some(file), offset),
             (None, None) => Ok(None),
@@ -213,8 +218,8 @@ impl Source for FileSource {
         read.map_err(|source| self.failed(source))
     }
 
-    fn is_gone(&self) -> bool {
-        self.group().is_none()
+    fn is_gone(&self) -> Result<bool> {
+        Ok(self.group().map_err(|source| self.failed(source))?.is_none())
     }
 }
 

@@ -109,8 +109,9 @@ impl SessionProcesses for ClaudeProcesses {
         }
     }
 
-    fn output(&self, names: &SessionDirectoryNames, attempt: u64) -> Option<File> {
-        SessionDirectory::open(&self.group, names, attempt)
+    fn output(&self, names: &SessionDirectoryNames, attempt: u64) -> Result<Option<File>> {
+        let directory = SessionDirectory::of_output(&self.group, names, attempt)?;
+        directory.map(|directory| directory.output(attempt)).transpose()
     }
 
     fn wait(&mut self, deadline: Option<Instant>) -> Vec<Event> {

@@ -95,20 +95,23 @@ fn gone(attempt: &Attempt, mut live: Live, output: Option<File>, errors: Vec<u8>
     Recovered { live: Some(live), errors, ..Recovered::new(look) }
 }
 
-/// Returns `true` if the model has answered in one of these attempts, by their outputs.
+/// Returns `true` if the model has answered in one of these attempts, by their outputs, or if that cannot be read.
 pub fn was_answered<'a>(
     processes: &dyn SessionProcesses,
     names: &SessionDirectoryNames,
     attempts: impl Iterator<Item = &'a Attempt>,
 ) -> bool {
     for attempt in attempts {
-        let Some(mut output) = processes.output(names, attempt.n.get()) else { continue };
+        // An answer that was paid for is not given up because it cannot be read.
+        let Ok(output) = processes.output(names, attempt.n.get()) else { return true };
+        let Some(mut output) = output else { continue };
         let (mut signs, mut piece) = (Signs::default(), vec![0; 64 * 1024]);
-        while let Ok(length) = output.read(&mut piece) {
-            if length == 0 {
-                break;
-            }
-            signs.push(&piece[..length]);
+        loop {
+            match output.read(&mut piece) {
+                Ok(0) => break,
+                Ok(length) => signs.push(&piece[..length]),
+                Err(_) => return true,
+            };
             if signs.was_answered() {
                 return true;
             }

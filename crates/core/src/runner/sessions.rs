@@ -108,9 +108,9 @@ pub trait SessionProcesses {
         Found::Gone { output: None, errors: None }
     }
 
-    /// Returns the output of an attempt that has ended; `None` if it cannot be read.
-    fn output(&self, _names: &SessionDirectoryNames, _attempt: u64) -> Option<File> {
-        None
+    /// Returns the output of an attempt that has ended; `None` if it has none. Fails with `IO` if it cannot be opened.
+    fn output(&self, _names: &SessionDirectoryNames, _attempt: u64) -> Result<Option<File>> {
+        Ok(None)
     }
 
     /// Waits until something has happened, the time has come or the loop was woken. Returns what has happened, for each

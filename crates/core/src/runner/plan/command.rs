@@ -14,7 +14,7 @@ pub enum Command {
     /// [`Committed`](super::Input::Committed) or [`CommitFailed`](super::Input::CommitFailed). At most one is open.
     Commit(Commit),
     /// Start a process. Answered by [`Started`](super::Input::Started), [`NotStarted`](super::Input::NotStarted)
-    /// or [`NoSpace`](super::Input::NoSpace).
+    /// or [`Shortage`](super::Input::Shortage).
     Start {
         /// The session.
         session: SessionIndex,

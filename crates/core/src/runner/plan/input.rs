@@ -23,8 +23,9 @@ pub enum Input {
     Started(SessionIndex),
     /// The process of a session could not be started.
     NotStarted(SessionIndex),
-    /// The process of a session could not be started because the disk has no space for its output.
-    NoSpace(SessionIndex),
+    /// The process of a session could not be started because the machine lacks something for it: space on the disk for its
+    /// output, file descriptors, memory or processes.
+    Shortage(SessionIndex),
     /// A session printed something that affects its watchdogs.
     Progress(SessionIndex, Progress),
     /// A session printed a result.

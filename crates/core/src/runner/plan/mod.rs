@@ -82,7 +82,7 @@ mod options;
 mod process;
 mod recovery;
 mod session;
-mod space;
+mod shortage;
 mod start;
 mod stored;
 mod tally;
@@ -158,8 +158,8 @@ pub struct Run {
     abandoned: Option<Outcome>,
     /// Times of the newest starts, for their spacing.
     recent_starts: VecDeque<Monotonic>,
-    /// The time since which no process could be started for lack of space on the disk.
-    no_space_since: Option<Monotonic>,
+    /// The time since which no process could be started because the machine lacks something.
+    shortage_since: Option<Monotonic>,
     /// The group's exceeded budget has been reported.
     is_told_exceeded: bool,
     commands: VecDeque<Command>,
@@ -205,7 +205,7 @@ impl Run {
             halt: None,
             abandoned: None,
             recent_starts: VecDeque::new(),
-            no_space_since: None,
+            shortage_since: None,
             is_told_exceeded: false,
             commands: VecDeque::new(),
             is_done: false,
@@ -342,7 +342,7 @@ impl Run {
             Input::CommitFailed(id, failure) => self.commit_failed(id, failure),
             Input::Started(session) => self.started(session),
             Input::NotStarted(session) => self.not_started(session),
-            Input::NoSpace(session) => self.has_no_space(session),
+            Input::Shortage(session) => self.has_shortage(session),
             Input::Progress(session, progress) => self.progressed(session, progress),
             Input::Result(session, result) => self.result(session, result),
             Input::OutputLimit(session) => self.output_limit(session),
@@ -358,7 +358,7 @@ impl Run {
     fn fire(&mut self, timer: Timer) {
         match timer {
             // The next commit is issued as soon as this timer is no longer set; the same goes for starts.
-            Timer::CommitRetry | Timer::Spacing | Timer::Space => {}
+            Timer::CommitRetry | Timer::Spacing | Timer::Shortage => {}
             Timer::CommitsFailed => self.abandon(Outcome::WriteFailed),
             Timer::LimitCheck => self.check_limit(),
             Timer::Retry(session) => self.reindex(session),

@@ -43,7 +43,7 @@ impl Run {
         if self.session(session).phase != Phase::Spawning {
             return;
         }
-        self.no_space_since = None;
+        self.shortage_since = None;
         self.commits.report(Event::SessionStarted(session));
         self.watch(session, Process::new(self.now.monotonic));
     }

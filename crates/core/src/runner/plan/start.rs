@@ -46,8 +46,8 @@ impl Run {
         if let Some(halt) = self.halt {
             return Some(Wait::Halted(halt.cause));
         }
-        if self.timers.get(Timer::Space).is_some() {
-            return Some(Wait::Space);
+        if self.timers.get(Timer::Shortage).is_some() {
+            return Some(Wait::Shortage);
         }
         if let Some(wait) = self.limit_gate() {
             return Some(wait);

@@ -14,8 +14,8 @@ pub(super) enum Timer {
     CommitsFailed,
     /// The usage limit is checked against the wall clock.
     LimitCheck,
-    /// A start is tried again for which the disk had no space.
-    Space,
+    /// A start is tried again for which the machine lacked something.
+    Shortage,
     /// The spacing allows another start.
     Spacing,
     /// A session's retry is due.

@@ -12,8 +12,8 @@ use crate::model::run::GroupCause;
 pub enum Wait {
     /// A commit, or the store, which fails.
     Store,
-    /// Space on the disk for the output of a process.
-    Space,
+    /// Something that the machine lacked for the start of a process.
+    Shortage,
     /// Its process to start.
     Spawn,
     /// The result of its turn.

@@ -42,9 +42,9 @@ impl Supervisor<'_> {
                 self.lives.insert(mark, Live::new(session, entry.before_attempt()));
                 self.facts.push_back(Input::Started(session));
             }
-            Err(error) if error.is_of_full_disk() => {
+            Err(error) if error.is_of_shortage() => {
                 self.failure = Some(error);
-                self.facts.push_back(Input::NoSpace(session));
+                self.facts.push_back(Input::Shortage(session));
             }
             Err(error) => {
                 self.book.entry_mut(session).finished = Some(Finished::not_started(error.to_string()));

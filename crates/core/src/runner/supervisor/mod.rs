@@ -104,7 +104,7 @@ pub struct Supervisor<'a> {
     renewal: Option<Duration>,
     next_renewal: Instant,
     next_limits: Instant,
-    /// Why the last commit failed, or a start for which there was no space.
+    /// Why the last commit failed, or a start for which something was lacking.
     failure: Option<Error>,
     /// Why the output of a session cannot be written.
     output_failure: Option<Error>,

@@ -270,7 +270,7 @@ impl World {
             Wait::UsageLimit(_) => timer(Timer::LimitCheck),
             Wait::Probe(probe) => tally.live.contains(&probe),
             Wait::Slot => tally.live.len() >= self.run.settings.max_concurrent as usize,
-            Wait::Space => timer(Timer::Space),
+            Wait::Shortage => timer(Timer::Shortage),
             Wait::Spacing => timer(Timer::Spacing) || tally.starting > 0,
             Wait::Budget => !tally.live.is_empty() || self.run.has_held_start(),
             Wait::Directory => !tally.live.is_empty(),

@@ -33,7 +33,7 @@ impl World {
             }
             Step::ReportStart(number) => self.report_start(number),
             Step::CannotSpawn(number) => self.cannot_spawn(number),
-            Step::NoSpace(number) => self.no_space(number),
+            Step::Shortage(number) => self.shortage(number),
             Step::LoseOutput => {
                 self.bounds.failed_commits -= 1;
                 self.tell(Input::OutputFailed)
@@ -165,13 +165,13 @@ impl World {
         Ok(())
     }
 
-    fn no_space(&mut self, number: usize) -> Check {
+    fn shortage(&mut self, number: usize) -> Check {
         self.bounds.failed_commits -= 1;
         self.processes[number] = Proc::default();
         if self.truth.probe == Some(number) {
             self.truth.probe = None;
         }
-        self.tell_about(number, Input::NoSpace)
+        self.tell_about(number, Input::Shortage)
     }
 
     fn trouble(&mut self, number: usize) {

@@ -66,7 +66,7 @@ impl Run {
         self.now = START;
         self.timers.shift(monotonic);
         self.recent_starts.iter_mut().for_each(|at| *at = monotonic(*at));
-        self.no_space_since = self.no_space_since.map(monotonic);
+        self.shortage_since = self.shortage_since.map(monotonic);
         let window_ms = self.options.spacing.map_or(0, |spacing| spacing.window_ms);
         self.recent_starts.retain(|at| START.monotonic.since(*at) < window_ms);
         self.failures.troubles.iter_mut().for_each(|(at, _)| *at = monotonic(*at));

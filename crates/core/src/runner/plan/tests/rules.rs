@@ -272,14 +272,14 @@ fn failing_commits_are_tried_again_after_1_2_5_and_10_seconds_and_given_up_after
 }
 
 #[test]
-fn starts_without_space_are_taken_back_and_tried_again_every_5_seconds_and_given_up_after_60() {
+fn starts_that_lack_something_are_taken_back_and_tried_again_every_5_seconds_and_given_up_after_60() {
     let mut world = world(&[vec![]], |_| {});
     world.bounds.failed_commits = 99;
     follow(&mut world, &[Step::Begin]);
     let mut delays = Vec::new();
     while world.outcome.is_none() {
         if world.processes[0].state == ProcState::Commanded {
-            world.apply(Step::NoSpace(0)).expect("there may be no space");
+            world.apply(Step::Shortage(0)).expect("something may be lacking");
             continue;
         }
         let step = match world.commit {
@@ -298,12 +298,12 @@ fn starts_without_space_are_taken_back_and_tried_again_every_5_seconds_and_given
 }
 
 #[test]
-fn a_run_goes_on_once_there_is_space_again() {
+fn a_run_goes_on_once_nothing_is_lacking_any_more() {
     let mut world = world(&[vec![]], |_| {});
     world.bounds.failed_commits = 1;
     follow(&mut world, &[Step::Begin]);
-    world.apply(Step::NoSpace(0)).expect("a start is commanded");
-    assert_eq!(wait(&world, 0), Some(Wait::Space));
+    world.apply(Step::Shortage(0)).expect("a start is commanded");
+    assert_eq!(wait(&world, 0), Some(Wait::Shortage));
     follow(&mut world, &[Step::Write, Step::Report, Step::Time]);
     run_to_end(&mut world, 0, Say::Success);
     assert_eq!(world.outcome, Some(Outcome::Ended(GroupStatus::Completed, None)));

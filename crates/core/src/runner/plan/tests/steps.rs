@@ -20,8 +20,8 @@ pub enum Step {
     ReportStart(usize),
     /// A commanded process cannot be started.
     CannotSpawn(usize),
-    /// The disk has no space for the output of a commanded process.
-    NoSpace(usize),
+    /// The machine lacks something for the start of a commanded process.
+    Shortage(usize),
     /// The output of a process that runs cannot be written.
     LoseOutput,
     /// A process prints a result.
@@ -209,7 +209,7 @@ impl World {
                     steps.push(Step::CannotSpawn(number));
                 }
                 if self.bounds.failed_commits > 0 {
-                    steps.push(Step::NoSpace(number));
+                    steps.push(Step::Shortage(number));
                 }
             }
             ProcState::Spawned if !process.is_orphan => steps.push(Step::ReportStart(number)),

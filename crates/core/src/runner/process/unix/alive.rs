@@ -5,6 +5,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 
+use crate::error::is_shortage;
 use crate::repository::file::dir::{Dir, Kind, Stat, has_no_locks};
 use crate::runner::process::Mark;
 use crate::runner::process::unix::table::{self, Entry};
@@ -43,10 +44,14 @@ impl AliveFile {
 
     /// Opens the file of any attempt with this number; `None` if there is none, or something that is no such file. It is
     /// locked before its UUID is written, so that one without a UUID may just be in the making.
-    pub fn open_any(directory: &Dir, attempt: u64) -> Option<Self> {
-        let file = directory.open_file(&name(attempt)).ok()?;
-        let is_complete = check(&file).is_ok() && file.metadata().ok()?.len() >= UUID_LENGTH;
-        is_complete.then_some(Self(file))
+    pub fn open_any(directory: &Dir, attempt: u64) -> io::Result<Option<Self>> {
+        let file = match directory.open_file(&name(attempt)) {
+            Err(error) if is_shortage(&error) => return Err(error),
+            Err(_) => return Ok(None),
+            Ok(file) => file,
+        };
+        let is_complete = check(&file).is_ok() && file.metadata()?.len() >= UUID_LENGTH;
+        Ok(is_complete.then_some(Self(file)))
     }
 
     /// Returns the state of the lock.
@@ -65,13 +70,16 @@ impl AliveFile {
     }
 
     /// Returns the processes that hold the lock, where the system reports them.
-    pub fn holders(&self) -> Vec<Entry> {
-        let Ok(metadata) = self.0.metadata() else { return Vec::new() };
+    pub fn holders(&self) -> io::Result<Vec<Entry>> {
+        let metadata = self.0.metadata()?;
         let file = (metadata.dev(), metadata.ino());
-        table::list()
-            .into_iter()
-            .filter(|entry| !entry.is_zombie && table::holds_lock(entry.pid, file))
-            .collect()
+        let mut holders = Vec::new();
+        for entry in table::list()?.into_iter().filter(|entry| !entry.is_zombie) {
+            if table::holds_lock(entry.pid, file)? {
+                holders.push(entry);
+            }
+        }
+        Ok(holders)
     }
 }
 
@@ -128,12 +136,14 @@ mod tests {
         let alive = open(mark).unwrap();
         assert_eq!(alive.state().unwrap(), LockState::Held);
         #[cfg(target_os = "linux")]
-        assert!(alive.holders().iter().any(|holder| holder.pid.unsigned_abs() == std::process::id()));
+        assert!(
+            alive.holders().unwrap().iter().any(|holder| holder.pid.unsigned_abs() == std::process::id())
+        );
         assert!(open(Mark::new(Uuid::from_u128(2))).is_none());
         assert!(create(&directory, 1, mark).is_err());
         drop(file);
         assert_eq!(alive.state().unwrap(), LockState::Free);
         // The file is still open, but that is not the lock.
-        assert!(alive.holders().is_empty());
+        assert!(alive.holders().unwrap().is_empty());
     }
 }

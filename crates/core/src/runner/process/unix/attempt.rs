@@ -308,11 +308,12 @@ impl Running {
             Process::Own(child) => child.signal(signal),
             Process::Adopted(process) => {
                 if process.as_ref().is_none_or(|process| !process.runs()) {
-                    *process = look::find(self.mark, &self.alive).and_then(Pinned::new);
+                    *process = look::find(self.mark, &self.alive).ok().flatten().and_then(Pinned::new);
                 }
                 // An adopted process is signalled only with the mark or the lock: its pid was input.
                 let is_ours = |entry: Entry| {
-                    table::bears(entry.pid, self.mark) == Some(true) || self.alive.holders().contains(&entry)
+                    matches!(table::bears(entry.pid, self.mark), Ok(Some(true)))
+                        || self.alive.holders().is_ok_and(|holders| holders.contains(&entry))
                 };
                 if let Some(process) = process.as_ref().filter(|process| is_ours(process.entry())) {
                     process.signal(signal);
@@ -323,6 +324,7 @@ impl Running {
 }
 
 fn record(tree: &Mutex<Tree>) {
-    let table = table::list();
-    tree.lock().unwrap_or_else(std::sync::PoisonError::into_inner).record(&table);
+    if let Ok(table) = table::list() {
+        tree.lock().unwrap_or_else(std::sync::PoisonError::into_inner).record(&table);
+    }
 }

@@ -78,12 +78,6 @@ impl SessionDirectory {
         Ok(None)
     }
 
-    /// Opens the output of an attempt in either of a session's directories; `None` if there is none.
-    pub fn open(group: &Path, names: &SessionDirectoryNames, attempt: u64) -> Option<File> {
-        let mut all = std::iter::once(&names.current).chain(&names.former);
-        all.find_map(|name| open_existing(group, name).ok()?.output(attempt).ok())
-    }
-
     /// Creates the files of an attempt. Files of an attempt with the same number, which the group no longer has, are set
     /// aside first. Fails with `INVALID_STATE` if its process still runs, and with `IO` if anything else is in the way.
     pub(super) fn create_files(&self, attempt: u64, mark: Mark) -> Result<AttemptFiles> {
@@ -114,13 +108,19 @@ impl SessionDirectory {
     fn set_aside(&self, attempt: u64, mark: Mark) -> Result<()> {
         let name = alive::name(attempt);
         // What is no such file stays in the way of the new one, and is reported then.
-        let Some(forgotten) = AliveFile::open_any(&self.dir, attempt) else { return Ok(()) };
+        let forgotten = AliveFile::open_any(&self.dir, attempt);
+        let forgotten = forgotten.map_err(|source| self.failure(&name, "opening", source))?;
+        let Some(forgotten) = forgotten else { return Ok(()) };
         match forgotten.state().map_err(|source| self.failure(&name, "reading", source))? {
             LockState::Free => {}
             LockState::Unavailable => return Ok(()),
             LockState::Held => {
-                let pids =
-                    forgotten.holders().iter().map(|holder| holder.pid.to_string()).collect::<Vec<_>>();
+                let pids = forgotten
+                    .holders()
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|holder| holder.pid.to_string())
+                    .collect::<Vec<_>>();
                 let pids = if pids.is_empty() { String::new() } else { format!(" ({})", pids.join(", ")) };
                 return Err(Error::invalid_state(format!(
                     "cannot start a session: a process{pids} of it runs that the stored group does not know, perhaps \

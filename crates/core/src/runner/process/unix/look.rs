@@ -1,13 +1,14 @@
 //! The look at a process that an earlier runner started.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::model::run::ProcessIdentity;
 use crate::runner::process::unix::alive::{AliveFile, LockState};
 use crate::runner::process::unix::directory::SessionDirectory;
-use crate::runner::process::unix::identity::{State, may_be_hidden, state_of};
+use crate::runner::process::unix::identity::{State, cannot_look, may_be_hidden, state_of};
 use crate::runner::process::unix::pinned::Pinned;
 use crate::runner::process::unix::processes::Adoption;
 use crate::runner::process::unix::reserve::Reserve;
@@ -77,28 +78,30 @@ pub fn look(earlier: &Earlier<'_>) -> Look {
 
 fn try_look(earlier: &Earlier<'_>) -> Result<Look> {
     let Earlier { group, names, attempt, mark, recorded } = *earlier;
-    let state = recorded.map(state_of);
+    let state = recorded.map(state_of).transpose().map_err(cannot_look)?;
     let Some((directory, alive)) = SessionDirectory::of_attempt(group, names, attempt, mark)? else {
-        return Ok(look_without_files(earlier, state));
+        return look_without_files(earlier, state);
     };
     let lock = alive.state().map_err(|source| Error::io(None, directory.path(), "reading", source))?;
     let process = match (lock, state) {
-        (LockState::Held, Some(State::Running(entry))) if is_marked(entry, mark) == Some(true) => Some(entry),
+        (LockState::Held, Some(State::Running(entry))) if is_marked(entry, mark)? == Some(true) => {
+            Some(entry)
+        }
         (LockState::Held, state) => {
-            let found = find(mark, &alive);
+            let found = find(mark, &alive).map_err(cannot_look)?;
             if found.is_none() && matches!(state, Some(State::Foreign)) {
                 return Ok(unknown(recorded, "it runs on another machine"));
             }
             found
         }
         (_, Some(State::Foreign)) => return Ok(unknown(recorded, "it was started on another machine")),
-        (_, Some(State::Running(entry))) => match is_marked(entry, mark) {
+        (_, Some(State::Running(entry))) => match is_marked(entry, mark)? {
             Some(true) => Some(entry),
             // The pid was reused, within one unit of the start time.
             Some(false) => None,
             None => return Ok(unknown(recorded, "its environment cannot be read")),
         },
-        (LockState::Unavailable, None) => oldest_marked(mark),
+        (LockState::Unavailable, None) => oldest_marked(mark).map_err(cannot_look)?,
         (LockState::Unavailable, Some(State::Ended)) if recorded.is_some_and(may_be_hidden) => {
             return Ok(unknown(recorded, "it may run in another container"));
         }
@@ -112,31 +115,32 @@ fn try_look(earlier: &Earlier<'_>) -> Result<Look> {
 }
 
 /// Looks at a process whose directory has no files of it.
-fn look_without_files(earlier: &Earlier<'_>, state: Option<State>) -> Look {
-    match state {
-        Some(State::Running(entry)) if is_marked(entry, earlier.mark) != Some(false) => {
+fn look_without_files(earlier: &Earlier<'_>, state: Option<State>) -> Result<Look> {
+    Ok(match state {
+        Some(State::Running(entry)) if is_marked(entry, earlier.mark)? != Some(false) => {
             unknown(earlier.recorded, "a process with its pid does, but its files are missing")
         }
         Some(State::Foreign) => unknown(earlier.recorded, "it was started on another machine"),
         _ => Look::Gone(None),
-    }
+    })
 }
 
 /// Returns the oldest process that bears the mark, or else holds the lock.
-pub(super) fn find(mark: Mark, alive: &AliveFile) -> Option<Entry> {
-    oldest_marked(mark).or_else(|| alive.holders().into_iter().min_by_key(|entry| (entry.start, entry.pid)))
+pub(super) fn find(mark: Mark, alive: &AliveFile) -> io::Result<Option<Entry>> {
+    Ok(match oldest_marked(mark)? {
+        None => alive.holders()?.into_iter().min_by_key(|entry| (entry.start, entry.pid)),
+        found => found,
+    })
 }
 
-/// Returns `None` if the environment of the process cannot be read.
-fn is_marked(entry: Entry, mark: Mark) -> Option<bool> {
-    table::bears(entry.pid, mark)
+/// Returns `None` if this user may not read the environment of the process.
+fn is_marked(entry: Entry, mark: Mark) -> Result<Option<bool>> {
+    table::bears(entry.pid, mark).map_err(cannot_look)
 }
 
 /// Returns the oldest process with a mark: the others were started by it.
-fn oldest_marked(mark: Mark) -> Option<Entry> {
-    let running = table::list().into_iter().filter(|entry| !entry.is_zombie);
-    let marked = running.filter(|entry| is_marked(*entry, mark) == Some(true));
-    marked.min_by_key(|entry| (entry.start, entry.pid))
+fn oldest_marked(mark: Mark) -> io::Result<Option<Entry>> {
+    Ok(table::marked(mark)?.into_iter().min_by_key(|entry| (entry.start, entry.pid)))
 }
 
 fn unknown(recorded: Option<&ProcessIdentity>, reason: &str) -> Look {

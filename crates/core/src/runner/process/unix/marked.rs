@@ -1,5 +1,7 @@
 //! All processes that bear the mark of an attempt, whoever started them.
 
+use std::io;
+
 use crate::runner::process::Mark;
 use crate::runner::process::unix::table;
 
@@ -21,21 +23,26 @@ pub struct MarkedProcess {
 
 /// Returns the running processes that bear any mark. Processes whose environment cannot be read are left out: those of other
 /// users, and on macOS those of the system.
-pub fn marked_processes() -> Vec<MarkedProcess> {
-    let running = table::list().into_iter().filter(|entry| !entry.is_zombie);
-    running.filter_map(|entry| marked(entry.pid, &table::environment(entry.pid)?)).collect()
+pub fn marked_processes() -> io::Result<Vec<MarkedProcess>> {
+    let mut found = Vec::new();
+    for entry in table::list()?.into_iter().filter(|entry| !entry.is_zombie) {
+        if let Some(environment) = table::environment(entry.pid)? {
+            found.extend(marked(entry.pid, &environment)?);
+        }
+    }
+    Ok(found)
 }
 
-fn marked(pid: i32, environment: &[u8]) -> Option<MarkedProcess> {
+fn marked(pid: i32, environment: &[u8]) -> io::Result<Option<MarkedProcess>> {
     let variables =
         || environment.split(|&byte| byte == 0).filter_map(|entry| std::str::from_utf8(entry).ok());
     let mark = |variable: &str| variable.strip_prefix(PREFIX)?.strip_suffix("=1")?.parse().ok();
     let marks: Vec<Mark> = variables().filter_map(mark).collect();
     if marks.is_empty() {
-        return None;
+        return Ok(None);
     }
     let label = variables().find_map(|variable| variable.strip_prefix(LABEL)).map(str::to_owned);
-    Some(MarkedProcess { pid, marks, label, command: table::command_line(pid) })
+    Ok(Some(MarkedProcess { pid, marks, label, command: table::command_line(pid)? }))
 }
 
 #[cfg(test)]
@@ -54,7 +61,7 @@ mod tests {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let found = marked_processes().into_iter().find(|process| process.marks == [mark]);
+        let found = marked_processes().unwrap().into_iter().find(|process| process.marks == [mark]);
         child.kill().unwrap();
         child.wait().unwrap();
         let found = found.unwrap();
@@ -64,6 +71,7 @@ mod tests {
 
     #[test]
     fn other_variables_are_no_marks() {
-        assert_eq!(marked(1, b"SESSION_GROUPS_ATTEMPT_x=1\0SESSION_GROUPS_ATTEMPT=1\0A=B"), None);
+        let found = marked(1, b"SESSION_GROUPS_ATTEMPT_x=1\0SESSION_GROUPS_ATTEMPT=1\0A=B");
+        assert_eq!(found.unwrap(), None);
     }
 }

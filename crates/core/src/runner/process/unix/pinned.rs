@@ -1,5 +1,6 @@
 //! A process that is not a child, held so that its pid cannot come to mean another one.
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::process::{Pid, Signal};
@@ -15,12 +16,12 @@ pub struct Pinned {
 }
 
 impl Pinned {
-    /// Pins a process; `None` if it has ended or is protected. Everything that was known of it is to be checked again
+    /// Pins a process; `None` if it has ended or is protected, or that cannot be seen. Everything that was known of it is to be checked again
     /// afterwards.
     pub fn new(entry: Entry) -> Option<Self> {
         let pid = pid_of(entry.pid)?;
         // A stored pid may name any process, even this one.
-        if table::protected().contains(&entry.pid) {
+        if table::protected().map_or(true, |protected| protected.contains(&entry.pid)) {
             return None;
         }
         #[cfg(target_os = "linux")]
@@ -36,7 +37,7 @@ impl Pinned {
         let (descriptor, _) = (None, pid);
         let pinned = Self { entry, descriptor };
         // The pid may have been reused before it was pinned.
-        pinned.runs().then_some(pinned)
+        pinned.is_there().unwrap_or(false).then_some(pinned)
     }
 
     /// The process as it was found.
@@ -44,10 +45,14 @@ impl Pinned {
         self.entry
     }
 
-    /// Returns `true` if it has not ended.
+    /// Returns `true` if it has not ended, or that cannot be seen.
     pub fn runs(&self) -> bool {
-        let now = table::entry(self.entry.pid);
-        now.is_some_and(|now| now.start == self.entry.start && !now.is_zombie)
+        self.is_there().unwrap_or(true)
+    }
+
+    fn is_there(&self) -> io::Result<bool> {
+        let now = table::entry(self.entry.pid)?;
+        Ok(now.is_some_and(|now| now.start == self.entry.start && !now.is_zombie))
     }
 
     /// Sends a signal.
@@ -57,7 +62,7 @@ impl Pinned {
             let _ = rustix::process::pidfd_send_signal(descriptor, signal);
             return;
         }
-        if let Some(pid) = pid_of(self.entry.pid).filter(|_| self.runs()) {
+        if let Some(pid) = pid_of(self.entry.pid).filter(|_| self.is_there().unwrap_or(false)) {
             let _ = rustix::process::kill_process(pid, signal);
         }
     }
@@ -80,7 +85,7 @@ mod tests {
 
     #[test]
     fn neither_init_nor_this_process_nor_its_parent_can_be_pinned() {
-        let own = table::entry(rustix::process::getpid().as_raw_nonzero().get()).unwrap();
+        let own = table::entry(rustix::process::getpid().as_raw_nonzero().get()).unwrap().unwrap();
         for pid in [own.pid, own.parent, 1, 0, -1, -own.pid, i32::MIN] {
             assert!(Pinned::new(Entry { pid, ..own }).is_none(), "{pid}");
         }
@@ -89,7 +94,7 @@ mod tests {
     #[test]
     fn a_reused_pid_cannot_be_pinned() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        let entry = table::entry(child.id().try_into().unwrap()).unwrap();
+        let entry = table::entry(child.id().try_into().unwrap()).unwrap().unwrap();
         assert!(Pinned::new(Entry { start: entry.start + 1, ..entry }).is_none());
         let pinned = Pinned::new(entry).unwrap();
         assert!(pinned.runs());

@@ -39,13 +39,16 @@ impl Recorder {
         let due: Vec<_> = self.lock().due.extract_if(.., |(at, _)| *at <= now).collect();
         let mut trees: Vec<_> = due.iter().filter_map(|(_, tree)| tree.upgrade()).collect();
         trees.dedup_by(|one, other| Arc::ptr_eq(one, other));
-        if !trees.is_empty() {
-            let table = table::list();
-            for tree in trees {
+        if !trees.is_empty()
+            && let Ok(table) = table::list()
+        {
+            for tree in trees.drain(..) {
                 tree.lock().unwrap_or_else(PoisonError::into_inner).record(&table);
             }
         }
         let mut requests = self.lock();
+        // Those that could not be recorded, because the processes cannot be looked at now.
+        requests.due.extend(trees.iter().map(|tree| (now + PAUSE, Arc::downgrade(tree))));
         let next = requests.due.iter().map(|(at, _)| *at).min();
         requests.is_active = next.is_some();
         drop(requests);

@@ -93,10 +93,10 @@ fn spawn_with(launch: &Launch<'_>, files: AttemptFiles) -> Result<Spawned> {
         inherited: files.alive.into(),
     };
     let child = Child::new(execute(start).map_err(|source| explain(launch, source))?);
-    let entry = table::entry(child.pid()).ok_or_else(|| {
-        child.signal(rustix::process::Signal::KILL);
-        Error::internal("a child that is not in the table of processes")
-    })?;
+    let entry = table::entry(child.pid()).map_err(failed).and_then(|entry| {
+        entry.ok_or_else(|| Error::internal("a child that is not in the table of processes"))
+    });
+    let entry = entry.inspect_err(|_| child.signal(rustix::process::Signal::KILL))?;
     Ok(Spawned { child, entry, alive, input, output, errors, reserve })
 }
 

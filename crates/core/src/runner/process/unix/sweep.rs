@@ -3,6 +3,7 @@
 //! one job of the pool takes at a time, so that they hold up nothing else.
 
 use std::collections::{BTreeSet, HashSet};
+use std::io;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ const CLEAN_LOOKS: u32 = 2;
 const MAX_ROUNDS: usize = 20;
 /// Time after SIGKILL at which a process is given up, as one that waits for a dead disk.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same while the processes cannot be looked at, for want of a file descriptor.
+const PATIENCE_WITHOUT_LOOKS: Duration = Duration::from_secs(60);
 
 /// A sweep to be done.
 pub struct Sweep {
@@ -43,9 +46,8 @@ pub struct Sweep {
 }
 
 /// Returns the pids of the running processes that bear a mark.
-pub fn find_marked(mark: Mark) -> Vec<i32> {
-    let running = table::list().into_iter().filter(|entry| !entry.is_zombie);
-    running.filter(|entry| table::bears(entry.pid, mark) == Some(true)).map(|entry| entry.pid).collect()
+pub fn find_marked(mark: Mark) -> io::Result<Vec<i32>> {
+    Ok(table::marked(mark)?.iter().map(|entry| entry.pid).collect())
 }
 
 /// Ends everything that bears one of these marks, and waits for it. `grace` is the time from SIGTERM to SIGKILL.
@@ -88,7 +90,9 @@ impl Sweeper {
 
     fn run(self, mut states: Vec<State>) {
         states.append(&mut self.lock().new);
-        let table = look(&mut states);
+        let looked = look(&mut states);
+        states.iter_mut().for_each(|state| state.count(looked.is_ok()));
+        let table = looked.unwrap_or_default();
         let now = Instant::now();
         let (ended, states): (Vec<State>, Vec<State>) =
             states.into_iter().partition(|state| state.has_ended(now));
@@ -121,34 +125,35 @@ struct State {
     /// Processes found by this look.
     found: Vec<i32>,
     clean_looks: u32,
+    /// Set when this look could not see all processes.
+    is_blind: bool,
 }
 
 /// Finds the running processes that the sweeps are to end, and signals each at once: it may be about to start another.
 /// Returns all processes as they were at first.
-fn look(states: &mut [State]) -> Vec<Entry> {
+fn look(states: &mut [State]) -> io::Result<Vec<Entry>> {
     let now = Instant::now();
-    let table = table::list();
-    let protected = table::protected();
+    let table = table::list()?;
+    let protected = table::protected()?;
     for state in &mut *states {
-        state.begin(&table);
+        state.begin(&table)?;
     }
     let mut looked_at = HashSet::new();
     for _ in 0..MAX_ROUNDS {
         // Those that were started during the round before.
-        let new: Vec<i32> = table::pids().into_iter().filter(|pid| looked_at.insert(*pid)).collect();
+        let new: Vec<i32> = table::pids()?.into_iter().filter(|pid| looked_at.insert(*pid)).collect();
         if new.is_empty() {
             break;
         }
-        let candidates = new.into_iter().filter(|pid| !protected.contains(pid)).filter_map(table::entry);
-        for entry in candidates.filter(|entry| !entry.is_zombie) {
-            let environment = table::environment(entry.pid).unwrap_or_default();
+        for pid in new.into_iter().filter(|pid| !protected.contains(pid)) {
+            let Some(entry) = table::entry(pid)?.filter(|entry| !entry.is_zombie) else { continue };
+            let environment = table::environment(entry.pid)?.unwrap_or_default();
             for state in states.iter_mut().filter(|state| state.is_about(entry, &environment)) {
-                state.take(entry, now >= state.kill_at);
+                state.take(entry, now >= state.kill_at)?;
             }
         }
     }
     for state in states {
-        state.clean_looks = if state.found.is_empty() { state.clean_looks + 1 } else { 0 };
         // The group as a whole, since a process may have joined it after the look.
         if let Some(child) =
             state.sweep.child.as_ref().filter(|_| now >= state.kill_at && state.kept.is_empty())
@@ -156,7 +161,7 @@ fn look(states: &mut [State]) -> Vec<Entry> {
             child.signal_group(Signal::KILL);
         }
     }
-    table
+    Ok(table)
 }
 
 impl State {
@@ -170,14 +175,23 @@ impl State {
             holders: Vec::new(),
             found: Vec::new(),
             clean_looks: 0,
+            is_blind: false,
         }
     }
 
-    fn begin(&mut self, table: &[Entry]) {
+    fn begin(&mut self, table: &[Entry]) -> io::Result<()> {
         self.found.clear();
         self.sweep.tree.lock().unwrap_or_else(PoisonError::into_inner).record(table);
         let alive = self.sweep.alive.as_ref().filter(|alive| alive.is_held());
-        self.holders = alive.map(AliveFile::holders).unwrap_or_default();
+        self.holders = alive.map(AliveFile::holders).transpose()?.unwrap_or_default();
+        Ok(())
+    }
+
+    /// Counts a look that has ended.
+    fn count(&mut self, has_seen_all: bool) {
+        self.is_blind = !has_seen_all;
+        // A look that did not see all processes does not show that there are none.
+        self.clean_looks = if has_seen_all && self.found.is_empty() { self.clean_looks + 1 } else { 0 };
     }
 
     /// Returns `true` if the attempt left a process behind.
@@ -189,28 +203,31 @@ impl State {
             || self.sweep.tree.lock().unwrap_or_else(PoisonError::into_inner).contains(&entry)
     }
 
-    fn take(&mut self, entry: Entry, kill: bool) {
-        if self.is_kept(entry) {
+    fn take(&mut self, entry: Entry, kill: bool) -> io::Result<()> {
+        if self.is_kept(entry)? {
             self.kept.insert(entry.pid);
-            return;
+            return Ok(());
         }
         self.found.push(entry.pid);
         let is_new = self.terminated.insert((entry.pid, entry.start));
         if let Some(process) = Pinned::new(entry).filter(|_| kill || is_new) {
             process.signal(if kill { Signal::KILL } else { Signal::TERM });
         }
+        Ok(())
     }
 
-    fn is_kept(&self, entry: Entry) -> bool {
+    fn is_kept(&self, entry: Entry) -> io::Result<bool> {
         let keep = &self.sweep.keep;
-        !keep.is_empty() && {
-            let command_line = table::command_line(entry.pid);
-            keep.iter().any(|text| command_line.contains(text.as_str()))
+        if keep.is_empty() {
+            return Ok(false);
         }
+        let command_line = table::command_line(entry.pid)?;
+        Ok(keep.iter().any(|text| command_line.contains(text.as_str())))
     }
 
     fn has_ended(&self, now: Instant) -> bool {
-        self.clean_looks >= CLEAN_LOOKS || now >= self.kill_at + PATIENCE
+        let patience = if self.is_blind { PATIENCE_WITHOUT_LOOKS } else { PATIENCE };
+        self.clean_looks >= CLEAN_LOOKS || now >= self.kill_at + patience
     }
 
     fn end(self, table: &[Entry]) {

@@ -1,17 +1,29 @@
 //! The table of processes in `/proc`.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 
+use crate::error::is_shortage;
 use crate::runner::process::unix::table::Entry;
 
-pub fn pids() -> Vec<i32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+pub fn pids() -> io::Result<Vec<i32>> {
+    let entries = known(fs::read_dir("/proc"))?.into_iter().flatten().flatten();
+    Ok(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
-pub fn entry(pid: i32) -> Option<Entry> {
-    parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
+pub fn entry(pid: i32) -> io::Result<Option<Entry>> {
+    let stat = known(fs::read(format!("/proc/{pid}/stat")))?;
+    Ok(stat.and_then(|stat| parse(pid, &stat)))
+}
+
+/// What was read, or `None` if there is nothing to read, as when a process is gone.
+fn known<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        // A process that cannot be looked at for want of a file descriptor is not gone
+        Err(error) if is_shortage(&error) => Err(error),
+        read => Ok(read.ok()),
+    }
 }
 
 /// Reads a line of `/proc/PID/stat`. The second field is the program's name in parentheses, which may contain any byte.
@@ -30,26 +42,30 @@ fn parse(pid: i32, stat: &[u8]) -> Option<Entry> {
     })
 }
 
-pub fn environment(pid: i32) -> Option<Vec<u8>> {
-    fs::read(format!("/proc/{pid}/environ")).ok()
+pub fn environment(pid: i32) -> io::Result<Option<Vec<u8>>> {
+    known(fs::read(format!("/proc/{pid}/environ")))
 }
 
-pub fn arguments(pid: i32) -> Option<Vec<u8>> {
-    fs::read(format!("/proc/{pid}/cmdline")).ok()
+pub fn arguments(pid: i32) -> io::Result<Option<Vec<u8>>> {
+    known(fs::read(format!("/proc/{pid}/cmdline")))
 }
 
-pub fn holds_lock(pid: i32, file: (u64, u64)) -> bool {
-    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let mut same = descriptors.filter(|descriptor| {
+pub fn holds_lock(pid: i32, file: (u64, u64)) -> io::Result<bool> {
+    let descriptors = known(fs::read_dir(format!("/proc/{pid}/fd")))?.into_iter().flatten().flatten();
+    let same = descriptors.filter(|descriptor| {
         let metadata = fs::metadata(descriptor.path());
         metadata.is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == file)
     });
     // A process that only looks at the lock has the file open, too.
-    same.any(|descriptor| {
+    for descriptor in same {
         let name = descriptor.file_name();
-        let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", name.to_string_lossy()));
-        info.is_ok_and(|info| info.lines().any(|line| line.starts_with("lock:") && line.contains("WRITE")))
-    })
+        let info = known(fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", name.to_string_lossy())))?;
+        let mut lines = info.iter().flat_map(|info| info.lines());
+        if lines.any(|line| line.starts_with("lock:") && line.contains("WRITE")) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 pub fn boot_id() -> Option<String> {

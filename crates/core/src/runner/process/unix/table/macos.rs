@@ -1,6 +1,7 @@
 //! The table of processes by `libproc` and `sysctl`. The environment of Apple's own programs cannot be read.
 
 use std::ffi::CStr;
+use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::ptr;
 
@@ -9,7 +10,7 @@ use crate::runner::process::unix::table::Entry;
 /// `SZOMB` of `<sys/proc.h>`.
 const ZOMBIE: u32 = 5;
 
-pub fn pids() -> Vec<i32> {
+pub fn pids() -> io::Result<Vec<i32>> {
     // SAFETY: without a buffer it only returns the number of processes.
     let count = unsafe { libc::proc_listallpids(ptr::null_mut(), 0) };
     // More, since others may start in between.
@@ -18,10 +19,14 @@ pub fn pids() -> Vec<i32> {
     // SAFETY: the buffer has the stated size in bytes.
     let count = unsafe { libc::proc_listallpids(pids.as_mut_ptr().cast(), size) };
     pids.truncate(usize::try_from(count).unwrap_or(0));
-    pids
+    Ok(pids)
 }
 
-pub fn entry(pid: i32) -> Option<Entry> {
+pub fn entry(pid: i32) -> io::Result<Option<Entry>> {
+    Ok(entry_of(pid))
+}
+
+fn entry_of(pid: i32) -> Option<Entry> {
     let mut info = MaybeUninit::<libc::proc_bsdinfo>::zeroed();
     let size = libc::c_int::try_from(size_of::<libc::proc_bsdinfo>()).ok()?;
     // SAFETY: the buffer has the stated size. Zombies are found because of the argument 1.
@@ -43,18 +48,16 @@ pub fn entry(pid: i32) -> Option<Entry> {
     })
 }
 
-pub fn environment(pid: i32) -> Option<Vec<u8>> {
-    let (text, end_of_arguments) = arguments_and_environment(pid)?;
-    Some(text[end_of_arguments..].to_vec())
+pub fn environment(pid: i32) -> io::Result<Option<Vec<u8>>> {
+    Ok(arguments_and_environment(pid).map(|(text, end_of_arguments)| text[end_of_arguments..].to_vec()))
 }
 
-pub fn arguments(pid: i32) -> Option<Vec<u8>> {
-    let (text, end_of_arguments) = arguments_and_environment(pid)?;
-    Some(text[..end_of_arguments].to_vec())
+pub fn arguments(pid: i32) -> io::Result<Option<Vec<u8>>> {
+    Ok(arguments_and_environment(pid).map(|(text, end_of_arguments)| text[..end_of_arguments].to_vec()))
 }
 
-pub fn holds_lock(_pid: i32, _file: (u64, u64)) -> bool {
-    false
+pub fn holds_lock(_pid: i32, _file: (u64, u64)) -> io::Result<bool> {
+    Ok(false)
 }
 
 /// Returns the arguments and the environment of a process, each string followed by NUL, and where the environment begins.

@@ -1,4 +1,5 @@
-//! The processes of the machine.
+//! The processes of the machine. What cannot be looked at, for want of a file descriptor or of memory, is an error: it may be
+//! there.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -11,6 +12,8 @@ use linux as system;
 use macos as system;
 
 use std::collections::HashSet;
+use std::io;
+use std::sync::OnceLock;
 
 use crate::runner::process::Mark;
 
@@ -32,57 +35,70 @@ pub struct Entry {
 }
 
 /// Returns all processes that this user can see.
-pub fn list() -> Vec<Entry> {
-    pids().into_iter().filter_map(system::entry).collect()
+pub fn list() -> io::Result<Vec<Entry>> {
+    pids()?.into_iter().filter_map(|pid| system::entry(pid).transpose()).collect()
 }
 
-/// Returns a process by its pid.
-pub fn entry(pid: i32) -> Option<Entry> {
+/// Returns a process by its pid; `None` if there is none.
+pub fn entry(pid: i32) -> io::Result<Option<Entry>> {
     system::entry(pid)
 }
 
-/// Returns the environment of a process, its variables separated by NUL; `None` if it cannot be read.
-pub fn environment(pid: i32) -> Option<Vec<u8>> {
+/// Returns the environment of a process, its variables separated by NUL; `None` if this user may not read it.
+pub fn environment(pid: i32) -> io::Result<Option<Vec<u8>>> {
     system::environment(pid)
 }
 
-/// Returns whether a process bears a mark; `None` if its environment cannot be read.
-pub fn bears(pid: i32, mark: Mark) -> Option<bool> {
-    environment(pid).map(|environment| mark.is_in(&environment))
+/// Returns whether a process bears a mark; `None` if this user may not read its environment.
+pub fn bears(pid: i32, mark: Mark) -> io::Result<Option<bool>> {
+    Ok(environment(pid)?.map(|environment| mark.is_in(&environment)))
+}
+
+/// Returns the running processes that bear a mark.
+pub fn marked(mark: Mark) -> io::Result<Vec<Entry>> {
+    let mut marked = Vec::new();
+    for entry in list()?.into_iter().filter(|entry| !entry.is_zombie) {
+        if bears(entry.pid, mark)? == Some(true) {
+            marked.push(entry);
+        }
+    }
+    Ok(marked)
 }
 
 /// Returns `true` if a process has inherited the exclusive lock of a file, given by its device and inode. Always `false`
 /// where the system does not report that.
-pub fn holds_lock(pid: i32, file: (u64, u64)) -> bool {
+pub fn holds_lock(pid: i32, file: (u64, u64)) -> io::Result<bool> {
     system::holds_lock(pid, file)
 }
 
 /// Returns the pids of all processes, in no order.
-pub fn pids() -> Vec<i32> {
+pub fn pids() -> io::Result<Vec<i32>> {
     system::pids()
 }
 
 /// Returns the command line of a process, its arguments separated by spaces.
-pub fn command_line(pid: i32) -> String {
-    let text = system::arguments(pid).unwrap_or_default();
+pub fn command_line(pid: i32) -> io::Result<String> {
+    let text = system::arguments(pid)?.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    text.trim_end_matches('\0').replace('\0', " ")
+    Ok(text.trim_end_matches('\0').replace('\0', " "))
 }
 
 /// Returns an identifier of the machine's current boot; empty if there is none.
 pub fn boot_id() -> String {
-    system::boot_id().unwrap_or_default()
+    static BOOT_ID: OnceLock<String> = OnceLock::new();
+    let known = BOOT_ID.get().cloned();
+    known.or_else(|| system::boot_id().map(|id| BOOT_ID.get_or_init(|| id).clone())).unwrap_or_default()
 }
 
 /// Returns the pids that must never get a signal: init, this process and its ancestors.
-pub fn protected() -> HashSet<i32> {
+pub fn protected() -> io::Result<HashSet<i32>> {
     let mut protected = HashSet::from([0, 1]);
     let mut pid = rustix::process::getpid().as_raw_nonzero().get();
     while protected.insert(pid) {
-        let Some(entry) = entry(pid) else { break };
+        let Some(entry) = entry(pid)? else { break };
         pid = entry.parent;
     }
-    protected
+    Ok(protected)
 }
 
 #[cfg(test)]
@@ -92,14 +108,14 @@ mod tests {
     #[test]
     fn this_process_is_in_the_table_and_protected() {
         let pid = rustix::process::getpid().as_raw_nonzero().get();
-        let own = entry(pid).unwrap();
-        assert!(list().contains(&own));
+        let own = entry(pid).unwrap().unwrap();
+        assert!(list().unwrap().contains(&own));
         assert!(!own.is_zombie && own.start > 0);
         // Its session may be 0: in a container the leader may be outside.
         assert_eq!(own.parent.unsigned_abs(), std::os::unix::process::parent_id());
-        let protected = protected();
+        let protected = protected().unwrap();
         assert!(protected.contains(&pid) && protected.contains(&own.parent) && protected.contains(&1));
-        assert!(command_line(pid).contains("session_groups"));
+        assert!(command_line(pid).unwrap().contains("session_groups"));
         assert!(!boot_id().is_empty());
     }
 }
