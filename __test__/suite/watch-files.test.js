@@ -1,9 +1,10 @@
 // `watch` of a store of files: changes by other processes and by other programs, and stores that come and go.
 
+const { execFile } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const sg = require('../..')
-const { freshDir, makeGroup, runScript } = require('./helpers')
+const { freshDir, makeGroup, posix, root, runScript } = require('./helpers')
 
 const open = []
 afterEach(async () => {
@@ -119,4 +120,145 @@ test('reads are up to date whenever a change is reported', async () => {
     const { group } = await reported(changes, `g${round % 7}`, String(round))
     expect(await repository.findById(group.id)).toEqual(group)
   }
+})
+
+test('a watched group that was deleted or never existed does not slow down reads', async () => {
+  const dir = freshDir()
+  const repository = new sg.FileGroupRepository(dir, { durability: 'process' })
+  for (const id of ['a', 'b']) await repository.save(makeGroup({ id }))
+  const changes = watch(dir)
+  await reported(changes, 'b', 'Logging')
+  /** An answer from memory needs no other thread, so nothing but promises has to be waited for. */
+  const isFromMemory = async () => {
+    for (let round = 0; round < 20; round++) {
+      let isAnswered = false
+      const answered = repository.count().then(() => {
+        isAnswered = true
+      })
+      for (let tick = 0; tick < 20; tick++) await null
+      if (isAnswered) return true
+      await answered
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    return false
+  }
+  const before = await isFromMemory()
+  const never = watch(dir, { id: 'never' }).next()
+  await repository.delete('b')
+  await reported(changes, 'b', null)
+  fs.mkdirSync(path.join(dir, 'c'))
+  fs.rmdirSync(path.join(dir, 'c'))
+  write(dir, 'd', 'd')
+  await reported(changes, 'd', 'd')
+  fs.rmSync(path.join(dir, 'd'), { recursive: true })
+  await reported(changes, 'd', null)
+  expect(await repository.count()).toBe(1)
+  expect(await isFromMemory()).toBe(before)
+  // They are still noticed when they come.
+  write(dir, 'never', 'now')
+  expect((await never).value).toMatchObject({ id: 'never', group: { name: 'now' } })
+  write(dir, 'b', 'again')
+  await reported(changes, 'b', 'again')
+  expect(await repository.count()).toBe(3)
+})
+
+test('a watcher of a store that is gone takes no processor time', async () => {
+  const script = `
+    const fs = require('node:fs')
+    const repository = new sg.FileGroupRepository(process.env.DIR)
+    const pause = () => new Promise((resolve) => setTimeout(resolve, 1_000))
+    const main = async () => {
+      await repository.save(${JSON.stringify(makeGroup())})
+      const changes = repository.watch()
+      await changes.next()
+      await pause()
+      for (const leave of [() => fs.renameSync(process.env.DIR, process.env.AWAY), () => {}]) {
+        leave()
+        const before = process.cpuUsage()
+        await pause()
+        const { user, system } = process.cpuUsage(before)
+        console.log(user + system < 250_000 ? 'idle' : 'busy')
+      }
+      await changes.return()
+    }
+    main()`
+  const dir = path.join(freshDir(), 'store')
+  const { stdout, stderr } = await runScript(script, { env: { DIR: dir, AWAY: `${dir}-away` } })
+  expect([stdout, stderr]).toEqual(['idle\nidle', ''])
+}, 30_000)
+
+describe('without a file descriptor left', () => {
+  /** Runs lines with `exhaust(free)`, which leaves only some descriptors and returns a function that frees the others. */
+  const run = (dir, lines) => {
+    const script = `
+      const sg = require(${JSON.stringify(root)})
+      const fs = require('node:fs')
+      const dir = process.env.DIR
+      const repository = new sg.FileGroupRepository(dir, { durability: 'process' })
+      const pause = (time) => new Promise((resolve) => setTimeout(resolve, time))
+      const exhaust = (free) => {
+        const files = []
+        try {
+          for (;;) files.push(fs.openSync('/dev/null'))
+        } catch (error) {
+          if (error.code !== 'EMFILE') throw error
+        }
+        for (let index = 0; index < free; index++) fs.closeSync(files.pop())
+        return () => files.forEach((file) => fs.closeSync(file))
+      }
+      const main = async () => {
+        for (const id of ['a', 'b', 'c']) await repository.save({ ...${JSON.stringify(makeGroup())}, id })
+        await pause(150)
+        for (let round = 0; round < 3; round++) await repository.list()
+        ${lines}
+      }
+      main()`
+    const args = ['-c', 'ulimit -n 200 && exec "$0" -e "$1"', process.execPath, script]
+    return new Promise((resolve) => {
+      execFile('sh', args, { env: { ...process.env, DIR: dir }, timeout: 20_000 }, (_, stdout, stderr) =>
+        resolve({ stdout: stdout.trim(), stderr }),
+      )
+    })
+  }
+
+  posix.each([0, 1, 2, 3])(
+    'a store that comes back is not taken for an empty one (%i left)',
+    async (free) => {
+      const dir = path.join(freshDir(), 'store')
+      const { stdout, stderr } = await run(
+        dir,
+        `
+      const names = new Set()
+      const watcher = repository.watch(({ id, group }) => group ? names.add(id) : names.delete(id))
+      await pause(200)
+      const restore = exhaust(${free})
+      fs.renameSync(dir, dir + '-away')
+      await pause(200)
+      fs.renameSync(dir + '-away', dir)
+      await pause(200)
+      restore()
+      console.log(await repository.count(), (await repository.list()).length)
+      while (names.size < 3) await pause(20)
+      watcher.close()`,
+      )
+      expect([stdout, stderr]).toEqual(['3 3', ''])
+    },
+  )
+
+  posix('a second watcher reports the groups once there are descriptors again', async () => {
+    const { stdout, stderr } = await run(
+      path.join(freshDir(), 'store'),
+      `
+      const first = repository.watch()
+      for (let round = 0; round < 3; round++) await first.next()
+      const restore = exhaust(0)
+      const changes = repository.watch()
+      const ids = [changes.next(), changes.next(), changes.next()]
+      await pause(200)
+      restore()
+      console.log((await Promise.all(ids)).map(({ value }) => value.id).join())
+      await Promise.all([first.return(), changes.return()])`,
+    )
+    expect([stdout, stderr]).toEqual(['a,b,c', ''])
+  })
 })

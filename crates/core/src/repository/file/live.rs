@@ -228,6 +228,24 @@ impl Live {
         })
     }
 
+    /// Sees all changes up to now, for a base directory that cannot be opened.
+    pub fn see_all(&self, base: &Path) {
+        self.with(|state| state.is_current(base));
+    }
+
+    /// Forgets a group that was not found. The kernel reports it when its directory comes.
+    pub fn forget(&self, base: &Dir, id: &GroupId) {
+        self.with(|state| {
+            let is_unwatched = state.groups.get(id).is_some_and(|slot| slot.watch.is_none());
+            // A group that came after it was looked for is not forgotten
+            let is_absent = || base.stat(id.as_str()).is_ok_and(|there| there.is_none());
+            let is_of_base = state.inotify.as_ref().is_none_or(|inotify| inotify.watches(base));
+            if is_unwatched && is_of_base && is_absent() {
+                state.groups.remove(id);
+            }
+        });
+    }
+
     /// Returns the groups whose changes the kernel does not report, of those that someone waits for.
     pub fn unwatched(&self) -> Vec<GroupId> {
         self.with(|state| {
@@ -570,6 +588,30 @@ mod tests {
         store.live.end(None, &fingerprint, b.fields());
         assert_eq!((store.groups(), store.slots()), (Some((0, 0)), 0));
         assert!(!store.live.state().cache.has(a.id()));
+    }
+
+    #[test]
+    fn groups_that_someone_waits_for_take_no_room_until_they_are_there() {
+        let store = Fixture::new(&["a"]);
+        let _watcher = store.live.subscribers.subscribe(None, |_| Ok(None));
+        let (b, look_for) = (group("b").id().clone(), |id: &GroupId| {
+            store.live.begin(&store.dir(), id);
+            store.live.forget(&store.dir(), id);
+        });
+        store.list_while(&["a"], || {});
+        look_for(&b);
+        assert_eq!((store.groups(), store.slots()), (Some((0, 1)), 1));
+        // Its directory is watched, since a file may come into it.
+        fs::create_dir(store.base.path().join("b")).unwrap();
+        look_for(&b);
+        assert_eq!((store.groups(), store.slots()), (Some((0, 2)), 2));
+        fs::remove_dir(store.base.path().join("b")).unwrap();
+        look_for(&b);
+        // It comes after it was looked for, and before it is forgotten.
+        store.live.begin(&store.dir(), &b);
+        store.write("b");
+        store.live.forget(&store.dir(), &b);
+        assert_eq!(store.groups(), Some((0, 2)));
     }
 
     #[test]

@@ -34,12 +34,25 @@ pub fn watch(
     if !start(store)? {
         // The thread has listed the groups already.
         let store = Arc::clone(store);
-        executor::run(move || {
-            let base = read::open_base(store.base()).ok().flatten();
-            store.live.subscribers.mark_all(&base.map_or_else(Vec::new, |base| list(&base)));
-        });
+        executor::run(move || begin(&store));
     }
     Ok(watcher)
+}
+
+/// Lets a watcher begin with the groups that are there.
+fn begin(store: &Arc<Store>) {
+    let there = match read::open_base(store.base()) {
+        Ok(Some(base)) => list(&base),
+        Ok(None) => Some(Vec::new()),
+        Err(_) => None,
+    };
+    if let Some(there) = there {
+        store.live.subscribers.mark_all(&there);
+    } else if !store.live.subscribers.is_empty() {
+        // Most often there are too many open files.
+        let store = Arc::clone(store);
+        executor::run_later(POLL, move || begin(&store));
+    }
 }
 
 /// Starts the thread. Returns `false` if it is there.
@@ -60,7 +73,7 @@ fn start(store: &Arc<Store>) -> Result<bool> {
 struct Observer {
     store: Arc<Store>,
     alarm: Arc<Alarm>,
-    /// Set while the base directory is there.
+    /// Set while the base directory is there and can be listed.
     is_there: bool,
     /// The files that are not watched, as they were at the last look; `None` stands for one that may change unnoticed.
     files: HashMap<GroupId, Option<FileFingerprint>>,
@@ -77,13 +90,16 @@ impl Observer {
         let mut is_first = true;
         while !self.is_over() {
             let base = read::open_base(self.store.base()).ok().flatten();
-            if let Some(base) = &base {
-                self.look(base);
-            } else if self.is_there || is_first {
-                self.files.clear();
-                self.store.live.subscribers.mark_all(&[]);
+            let is_there = base.as_ref().is_some_and(|base| self.look(base));
+            if !is_there {
+                // What the kernel has reported would wake this thread again and again.
+                self.store.live.see_all(self.store.base());
+                if self.is_there || is_first {
+                    self.files.clear();
+                    self.store.live.subscribers.mark_all(&[]);
+                }
             }
-            self.is_there = base.is_some();
+            self.is_there = is_there;
             is_first = false;
             self.alarm.wait(self.store.live.source().as_ref(), if self.is_there { POLL } else { ABSENT });
         }
@@ -99,20 +115,20 @@ impl Observer {
         is_over
     }
 
-    /// Looks for changes and reports them to the watchers.
-    fn look(&mut self, base: &Dir) {
+    /// Looks for changes and reports them to the watchers. Returns `false` if the groups cannot be listed.
+    fn look(&mut self, base: &Dir) -> bool {
         let live = &self.store.live;
         let watched = live.observe(base);
         let is_certain = watched.is_base && watched.is_complete && self.is_there;
         let is_due = self.next_look <= Instant::now();
         if is_certain && !is_due {
-            return;
+            return true;
         }
         let unwatched = if is_certain {
             live.unwatched()
         } else {
             let reading = live.begin_listing(base);
-            let ids = list(base);
+            let Some(ids) = list(base) else { return false };
             live.end_listing(reading.as_ref(), &ids);
             if watched.is_base || !self.is_there {
                 live.subscribers.mark_all(&ids);
@@ -123,6 +139,7 @@ impl Observer {
         self.look_at_files(base, &unwatched, !watched.is_base);
         // Many files take a while, and there is other work to do.
         self.next_look = Instant::now() + POLL.max(2 * begun.elapsed());
+        true
     }
 
     /// Looks at the files of groups whose changes are not reported.
@@ -152,10 +169,10 @@ fn fingerprint(base: &Dir, id: &GroupId) -> Option<FileFingerprint> {
     base.stat(&format!("{id}/{META}")).ok()?.map(|stat| stat.fingerprint())
 }
 
-/// The ids of the groups in a base directory, in their order.
-fn list(base: &Dir) -> Vec<GroupId> {
-    let names = base.directories().unwrap_or_default();
+/// The ids of the groups in a base directory, in their order; `None` if it cannot be read.
+fn list(base: &Dir) -> Option<Vec<GroupId>> {
+    let names = base.directories().ok()?;
     let mut ids: Vec<GroupId> = names.iter().filter_map(|name| GroupId::new(name).ok()).collect();
     ids.sort_unstable();
-    ids
+    Some(ids)
 }

@@ -114,6 +114,7 @@ fn read_and_remember(base: &Dir, id: &GroupId, cache: &Cache, live: &Live) -> Re
     let now = SystemTime::now();
     let Some(group) = open_group(base, id)? else {
         cache.remove(id);
+        live.forget(base, id);
         return Ok(None);
     };
     let fingerprint = group.fingerprint;
