@@ -110,6 +110,36 @@ test('a store may come, be replaced, and go', async () => {
   await reported(changes, 'a', null)
 })
 
+test('a store that is replaced while it is read is reported each time', async () => {
+  const parent = freshDir()
+  const [dir, other, away] = ['store', 'other', 'away'].map((name) => path.join(parent, name))
+  const ids = ['a', 'b', 'c']
+  const fill = (into, name) => ids.map((id) => write(into, id, name))
+  fill(dir, '0')
+  const repository = new sg.FileGroupRepository(dir)
+  const watchers = [watch(dir), watch(dir)]
+  const allReported = async (name) => {
+    for (const changes of watchers) {
+      const missing = new Set(ids)
+      while (missing.size > 0) {
+        const { id, group } = (await changes.next()).value
+        if (group?.name === name) missing.delete(id)
+      }
+    }
+  }
+  await allReported('0')
+  for (let round = 1; round <= 30; round++) {
+    fill(other, String(round))
+    fs.renameSync(dir, away)
+    // These notice the new store before the watchers do, or after.
+    if (round % 3) await repository.count()
+    fs.renameSync(other, dir)
+    for (let again = 0; again < round % 5; again++) await Promise.all([repository.list(), repository.count()])
+    await allReported(String(round))
+    fs.rmSync(away, { recursive: true })
+  }
+})
+
 test('reads are up to date whenever a change is reported', async () => {
   const dir = freshDir()
   const repository = new sg.FileGroupRepository(dir, { durability: 'process' })
