@@ -62,6 +62,28 @@ test.each([
   await reported(changes, 'a', null)
 })
 
+test('a group whose file is that of another group, too, is reported each time', async () => {
+  const dir = freshDir()
+  const repository = new sg.FileGroupRepository(dir)
+  const changes = watch(dir)
+  for (let round = 0; round < 20; round++) {
+    replace(dir, 'a', `${round} a`)
+    await reported(changes, 'a', `${round} a`)
+    fs.mkdirSync(path.join(dir, 'b'), { recursive: true })
+    fs.rmSync(meta(dir, 'b'), { force: true })
+    fs.linkSync(meta(dir, 'a'), meta(dir, 'b'))
+    let found
+    do found = (await changes.next()).value
+    while (found.id !== 'b')
+    expect(found.error).toMatchObject({ code: 'CORRUPT', field: 'id' })
+    replace(dir, 'a', `${round} b`)
+    for (let again = 0; again < round % 4; again++) await repository.list()
+    await reported(changes, 'a', `${round} b`)
+    fs.rmSync(path.join(dir, 'b'), { recursive: true })
+    await reported(changes, 'b', null)
+  }
+})
+
 test('changes by another process are reported, with the revision that it has stored', async () => {
   const dir = freshDir()
   const changes = watch(dir)

@@ -142,26 +142,11 @@ impl Live {
     pub fn begin(&self, base: &Dir, id: &GroupId) -> Option<Reading> {
         let is_awaited = self.subscribers.concerns(id);
         self.with(|state| {
-            if is_awaited {
-                state.groups.add(id);
+            let reading = state.begin(base, id, is_awaited);
+            if reading.is_none() {
+                state.groups.miss(id);
             }
-            let is_watched = state.groups.get(id)?.watch.is_some();
-            if (!is_watched && Inotify::is_full()) || !state.attach(base) {
-                return None;
-            }
-            // Another base directory has other groups.
-            if is_awaited {
-                state.groups.add(id);
-            }
-            if state.groups.get(id)?.watch.is_none() {
-                let (watch, former) = state.inotify.as_mut()?.add(base, id, is_awaited)?;
-                state.clock += 1;
-                state.groups.set_watch(id, Some(watch), state.clock);
-                if let Some(former) = former {
-                    state.groups.set_watch(&former, None, state.clock);
-                }
-            }
-            Some(Reading { changed: state.groups.get(id)?.changed })
+            reading
         })
     }
 
@@ -337,6 +322,34 @@ impl State {
             }
         }
         Some(found)
+    }
+
+    fn begin(&mut self, base: &Dir, id: &GroupId, is_awaited: bool) -> Option<Reading> {
+        if is_awaited {
+            self.groups.add(id);
+        }
+        let is_watched = self.groups.get(id)?.watch.is_some();
+        if (!is_watched && Inotify::is_full()) || !self.attach(base) {
+            return None;
+        }
+        // Another base directory has other groups.
+        if is_awaited {
+            self.groups.add(id);
+        }
+        if self.groups.get(id)?.watch.is_none() {
+            let (watch, former) = self.inotify.as_mut()?.add(base, id, is_awaited)?;
+            self.clock += 1;
+            self.groups.set_watch(id, Some(watch), self.clock);
+            if let Some(former) = former {
+                self.groups.set_watch(&former, None, self.clock);
+                self.groups.miss(&former);
+            }
+            // Others may read the group before its file is looked at again.
+            if self.groups.take_missed(id) {
+                self.news.ids.push(id.clone());
+            }
+        }
+        Some(Reading { changed: self.groups.get(id)?.changed })
     }
 
     /// Watches a base directory. Returns `false` if it cannot be watched.

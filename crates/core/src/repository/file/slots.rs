@@ -13,6 +13,8 @@ pub struct Slot {
     pub watch: Option<Watch>,
     /// The last change, counted by the clock of all changes.
     pub changed: u64,
+    /// Set when a change may have been missed, because the group was not watched.
+    is_missed: bool,
     /// What is stored, while it is certain.
     fields: Option<Arc<Fields>>,
 }
@@ -66,6 +68,18 @@ impl Slots {
         if let Some(slot) = self.groups.get_mut(id) {
             slot.watch = watch;
         }
+    }
+
+    /// Notes that changes of a group may be missed from now on, until it is watched.
+    pub fn miss(&mut self, id: &GroupId) {
+        if let Some(slot) = self.groups.get_mut(id) {
+            slot.is_missed = true;
+        }
+    }
+
+    /// Returns `true` if changes of a group may have been missed up to now.
+    pub fn take_missed(&mut self, id: &GroupId) -> bool {
+        self.groups.get_mut(id).is_some_and(|slot| std::mem::take(&mut slot.is_missed))
     }
 
     /// Notes a change of a group. Nothing is certain of it any more.

@@ -228,3 +228,29 @@ fn groups_that_were_read_once_take_little_room() {
     assert!(store.slots() <= 10_001);
     assert!(store.is_certain("a"));
 }
+
+#[test]
+fn a_change_of_a_group_that_was_not_watched_is_reported_once_it_is() {
+    let store = Fixture::new(&["a"]);
+    let (sender, reads) = std::sync::mpsc::channel();
+    let watcher = store.live.subscribers.subscribe(None, move |id| {
+        sender.send(id.clone()).unwrap();
+        Ok(None)
+    });
+    watcher.begin([]);
+    watcher.request(|_| {});
+    let path = |id| store.base.path().join(id).join("meta.json");
+    store.read("a");
+    // There is one watch for a file, whatever names it has.
+    fs::create_dir(store.base.path().join("b")).unwrap();
+    fs::hard_link(path("a"), path("b")).unwrap();
+    store.live.begin(&store.dir(), group("b").id());
+    fs::write(store.base.path().join("new"), group("a").text()).unwrap();
+    fs::rename(store.base.path().join("new"), path("a")).unwrap();
+    store.live.observe(&store.dir());
+    while reads.try_recv().is_ok() {}
+    assert!(store.read("a"));
+    assert_eq!(reads.recv_timeout(Duration::from_secs(20)).as_ref(), Ok(group("a").id()));
+    store.read("a");
+    assert!(reads.recv_timeout(Duration::from_millis(50)).is_err());
+}
