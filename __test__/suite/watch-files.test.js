@@ -239,6 +239,29 @@ test('a watcher of a store that is gone takes no processor time', async () => {
   expect([stdout, stderr]).toEqual(['idle\nidle', ''])
 }, 30_000)
 
+test('without notifications, a group that is deleted at once is reported as deleted', async () => {
+  const script = `
+    const fs = require('node:fs')
+    const dir = process.env.DIR
+    const repository = new sg.FileGroupRepository(dir, { durability: 'process' })
+    const main = async () => {
+      const changes = repository.watch()
+      for (let round = 0; round < 5; round++) {
+        await repository.save(${JSON.stringify(makeGroup({ id: 'a' }))})
+        console.log((await changes.next()).value.group.name)
+        // As another process would.
+        fs.rmSync(dir + '/a', { recursive: true })
+        console.log((await changes.next()).value.group)
+      }
+      await changes.return()
+    }
+    main()`
+  const env = { DIR: path.join(freshDir(), 'store'), SESSION_GROUPS_POLLING: '1' }
+  const { stdout, stderr } = await runScript(script, { env })
+  const expected = Array.from({ length: 5 }, () => 'Logging\nnull')
+  expect([stdout, stderr]).toEqual([expected.join('\n'), ''])
+}, 70_000)
+
 describe('without a file descriptor left', () => {
   /** Runs lines with `exhaust(free)`, which leaves only some descriptors and returns a function that frees the others. */
   const run = (dir, lines) => {

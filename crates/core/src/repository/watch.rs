@@ -158,6 +158,12 @@ impl Subscribers {
         self.start_if(|subscriber| subscriber.mark_all(there));
     }
 
+    /// Adds the groups that a watcher has reported and that are not there any more; `there` is in order. The same holds for
+    /// callers with a lock as for [`mark`](Self::mark).
+    pub(crate) fn mark_missing(&self, there: &[GroupId]) {
+        self.start_if(|subscriber| subscriber.mark_missing(there));
+    }
+
     /// Returns `true` if no watcher is open.
     pub(crate) fn is_empty(&self) -> bool {
         lock(&self.open).is_empty()

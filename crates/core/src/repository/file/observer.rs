@@ -132,28 +132,25 @@ impl Observer {
             live.end_listing(reading.as_ref(), &ids);
             if watched.is_base || !self.is_there {
                 live.subscribers.mark_all(&ids);
+            } else {
+                // Also one that came and went since the last look, and was reported by the process that has saved it.
+                live.subscribers.mark_missing(&ids);
             }
             if watched.is_base { live.unwatched() } else { ids }
         };
         let begun = Instant::now();
-        self.look_at_files(base, &unwatched, !watched.is_base);
+        self.look_at_files(base, &unwatched);
         // Many files take a while, and there is other work to do.
         self.next_look = Instant::now() + POLL.max(2 * begun.elapsed());
         true
     }
 
     /// Looks at the files of groups whose changes are not reported.
-    fn look_at_files(&mut self, base: &Dir, ids: &[GroupId], are_all: bool) {
+    fn look_at_files(&mut self, base: &Dir, ids: &[GroupId]) {
         let now = SystemTime::now();
         let there: HashSet<&GroupId> = ids.iter().collect();
         let mut changed = Vec::new();
-        self.files.retain(|id, _| {
-            let stays = there.contains(id);
-            if !stays && are_all {
-                changed.push(id.clone());
-            }
-            stays
-        });
+        self.files.retain(|id, _| there.contains(id));
         for id in ids {
             let fingerprint = fingerprint(base, id).filter(|fingerprint| fingerprint.is_reliable_at(now));
             let former = self.files.insert(id.clone(), fingerprint);

@@ -138,9 +138,17 @@ impl Subscriber {
             return self.begin(there);
         }
         self.add(&mut state, there);
-        // The group that is being read may be gone by the time it is reported.
-        let reported: Vec<_> = state.reported.keys().chain(&state.reading).cloned().collect();
-        self.add(&mut state, &reported);
+        let known: Vec<_> = state.known().cloned().collect();
+        self.add(&mut state, &known);
+        state.begin_job()
+    }
+
+    /// Adds the groups that have been reported and are not there, which is in order. Returns `true` if the caller has to start
+    /// a job.
+    pub(super) fn mark_missing(&self, there: &[GroupId]) -> bool {
+        let mut state = self.state();
+        let missing: Vec<_> = state.known().filter(|id| there.binary_search(id).is_err()).cloned().collect();
+        self.add(&mut state, &missing);
         state.begin_job()
     }
 
@@ -260,6 +268,11 @@ fn may_pass(error: &Error) -> bool {
 }
 
 impl State {
+    /// The groups that have been reported, and the one that is being read: it may be gone by the time it is reported.
+    fn known(&self) -> impl Iterator<Item = &GroupId> {
+        self.reported.keys().chain(&self.reading)
+    }
+
     /// Returns `true` if groups are to be read and no job does it. The caller then starts one.
     fn begin_job(&mut self) -> bool {
         let begins = !self.has_job && !self.requests.is_empty() && !self.pending.queue.is_empty();

@@ -131,6 +131,23 @@ fn the_state_of_each_group_is_reported_first_and_then_each_change() {
 }
 
 #[test]
+fn groups_that_were_reported_and_are_missing_are_read_again() {
+    let shelf = Shelf::default();
+    for id in ["a", "b", "c"] {
+        shelf.save(id, "1");
+    }
+    let watcher = shelf.watch(None);
+    assert_eq!([next(&watcher).0, next(&watcher).0, next(&watcher).0], ["a", "b", "c"]);
+    lock(&shelf.groups).remove(&id("b"));
+    // Only those that are missing are looked at.
+    shelf.put("c", Ok(group("c", "2")));
+    shelf.subscribers.mark_missing(&shelf.ids());
+    assert_eq!(next(&watcher), is("b", "-"));
+    shelf.subscribers.mark_missing(&shelf.ids());
+    assert_quiet(&shelf, &watcher);
+}
+
+#[test]
 fn quick_changes_are_reported_as_one() {
     let shelf = Shelf::default();
     let watcher = shelf.watch(None);
