@@ -262,6 +262,35 @@ test('without notifications, a group that is deleted at once is reported as dele
   expect([stdout, stderr]).toEqual([expected.join('\n'), ''])
 }, 70_000)
 
+test('without notifications, a group that was away for a moment is reported again', async () => {
+  const script = `
+    const fs = require('node:fs')
+    const dir = process.env.DIR
+    const repository = new sg.FileGroupRepository(dir, { durability: 'process' })
+    const group = ${JSON.stringify(makeGroup({ id: 'a' }))}
+    const pause = () => new Promise((resolve) => setTimeout(resolve, 1_000))
+    const main = async () => {
+      await repository.save(group)
+      await pause()
+      const changes = repository.watch()
+      await changes.next()
+      for (const name of [dir, dir + '/a']) {
+        await repository.save({ ...group, name })
+        // The change has been noticed and is not yet taken.
+        await pause()
+        fs.renameSync(name, dir + '-away')
+        console.log((await changes.next()).value.group)
+        fs.renameSync(dir + '-away', name)
+        console.log((await changes.next()).value.group.name === name)
+      }
+      await changes.return()
+    }
+    main()`
+  const env = { DIR: path.join(freshDir(), 'store'), SESSION_GROUPS_POLLING: '1' }
+  const { stdout, stderr } = await runScript(script, { env })
+  expect([stdout.split('\n'), stderr]).toEqual([['null', 'true', 'null', 'true'], ''])
+}, 70_000)
+
 describe('without a file descriptor left', () => {
   /** Runs lines with `exhaust(free)`, which leaves only some descriptors and returns a function that frees the others. */
   const run = (dir, lines) => {

@@ -158,10 +158,10 @@ impl Subscribers {
         self.start_if(|subscriber| subscriber.mark_all(there));
     }
 
-    /// Adds the groups that a watcher has reported and that are not there any more; `there` is in order. The same holds for
-    /// callers with a lock as for [`mark`](Self::mark).
-    pub(crate) fn mark_missing(&self, there: &[GroupId]) {
-        self.start_if(|subscriber| subscriber.mark_missing(there));
+    /// Adds the groups that are there and were not reported, and those that were reported and are not there; `there` is in
+    /// order. The same holds for callers with a lock as for [`mark`](Self::mark).
+    pub(crate) fn mark_difference(&self, there: &[GroupId]) {
+        self.start_if(|subscriber| subscriber.mark_difference(there));
     }
 
     /// Returns `true` if no watcher is open.

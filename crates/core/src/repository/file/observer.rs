@@ -76,7 +76,7 @@ struct Observer {
     /// Set while the base directory is there and can be listed.
     is_there: bool,
     /// The files that are not watched, as they were at the last look; `None` stands for one that may change unnoticed.
-    files: HashMap<GroupId, Option<FileFingerprint>>,
+    files: HashMap<GroupId, Option<Fingerprints>>,
     /// Time of the next look at them.
     next_look: Instant,
 }
@@ -133,8 +133,8 @@ impl Observer {
             if watched.is_base || !self.is_there {
                 live.subscribers.mark_all(&ids);
             } else {
-                // Also one that came and went since the last look, and was reported by the process that has saved it.
-                live.subscribers.mark_missing(&ids);
+                // A watcher may have read a group that came and went, or went and came back, since the last look.
+                live.subscribers.mark_difference(&ids);
             }
             if watched.is_base { live.unwatched() } else { ids }
         };
@@ -152,9 +152,9 @@ impl Observer {
         let mut changed = Vec::new();
         self.files.retain(|id, _| there.contains(id));
         for id in ids {
-            let fingerprint = fingerprint(base, id).filter(|fingerprint| fingerprint.is_reliable_at(now));
-            let former = self.files.insert(id.clone(), fingerprint);
-            if fingerprint.is_none() || former != Some(fingerprint) {
+            let fingerprints = fingerprints(base, id, now);
+            let former = self.files.insert(id.clone(), fingerprints);
+            if fingerprints.is_none() || former != Some(fingerprints) {
                 changed.push(id.clone());
             }
         }
@@ -162,8 +162,16 @@ impl Observer {
     }
 }
 
-fn fingerprint(base: &Dir, id: &GroupId) -> Option<FileFingerprint> {
-    base.stat(&format!("{id}/{META}")).ok()?.map(|stat| stat.fingerprint())
+/// Those of a group's directory, which shows that it was away, and of its file.
+type Fingerprints = [FileFingerprint; 2];
+
+/// Returns the fingerprints of a group unless it may change without another fingerprint.
+fn fingerprints(base: &Dir, id: &GroupId, now: SystemTime) -> Option<Fingerprints> {
+    let fingerprint = |path: &str| {
+        let fingerprint = base.stat(path).ok()??.fingerprint();
+        fingerprint.is_reliable_at(now).then_some(fingerprint)
+    };
+    Some([fingerprint(id.as_str())?, fingerprint(&format!("{id}/{META}"))?])
 }
 
 /// The ids of the groups in a base directory, in their order; `None` if it cannot be read.

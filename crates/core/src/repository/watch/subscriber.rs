@@ -143,12 +143,14 @@ impl Subscriber {
         state.begin_job()
     }
 
-    /// Adds the groups that have been reported and are not there, which is in order. Returns `true` if the caller has to start
-    /// a job.
-    pub(super) fn mark_missing(&self, there: &[GroupId]) -> bool {
+    /// Adds the groups that are there, in order, and were not reported, and those that were and are not there. Returns `true`
+    /// if the caller has to start a job.
+    pub(super) fn mark_difference(&self, there: &[GroupId]) -> bool {
         let mut state = self.state();
-        let missing: Vec<_> = state.known().filter(|id| there.binary_search(id).is_err()).cloned().collect();
-        self.add(&mut state, &missing);
+        let missing = state.known().filter(|id| there.binary_search(id).is_err());
+        let new = there.iter().filter(|id| !state.reported.contains_key(id));
+        let differing: Vec<_> = missing.chain(new).cloned().collect();
+        self.add(&mut state, &differing);
         state.begin_job()
     }
 

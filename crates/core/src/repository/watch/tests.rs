@@ -131,7 +131,7 @@ fn the_state_of_each_group_is_reported_first_and_then_each_change() {
 }
 
 #[test]
-fn groups_that_were_reported_and_are_missing_are_read_again() {
+fn groups_that_come_and_go_unnoticed_are_found_by_comparing() {
     let shelf = Shelf::default();
     for id in ["a", "b", "c"] {
         shelf.save(id, "1");
@@ -139,11 +139,12 @@ fn groups_that_were_reported_and_are_missing_are_read_again() {
     let watcher = shelf.watch(None);
     assert_eq!([next(&watcher).0, next(&watcher).0, next(&watcher).0], ["a", "b", "c"]);
     lock(&shelf.groups).remove(&id("b"));
-    // Only those that are missing are looked at.
+    shelf.put("d", Ok(group("d", "1")));
+    // Only groups that differ are read.
     shelf.put("c", Ok(group("c", "2")));
-    shelf.subscribers.mark_missing(&shelf.ids());
-    assert_eq!(next(&watcher), is("b", "-"));
-    shelf.subscribers.mark_missing(&shelf.ids());
+    shelf.subscribers.mark_difference(&shelf.ids());
+    assert_eq!([next(&watcher), next(&watcher)], [is("b", "-"), is("d", "1")]);
+    shelf.subscribers.mark_difference(&shelf.ids());
     assert_quiet(&shelf, &watcher);
 }
 
