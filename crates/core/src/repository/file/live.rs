@@ -442,5 +442,6 @@ pub fn is_polling_forced() -> bool {
     std::env::var_os("SESSION_GROUPS_POLLING").is_some_and(|value| !value.is_empty() && value != "0")
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;
