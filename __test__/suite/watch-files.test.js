@@ -28,6 +28,9 @@ const reported = async (changes, id, name) => {
 const meta = (dir, id) => path.join(dir, id, 'meta.json')
 const text = (id, name) => JSON.stringify(makeGroup({ id, name }), null, 2)
 
+/** Only Linux shows the open files of a process in its file system. */
+const linux = process.platform === 'linux' ? test : test.skip
+
 /** Writes a group as the TypeScript original does: into the file that is there. */
 const write = (dir, id, name) => {
   fs.mkdirSync(path.dirname(meta(dir, id)), { recursive: true })
@@ -212,6 +215,27 @@ test('a watched group that was deleted or never existed does not slow down reads
   write(dir, 'b', 'again')
   await reported(changes, 'b', 'again')
   expect(await repository.count()).toBe(3)
+})
+
+linux('a watcher does not keep the base directory open while it waits', async () => {
+  const dir = fs.realpathSync(freshDir())
+  write(dir, 'a', 'a')
+  await reported(watch(dir), 'a', 'a')
+  const isOpen = () =>
+    fs.readdirSync('/proc/self/fd').some((name) => {
+      try {
+        return fs.readlinkSync(`/proc/self/fd/${name}`) === dir
+      } catch {
+        return false
+      }
+    })
+  let timesOpen = 0
+  for (let round = 0; round < 50; round++) {
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    timesOpen += isOpen()
+  }
+  // It is opened for each look.
+  expect(timesOpen).toBeLessThan(25)
 })
 
 test('a watcher of a store that is gone takes no processor time', async () => {

@@ -101,6 +101,8 @@ impl Observer {
             }
             self.is_there = is_there;
             is_first = false;
+            // While it is open, its file system cannot be unmounted.
+            drop(base);
             self.alarm.wait(self.store.live.source().as_ref(), if self.is_there { POLL } else { ABSENT });
         }
     }
