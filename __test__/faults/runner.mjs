@@ -177,7 +177,17 @@ function lackAt(programs, name, number, error) {
     const world = await prepare(dir)
     const fault = `inject=${name}:error=${error}:when=${number}`
     // A start is tried again after the last argument, in milliseconds.
-    const args = [...TRACED, '-o', '/dev/null', '-e', fault, programs.driver, world.store, programs.claude, '300']
+    const args = [
+      ...TRACED,
+      '-o',
+      '/dev/null',
+      '-e',
+      fault,
+      programs.driver,
+      world.store,
+      programs.claude,
+      '300',
+    ]
     await run('strace', args, { env: world.env, timeout: 60_000 })
     const left = world.notes('process').filter(isAlive)
     return [...left.map((pid) => `the process ${pid} outlives the run`), ...(await takeUp(programs, world))]

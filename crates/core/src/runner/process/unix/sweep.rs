@@ -91,7 +91,9 @@ impl Sweeper {
     fn run(self, mut states: Vec<State>) {
         states.append(&mut self.lock().new);
         let looked = look(&mut states);
-        states.iter_mut().for_each(|state| state.count(looked.is_ok()));
+        for state in &mut states {
+            state.count(looked.is_ok());
+        }
         let table = looked.unwrap_or_default();
         let now = Instant::now();
         let (ended, states): (Vec<State>, Vec<State>) =

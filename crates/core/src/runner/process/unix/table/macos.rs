@@ -1,5 +1,7 @@
 //! The table of processes by `libproc` and `sysctl`. The environment of Apple's own programs cannot be read.
 
+#![allow(clippy::unnecessary_wraps, reason = "Linux needs file descriptors for what costs nothing here")]
+
 use std::ffi::CStr;
 use std::io;
 use std::mem::{MaybeUninit, size_of};
@@ -18,7 +20,8 @@ pub fn pids() -> io::Result<Vec<i32>> {
     let size = libc::c_int::try_from(size_of::<i32>() * pids.len()).unwrap_or(libc::c_int::MAX);
     // SAFETY: the buffer has the stated size in bytes.
     let count = unsafe { libc::proc_listallpids(pids.as_mut_ptr().cast(), size) };
-    pids.truncate(usize::try_from(count).unwrap_or(0));
+    let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+    pids.truncate(count);
     Ok(pids)
 }
 
