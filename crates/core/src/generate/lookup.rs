@@ -68,7 +68,7 @@ fn places(name: &str, project: &Path, environment: &Environment) -> Result<Vec<P
         );
         return Err(Error::no_template(message));
     }
-    let mut places = vec![in_project(Path::new(".session-groups/templates").join(path))];
+    let mut places = vec![in_project(Path::new(".session-groups").join("templates").join(path))];
     for program in ["session-groups", "claude-code-agent"] {
         let directory = config_home(environment).map(|home| home.join(program).join("templates"));
         places.extend(directory.map(|directory| Place { path: directory.join(path), within: None }));

@@ -244,7 +244,8 @@ fn templates_are_looked_up_in_order() {
     };
     let error = render("a.md").err().unwrap();
     for place in ["project/.session-groups/templates/a.md", ".config/session-groups/templates/a.md"] {
-        assert!(error.to_string().contains(place), "{error}");
+        let place = place.replace('/', std::path::MAIN_SEPARATOR_STR);
+        assert!(error.to_string().contains(&place), "{error}");
     }
     for (path, text) in [
         (home.join(".config/claude-code-agent/templates/a.md"), "original"),
