@@ -6,7 +6,7 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { createInterface } = require('node:readline')
 const sg = require('../..')
-const { freshDir, link, linking, makeGroup, posix, root, runScript } = require('./helpers')
+const { freshDir, link, linking, makeGroup, posix, renameOver, root, runScript } = require('./helpers')
 const { node } = require('./helpers/file-store')
 
 const IDS = ['a', 'b', 'c', 'd', 'e', 'f'].map((letter) => `20260115-103000-${letter}`)
@@ -15,18 +15,6 @@ const meta = (dir, id) => path.join(dir, id, 'meta.json')
 
 /** In whole milliseconds, so that JavaScript can set it exactly. */
 const MODIFIED = new Date('2026-01-15T10:30:00.123Z')
-
-/** Again and again on Windows, which refuses it while anyone reads the file that is there. */
-const renameOver = (from, to) => {
-  const end = Date.now() + 10_000
-  while (true) {
-    try {
-      return fs.renameSync(from, to)
-    } catch (error) {
-      if (process.platform !== 'win32' || Date.now() > end) throw error
-    }
-  }
-}
 
 /** Two groups whose texts are equally long. */
 const text = (id, name, status = 'created') => JSON.stringify(makeGroup({ id, name, status }), null, 2)

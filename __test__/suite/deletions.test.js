@@ -4,7 +4,7 @@ const { spawn } = require('node:child_process')
 const path = require('node:path')
 const sg = require('../..')
 const { posix, rejection, root } = require('./helpers')
-const { goesOn, groupOf, prepare, RUN_FROM } = require('./helpers/runner')
+const { goesOn, groupOf, prepare, RUN_FROM, running } = require('./helpers/runner')
 const { ID, isAlive, prepareFiles } = require('./helpers/fake-claude')
 const { WrappingRepository } = require('./helpers/managed')
 
@@ -14,7 +14,7 @@ const refused = {
   message: expect.stringContaining(`process ${process.pid} on `),
 }
 
-describe.each(RUN_FROM)('on %s', (_, createRepository) => {
+running.each(RUN_FROM)('on %s', (_, createRepository) => {
   test('a group that this process runs is not deleted, from the call of run to its end', async () => {
     const repository = createRepository()
     const { runner, manager, group } = await prepare(repository, groupOf({ a: [] }), goesOn)

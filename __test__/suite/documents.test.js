@@ -3,7 +3,7 @@
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
-const { freshDir, root } = require('./helpers')
+const { freshDir, linking, root } = require('./helpers')
 
 describe.each(['configuration.md', 'dependencies.md', 'managing.md'])('docs/%s', (name) => {
   const page = fs.readFileSync(path.join(root, 'docs', name), 'utf8')
@@ -14,7 +14,7 @@ describe.each(['configuration.md', 'dependencies.md', 'managing.md'])('docs/%s',
     expect(programs.length).toBe(page.split('```js').length - 1)
   })
 
-  test.each(programs.map(([, program, output]) => [output.split('\n')[0], program, output]))(
+  linking.each(programs.map(([, program, output]) => [output.split('\n')[0], program, output]))(
     'shows what a program prints: %s',
     (_, program, output) => {
       const cwd = freshDir()

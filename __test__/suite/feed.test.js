@@ -6,7 +6,7 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { Worker } = require('node:worker_threads')
 const sg = require('../..')
-const { freshDir, makeGroup, posix, root, runScript, TIME, thrown, rejection } = require('./helpers')
+const { freshDir, linking, makeGroup, posix, root, runScript, TIME, thrown, rejection } = require('./helpers')
 
 const FIELDS = {
   group_deleted: {},
@@ -290,7 +290,7 @@ describe('a feed in files', () => {
     expect(fs.existsSync(file)).toBe(false)
   })
 
-  test('the program in docs/events.md prints the events', async () => {
+  linking('the program in docs/events.md prints the events', async () => {
     const page = fs.readFileSync(path.join(root, 'docs', 'events.md'), 'utf8')
     const [, program] = page.match(/```js\n([\s\S]*?)```/)
     await append(

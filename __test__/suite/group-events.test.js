@@ -1,8 +1,8 @@
 // groupEvents: the events of groups in any repository.
 
 const sg = require('../..')
-const { thrown } = require('./helpers')
-const { OwnRepository, goesOn, groupOf, prepare, RUN_FROM } = require('./helpers/runner')
+const { posix, thrown } = require('./helpers')
+const { OwnRepository, goesOn, groupOf, prepare, RUN_FROM, running } = require('./helpers/runner')
 
 const ID = '20260115-103000-logging'
 
@@ -13,7 +13,7 @@ const all = async (iterator) => {
 }
 const types = (events) => events.map(({ type }) => type)
 
-describe.each(RUN_FROM)('on %s', (_, createRepository) => {
+running.each(RUN_FROM)('on %s', (_, createRepository) => {
   test('the events of a run are those that were emitted, numbered from 1', async () => {
     const { runner, repository, recorder } = await prepare(createRepository(), groupOf({ a: [], b: ['a'] }))
     await runner.run(ID)
@@ -66,7 +66,7 @@ describe.each(RUN_FROM)('on %s', (_, createRepository) => {
   })
 })
 
-test('a group that was deleted and made anew has events of its own', async () => {
+posix('a group that was deleted and made anew has events of its own', async () => {
   const { runner, repository, group } = await prepare(new OwnRepository(), groupOf({ a: [], b: [] }))
   await runner.run(ID)
   const following = all(sg.groupEvents(repository, ID, { follow: true }))
@@ -85,7 +85,7 @@ test('a group that was deleted and made anew has events of its own', async () =>
   expect(events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4])
 })
 
-test('events that earlier processes have reported are a gap in a class that keeps none', async () => {
+posix('events that earlier processes have reported are a gap in a class that keeps none', async () => {
   const { runner, repository } = await prepare(new OwnRepository(), groupOf({ a: [] }, { eventSeq: 7 }))
   await runner.run(ID)
   const [gap, next] = await all(sg.groupEvents(repository, ID))

@@ -313,17 +313,16 @@ describe('a first list of many groups', () => {
   })
 
   test('does not outlive a worker thread that is terminated', async () => {
+    const source = `
+      const sg = require(${JSON.stringify(path.resolve(__dirname, '../..'))})
+      const { parentPort } = require('node:worker_threads')
+      new sg.FileGroupRepository(${JSON.stringify(dir)}).list()
+      parentPort.postMessage('begun')`
     const script = `
       const { Worker } = require('node:worker_threads')
-      const source = \`
-        const sg = require(${JSON.stringify(path.resolve(__dirname, '../..'))})
-        const { parentPort } = require('node:worker_threads')
-        new sg.FileGroupRepository(${JSON.stringify(dir)}).list()
-        parentPort.postMessage('begun')
-      \`
       ;(async () => {
         for (let round = 0; round < 5; round += 1) {
-          const worker = new Worker(source, { eval: true })
+          const worker = new Worker(${JSON.stringify(source)}, { eval: true })
           await new Promise((resolve) => worker.once('message', resolve))
           await worker.terminate()
         }

@@ -1,8 +1,8 @@
 // Classes that extend those of the addon: a runner and a manager call the methods that they override.
 
 const sg = require('../..')
-const { freshDir, makeSession, rejection } = require('./helpers')
-const { goesOn, groupOf, prepare, ProcessManager, recording } = require('./helpers/runner')
+const { freshDir, makeSession, posix, rejection } = require('./helpers')
+const { goesOn, groupOf, prepare, ProcessManager, recording, running } = require('./helpers/runner')
 
 const ID = '20260115-103000-logging'
 const FAST = { durability: 'process' }
@@ -20,7 +20,7 @@ const run = async (repository) => {
   return { calls: new Set(repository.calls), recorder }
 }
 
-describe.each(BASES)('a class that extends %s', (_, Base, create) => {
+running.each(BASES)('a class that extends %s', (_, Base, create) => {
   test.each([
     ['reads', ['findById'], ['findById']],
     ['saves', ['findById', 'save'], ['findById', 'save']],
@@ -113,7 +113,7 @@ describe.each(BASES)('a class that extends %s', (_, Base, create) => {
   })
 })
 
-test('an object that stands in for a repository has its methods called', async () => {
+posix('an object that stands in for a repository has its methods called', async () => {
   const calls = []
   const get = (target, name) => {
     const value = target[name]
@@ -130,24 +130,30 @@ test('an object that stands in for a repository has its methods called', async (
   expect(calls).toContain('update')
 })
 
-test('a class that extends FileGroupRepository shares locks and events with all users of its files', async () => {
-  const directory = freshDir()
-  const Extending = recording(sg.FileGroupRepository, ['save'])
-  const repository = new Extending(directory, FAST)
-  const { runner, manager, recorder } = await prepare(repository, groupOf({ a: [] }), goesOn)
-  const running = runner.run(ID)
-  const child = await manager.reaches(1)
-  const plain = new sg.FileGroupRepository(directory, FAST)
-  const refused = { code: 'ALREADY_RUNNING', message: expect.stringContaining(`process ${process.pid} on `) }
-  const second = new sg.GroupRunner({ processManager: new ProcessManager() }, plain)
-  expect(await rejection(second.run(ID))).toMatchObject(refused)
-  expect(await rejection(new sg.GroupManager(undefined, plain).deleteGroup(ID))).toMatchObject(refused)
-  expect((await plain.findById(ID)).runner).toBeUndefined()
-  child.exit(0)
-  await running
-  const events = []
-  for await (const event of plain.events(ID)) events.push(event)
-  const emitted = recorder.events.filter(({ type }) => !type.endsWith('_progress'))
-  expect(events.map(({ v, seq, ...event }) => event)).toEqual(emitted)
-  expect(events.map(({ seq }) => seq)).toEqual(emitted.map((_, index) => index + 1))
-})
+posix(
+  'a class that extends FileGroupRepository shares locks and events with all users of its files',
+  async () => {
+    const directory = freshDir()
+    const Extending = recording(sg.FileGroupRepository, ['save'])
+    const repository = new Extending(directory, FAST)
+    const { runner, manager, recorder } = await prepare(repository, groupOf({ a: [] }), goesOn)
+    const running = runner.run(ID)
+    const child = await manager.reaches(1)
+    const plain = new sg.FileGroupRepository(directory, FAST)
+    const refused = {
+      code: 'ALREADY_RUNNING',
+      message: expect.stringContaining(`process ${process.pid} on `),
+    }
+    const second = new sg.GroupRunner({ processManager: new ProcessManager() }, plain)
+    expect(await rejection(second.run(ID))).toMatchObject(refused)
+    expect(await rejection(new sg.GroupManager(undefined, plain).deleteGroup(ID))).toMatchObject(refused)
+    expect((await plain.findById(ID)).runner).toBeUndefined()
+    child.exit(0)
+    await running
+    const events = []
+    for await (const event of plain.events(ID)) events.push(event)
+    const emitted = recorder.events.filter(({ type }) => !type.endsWith('_progress'))
+    expect(events.map(({ v, seq, ...event }) => event)).toEqual(emitted)
+    expect(events.map(({ seq }) => seq)).toEqual(emitted.map((_, index) => index + 1))
+  },
+)

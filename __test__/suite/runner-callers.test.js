@@ -3,8 +3,8 @@
 const runtime = process.versions.bun ? 'bun:test' : '@jest/globals'
 const { describe, expect, jest: timers, test } = require(runtime)
 const sg = require('../..')
-const { rejection, runScript, thrown } = require('./helpers')
-const { groupOf, OwnRepository, prepare, UpdatingRepository } = require('./helpers/runner')
+const { posix, rejection, runScript, thrown } = require('./helpers')
+const { groupOf, OwnRepository, prepare, running, UpdatingRepository } = require('./helpers/runner')
 
 // Bun has no fake timers that a test could forget to advance.
 const withFakeTimers = process.versions.bun ? test.skip : test
@@ -20,7 +20,7 @@ withFakeTimers('fake timers hold up nothing', async () => {
   }
 })
 
-describe('handlers', () => {
+running('handlers', () => {
   const prepared = (group, act) => prepare(new sg.InMemoryGroupRepository(), group, act)
 
   test('are added, called once, and removed', async () => {
@@ -72,7 +72,7 @@ describe('handlers', () => {
   })
 })
 
-test('an output that breaks while its process runs does not end the program', async () => {
+posix('an output that breaks while its process runs does not end the program', async () => {
   const script = `(async () => {
     const group = ${JSON.stringify(groupOf({ a: [] }))}
     const spawn = () => {
@@ -96,7 +96,7 @@ test('an output that breaks while its process runs does not end the program', as
   expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('the pipe broke') })
 })
 
-test('an update that returns nothing has stored the group', async () => {
+posix('an update that returns nothing has stored the group', async () => {
   class Silent extends UpdatingRepository {
     async update(...args) {
       const stored = await super.update(...args)

@@ -2,9 +2,17 @@
 
 const sg = require('../..')
 const { rejection } = require('./helpers')
-const { eventually, goesOn, groupOf, prepare, ProcessManager, RUN_FROM } = require('./helpers/runner')
+const {
+  eventually,
+  goesOn,
+  groupOf,
+  prepare,
+  ProcessManager,
+  RUN_FROM,
+  running,
+} = require('./helpers/runner')
 
-describe.each(RUN_FROM)('on %s', (_, createRepository) => {
+running.each(RUN_FROM)('on %s', (_, createRepository) => {
   const prepared = (group, act) => prepare(createRepository(), group, act)
 
   test('a request reaches the runner through the stored group', async () => {

@@ -141,7 +141,7 @@ describe('examples', () => {
     })
   })
 
-  test('a test with a process manager of one’s own', async () => {
+  posix('a test with a process manager of one’s own', async () => {
     const before = process.versions.bun ? ['test'] : ['--test']
     const { code, stdout, stderr } = await run([...before, example('runner.test.mjs')])
     expect({ code, output: `${stdout}${stderr}` }).toMatchObject({

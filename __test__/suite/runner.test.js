@@ -11,13 +11,14 @@ const {
   ProcessManager,
   Recorder,
   RUN_FROM,
+  running,
   turn,
 } = require('./helpers/runner')
 
 /** A test that reads the start of a process from `/proc`. */
 const linux = process.platform === 'linux' ? test : test.skip
 
-describe.each(RUN_FROM)('on %s', (_, createRepository) => {
+running.each(RUN_FROM)('on %s', (_, createRepository) => {
   const prepared = (group, act) => prepare(createRepository(), group, act)
 
   test('a new runner is idle', async () => {

@@ -39,7 +39,10 @@ const makeGroup = (changes = {}) => ({
   ...changes,
 })
 
-/** Windows has other permissions, has no pipes or sockets among its files, and starts no script as a program. */
+/**
+ * Windows has other permissions, has no pipes or sockets among its files, starts no script as a program, runs no groups, and refuses to
+ * rename a directory that is in use.
+ */
 const posix = process.platform === 'win32' ? test.skip : test
 
 /**
@@ -74,6 +77,18 @@ function canLink() {
     return fs.lstatSync(path.join(dir, 'link')).isSymbolicLink()
   } catch {
     return false
+  }
+}
+
+/** Renames. Again and again on Windows, which refuses it while anyone reads the file that is there. */
+const renameOver = (from, to) => {
+  const end = Date.now() + 10_000
+  while (true) {
+    try {
+      return fs.renameSync(from, to)
+    } catch (error) {
+      if (process.platform !== 'win32' || Date.now() > end) throw error
+    }
   }
 }
 
@@ -131,6 +146,7 @@ const holdLocks = (dir) =>
   })
 
 module.exports = {
+  renameOver,
   root,
   TIME,
   makeSession,

@@ -5,6 +5,9 @@ const { EventEmitter } = require('node:events')
 const sg = require('../../..')
 const { freshDir, makeGroup, makeSession } = require('.')
 
+/** Tests that run groups. */
+const running = process.platform === 'win32' ? describe.skip : describe
+
 /** A repository with the seven methods of the original, which keeps the objects it is given. */
 class OwnRepository {
   groups = new Map()
@@ -238,5 +241,6 @@ module.exports = {
   groupOf,
   prepare,
   recording,
+  running,
   turn,
 }

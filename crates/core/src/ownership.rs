@@ -140,7 +140,8 @@ fn shown(owner: &RunnerRecord) -> String {
     format!("process {} on {host} since {}", pid.get(), &**at)
 }
 
-#[cfg(test)]
+/// Processes have no identity on Windows.
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use crate::repository::file::FileOptions;

@@ -137,7 +137,8 @@ fn unix_ms(time: SystemTime) -> f64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since: Duration| since.as_secs_f64() * 1e3)
 }
 
-#[cfg(test)]
+/// Windows opens no directory as a file.
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use crate::model::GroupSession;
