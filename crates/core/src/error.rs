@@ -325,7 +325,7 @@ impl Error {
         Self::io(None, path, "writing the output of a session to", source)
     }
 
-    /// Returns `true` if the machine or the process lacks something that others may give back: space on the disk, file
+    /// Returns `true` if something is lacking that may come back: space on the disk or the right to write to it, file
     /// descriptors, memory or processes.
     pub fn is_of_shortage(&self) -> bool {
         self.0.io.as_ref().is_some_and(|io| is_shortage(&io.source))
@@ -486,7 +486,7 @@ impl Error {
     }
 }
 
-/// Returns `true` if something is lacking that others may give back: space on the disk, file descriptors, memory or processes.
+/// Returns `true` for an error of the system that says that something is lacking; see [`Error::is_of_shortage`].
 pub(crate) fn is_shortage(error: &io::Error) -> bool {
     use io::ErrorKind::{OutOfMemory, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     #[cfg(unix)]

@@ -117,7 +117,8 @@ pub fn record(now: IsoTime) -> Result<RunnerRecord> {
 }
 
 /// Checks that a record which is stored in a group leaves the group to a new runner: its process is gone, or it belongs to
-/// another machine and was not renewed for a minute. Fails with `ALREADY_RUNNING`.
+/// another machine and was not renewed for a minute. Fails with `ALREADY_RUNNING`, and with `IO` if its process cannot be looked
+/// at.
 pub fn check_record(id: &GroupId, stored: &RunnerRecord, now_ms: f64) -> Result<()> {
     let is_free = match is_running(&identity(stored.clone()))? {
         Some(is_running) => !is_running,

@@ -142,7 +142,7 @@ impl FileSource {
     fn group(&self) -> io::Result<Option<Dir>> {
         let group = match open_group(&self.repository, &self.id) {
             Err(error) if is_absent(&error) => return Ok(None),
-            // A group that cannot be opened, as for want of a file descriptor, is not gone
+            // A group that cannot be opened, as for want of a file descriptor, is not gone.
             group => group?,
         };
         let is_same = DirectoryIdentity::of(&group)? == self.directory;

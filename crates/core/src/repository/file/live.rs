@@ -228,7 +228,7 @@ impl Live {
     pub fn forget(&self, base: &Dir, id: &GroupId) {
         self.with(|state| {
             let is_unwatched = state.groups.get(id).is_some_and(|slot| slot.watch.is_none());
-            // A group that came after it was looked for is not forgotten
+            // A group that came after it was looked for is not forgotten.
             let is_absent = || base.stat(id.as_str()).is_ok_and(|there| there.is_none());
             let is_of_base = state.inotify.as_ref().is_none_or(|inotify| inotify.watches(base));
             if is_unwatched && is_of_base && is_absent() {

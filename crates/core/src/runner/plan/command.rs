@@ -153,8 +153,8 @@ pub enum Event {
 pub enum Outcome {
     /// The group has this status, which is stored.
     Ended(GroupStatus, Option<GroupCause>),
-    /// The group could not be stored for too long, or the output of a session cannot be written. When the group runs again,
-    /// the outputs settle what is not stored.
+    /// For too long the group could not be stored or the machine lacked something for each start, or the output of a session
+    /// cannot be written. When the group runs again, the outputs settle what is not stored.
     WriteFailed,
     /// The group was deleted.
     Deleted,

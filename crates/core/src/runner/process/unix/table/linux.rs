@@ -20,7 +20,7 @@ pub fn entry(pid: i32) -> io::Result<Option<Entry>> {
 /// What was read, or `None` if there is nothing to read, as when a process is gone.
 fn known<T>(read: io::Result<T>) -> io::Result<Option<T>> {
     match read {
-        // A process that cannot be looked at for want of a file descriptor is not gone
+        // A process that cannot be looked at for want of a file descriptor is not gone.
         Err(error) if is_shortage(&error) => Err(error),
         read => Ok(read.ok()),
     }
