@@ -98,7 +98,7 @@ fn insert(
 }
 
 fn unknown(whole: &str, key: &str, keys: &[Key]) -> AssignmentError {
-    // What a plan must have, its version and its sessions, cannot be assigned.
+    // The version and the sessions, which every plan must have, cannot be assigned.
     let names: Vec<_> = keys.iter().filter(|key| !key.is_required).map(|key| key.name).collect();
     let is_default = names.contains(&"defaults") && DEFAULTS.iter().any(|default| default.name == key);
     let help = if is_default {
