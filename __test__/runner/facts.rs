@@ -67,7 +67,12 @@ fn resumptions(version: &str) {
     let mut processes = Processes::new(options()).unwrap();
     let prompt = format!("Do. scenario:cmdlong {ENDLESS}");
     let mut killed = vec![real.start(&mut processes, "killed", &prompt)];
-    real.finish(&mut processes, &mut killed, when_a_tool_runs(|it, attempt| it.kill(attempt.mark)));
+    let kill = |processes: &mut Processes, attempt: &Attempt| {
+        // The program stores the call while it runs, perhaps a little later.
+        wait_until(|| real.has_stored(r#""type":"tool_use""#));
+        processes.kill(attempt.mark);
+    };
+    real.finish(&mut processes, &mut killed, when_a_tool_runs(kill));
     let mut resumed =
         vec![real.resume(&mut processes, &killed[0], "resumed", "Go on after a kill. now:simple")];
     real.finish(&mut processes, &mut resumed, |_, _| {});

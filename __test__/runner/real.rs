@@ -184,6 +184,14 @@ impl Real {
         self.requests(text).len()
     }
 
+    /// Returns `true` if a conversation that the program has stored contains a text.
+    pub fn has_stored(&self, text: &str) -> bool {
+        let files_in = |directory: &Path| std::fs::read_dir(directory).into_iter().flatten().flatten();
+        let mut files = files_in(&self.world.base.join("home/.claude/projects"))
+            .flat_map(|project| files_in(&project.path()));
+        files.any(|file| std::fs::read_to_string(file.path()).is_ok_and(|stored| stored.contains(text)))
+    }
+
     pub fn is_at_least(&self, minor: u32, patch: u32) -> bool {
         self.version >= ClaudeVersion::new(2, minor, patch)
     }
