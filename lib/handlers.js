@@ -1,4 +1,4 @@
-// The receivers of a runner's events. None of them can disturb the run.
+// The receivers of the events of a runner or a manager. None of them can disturb its work.
 
 /** Calls an emitter and handlers with events. */
 exports.Handlers = class Handlers {

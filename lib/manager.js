@@ -25,7 +25,7 @@ const { inTurn } = require('./turns.js')
 exports.GroupManager = class GroupManager {
   #container
   #repository
-  #eventEmitter
+  #handlers
 
   constructor(container, repository, eventEmitter) {
     if (container !== undefined) requireObject('container', container)
@@ -34,7 +34,7 @@ exports.GroupManager = class GroupManager {
     if (eventEmitter !== undefined) requireMethods('eventEmitter', eventEmitter, ['emit'])
     this.#container = container
     this.#repository = repository
-    this.#eventEmitter = eventEmitter
+    this.#handlers = new Handlers(eventEmitter)
   }
 
   async createGroup(options) {
@@ -43,7 +43,7 @@ exports.GroupManager = class GroupManager {
     for (let number = 1; ; number++) {
       const { group, event } = request.group(number, now)
       if (await inTurn(this.#repository, group.id, () => saveNew(this.#repository, group))) {
-        emit(this.#eventEmitter, event)
+        this.#handlers.emit(event)
         return group
       }
     }
@@ -72,7 +72,7 @@ exports.GroupManager = class GroupManager {
     const isDeleted = await inTurn(this.#repository, groupId, () => claimed(this.#repository, groupId, work))
     if (!isDeleted) throwNotFound(groupId)
     forget(this.#repository, groupId)
-    emit(this.#eventEmitter, { type: 'group_deleted', timestamp: new Date(now).toISOString(), groupId })
+    this.#handlers.emit({ type: 'group_deleted', timestamp: new Date(now).toISOString(), groupId })
   }
 
   async addSession(groupId, session) {
@@ -99,7 +99,7 @@ exports.GroupManager = class GroupManager {
     const decide = (group) => request.decide(groupId, group, now, runner ?? undefined)
     const change = hasUpdate(this.#repository) ? update : readAndWrite
     const { group, event } = await change(this.#repository, groupId, decide, { now, sessionId })
-    emit(this.#eventEmitter, event)
+    if (event) this.#handlers.emit(event)
     return group
   }
 }
@@ -191,17 +191,4 @@ function merged(object, { changes, removed }) {
 /** Returns the time of a container's clock, in Unix milliseconds. */
 function timeFrom(container) {
   return container?.clock ? unixTime('container.clock.now()', container.clock.now()) : Date.now()
-}
-
-/** Emits an event. An error of a listener is only reported, because the change has been stored. */
-function emit(eventEmitter, event) {
-  if (!event || !eventEmitter) return
-  const report = (error) =>
-    process.emitWarning(`a listener of ${event.type} has failed: ${error?.message ?? error}`)
-  try {
-    const result = eventEmitter.emit(event.type, event)
-    if (typeof result?.then === 'function') result.then(undefined, report)
-  } catch (error) {
-    report(error)
-  }
 }

@@ -434,7 +434,7 @@ test('a taken id that is found only by the save is skipped', async () => {
 test('an error of a listener is reported, and the change stands', async () => {
   const { emitWarning } = process
   const warnings = []
-  process.emitWarning = (message) => warnings.push(message)
+  process.emitWarning = (message, { code }) => warnings.push([message.split('\n')[0], code])
   try {
     const repository = new sg.InMemoryGroupRepository()
     for (const emit of [
@@ -448,9 +448,12 @@ test('an error of a listener is reported, and the change stands', async () => {
       const manager = new sg.GroupManager(undefined, repository, { emit })
       const group = await manager.createGroup({ name: 'A' })
       expect(await repository.findById(group.id)).toEqual(group)
+      // It is reported once for each emitter.
+      await manager.createGroup({ name: 'B' })
     }
     await pause()
-    expect(warnings).toEqual(Array(2).fill('a listener of group_created has failed: broken'))
+    const warning = ['A handler of group_created failed: Error: broken', 'SESSION_GROUPS_HANDLER']
+    expect(warnings).toEqual([warning, warning])
   } finally {
     process.emitWarning = emitWarning
   }
