@@ -576,7 +576,9 @@ fn check_finds_missing_templates_and_wrong_settings_at_their_places() {
     sandbox.write("p.group.yaml", plan);
     let error = sandbox.run(&["check", "p.group.yaml"]).failed(2);
     let starts: Vec<_> = error.lines().map(|line| line.split(" session ").next().unwrap()).collect();
-    let expected = ["error: p.group.yaml:2:38:", "error: p.group.yaml:5:29:", "error: p.group.yaml:5:3:"];
+    let help = "help: create it, or change template";
+    let expected =
+        ["error: p.group.yaml:2:38:", help, "error: p.group.yaml:5:29:", help, "error: p.group.yaml:5:3:"];
     assert_eq!(starts, expected, "{error}");
     let json = sandbox.run(&["check", "p.group.yaml", "--json"]);
     assert_eq!((json.code, &json.json()["ok"]), (Some(2), &json!(false)));
@@ -586,15 +588,18 @@ fn check_finds_missing_templates_and_wrong_settings_at_their_places() {
 #[test]
 fn problems_of_sessions_name_the_keys_of_the_plan() {
     let sandbox = Sandbox::new();
-    let plan = "version: 1\nargs: [--model, opus]\ndefaults: { project: shop, prompt: p }\nsessions:\n  a: { settings: { model: 1 } }\n  b: { env: { ANTHROPIC_BASE_URL: x } }\n  c: { template: nowhere }\n  d: { mcpServers: { m: {} } }\n";
+    let plan = "version: 1\nargs: [--model, opus]\ndefaults: { project: shop, prompt: p }\nsessions:\n  a: { settings: { model: 1 } }\n  b: { env: { ANTHROPIC_BASE_URL: x } }\n  c: { template: nowhere }\n  d: { mcpServers: { m: {} } }\n  e: { template: ./t.md, with: { prompt: x } }\n  f: { template: ./t.md }\n";
+    sandbox.write("shop/t.md", "Be {{tone}}.\n");
     sandbox.write("p.group.yaml", plan);
     let error = sandbox.run(&["check", "p.group.yaml"]).failed(2);
     for expected in [
         "args[0] must not",
         "settings.model must",
-        "set it for session-groups itself",
-        "or change template",
+        ": env.ANTHROPIC_BASE_URL may change what runs or who pays\nhelp: set it for session-groups itself instead\n",
+        "\nhelp: create it, or change template\n",
         ": mcpServers.m.command is missing",
+        ": with.prompt cannot be set",
+        ": {{tone}} is unknown. Known are group_id, group_name, model, project_path, prompt, session_id\nhelp: set further ones in `with`\n",
     ] {
         assert!(error.contains(expected), "{expected}: {error}");
     }

@@ -167,6 +167,22 @@ fn what_cannot_be_run_is_explained() {
 }
 
 #[test]
+fn problems_of_a_stored_group_are_listed_in_the_words_of_plans() {
+    let sandbox = sandbox("");
+    run(&sandbox, &["create", "demo"]);
+    for (id, assignment) in [("a", "settings={ model: 1 }"), ("b", "env.ANTHROPIC_BASE_URL=x")] {
+        let added = ["add", "demo", "--id", id, "--project", "shop", "--prompt", "p", "--set", assignment];
+        run(&sandbox, &added).succeeded();
+    }
+    let error = run(&sandbox, &["run", "demo"]).failed(2);
+    assert!(error.contains("-demo\": there are 2 problems\n"), "{error}");
+    assert!(error.contains("\n  - session \"a\": settings.model must be a string, but is 1. "), "{error}");
+    let remedy = "who pays. Set it for session-groups itself instead\n";
+    let expected = format!("\n  - session \"b\": env.ANTHROPIC_BASE_URL may change what runs or {remedy}");
+    assert!(error.ends_with(&expected), "{error}");
+}
+
+#[test]
 fn failed_sessions_are_retried_on_request_only() {
     let sandbox = sandbox("  api: { prompt: REFUSED }\n  web: { prompt: Use it, dependsOn: [api] }\n");
     let first = run(&sandbox, &["run", "demo.group.yaml"]);
@@ -392,7 +408,8 @@ fn another_process_pauses_and_resumes_a_run() {
     assert!(second.contains(&child.id().to_string()), "{second}");
     assert!(second.contains("help: `session-groups watch 2") && second.ends_with("` stops it\n"), "{second}");
     let archived = run(&sandbox, &["archive", "latest", "-y"]).failed(5);
-    assert!(archived.ends_with("Use `session-groups stop` first\n"), "{archived}");
+    assert!(archived.contains("\nhelp: use `session-groups stop 2"), "{archived}");
+    assert!(archived.ends_with("-demo` first\n"), "{archived}");
     assert!(run(&sandbox, &["delete", "latest", "-y"]).failed(5).contains(&child.id().to_string()));
     assert!(run(&sandbox, &["status"]).stdout.contains("running"));
     let watcher = start(&sandbox, &["watch", "latest"]);

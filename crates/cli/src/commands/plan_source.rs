@@ -15,7 +15,7 @@ use session_groups::runner::process::{Program, ProgramSearch};
 use crate::error::{Failure, Result, Severity, report};
 use crate::output::Output;
 use crate::plan_file::{self, Disk, Files, Place, Plan, Problem, Source};
-use crate::words::of_plans;
+use crate::words;
 
 /// The variables of a plan.
 #[derive(Debug, Clone, Default, Args)]
@@ -88,7 +88,12 @@ fn located(plan: &Plan, path: &Path, found: &generate::Problem) -> Problem {
     let is_template = found.error.is(ErrorKind::InvalidTemplate);
     let template = places.and_then(|places| places.template).filter(|_| is_template);
     let place = template.or(places.map(|places| places.key)).unwrap_or(Place::START);
-    Problem { file: path.into(), place, message: of_plans(&found.error.to_string()), help: None }
+    Problem {
+        file: path.into(),
+        place,
+        message: words::statement(&found.error),
+        help: words::help(&found.error),
+    }
 }
 
 /// Prints the warnings of a plan.
