@@ -277,19 +277,33 @@ fn wrong_values_are_refused_with_a_remedy() {
     assert!(error(&["add", "docs", "--prompt", "p", "--id", "a*"], 2).contains("contains '*'"));
     assert!(error(&["create", " "], 2).contains("must not be blank"));
     assert!(error(&["add", "docs"], 2).contains("pass --prompt or --prompt-file"));
-    assert!(error(&["add", "docs", "--prompt", "p", "--budget", "-1"], 2).contains("0 or more; got -1"));
+    assert!(error(&["add", "docs", "--prompt", "p", "--budget", "-1"], 2).contains("greater than 0; got -1"));
     for (arguments, expected) in [
-        (["create", "x", "--budget", "-1"], "'--budget <USD>': must be a number of 0 or more"),
-        (["resume", "docs", "--budget", "much"], "'--budget <USD>': must be a number of 0 or more"),
+        (["create", "x", "--budget", "-1"], "'--budget <USD>': must be a number greater than 0"),
+        (["create", "x", "--budget", "0"], "'--budget <USD>': must be a number greater than 0"),
+        (["run", "docs", "--budget", "0.0"], "'--budget <USD>': must be a number greater than 0"),
+        (["resume", "docs", "--budget", "much"], "'--budget <USD>': must be a number greater than 0"),
         (["create", "x", "-j", "0"], "'--concurrency <N>': must be a whole number of 1 or more"),
         (["run", "docs", "-j", "-1"], "'--concurrency <N>': must be a whole number of 1 or more"),
-        (["list", "--color=never", "--limit", "-1"], "'--limit <N>': must be a whole number of 0 or more"),
+        (["list", "--color=never", "--limit", "-1"], "'--limit <N>': must be a whole number of 1 or more"),
+        (["list", "--color=never", "--limit", "0"], "'--limit <N>': must be a whole number of 1 or more"),
         (["events", "docs", "--after", "1.5"], "'--after <SEQ>': must be a whole number of 0 or more"),
     ] {
         let error = error(&arguments, 2);
         assert!(error.contains(expected), "{error}");
     }
     assert!(error(&["set", "docs", "--session", "next", "dependsOn=[next]"], 2).contains("Circular"));
+    for (assignment, expected) in [
+        ("timeout=0m", "timeout must be longer than 0; got \"0m\""),
+        ("stallTimeout=0h00m", "stallTimeout must be longer than 0; got \"0h00m\""),
+        ("budget=0", "budget must be a number greater than 0; got 0"),
+        ("maxTurns=0", "maxTurns must be a whole number of 1 or more; got 0"),
+    ] {
+        let set = error(&["set", "docs", "--session", "next", assignment], 2);
+        assert!(set.starts_with(&format!("error: {expected}")), "{set}");
+        let add = error(&["add", "docs", "--prompt", "p", "--set", assignment], 2);
+        assert!(add.starts_with(&format!("error: {expected}")), "{add}");
+    }
 }
 
 #[test]

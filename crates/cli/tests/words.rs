@@ -38,7 +38,7 @@ fn value(shape: &Shape, second: bool) -> Value {
     match shape {
         Shape::Text | Shape::AnyText | Shape::EnvValue => json!(text),
         Shape::OneOf(words) => json!(words[usize::from(second)]),
-        Shape::Number { .. } => json!(if second { 0.5 } else { 0.25 }),
+        Shape::Amount | Shape::Fraction => json!(if second { 0.5 } else { 0.25 }),
         Shape::Whole { .. } => json!(if second { 8 } else { 7 }),
         Shape::Duration => json!(if second { "8m" } else { "7m" }),
         Shape::Flag | Shape::AnyScalar => json!(second),
