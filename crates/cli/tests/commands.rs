@@ -494,6 +494,64 @@ fn an_unknown_command_suggests_the_nearest() {
     let error = sandbox.run(&["list", "--limit", "x\u{1b}[2J"]).failed(2);
     assert!(!error.contains('\u{1b}'), "{error}");
     assert!(sandbox.run(&[]).failed(2).contains("Usage: session-groups"));
+    let none = "error: a command is missing\nUsage: session-groups [OPTIONS] <COMMAND>\nhelp: try --help\n";
+    assert_eq!(sandbox.run(&["--store", "x"]).failed(2), none);
+}
+
+#[test]
+fn the_version_is_not_printed_in_place_of_a_command() {
+    let sandbox = Sandbox::new();
+    for arguments in [&["-V", "list"][..], &["--version", "run", "p.group.yaml"], &["--json", "-V", "list"]] {
+        let error = sandbox.run(arguments).failed(2);
+        let start = "error: the argument '--version' cannot be used with a command\n";
+        assert!(error.starts_with(start), "{arguments:?}: {error}");
+    }
+    // `-V KEY=VALUE` stands behind the command.
+    let error = sandbox.run(&["-V", "branch=main", "run", "p.group.yaml"]).failed(2);
+    assert!(error.starts_with("error: unrecognized subcommand 'branch=main'\n"), "{error}");
+    for arguments in [["list", "--version"], ["list", "-V"]] {
+        let error = sandbox.run(&arguments).failed(2);
+        assert!(
+            error.starts_with(&format!("error: unexpected argument '{}' found\n", arguments[1])),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn variables_that_have_no_effect_are_refused() {
+    let sandbox = store();
+    sandbox.write(
+        "p.group.yaml",
+        "version: 1\nname: ${{ vars.name }}\nsessions:\n  a: { prompt: '${{ vars.task }}', project: shop }\n",
+    );
+    let given = ["-V", "name=n", "-V", "task=t"];
+    sandbox.run(&[&["check", "p.group.yaml"][..], &given].concat()).succeeded();
+    for command in ["check", "plan", "run"] {
+        let error =
+            sandbox.run(&[&[command, "p.group.yaml", "-V", "tasks=u"][..], &given].concat()).failed(2);
+        let expected = "error: p.group.yaml does not use the variable \"tasks\"\nhelp: write ${{ vars.tasks }} in the plan, or leave out -V tasks=…\n";
+        assert_eq!(error, expected);
+    }
+    for arguments in [&["run"][..], &["plan"], &["run", "--dry-run"]] {
+        let error = sandbox.run(&[arguments, &["docs", "-V", "name=n"]].concat()).failed(2);
+        let expected = "error: -V sets a variable of a plan file, but \"docs\" is a stored group\nhelp: name the plan file, or leave -V out\n";
+        assert_eq!(error, expected);
+    }
+}
+
+#[test]
+fn help_is_a_command_as_well() {
+    let sandbox = Sandbox::new();
+    let text = |arguments: &[&str]| sandbox.run(arguments).succeeded();
+    assert_eq!(text(&["help"]), text(&["--help"]));
+    for command in ["run", "set", "completions", "help"] {
+        assert_eq!(text(&["help", command]), text(&[command, "--help"]));
+    }
+    let error = sandbox.run(&["help", "lits"]).failed(2);
+    assert!(error.contains("help: a similar subcommand exists: 'list'\n"), "{error}");
+    let error = sandbox.run(&["help", "lits", "--color=always"]).failed(2);
+    assert!(error.starts_with("\u{1b}[1m\u{1b}[31merror\u{1b}[0m: "), "{error:?}");
 }
 
 #[test]

@@ -107,7 +107,9 @@ pub fn show_plan(
             (plan.group(new.id, &new.slug, &now), false)
         }
     } else {
-        (find_group_or_plan(&store, target)?.group()?, true)
+        let found = find_group_or_plan(&store, target)?;
+        variables.check_none(target)?;
+        (found.group()?, true)
     };
     let environment = Environment::of_process();
     let projects: Vec<&Path> =

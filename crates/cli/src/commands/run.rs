@@ -135,7 +135,9 @@ impl Run {
         let document = if is_plan(&self.target) {
             self.group_of_plan(&store, output)?
         } else {
-            find_group_or_plan(&store, &self.target)?
+            let found = find_group_or_plan(&store, &self.target)?;
+            self.variables.check_none(&self.target)?;
+            found
         };
         let group = document.group()?;
         let mut options = self.options.runner_options(&group)?;
