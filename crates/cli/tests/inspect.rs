@@ -71,6 +71,38 @@ fn a_plan_shows_the_commands_that_the_run_then_uses() {
 }
 
 #[test]
+fn a_dry_run_heeds_the_options_of_the_run() {
+    let sandbox = sandbox(
+        "  api: { prompt: Add it }\n  web: { prompt: REFUSED }\n  docs: { prompt: Write, dependsOn: [api] }\n",
+    );
+    let dry = |arguments: &[&str]| run(&sandbox, &[arguments, &["--dry-run", "--json"]].concat());
+    let ids = |plan: &serde_json::Value| -> Vec<String> {
+        let sessions = plan["sessions"].as_array().unwrap().iter();
+        sessions.map(|session| session["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let plan = dry(&["run", "demo.group.yaml", "-j", "1", "--budget", "3", "--skip", "web"]).json();
+    assert_eq!(ids(&plan), ["api", "docs"]);
+    assert_eq!((&plan["maxConcurrent"], &plan["maxBudgetUsd"]), (&json!(1), &json!(3.0)));
+    assert_eq!(plan["waves"], json!([["api"], ["docs"]]));
+    let unknown = dry(&["run", "demo.group.yaml", "--only", "none"]).failed(4);
+    assert!(unknown.starts_with("error: no session matches \"none\"\n"), "{unknown}");
+
+    assert_eq!(run(&sandbox, &["run", "demo.group.yaml"]).code, Some(10));
+    for target in ["demo.group.yaml", "latest"] {
+        assert!(ids(&dry(&["run", target]).json()).is_empty());
+        let again = dry(&["run", target, "--rerun", "failed"]).json();
+        assert_eq!((ids(&again), &again["waves"]), (vec!["web".to_owned()], &json!([["web"]])));
+        let text = run(&sandbox, &["run", target, "--rerun", "failed", "--dry-run"]).stdout;
+        assert!(text.ends_with("Nothing was started. Leave out --dry-run to start it.\n"), "{text}");
+    }
+    let text = run(&sandbox, &["plan", "demo.group.yaml"]).stdout;
+    assert!(
+        text.ends_with("Nothing was started. `session-groups run demo.group.yaml` starts it.\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn logs_show_why_a_session_without_output_has_failed() {
     let sandbox = sandbox("  api: { prompt: Add it, retries: 0 }\n");
     let script = "#!/bin/sh\n[ \"$1\" = --version ] && exec echo '2.1.332 (Claude Code)'\necho 'unknown mode' >&2\nexit 3\n";
