@@ -4,7 +4,7 @@
 mod ahead;
 #[path = "../../src/answer.rs"]
 mod answer;
-#[path = "../../src/args.rs"]
+#[path = "../../src/args/mod.rs"]
 mod args;
 #[path = "../../src/bridge.rs"]
 mod bridge;

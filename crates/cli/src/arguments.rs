@@ -8,23 +8,50 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, ValueEnum};
 
 use crate::commands::Command;
+use crate::error::Result;
 use crate::exit::Exit;
 use crate::output::{ColourChoice, Format, Line, Output, Tone, escape};
 
 /// Runs groups of Claude Code sessions: from a plan file, with dependencies between them and one budget for all.
 #[derive(Debug, Parser)]
-#[command(name = "session-groups", version, max_term_width = 100)]
+#[command(name = "session-groups", max_term_width = 100)]
 #[command(
     after_help = "Example:\n  session-groups check payments.group.yaml\n  session-groups run payments.group.yaml\n  session-groups status"
 )]
-#[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(override_usage = "session-groups [OPTIONS] <COMMAND>")]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
 pub struct Arguments {
+    /// Print version
+    #[arg(short = 'V', long, display_order = 1_000)]
+    version: bool,
     /// The options of all commands.
     #[command(flatten)]
     pub global: Global,
-    /// The command.
     #[command(subcommand)]
-    pub command: Command,
+    command: Option<Command>,
+}
+
+impl Arguments {
+    /// Parses a command line, the program's name first.
+    pub fn parse(command_line: &[OsString]) -> std::result::Result<Self, clap::Error> {
+        let arguments = Self::try_parse_from(command_line)?;
+        let (kind, message) = match (&arguments.command, arguments.version) {
+            (None, false) => (ErrorKind::MissingSubcommand, "a command is missing"),
+            (Some(_), true) => {
+                (ErrorKind::ArgumentConflict, "the argument '--version' cannot be used with a command")
+            }
+            _ => return Ok(arguments),
+        };
+        Err(Self::command().error(kind, message))
+    }
+
+    /// Carries out the command, or prints the version.
+    pub fn run(self, output: &mut Output) -> Result<Exit> {
+        match self.command {
+            Some(command) => command.run(&self.global, output),
+            None => print_version(output),
+        }
+    }
 }
 
 /// Help for `--store`, whose default is not known to the parser.
@@ -52,39 +79,30 @@ pub struct Global {
 impl Global {
     /// The form of the command's data.
     pub fn format(&self) -> Format {
-        format_of(self.json, self.jsonl)
-    }
-}
-
-fn format_of(json: bool, jsonl: bool) -> Format {
-    match (json, jsonl) {
-        (_, true) => Format::JsonLines,
-        (true, false) => Format::Json,
-        (false, false) => Format::Text,
+        match (self.json, self.jsonl) {
+            (_, true) => Format::JsonLines,
+            (true, false) => Format::Json,
+            (false, false) => Format::Text,
+        }
     }
 }
 
 /// The value of `--color` in a command line that could not be parsed.
-fn colour_of(words: &[&str]) -> ColourChoice {
+pub fn colour_of(command_line: &[OsString]) -> ColourChoice {
+    let words: Vec<_> = command_line.iter().filter_map(|word| word.to_str()).collect();
     let separate = words.windows(2).find(|pair| pair[0] == "--color").map(|pair| pair[1]);
     let value = words.iter().find_map(|word| word.strip_prefix("--color=")).or(separate);
     value.and_then(|value| ColourChoice::from_str(value, false).ok()).unwrap_or_default()
 }
 
-/// Prints the error of a command line, or the help or version that was asked for.
-pub fn report_error(error: &clap::Error, command_line: &[OsString]) -> Exit {
-    let words: Vec<_> = command_line.iter().filter_map(|word| word.to_str()).collect();
-    let colour = colour_of(&words);
+/// Prints the error of a command line, or the help that was asked for.
+pub fn report_error(error: &clap::Error, colour: ColourChoice) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp => {
             // A reader that went away has seen enough.
             let _ = std::io::stdout().write_all(error.render().to_string().as_bytes());
             Exit::Success
         }
-        ErrorKind::DisplayVersion => match version_format(&words) {
-            Ok(format) => print_version(&mut Output::new(format, colour)),
-            Err(conflict) => print_error(&conflict, colour),
-        },
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let _ = std::io::stderr().write_all(error.render().to_string().as_bytes());
             Exit::Usage
@@ -93,31 +111,15 @@ pub fn report_error(error: &clap::Error, command_line: &[OsString]) -> Exit {
     }
 }
 
-/// The form of the version. Its option ends the parsing of the command line, those for JSON may stand behind it.
-fn version_format(words: &[&str]) -> std::result::Result<Format, clap::Error> {
-    let [json, jsonl] = ["--json", "--jsonl"].map(|option| words.contains(&option));
-    if json && jsonl {
-        let message = "the argument '--json' cannot be used with '--jsonl'";
-        return Err(Arguments::command().error(ErrorKind::ArgumentConflict, message));
-    }
-    Ok(format_of(json, jsonl))
-}
-
-fn print_version(output: &mut Output) -> Exit {
+fn print_version(output: &mut Output) -> Result<Exit> {
     let (name, version) = ("session-groups", env!("CARGO_PKG_VERSION"));
-    let printed = match output.format() {
-        Format::Text => output.text(&format!("{name} {version}")),
+    match output.format() {
+        Format::Text => output.text(&format!("{name} {version}"))?,
         Format::Json | Format::JsonLines => {
-            output.json(&serde_json::json!({ "name": name, "version": version }))
-        }
-    };
-    match printed.and_then(|()| output.flush()) {
-        Ok(()) => Exit::Success,
-        Err(failure) => {
-            failure.report(output);
-            failure.exit()
+            output.json(&serde_json::json!({ "name": name, "version": version }))?;
         }
     }
+    Ok(Exit::Success)
 }
 
 fn print_error(error: &clap::Error, colour: ColourChoice) -> Exit {

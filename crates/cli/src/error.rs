@@ -2,12 +2,10 @@
 
 use std::io;
 
-use session_groups::error::ErrorKind;
-
 use crate::exit::Exit;
 use crate::output::{Line, Output, Tone};
 use crate::plan_file::Problem;
-use crate::words::of_plans;
+use crate::words;
 
 /// The result of a command.
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -125,12 +123,6 @@ fn note(output: &mut Output, tone: Tone, label: &str, message: &str) {
 
 impl From<session_groups::Error> for Failure {
     fn from(error: session_groups::Error) -> Self {
-        let failure = Self::new(Exit::from(&error), of_plans(&error.to_string()));
-        match error.group_id().filter(|_| error.is(ErrorKind::AlreadyRunning)) {
-            Some(id) => failure.with_help(format!(
-                "`session-groups watch {id}` shows it, `session-groups stop {id}` stops it"
-            )),
-            None => failure,
-        }
+        Self::Error { exit: Exit::from(&error), message: words::statement(&error), help: words::help(&error) }
     }
 }

@@ -25,8 +25,6 @@ pub mod words;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use arguments::Arguments;
 use error::Failure;
 use exit::Exit;
@@ -38,16 +36,16 @@ pub fn main(command_line: impl IntoIterator<Item = OsString>) -> ExitCode {
     #[cfg(windows)]
     let _ = anstyle_query::windows::enable_ansi_colors();
     let command_line: Vec<OsString> = command_line.into_iter().collect();
-    let exit = match Arguments::try_parse_from(&command_line) {
+    let exit = match Arguments::parse(&command_line) {
         Ok(arguments) => run(arguments),
-        Err(error) => arguments::report_error(&error, &command_line),
+        Err(error) => arguments::report_error(&error, arguments::colour_of(&command_line)),
     };
     ExitCode::from(exit.code())
 }
 
 fn run(arguments: Arguments) -> Exit {
     let mut output = Output::new(arguments.global.format(), arguments.global.color);
-    let outcome = commands::run(arguments, &mut output);
+    let outcome = arguments.run(&mut output);
     let outcome = outcome.and_then(|exit| match output.flush() {
         // A reader that has gone away does not change what the command has done.
         Ok(()) | Err(Failure::Closed) => Ok(exit),

@@ -2,17 +2,23 @@
 
 use session_groups::model::number::{Positive, Usd};
 
-/// Parses US dollars.
+/// Parses US dollars, more than 0.
 ///
 /// ```
 /// use session_groups_cli::numbers::usd;
 ///
 /// assert_eq!(usd("$2.50").unwrap().get(), 2.5);
-/// assert_eq!(usd("-1").unwrap_err(), "must be a number of 0 or more");
+/// assert_eq!(usd("0").unwrap_err(), "must be a number greater than 0");
 /// ```
 pub fn usd(text: &str) -> Result<Usd, String> {
-    let amount = text.strip_prefix('$').unwrap_or(text).parse().ok().and_then(Usd::new);
-    amount.ok_or_else(|| "must be a number of 0 or more".to_owned())
+    let amount = text
+        .strip_prefix('$')
+        .unwrap_or(text)
+        .parse()
+        .ok()
+        .and_then(Usd::new)
+        .filter(|amount| amount.get() > 0.0);
+    amount.ok_or_else(|| "must be a number greater than 0".to_owned())
 }
 
 /// Parses a whole number of 0 or more.

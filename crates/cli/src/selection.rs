@@ -12,6 +12,7 @@ use session_groups::repository::{Document, FileGroupRepository, GroupFilter, Gro
 use crate::error::{Failure, Result};
 use crate::exit::Exit;
 use crate::suggest::nearest;
+use crate::words;
 
 /// The name of the newest group.
 const LATEST: &str = "latest";
@@ -96,7 +97,8 @@ fn latest<'a>(candidates: &[Candidate<'a>]) -> Result<&'a GroupId> {
     let mut may_be_newer =
         unreadable.filter(|(group, _)| newest.is_none_or(|newest| group.may_be_newer_than(newest)));
     if let Some((group, error)) = may_be_newer.next() {
-        let message = format!("cannot tell whether {} is the latest group: {error}", group.id);
+        let message =
+            format!("cannot tell whether {} is the latest group: {}", group.id, words::message(error));
         let help =
             "`session-groups doctor` shows the problems of the store; another group is named by its id";
         return Err(Failure::unexpected(message).with_help(help));

@@ -5,6 +5,7 @@ use session_groups::repository::FileGroupRepository;
 
 use crate::error::{Result, Severity, report};
 use crate::output::{Output, format};
+use crate::words;
 
 /// Maximum number of groups that warnings name.
 const MAX_WARNINGS: usize = 5;
@@ -26,7 +27,7 @@ pub fn unreadable(store: &FileGroupRepository) -> Result<Vec<Unreadable>> {
     let unreadable = found.map(|(id, error)| Unreadable {
         id: id.to_string(),
         code: error.code(),
-        message: error.to_string(),
+        message: words::message(&error),
     });
     Ok(unreadable.collect())
 }

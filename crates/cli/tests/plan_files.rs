@@ -278,6 +278,27 @@ fn a_misspelt_key_is_not_followed_by_problems_that_it_causes() {
 }
 
 #[test]
+fn limits_of_zero_are_refused() {
+    let text = r"version: 1
+budget: { max: 0 }
+defaults: { project: ., prompt: p, stallTimeout: 0s }
+sessions:
+  a: { timeout: 0h0m, budget: 0.0, retries: 0 }
+  b: { timeout: 0 }
+";
+    let expected = [
+        "p.yaml:2:16: budget.max must be a number greater than 0; got 0",
+        "p.yaml:3:50: defaults.stallTimeout must be longer than 0; got \"0s\"",
+        "p.yaml:5:17: sessions.a.timeout must be longer than 0; got \"0h0m\"",
+        "p.yaml:5:31: sessions.a.budget must be a number greater than 0; got 0.0",
+        "p.yaml:6:17: sessions.b.timeout must be a duration; got 0 [write whole numbers with units, largest first, e.g. 90s, 45m or 1h30m]",
+    ];
+    assert_eq!(problems(text), expected);
+    let text = "version: 1\nsessions:\n  a-${{ matrix.t }}: { matrix: { t: [1m, 0m] }, project: ., prompt: p, timeout: '${{ matrix.t }}' }\n";
+    assert_eq!(problems(text), ["p.yaml:3:81: sessions.a-0m.timeout must be longer than 0; got \"0m\""]);
+}
+
+#[test]
 fn yaml_is_read_by_version_1_2() {
     let text =
         "version: 1\nsessions:\n  a: { prompt: no, model: on, project: ., env: { A: 'yes', B: 012 } }\n";

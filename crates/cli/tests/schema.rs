@@ -27,17 +27,16 @@ fn valid(shape: &'static Shape) -> BoxedStrategy<Value> {
         Shape::OneOf(words) => {
             prop_oneof![prop::sample::select(*words).prop_map(Value::from), expression()].boxed()
         }
-        Shape::Number { max, .. } => {
-            let max = max.unwrap_or(1e9);
-            prop_oneof![(0.0..=max).prop_map(Value::from), expression()].boxed()
-        }
+        Shape::Amount => prop_oneof![(1e-9..=1e9).prop_map(Value::from), expression()].boxed(),
+        Shape::Fraction => prop_oneof![(0.0..=1.0).prop_map(Value::from), expression()].boxed(),
         Shape::Whole { min, max } => {
             let max = (*max).min(1_000);
             prop_oneof![(*min..=max).prop_map(Value::from), expression()].boxed()
         }
         Shape::Flag => prop_oneof![any::<bool>().prop_map(Value::from), expression()].boxed(),
         Shape::Duration => {
-            prop_oneof!["([0-9]{1,3}h)?[0-9]{1,3}m([0-9]{1,2}s)?".prop_map(Value::from), expression()].boxed()
+            prop_oneof!["([0-9]{1,3}h)?[0-9]{0,2}[1-9]m([0-9]{1,2}s)?".prop_map(Value::from), expression()]
+                .boxed()
         }
         Shape::AnyScalar => {
             prop_oneof![any::<bool>().prop_map(Value::from), any::<u32>().prop_map(Value::from)].boxed()
@@ -81,6 +80,9 @@ fn wrong() -> impl Strategy<Value = Value> {
         json!(" "),
         json!("a"),
         json!("45m"),
+        json!("0s"),
+        json!("0h00m"),
+        json!("0h1m"),
         json!("5m1h"),
         json!("1234567890s"),
         json!("${{ matrix.a }}"),

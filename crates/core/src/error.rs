@@ -8,89 +8,32 @@
 //! assert_eq!(error.group_id(), Some("../x"));
 //! ```
 
+mod kind;
+mod message;
+mod remedy;
+
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use kind::ErrorKind;
+pub use remedy::{Remedy, Words};
+
 /// The result of every fallible function of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Declares the kinds of errors with their codes.
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident = $code:literal,)*) => {
-        /// Kinds of errors.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum ErrorKind { $($(#[$doc])* $kind,)* }
-
-        impl ErrorKind {
-            /// The code that JavaScript sees as `error.code`.
-            pub fn code(self) -> &'static str {
-                match self { $(Self::$kind => $code,)* }
-            }
-        }
-    };
-}
-
-kinds! {
-    /// An argument of the wrong type or range.
-    InvalidArgument = "INVALID_ARGUMENT",
-    /// An id that cannot name a group.
-    InvalidId = "INVALID_ID",
-    /// A value that is not a `SessionGroup` was to be stored.
-    InvalidGroup = "INVALID_GROUP",
-    /// A filter or sort of the wrong type or range.
-    InvalidFilter = "INVALID_FILTER",
-    /// A text that is not an event.
-    InvalidEvent = "INVALID_EVENT",
-    /// A stored file is not a `SessionGroup`. The file is left as it is.
-    Corrupt = "CORRUPT",
-    /// A stored file or the store belongs to another user.
-    ForeignOwner = "FOREIGN_OWNER",
-    /// A precondition did not hold. Nothing changed.
-    Conflict = "CONFLICT",
-    /// Other processes held the group's lock for too long.
-    LockTimeout = "LOCK_TIMEOUT",
-    /// A newer version of this package wrote the stored group.
-    NewerSchema = "NEWER_SCHEMA",
-    /// Everyone may write to the base directory.
-    InsecureStore = "INSECURE_STORE",
-    /// A write failed. Nothing changed.
-    NotCommitted = "NOT_COMMITTED",
-    /// The change is visible, but an fsync failed.
-    NotDurable = "NOT_DURABLE",
-    /// A read failed.
-    Io = "IO",
-    /// Sessions depend on each other in a circle.
-    CircularDependency = "CIRCULAR_DEPENDENCY",
-    /// The call is not possible in the current state.
-    InvalidState = "INVALID_STATE",
-    /// There is no program `claude` to run.
-    ClaudeNotFound = "CLAUDE_NOT_FOUND",
-    /// The version of Claude Code lacks a required option.
-    ClaudeTooOld = "CLAUDE_TOO_OLD",
-    /// Not possible on this platform or with this repository.
-    Unsupported = "UNSUPPORTED",
-    /// The change of a group's status is not possible now.
-    InvalidTransition = "INVALID_TRANSITION",
-    /// There is no such group or session.
-    NotFound = "NOT_FOUND",
-    /// Another runner has the group.
-    AlreadyRunning = "ALREADY_RUNNING",
-    /// A template cannot be used.
-    InvalidTemplate = "INVALID_TEMPLATE",
-    /// A panic: a bug of this package.
-    Internal = "INTERNAL",
-}
-
-/// A failure: its kind, what it is about, and a message for people.
+/// A failure: its kind, what it is about, and a message for people, with a remedy where there is one.
 #[derive(Debug, Clone)]
 pub struct Error(Box<Parts>);
 
 #[derive(Debug, Clone)]
 struct Parts {
     kind: ErrorKind,
-    message: String,
+    /// Beginning of the message, up to the statement.
+    context: String,
+    statement: Statement,
+    remedy: Option<Remedy>,
     group_id: Option<String>,
     path: Option<PathBuf>,
     field: Option<String>,
@@ -98,7 +41,17 @@ struct Parts {
     actual_revision: Option<String>,
     /// The cycles of a circular dependency.
     cycles: Vec<Vec<String>>,
-    io: Option<IoFailure>,
+}
+
+/// The reason of a failure.
+#[derive(Debug, Clone)]
+enum Statement {
+    Text(String),
+    /// The field that the error is about, and its problem.
+    Field(FieldError),
+    Io(IoFailure),
+    /// A list of errors.
+    Several(Vec<Error>),
 }
 
 /// A failed call of the operating system.
@@ -134,22 +87,37 @@ impl fmt::Display for FieldError {
 
 impl Error {
     fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self::of_statement(kind, Statement::Text(message.into()))
+    }
+
+    fn of_statement(kind: ErrorKind, statement: Statement) -> Self {
         Self(Box::new(Parts {
             kind,
-            message: message.into(),
+            context: String::new(),
+            statement,
+            remedy: None,
             group_id: None,
             path: None,
             field: None,
             actual_revision: None,
             cycles: Vec::new(),
-            io: None,
         }))
     }
 
-    fn about_field(kind: ErrorKind, message: String, field: FieldError) -> Self {
-        let mut error = Self::new(kind, message);
-        error.0.field = Some(field.field).filter(|field| !field.is_empty());
-        error
+    fn about_field(kind: ErrorKind, error: FieldError) -> Self {
+        Self::of_statement(kind, Statement::Field(error))
+    }
+
+    fn with_context(mut self, context: &str) -> Self {
+        self.0.context.insert_str(0, context);
+        self
+    }
+
+    /// The same error with a remedy.
+    #[must_use]
+    pub(crate) fn with_remedy(mut self, remedy: impl Into<Remedy>) -> Self {
+        self.0.remedy = Some(remedy.into());
+        self
     }
 
     fn with_group(mut self, group_id: &str) -> Self {
@@ -169,20 +137,19 @@ impl Error {
 
     /// An argument of the wrong type or range.
     pub fn invalid_argument(error: FieldError) -> Self {
-        Self::about_field(ErrorKind::InvalidArgument, error.to_string(), error)
+        Self::about_field(ErrorKind::InvalidArgument, error)
     }
 
     /// A filter or sort of the wrong type or range.
     pub fn filter(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        let error = FieldError::new(field, problem);
-        Self::about_field(ErrorKind::InvalidFilter, error.to_string(), error)
+        Self::about_field(ErrorKind::InvalidFilter, FieldError::new(field, problem))
     }
 
     /// An id that cannot name a group. `reason` is a sentence without its subject.
     pub fn invalid_id(id: &str, reason: &str) -> Self {
         let rule = "Use 1 to 128 of A-Z a-z 0-9 . _ -, a letter or a digit first";
-        let message = format!("{id:?} cannot be the id of a group: it {reason}. {rule}");
-        let mut error = Self::new(ErrorKind::InvalidId, message);
+        let message = format!("{id:?} cannot be the id of a group: it {reason}");
+        let mut error = Self::new(ErrorKind::InvalidId, message).with_remedy(rule);
         error.0.field = Some("id".to_owned());
         // Even an empty one: it is what was given.
         error.0.group_id = Some(id.to_owned());
@@ -194,15 +161,21 @@ impl Error {
         Self::new(ErrorKind::InvalidTransition, format!("group {group_id:?} {problem}")).with_group(group_id)
     }
 
+    /// The status of a group cannot be set, because `runner` runs the group.
+    pub fn status_of_runner(group_id: &str, runner: &str) -> Self {
+        let problem = format!("is being run by {runner}, which sets the status");
+        Self::invalid_transition(group_id, &problem).with_remedy(Remedy::AskRunner)
+    }
+
     /// A value that is not a group was to be stored. `group_id` is empty if the value has no readable id.
     pub fn invalid_group(group_id: &str, error: FieldError) -> Self {
-        let message = format!("{} was not stored: {error}", named(group_id));
-        Self::about_field(ErrorKind::InvalidGroup, message, error).with_group(group_id)
+        let context = format!("{} was not stored: ", named(group_id));
+        Self::about_field(ErrorKind::InvalidGroup, error).with_context(&context).with_group(group_id)
     }
 
     /// Two sessions of a group have the same id.
     pub fn repeated_session(error: FieldError) -> Self {
-        Self::about_field(ErrorKind::InvalidGroup, error.to_string(), error)
+        Self::about_field(ErrorKind::InvalidGroup, error)
     }
 
     /// Sessions depend on each other in circles. Each session of a cycle depends on the next, and the last on the first.
@@ -218,22 +191,23 @@ impl Error {
         } else {
             "Remove one of these dependencies"
         };
-        let message = format!("Circular dependency detected: {}{more}. {remedy}", shown.join("; "));
-        let mut error = Self::new(ErrorKind::CircularDependency, message);
+        let message = format!("Circular dependency detected: {}{more}", shown.join("; "));
+        let mut error = Self::new(ErrorKind::CircularDependency, message).with_remedy(remedy);
         error.0.cycles = cycles;
         error
     }
 
     /// A text that is not an event.
     pub fn invalid_event(error: FieldError) -> Self {
-        Self::about_field(ErrorKind::InvalidEvent, format!("not a group event: {error}"), error)
+        Self::about_field(ErrorKind::InvalidEvent, error).with_context("not a group event: ")
     }
 
     /// A stored file is not a group. `field` is known if the text is JSON.
     pub fn corrupt(group_id: &str, path: &Path, field: Option<String>, problem: &str) -> Self {
         let remedy = "Repair the file or delete the group; it is left as it is";
-        let message = format!("{} is not a session group: {problem}. {remedy}", path.display());
+        let message = format!("{} is not a session group: {problem}", path.display());
         let mut error = Self::new(ErrorKind::Corrupt, message).with_group(group_id).with_path(path);
+        error = error.with_remedy(remedy);
         error.0.field = field;
         error
     }
@@ -241,18 +215,17 @@ impl Error {
     /// A file is not the event feed of a group.
     pub fn corrupt_feed(group_id: &str, path: &Path, problem: &str) -> Self {
         let remedy = "Move it away: further events are then written to a new file";
-        let message = format!("{} is not an event feed: {problem}. {remedy}", path.display());
-        Self::new(ErrorKind::Corrupt, message).with_group(group_id).with_path(path)
+        let message = format!("{} is not an event feed: {problem}", path.display());
+        Self::new(ErrorKind::Corrupt, message).with_group(group_id).with_path(path).with_remedy(remedy)
     }
 
     /// A file or directory belongs to `owner`, while this process runs as `user`. `remedy` is the command that changes the
     /// owner.
     pub fn foreign_owner(group_id: Option<&str>, path: &Path, owner: &str, user: &str, remedy: &str) -> Self {
-        let message = format!(
-            "cannot use {}: it belongs to {owner}, but this process runs as {user}. Run it as that user, or change the owner: {remedy}",
-            path.display()
-        );
-        Self::new(ErrorKind::ForeignOwner, message).with_group(group_id.unwrap_or_default()).with_path(path)
+        let message =
+            format!("cannot use {}: it belongs to {owner}, but this process runs as {user}", path.display());
+        let error = Self::new(ErrorKind::ForeignOwner, message).with_group(group_id.unwrap_or_default());
+        error.with_path(path).with_remedy(format!("Run it as that user, or change the owner: {remedy}"))
     }
 
     /// A precondition did not hold. `actual` is the revision found, `None` if there is no such group.
@@ -261,48 +234,45 @@ impl Error {
             Some(revision) => format!("its revision is {revision}"),
             None => "there is no such group".to_owned(),
         };
-        let message = format!(
-            "group {group_id:?} was not changed: {expected}, but {found}. Read it again, then decide"
-        );
+        let message = format!("group {group_id:?} was not changed: {expected}, but {found}");
         let mut error = Self::new(ErrorKind::Conflict, message).with_group(group_id);
+        error = error.with_remedy("Read it again, then decide");
         error.0.actual_revision = actual;
         error
     }
 
     /// Other processes held the lock of the group for too long.
     pub fn lock_timeout(group_id: &str, path: PathBuf, holder: &str) -> Self {
-        let message = format!(
-            "timed out waiting for the lock of group {group_id:?}, held by {holder}. Try again, or raise lockTimeoutMs"
-        );
-        Self::new(ErrorKind::LockTimeout, message).with_group(group_id).with_path(path)
+        let message = format!("timed out waiting for the lock of group {group_id:?}, held by {holder}");
+        let error = Self::new(ErrorKind::LockTimeout, message).with_group(group_id).with_path(path);
+        error.with_remedy(Remedy::WaitForLock)
     }
 
     /// The lock of those who look for the group of a plan file was not free in time.
     pub fn plans_timeout(path: PathBuf) -> Self {
         let message = format!(
-            "timed out waiting for another process that looks for the group of a plan file and holds the lock {}. Try again",
+            "timed out waiting for another process that looks for the group of a plan file and holds the lock {}",
             path.display()
         );
-        Self::new(ErrorKind::LockTimeout, message).with_path(path)
+        Self::new(ErrorKind::LockTimeout, message).with_path(path).with_remedy("Try again")
     }
 
     /// A newer version wrote the stored group. `consequence` says what this version cannot do with it.
     pub fn newer_schema(group_id: &str, path: &Path, version: f64, consequence: &str) -> Self {
         let message = format!(
-            "{} was written by a newer version (schemaVersion {version}): {consequence}. Update session-groups",
+            "{} was written by a newer version (schemaVersion {version}): {consequence}",
             path.display()
         );
-        Self::new(ErrorKind::NewerSchema, message).with_group(group_id).with_path(path)
+        let error = Self::new(ErrorKind::NewerSchema, message).with_group(group_id).with_path(path);
+        error.with_remedy("Update session-groups")
     }
 
     /// Everyone may write to the base directory, whose permission bits are `mode`.
     pub fn insecure_store(path: &Path, mode: u32) -> Self {
-        let message = format!(
-            "{} can be written by every user of this machine (mode {mode:04o}). Run: chmod o-w {}",
-            path.display(),
-            quoted(path)
-        );
-        Self::new(ErrorKind::InsecureStore, message).with_path(path)
+        let message =
+            format!("{} can be written by every user of this machine (mode {mode:04o})", path.display());
+        let error = Self::new(ErrorKind::InsecureStore, message).with_path(path);
+        error.with_remedy(format!("Run: chmod o-w {}", quoted(path)))
     }
 
     /// A write failed and changed nothing. `action` is the operation on the path, e.g. `renaming`.
@@ -328,7 +298,7 @@ impl Error {
     /// Returns `true` if something is lacking that may come back: space on the disk or the right to write to it, file
     /// descriptors, memory or processes.
     pub fn is_of_shortage(&self) -> bool {
-        self.0.io.as_ref().is_some_and(|io| is_shortage(&io.source))
+        self.io_failure().is_some_and(|io| is_shortage(&io.source))
     }
 
     /// There is no such group.
@@ -343,8 +313,8 @@ impl Error {
 
     /// A runner has the group. `owner` names its process.
     pub fn already_running(group_id: &str, owner: &str) -> Self {
-        let message = format!("group {group_id:?} is being run by {owner}. Stop that run first");
-        Self::new(ErrorKind::AlreadyRunning, message).with_group(group_id)
+        let message = format!("group {group_id:?} is being run by {owner}");
+        Self::new(ErrorKind::AlreadyRunning, message).with_group(group_id).with_remedy(Remedy::EndRun)
     }
 
     /// A template cannot be used. `line` counts from 1. `variable` is empty if the problem is not about one. `problem` is a
@@ -371,27 +341,26 @@ impl Error {
     /// The same error, said of a session of a group.
     #[must_use]
     pub fn in_session(mut self, group_id: &str, session_id: &str) -> Self {
-        if self.0.io.is_none() {
-            self.0.message = format!("session {session_id:?}: {}", self.0.message);
+        if self.io_failure().is_none() {
+            self = self.with_context(&format!("session {session_id:?}: "));
         }
         self.with_group(group_id)
     }
 
     /// Several errors that keep a group from being run, as one of the first one's kind; `None` if there are none.
     pub fn several(group_id: &str, mut errors: Vec<Self>) -> Option<Self> {
-        const MAX_SHOWN: usize = 20;
         if errors.len() < 2 {
             return errors.pop();
         }
-        let mut lines = vec![format!("cannot run group {group_id:?}: there are {} problems", errors.len())];
-        lines.extend(errors.iter().take(MAX_SHOWN).map(|error| format!("- {error}")));
-        if let more @ 1.. = errors.len().saturating_sub(MAX_SHOWN) {
-            lines.push(format!("- and {more} more"));
-        }
-        let first = errors.swap_remove(0);
-        let mut error = Self::new(first.kind(), lines.join("\n")).with_group(group_id);
-        error.0.field = first.0.field;
-        Some(error)
+        let context = format!("cannot run group {group_id:?}: there are {} problems", errors.len());
+        let error = Self::of_statement(errors[0].kind(), Statement::Several(errors));
+        Some(error.with_context(&context).with_group(group_id))
+    }
+
+    /// A session cannot work in its project directory. `reason` is a sentence about the directory.
+    pub fn unusable_project(project: &Path, reason: impl fmt::Display, remedy: impl Into<Remedy>) -> Self {
+        let message = format!("cannot start a session in {}: {reason}", project.display());
+        Self::invalid_state(message).with_remedy(remedy)
     }
 
     /// The call is not possible in the current state. `message` also says what to do.
@@ -420,9 +389,8 @@ impl Error {
     }
 
     fn of_io(kind: ErrorKind, group_id: &str, path: &Path, action: &'static str, source: io::Error) -> Self {
-        let mut error = Self::new(kind, "").with_group(group_id).with_path(path);
-        error.0.io = Some(IoFailure { action, source: Arc::new(source) });
-        error
+        let statement = Statement::Io(IoFailure { action, source: Arc::new(source) });
+        Self::of_statement(kind, statement).with_group(group_id).with_path(path)
     }
 
     /// The same failed call with another consequence, if this error is of the kind `from`.
@@ -467,7 +435,27 @@ impl Error {
 
     /// Path of the field that the error is about, e.g. `sessions[2].status`.
     pub fn field(&self) -> Option<&str> {
-        self.0.field.as_deref()
+        match &self.0.statement {
+            Statement::Field(error) => Some(error.field.as_str()).filter(|field| !field.is_empty()),
+            Statement::Several(errors) => errors.first()?.field(),
+            Statement::Text(_) | Statement::Io(_) => self.0.field.as_deref(),
+        }
+    }
+
+    /// The remedy, if there is one apart from the statement.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match (&self.0.statement, self.0.kind) {
+            (Statement::Io(_), ErrorKind::NotDurable) => Some("Check the disk, then save it again".into()),
+            (Statement::Io(_), _) => Some("Fix that and try again".into()),
+            _ => self.0.remedy.clone(),
+        }
+    }
+
+    fn io_failure(&self) -> Option<&IoFailure> {
+        match &self.0.statement {
+            Statement::Io(io) => Some(io),
+            _ => None,
+        }
     }
 
     /// For a conflict: the revision found, `Some(None)` if there is no such group.
@@ -482,7 +470,7 @@ impl Error {
 
     /// The kind of the failed call of the operating system.
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
-        self.0.io.as_ref().map(|io| io.source.kind())
+        self.io_failure().map(|io| io.source.kind())
     }
 }
 
@@ -497,29 +485,9 @@ pub(crate) fn is_shortage(error: &io::Error) -> bool {
     is_listed || matches!(error.kind(), OutOfMemory | QuotaExceeded | ReadOnlyFilesystem | StorageFull)
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(IoFailure { action, source }) = &self.0.io else {
-            return f.write_str(&self.0.message);
-        };
-        let path = self.path().unwrap_or(Path::new("")).display();
-        let group = named(self.group_id().unwrap_or_default());
-        let failed = format!("{action} {path} failed: {source}");
-        match self.0.kind {
-            ErrorKind::NotCommitted => write!(f, "{group} was not changed: {failed}. Fix that and try again"),
-            ErrorKind::NotDurable => write!(
-                f,
-                "{group} was changed, but may not survive a power failure: {failed}. Check the disk, then save it again"
-            ),
-            _ => write!(f, "{failed}. Fix that and try again"),
-        }
-    }
-}
-
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        let io = self.0.io.as_ref()?;
-        Some(io.source.as_ref())
+        Some(self.io_failure()?.source.as_ref())
     }
 }
 

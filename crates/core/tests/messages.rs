@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use session_groups::Error;
-use session_groups::error::FieldError;
+use session_groups::error::{FieldError, Remedy, Words};
 
 #[test]
 fn every_error_says_what_is_wrong_where_and_what_to_do() {
@@ -91,4 +91,39 @@ fn every_error_says_what_is_wrong_where_and_what_to_do() {
     for (error, text) in expected {
         assert_eq!(format!("{}: {error}", error.code()), text);
     }
+}
+
+#[test]
+fn several_errors_are_listed_with_their_remedies() {
+    let full = || std::io::Error::new(ErrorKind::StorageFull, "no space left on device");
+    let several = |count| {
+        let errors =
+            std::iter::repeat_with(|| Error::io(None, Path::new("/a"), "reading", full())).take(count);
+        Error::several("g", errors.collect()).unwrap().to_string()
+    };
+    let line = "- reading /a failed: no space left on device. Fix that and try again";
+    assert_eq!(format!("- {}", several(1)), line);
+    assert_eq!(several(2), format!("cannot run group \"g\": there are 2 problems\n{line}\n{line}"));
+    assert_eq!((several(20).lines().count(), several(20).lines().last()), (21, Some(line)));
+    assert_eq!((several(22).lines().count(), several(22).lines().last()), (22, Some("- and 2 more")));
+}
+
+#[test]
+fn an_interface_words_fields_and_remedies() {
+    struct Shouting;
+    impl Words for Shouting {
+        fn field(&self, field: &str) -> String {
+            field.to_uppercase()
+        }
+
+        fn remedy(&self, error: &Error, remedy: &Remedy) -> String {
+            format!("{}: {}", error.code(), remedy.to_string().to_uppercase())
+        }
+    }
+    let invalid = Error::invalid_group("g", FieldError::new("name", "must be a string"));
+    assert_eq!(invalid.message_in(&Shouting), "group \"g\" was not stored: NAME must be a string");
+    let busy = Error::already_running("g", "process 7").in_session("g", "name");
+    let statement = "session \"name\": group \"g\" is being run by process 7";
+    assert_eq!(busy.statement_in(&Shouting), statement);
+    assert_eq!(busy.message_in(&Shouting), format!("{statement}. ALREADY_RUNNING: STOP THAT RUN FIRST"));
 }

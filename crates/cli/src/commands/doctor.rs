@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::output::table::{Column, layout_untitled};
 use crate::output::{Format, Line, Output, Tone, format};
 use crate::selection::{find_group, open_store};
+use crate::words;
 
 /// Look for problems: in the store, of runners that died, and of claude
 #[derive(Debug, Args)]
@@ -117,7 +118,7 @@ impl Doctor {
                 })
             }
             Err(error) => {
-                problems.push(Problem::new("claude", error.to_string(), None));
+                problems.push(Problem::new("claude", words::statement(&error), words::help(&error)));
                 None
             }
         }

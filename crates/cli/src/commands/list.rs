@@ -1,5 +1,6 @@
 use clap::{Args, ValueEnum};
 use session_groups::model::GroupStatus;
+use session_groups::model::number::Positive;
 use session_groups::model::time::now_ms;
 use session_groups::repository::{Direction, GroupFilter, GroupRepository, GroupSort, SortField};
 
@@ -23,8 +24,8 @@ pub struct List {
     #[arg(long, value_name = "ORDER", default_value = "created")]
     sort: Order,
     /// Maximum number of groups
-    #[arg(long, value_name = "N", value_parser = numbers::whole, allow_negative_numbers = true)]
-    limit: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = numbers::positive, allow_negative_numbers = true)]
+    limit: Option<Positive>,
 }
 
 /// The order of a list.
@@ -47,7 +48,7 @@ impl List {
     /// Prints the groups.
     pub fn run(self, global: &Global, output: &mut Output) -> Result<Exit> {
         let store = open_store(global.store.as_deref())?;
-        let limit = self.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let limit = self.limit.map(|limit| usize::try_from(limit.get()).unwrap_or(usize::MAX));
         let filter = GroupFilter { status: self.status, limit, ..GroupFilter::default() };
         let (field, direction) = match self.sort {
             Order::Created => (SortField::CreatedAt, Direction::Descending),

@@ -10,6 +10,7 @@ mod create;
 mod delete;
 mod doctor;
 mod events;
+mod help;
 mod list;
 #[cfg(unix)]
 mod logs;
@@ -26,7 +27,7 @@ mod watch;
 
 use clap::Subcommand;
 
-use crate::arguments::Arguments;
+use crate::arguments::Global;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -58,34 +59,37 @@ pub enum Command {
     Doctor(doctor::Doctor),
     Schema(schema::Schema),
     Completions(completions::Completions),
+    Help(help::Help),
 }
 
-/// Carries out a command.
-pub fn run(arguments: Arguments, output: &mut Output) -> Result<Exit> {
-    let global = &arguments.global;
-    match arguments.command {
-        Command::Run(command) => command.run(global, output),
-        Command::Plan(command) => command.run(global, output),
-        Command::Check(command) => command.run(output),
-        Command::Create(command) => command.run(global, output),
-        Command::Add(command) => command.run(global, output),
-        Command::Set(command) => command.run(global, output),
-        Command::List(command) => command.run(global, output),
-        Command::Show(command) => command.run(global, output),
-        Command::Status(_) => status::Status::run(global, output),
-        #[cfg(unix)]
-        Command::Logs(command) => command.run(global, output),
-        #[cfg(unix)]
-        Command::Watch(command) => command.run(global, output),
-        Command::Events(command) => command.run(global, output),
-        Command::Pause(command) => command.run(global, output),
-        Command::Resume(command) => command.run(global, output),
-        Command::Stop(command) => command.run(global, output),
-        Command::Retry(command) => command.run(global, output),
-        Command::Archive(command) => command.run(global, output),
-        Command::Delete(command) => command.run(global, output),
-        Command::Doctor(command) => command.run(global, output),
-        Command::Schema(_) => schema::Schema::run(output),
-        Command::Completions(command) => command.run(output),
+impl Command {
+    /// Carries out the command.
+    pub fn run(self, global: &Global, output: &mut Output) -> Result<Exit> {
+        match self {
+            Self::Run(command) => command.run(global, output),
+            Self::Plan(command) => command.run(global, output),
+            Self::Check(command) => command.run(output),
+            Self::Create(command) => command.run(global, output),
+            Self::Add(command) => command.run(global, output),
+            Self::Set(command) => command.run(global, output),
+            Self::List(command) => command.run(global, output),
+            Self::Show(command) => command.run(global, output),
+            Self::Status(_) => status::Status::run(global, output),
+            #[cfg(unix)]
+            Self::Logs(command) => command.run(global, output),
+            #[cfg(unix)]
+            Self::Watch(command) => command.run(global, output),
+            Self::Events(command) => command.run(global, output),
+            Self::Pause(command) => command.run(global, output),
+            Self::Resume(command) => command.run(global, output),
+            Self::Stop(command) => command.run(global, output),
+            Self::Retry(command) => command.run(global, output),
+            Self::Archive(command) => command.run(global, output),
+            Self::Delete(command) => command.run(global, output),
+            Self::Doctor(command) => command.run(global, output),
+            Self::Schema(_) => schema::Schema::run(output),
+            Self::Completions(command) => command.run(output),
+            Self::Help(command) => Ok(command.run(global)),
+        }
     }
 }

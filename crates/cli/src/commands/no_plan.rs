@@ -1,9 +1,8 @@
-use std::path::Path;
-
 use clap::Args;
 
 use crate::arguments::Global;
 use crate::commands::plan_source::Variables;
+use crate::commands::run::{Options, Run};
 use crate::error::{Failure, Result};
 use crate::exit::Exit;
 use crate::output::Output;
@@ -21,11 +20,12 @@ pub struct PlanCommand {
 impl PlanCommand {
     /// Fails: groups cannot be run here.
     pub fn run(self, global: &Global, output: &mut Output) -> Result<Exit> {
-        show_plan(&self.target, &self.variables, None, global, output)
+        let (target, variables, options) = (self.target, self.variables, Options::of_claude(None));
+        show_plan(&Run { target, variables, options, rerun: None, is_dry: false }, global, output)
     }
 }
 
 /// Fails: groups cannot be run here.
-pub fn show_plan(_: &str, _: &Variables, _: Option<&Path>, _: &Global, _: &mut Output) -> Result<Exit> {
+pub fn show_plan(_: &Run, _: &Global, _: &mut Output) -> Result<Exit> {
     Err(Failure::unexpected("running groups is not supported on this system yet"))
 }

@@ -10,18 +10,19 @@ use session_groups::claude::environment::Environment;
 use session_groups::generate::{self, Context};
 use session_groups::manager::NewGroup;
 use session_groups::manager::rules;
+use session_groups::model::config::ConcurrencyConfig;
 use session_groups::model::number::Usd;
 use session_groups::model::run::AttemptKind;
 use session_groups::model::time::IsoTime;
 use session_groups::model::{GroupSession, SessionGroup, SessionStatus};
 use session_groups::runner::check_projects;
-use session_groups::runner::plan::RunOptions;
+use session_groups::runner::plan::{Retry, RunOptions};
 use session_groups::runner::process::{Program, ProgramSearch, SessionDirectory, directory_names};
 use session_groups::runner::{PlannedStart, planned_starts, remaining_waves};
 
 use crate::arguments::Global;
 use crate::commands::plan_source::{self, Variables};
-use crate::commands::run::{find_group_or_plan, is_plan};
+use crate::commands::run::{Options, Run, find_group_or_plan, is_plan, matching, shared};
 use crate::error::{Failure, Result, Severity, report};
 use crate::exit::Exit;
 use crate::output::{Format, Line, Output, Tone, format};
@@ -45,7 +46,9 @@ pub struct PlanCommand {
 impl PlanCommand {
     /// Prints the plan of a run.
     pub fn run(self, global: &Global, output: &mut Output) -> Result<Exit> {
-        show_plan(&self.target, &self.variables, self.claude.as_deref(), global, output)
+        let (target, variables) = (self.target, self.variables);
+        let options = Options::of_claude(self.claude);
+        show_plan(&Run { target, variables, options, rerun: None, is_dry: false }, global, output)
     }
 }
 
@@ -83,32 +86,33 @@ struct PlannedSession {
 const CONVERSATION: &str = "CONVERSATION";
 
 /// Prints what would be run.
-pub fn show_plan(
-    target: &str,
-    variables: &Variables,
-    claude: Option<&Path>,
-    global: &Global,
-    output: &mut Output,
-) -> Result<Exit> {
+pub fn show_plan(run: &Run, global: &Global, output: &mut Output) -> Result<Exit> {
+    let Run { target, variables, options, .. } = run;
+    let claude = options.claude.as_deref();
     let store = open_store(global.store.as_deref())?;
-    let (group, is_stored) = if is_plan(target) {
+    let (mut group, is_stored) = if is_plan(target) {
         let plan = plan_source::compile(Path::new(target), variables)?;
         plan_source::check_sessions(&plan, Path::new(target), claude)?;
         plan_source::warn(output, &plan.warnings);
         if let Some(stored) = take_up::unfinished(&store, &plan)? {
-            let (merged, differences) = take_up::merged(&stored.group()?, &plan, None);
+            let (merged, differences) = take_up::merged(&stored.group()?, &plan, run.rerun);
             for sentence in differences.sentences() {
                 report(output, Severity::Warning, &sentence, None);
             }
             (merged, true)
         } else {
+            options.check_new(&plan, target)?;
             let now = IsoTime::now();
             let new = rules::create(&NewGroup::named(&plan.name), 1, &now)?.group.group()?;
             (plan.group(new.id, &new.slug, &now), false)
         }
     } else {
-        (find_group_or_plan(&store, target)?.group()?, true)
+        let found = find_group_or_plan(&store, target)?;
+        variables.check_none(target)?;
+        (found.group()?, true)
     };
+    change_limits(&mut group, options);
+    let decisions = decisions(run, &group)?;
     let environment = Environment::of_process();
     let projects: Vec<&Path> =
         group.sessions.iter().map(|session| Path::new(&session.project_path)).collect();
@@ -122,14 +126,43 @@ pub fn show_plan(
         program: &program,
         version,
         environment: &environment,
+        options: &decisions,
     }
     .plan(is_stored)?;
     if output.format() == Format::Text {
-        print(&plan, target, output)?;
+        print(&plan, output)?;
+        let start = if run.is_dry {
+            "Leave out --dry-run to start it.".to_owned()
+        } else {
+            format!("`session-groups run {target}` starts it.")
+        };
+        output.line(&Line::from(format!("Nothing was started. {start}")))?;
     } else {
         output.json(&plan)?;
     }
     Ok(Exit::Success)
+}
+
+/// Changes the limits of a group as a run with the options would.
+fn change_limits(group: &mut SessionGroup, options: &Options) {
+    let config = &mut group.config;
+    config.max_budget_usd = options.budget.unwrap_or(config.max_budget_usd);
+    if let Some(max_concurrent) = options.concurrency {
+        config.max_concurrent_sessions = max_concurrent;
+        config.concurrency = config.concurrency.map(|rules| ConcurrencyConfig { max_concurrent, ..rules });
+    }
+}
+
+/// The options of a run that affect what is started.
+fn decisions(run: &Run, group: &SessionGroup) -> Result<RunOptions> {
+    let ids = |patterns| matching(group, patterns).map(|ids| shared(&ids));
+    let Options { only, skip, .. } = &run.options;
+    Ok(RunOptions {
+        only: if only.is_empty() { None } else { Some(ids(only)?) },
+        skip: ids(skip)?,
+        retry: run.rerun.map(|_| Retry::default()),
+        ..RunOptions::default()
+    })
 }
 
 struct Planner<'a> {
@@ -139,6 +172,7 @@ struct Planner<'a> {
     program: &'a Program,
     version: ClaudeVersion,
     environment: &'a Environment,
+    options: &'a RunOptions,
 }
 
 impl Planner<'_> {
@@ -153,7 +187,7 @@ impl Planner<'_> {
         if let Some(error) = Error::several(self.group.id.as_str(), errors) {
             return Err(error.into());
         }
-        let starts = planned_starts(self.group, &RunOptions::default())?;
+        let starts = planned_starts(self.group, self.options)?;
         // The files are generated for real, in a directory that is removed again.
         let temporary = tempfile::tempdir()
             .map_err(|error| Failure::unexpected(format!("cannot create a temporary directory: {error}")))?;
@@ -177,7 +211,12 @@ impl Planner<'_> {
     fn waves(&self, starts: &[PlannedStart]) -> Vec<Vec<String>> {
         let started: HashSet<_> =
             starts.iter().map(|start| self.group.sessions[start.session].id.as_str()).collect();
-        let mut waves = remaining_waves(self.group);
+        // Failed sessions that are to run again count as not started.
+        let mut group = self.group.clone();
+        for start in starts {
+            group.sessions[start.session].status = SessionStatus::Pending;
+        }
+        let mut waves = remaining_waves(&group);
         for wave in &mut waves {
             wave.retain(|id| started.contains(id.as_str()));
         }
@@ -228,7 +267,7 @@ fn generated_files(directory: &Path) -> Vec<String> {
     files
 }
 
-fn print(plan: &ExecutionPlan, target: &str, output: &mut Output) -> Result<()> {
+fn print(plan: &ExecutionPlan, output: &mut Output) -> Result<()> {
     let home = format::home();
     let path = |path: &str| format::path(path, home.as_deref());
     let sessions = format::counted(plan.sessions.len(), "session");
@@ -261,7 +300,5 @@ fn print(plan: &ExecutionPlan, target: &str, output: &mut Output) -> Result<()> 
             output.line(&Line::new().plain("     ").with(Tone::Faint, &format!("writes {}", path(file))))?;
         }
     }
-    let start = format!("Nothing was started. `session-groups run {target}` starts it.");
-    output.line(&Line::from(start))?;
     Ok(())
 }

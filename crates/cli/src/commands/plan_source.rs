@@ -15,7 +15,7 @@ use session_groups::runner::process::{Program, ProgramSearch};
 use crate::error::{Failure, Result, Severity, report};
 use crate::output::Output;
 use crate::plan_file::{self, Disk, Files, Place, Plan, Problem, Source};
-use crate::words::of_plans;
+use crate::words;
 
 /// The variables of a plan.
 #[derive(Debug, Clone, Default, Args)]
@@ -33,6 +33,16 @@ fn parse_variable(text: &str) -> std::result::Result<(String, String), String> {
 }
 
 impl Variables {
+    /// Fails if there are any: those of a stored group have been replaced.
+    pub fn check_none(&self, group: &str) -> Result<()> {
+        if self.variables.is_empty() {
+            return Ok(());
+        }
+        let failure =
+            Failure::usage(format!("-V sets a variable of a plan file, but {group:?} is a stored group"));
+        Err(failure.with_help("name the plan file, or leave -V out"))
+    }
+
     /// The variables by their names. Of two values for one name the last counts.
     pub fn by_name(&self) -> BTreeMap<String, String> {
         self.variables.iter().cloned().collect()
@@ -49,7 +59,15 @@ pub fn compile(path: &Path, variables: &Variables) -> Result<Plan> {
     })?;
     let real = real_path(path)?;
     let source = Source { path: &real, shown: path, text: &text };
-    plan_file::compile(&source, &variables.by_name(), &Disk).map_err(Failure::Plan)
+    let plan = plan_file::compile(&source, &variables.by_name(), &Disk).map_err(Failure::Plan)?;
+    match plan.unused_variables.first() {
+        None => Ok(plan),
+        Some(name) => {
+            let failure = Failure::usage(format!("{} does not use the variable {name:?}", path.display()));
+            Err(failure
+                .with_help(format!("write ${{{{ vars.{name} }}}} in the plan, or leave out -V {name}=…")))
+        }
+    }
 }
 
 fn real_path(path: &Path) -> Result<PathBuf> {
@@ -88,7 +106,12 @@ fn located(plan: &Plan, path: &Path, found: &generate::Problem) -> Problem {
     let is_template = found.error.is(ErrorKind::InvalidTemplate);
     let template = places.and_then(|places| places.template).filter(|_| is_template);
     let place = template.or(places.map(|places| places.key)).unwrap_or(Place::START);
-    Problem { file: path.into(), place, message: of_plans(&found.error.to_string()), help: None }
+    Problem {
+        file: path.into(),
+        place,
+        message: words::statement(&found.error),
+        help: words::help(&found.error),
+    }
 }
 
 /// Prints the warnings of a plan.

@@ -34,17 +34,17 @@ use crate::view::{GroupView, SessionState};
 pub struct Run {
     /// The plan file, or the id of a group, a unique beginning or end of it, or `latest`
     #[arg(value_name = "PLAN|GROUP")]
-    target: String,
+    pub(super) target: String,
     #[command(flatten)]
-    variables: Variables,
+    pub(super) variables: Variables,
     /// Run failed, changed or all sessions again
     #[arg(long, value_name = "WHICH")]
-    rerun: Option<Rerun>,
+    pub(super) rerun: Option<Rerun>,
     /// Show what would be run and start nothing
     #[arg(long = "dry-run")]
-    is_dry: bool,
+    pub(super) is_dry: bool,
     #[command(flatten)]
-    options: Options,
+    pub(super) options: Options,
 }
 
 /// The options of a run.
@@ -52,16 +52,16 @@ pub struct Run {
 pub struct Options {
     /// Maximum number of sessions that run at once
     #[arg(short = 'j', long, value_name = "N", value_parser = numbers::positive, allow_negative_numbers = true)]
-    concurrency: Option<Positive>,
+    pub(super) concurrency: Option<Positive>,
     /// US dollars that all sessions together may cost
     #[arg(long, value_name = "USD", value_parser = numbers::usd, allow_negative_numbers = true)]
-    budget: Option<Usd>,
+    pub(super) budget: Option<Usd>,
     /// Only sessions whose id matches; may be repeated
     #[arg(long, value_name = "GLOB")]
-    only: Vec<String>,
+    pub(super) only: Vec<String>,
     /// Not the sessions whose id matches; may be repeated
     #[arg(long, value_name = "GLOB")]
-    skip: Vec<String>,
+    pub(super) skip: Vec<String>,
     /// Pause as soon as a session has failed
     #[arg(long)]
     fail_fast: bool,
@@ -70,10 +70,15 @@ pub struct Options {
     no_wait_for_limits: bool,
     /// Path of claude
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::ExecutablePath)]
-    claude: Option<PathBuf>,
+    pub(super) claude: Option<PathBuf>,
 }
 
 impl Options {
+    /// No options but the path of claude.
+    pub fn of_claude(claude: Option<PathBuf>) -> Self {
+        Self { claude, ..Self::default() }
+    }
+
     /// The options of the runner of a group.
     pub fn runner_options(&self, group: &SessionGroup) -> Result<RunnerOptions> {
         let fail_fast = self.fail_fast.then_some(true);
@@ -95,7 +100,7 @@ impl Options {
     }
 
     /// Fails if a run of a new group would fail for its sessions, so that no group is left of it.
-    fn check_new(&self, plan: &Plan, file: &str) -> Result<()> {
+    pub(super) fn check_new(&self, plan: &Plan, file: &str) -> Result<()> {
         let is_matched =
             |pattern: &String| plan.sessions.iter().any(|session| glob::matches(pattern, &session.id));
         let message = match self.only.iter().chain(&self.skip).find(|pattern| !is_matched(pattern)) {
@@ -115,7 +120,7 @@ impl Options {
 }
 
 /// The ids of the sessions that match one of several patterns. Each pattern must match one.
-fn matching(group: &SessionGroup, patterns: &[String]) -> Result<Vec<String>> {
+pub fn matching(group: &SessionGroup, patterns: &[String]) -> Result<Vec<String>> {
     let ids = || group.sessions.iter().map(|session| session.id.as_str());
     if let Some(pattern) = patterns.iter().find(|pattern| !ids().any(|id| glob::matches(pattern, id))) {
         let failure = Failure::new(Exit::NothingToRun, format!("no session matches {pattern:?}"));
@@ -129,13 +134,15 @@ impl Run {
     /// Runs the group to its end.
     pub fn run(self, global: &Global, output: &mut Output) -> Result<Exit> {
         if self.is_dry {
-            return show_plan(&self.target, &self.variables, self.options.claude.as_deref(), global, output);
+            return show_plan(&self, global, output);
         }
         let store = open_store(global.store.as_deref())?;
         let document = if is_plan(&self.target) {
             self.group_of_plan(&store, output)?
         } else {
-            find_group_or_plan(&store, &self.target)?
+            let found = find_group_or_plan(&store, &self.target)?;
+            self.variables.check_none(&self.target)?;
+            found
         };
         let group = document.group()?;
         let mut options = self.options.runner_options(&group)?;

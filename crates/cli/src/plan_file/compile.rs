@@ -10,7 +10,7 @@ use session_groups::model::{GroupId, GroupSession, SessionGroup};
 
 use crate::plan_file::Source;
 use crate::plan_file::dependencies::{resolve, warn_of_shared_directories, without_repeated_ids};
-use crate::plan_file::expression::Variables;
+use crate::plan_file::expression::{GivenVariables, Variables};
 use crate::plan_file::files::Files;
 use crate::plan_file::matrix;
 use crate::plan_file::node::{Entry, Node, Place, Value};
@@ -45,6 +45,8 @@ pub struct Plan {
     pub warnings: Vec<Problem>,
     /// The places of each session in the file.
     pub places: Vec<SessionPlaces>,
+    /// The variables with a value that the plan does not use.
+    pub unused_variables: Vec<String>,
 }
 
 /// The places of a session in a file.
@@ -99,7 +101,8 @@ fn build(
 ) -> Option<Plan> {
     let Value::Map(entries) = &root.value else { return None };
     let before = problems.count();
-    let outside = Variables { matrix: None, vars };
+    let given = GivenVariables::new(vars.clone());
+    let outside = Variables { matrix: None, vars: &given };
     let (sessions, rest): (Vec<&Entry>, Vec<&Entry>) =
         entries.iter().partition(|entry| entry.key == "sessions");
     let replaced = rest.into_iter().map(|entry| entry.with(outside.replace_in(&entry.value, problems)));
@@ -114,8 +117,14 @@ fn build(
     let directory = source.path.parent().unwrap_or(Path::new("/"));
     let has_sound_defaults =
         defaults.is_none_or(|defaults| is_sound(defaults, &Shape::Object(shape::DEFAULTS)));
-    let reader =
-        SessionReader { directory, files, vars, defaults, has_sound_defaults, created_at: &created_at };
+    let reader = SessionReader {
+        directory,
+        files,
+        vars: &given,
+        defaults,
+        has_sound_defaults,
+        created_at: &created_at,
+    };
     // The problems of the others have been reported.
     let sound = sessions.iter().filter(|entry| is_sound(&entry.value, &Shape::Object(shape::SESSION)));
     let planned = sound.flat_map(|entry| reader.read(entry, problems)).collect();
@@ -144,7 +153,8 @@ fn build(
         (planned.session, SessionPlaces { key: planned.place, template })
     };
     let (sessions, places) = planned.into_iter().map(with_places).unzip();
-    Some(Plan { name, config, sessions, source, warnings: Vec::new(), places })
+    let unused_variables = given.unused();
+    Some(Plan { name, config, sessions, source, warnings: Vec::new(), places, unused_variables })
 }
 
 /// Warns of permission modes that no known version of Claude Code has. A later one may have them.

@@ -3,8 +3,9 @@
 /// Units and their milliseconds, the largest first.
 const UNITS: &[(&str, u64)] = &[("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-/// The form as a regular expression, for the JSON Schema. It also matches the empty text, which is no duration.
-pub const PATTERN: &str = "^(?=.)([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?([0-9]{1,9}ms)?$";
+/// The form of durations longer than 0 as a regular expression, for the JSON Schema.
+pub const PATTERN: &str =
+    "^(?=.*[1-9])([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?([0-9]{1,9}ms)?$";
 
 /// Parses a duration; returns its milliseconds.
 ///

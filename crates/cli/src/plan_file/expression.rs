@@ -1,6 +1,7 @@
 //! `${{ matrix.lang }}` and `${{ vars.branch }}`, replaced when a plan is compiled. `\${{` stands for `${{` itself.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan_file::matrix::Combination;
 use crate::plan_file::node::{Entry, Node, Scalar, Style, Value};
@@ -17,7 +18,33 @@ pub struct Variables<'a> {
     /// The combination of the matrix; `None` outside sessions.
     pub matrix: Option<&'a Combination>,
     /// The variables given on the command line.
-    pub vars: &'a BTreeMap<String, String>,
+    pub vars: &'a GivenVariables,
+}
+
+/// The variables given on the command line, and which of them a plan has used.
+#[derive(Debug, Default)]
+pub struct GivenVariables {
+    values: BTreeMap<String, String>,
+    used: RefCell<BTreeSet<String>>,
+}
+
+impl GivenVariables {
+    /// Variables that no expression has named yet.
+    pub fn new(values: BTreeMap<String, String>) -> Self {
+        Self { values, used: RefCell::default() }
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let value = self.values.get(name)?;
+        self.used.borrow_mut().insert(name.to_owned());
+        Some(value)
+    }
+
+    /// The names of the variables that no expression has named.
+    pub fn unused(&self) -> Vec<String> {
+        let used = self.used.borrow();
+        self.values.keys().filter(|name| !used.contains(*name)).cloned().collect()
+    }
 }
 
 /// An expression that cannot be replaced.
@@ -62,8 +89,8 @@ impl Variables<'_> {
     fn value(&self, name: &str) -> Result<&str, (String, String)> {
         let unknown = || format!("unknown expression `${{{{ {name} }}}}`");
         match name.split_once('.') {
-            Some(("vars", key)) => self.vars.get(key).map(String::as_str).ok_or_else(|| {
-                let near = nearest(key, self.vars.keys().map(String::as_str));
+            Some(("vars", key)) => self.vars.get(key).ok_or_else(|| {
+                let near = nearest(key, self.vars.values.keys().map(String::as_str));
                 let near = near.map(|near| format!(", or did you mean vars.{near}?")).unwrap_or_default();
                 (format!("the variable {key:?} has no value"), format!("pass it with -V {key}=VALUE{near}"))
             }),
@@ -133,7 +160,7 @@ mod tests {
     use super::*;
 
     fn replace(text: &str) -> Result<String, Fault> {
-        let vars = BTreeMap::from([("branch".to_owned(), "main".to_owned())]);
+        let vars = GivenVariables::new([("branch".to_owned(), "main".to_owned())].into());
         let matrix = Combination::from([("lang".to_owned(), "ts".to_owned())]);
         Variables { matrix: Some(&matrix), vars: &vars }.replace(text)
     }
@@ -155,7 +182,7 @@ mod tests {
 
     #[test]
     fn values_are_not_replaced_again() {
-        let vars = BTreeMap::from([("a".to_owned(), "${{ vars.a }}".to_owned())]);
+        let vars = GivenVariables::new([("a".to_owned(), "${{ vars.a }}".to_owned())].into());
         assert_eq!(
             Variables { matrix: None, vars: &vars }.replace("${{ vars.a }}").unwrap(),
             "${{ vars.a }}"

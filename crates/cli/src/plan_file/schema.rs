@@ -26,13 +26,8 @@ fn of(shape: &Shape) -> Value {
         Shape::Text => json!({ "type": "string", "pattern": r"\S" }),
         Shape::AnyText => json!({ "type": "string" }),
         Shape::OneOf(words) => or_expression(&json!({ "enum": words })),
-        Shape::Number { min, max } => {
-            let mut number = json!({ "type": "number", "minimum": min });
-            if let Some(max) = max {
-                number["maximum"] = (*max).into();
-            }
-            or_expression(&number)
-        }
+        Shape::Amount => or_expression(&json!({ "type": "number", "exclusiveMinimum": 0 })),
+        Shape::Fraction => or_expression(&json!({ "type": "number", "minimum": 0, "maximum": 1 })),
         Shape::Whole { min, max } if min == max => or_expression(&json!({ "const": min })),
         Shape::Whole { min, max } => {
             or_expression(&json!({ "type": "integer", "minimum": min, "maximum": max }))

@@ -1,12 +1,11 @@
 //! One entry of `sessions` becomes one session, or one for each combination of its matrix.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use session_groups::model::GroupSession;
 use session_groups::model::time::IsoTime;
 
-use crate::plan_file::expression::{Fault, Variables};
+use crate::plan_file::expression::{Fault, GivenVariables, Variables};
 use crate::plan_file::files::{Files, resolve};
 use crate::plan_file::matrix::{self, Combination};
 use crate::plan_file::node::{Entry, Node, Place, Value};
@@ -35,7 +34,7 @@ pub struct SessionReader<'a> {
     /// Files around the plan.
     pub files: &'a dyn Files,
     /// The variables given on the command line.
-    pub vars: &'a BTreeMap<String, String>,
+    pub vars: &'a GivenVariables,
     /// The plan's `defaults`, with their expressions replaced.
     pub defaults: Option<&'a Node>,
     /// `false` if the defaults have problems. Then a session without a prompt or a project may not be at fault.

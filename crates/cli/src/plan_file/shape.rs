@@ -14,13 +14,10 @@ pub enum Shape {
     AnyText,
     /// One of several words.
     OneOf(&'static [&'static str]),
-    /// A number within bounds.
-    Number {
-        /// The smallest.
-        min: f64,
-        /// The largest, if there is one.
-        max: Option<f64>,
-    },
+    /// A number greater than 0.
+    Amount,
+    /// A number from 0 to 1.
+    Fraction,
     /// A whole number within bounds.
     Whole {
         /// The smallest.
@@ -30,7 +27,7 @@ pub enum Shape {
     },
     /// `true` or `false`.
     Flag,
-    /// A duration such as `45m`.
+    /// A duration such as `45m`, longer than 0.
     Duration,
     /// Text, a number or `true` and `false`.
     AnyScalar,
@@ -80,7 +77,6 @@ const fn required(name: &'static str, shape: &'static Shape, meaning: &'static s
 /// The largest whole number that every JSON parser reads exactly.
 pub const MAX_WHOLE: u64 = (1 << 53) - 1;
 
-const USD: Shape = Shape::Number { min: 0.0, max: None };
 const COUNT: Shape = Shape::Whole { min: 0, max: MAX_WHOLE };
 const POSITIVE: Shape = Shape::Whole { min: 1, max: MAX_WHOLE };
 const TEXTS: Shape = Shape::List { of: &Shape::Text, is_needed: false };
@@ -105,13 +101,9 @@ pub static PLAN: Shape = Shape::Object(&[
 
 /// The keys of `budget`.
 pub const BUDGET: &[Key] = &[
-    key("max", &USD, "US dollars."),
+    key("max", &Shape::Amount, "US dollars."),
     key("onExceeded", &Shape::OneOf(&["stop", "warn", "pause"]), "The reaction when they are spent."),
-    key(
-        "warnAt",
-        &Shape::Number { min: 0.0, max: Some(1.0) },
-        "Fraction of the budget at which a warning is printed.",
-    ),
+    key("warnAt", &Shape::Fraction, "Fraction of the budget at which a warning is printed."),
 ];
 
 /// The keys of `defaults`.
@@ -123,7 +115,7 @@ pub const DEFAULTS: &[Key] = &[
     key("dependsOn", &TEXTS, "Ids of sessions that must have completed; * and ? match several."),
     key("template", &Shape::Text, "Name or path of a template for the system prompt."),
     key("with", &Shape::Map { of: &Shape::AnyText, is_needed: false }, "Values for the template."),
-    key("budget", &USD, "US dollars that the session may cost."),
+    key("budget", &Shape::Amount, "US dollars that the session may cost."),
     key("maxTurns", &POSITIVE, "Maximum number of turns."),
     key("timeout", &Shape::Duration, "Maximum running time, such as 45m."),
     key("stallTimeout", &Shape::Duration, "Maximum time without progress, such as 15m."),
@@ -261,7 +253,7 @@ impl Checker<'_> {
 
     /// Reports a value that is not a map. `keys` are those that a map could have.
     fn no_map(&mut self, node: &Node, keys: &[Key], what: &str) {
-        let is_amount = keys.first().is_some_and(|key| matches!(key.shape, Shape::Number { .. }));
+        let is_amount = keys.first().is_some_and(|key| matches!(key.shape, Shape::Amount));
         let help = match (&node.value, keys.first()) {
             (Value::Scalar(scalar), Some(first)) if is_amount && node.number().is_some() => {
                 Some(format!("write it as {{ {}: {} }}", first.name, scalar.text))
@@ -315,16 +307,12 @@ impl Checker<'_> {
                 let help = node.text().map(|text| did_you_mean(text, words));
                 self.wrong(node, what, &format!("one of {}", words.join(", ")), help.as_deref());
             }
-            Shape::Number { min, max } => {
-                let fits = |number| number >= *min && max.is_none_or(|max| number <= max);
-                if !node.number().is_some_and(fits) {
-                    let expected = match max {
-                        Some(max) => format!("a number from {min} to {max}"),
-                        None => format!("a number of {min} or more"),
-                    };
-                    let help = matches!(node.value, Value::Map(_)).then_some("write the number alone");
-                    self.wrong(node, what, &expected, help);
-                }
+            Shape::Amount if !node.number().is_some_and(|number| number > 0.0) => {
+                let help = matches!(node.value, Value::Map(_)).then_some("write the number alone");
+                self.wrong(node, what, "a number greater than 0", help);
+            }
+            Shape::Fraction if !node.number().is_some_and(|number| (0.0..=1.0).contains(&number)) => {
+                self.wrong(node, what, "a number from 0 to 1", None);
             }
             Shape::Whole { min, max }
                 if !node.whole().is_some_and(|whole| (*min..=*max).contains(&whole)) =>
@@ -334,10 +322,14 @@ impl Checker<'_> {
                 self.wrong(node, what, &expected, None);
             }
             Shape::Flag if node.flag().is_none() => self.wrong(node, what, "true or false", None),
-            Shape::Duration if node.text().and_then(duration::parse).is_none() => {
-                let help = "write whole numbers with units, largest first, e.g. 90s, 45m or 1h30m";
-                self.wrong(node, what, "a duration", Some(help));
-            }
+            Shape::Duration => match node.text().and_then(duration::parse) {
+                None => {
+                    let help = "write whole numbers with units, largest first, e.g. 90s, 45m or 1h30m";
+                    self.wrong(node, what, "a duration", Some(help));
+                }
+                Some(0) => self.wrong(node, what, "longer than 0", None),
+                Some(_) => {}
+            },
             Shape::AnyScalar if !is_text && node.number().is_none() && node.flag().is_none() => {
                 self.wrong(node, what, "text, a number, true or false", None);
             }

@@ -15,6 +15,7 @@ use session_groups::repository::{Changes, Document, FileGroupRepository, GroupFi
 use crate::edit::merged_text;
 use crate::error::{Failure, Result};
 use crate::plan_file::Plan;
+use crate::words;
 
 /// Sessions to run again although they have run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -73,7 +74,10 @@ pub fn check_unreadable(store: &FileGroupRepository, plan: &Plan) -> Result<()> 
     match store.unreadable(|id| may_have_slug(id, &slug))?.first() {
         None => Ok(()),
         Some((id, error)) => {
-            let message = format!("cannot tell whether {id} is the unfinished group of this plan: {error}");
+            let message = format!(
+                "cannot tell whether {id} is the unfinished group of this plan: {}",
+                words::message(error)
+            );
             let help = format!("repair it, or delete it with `session-groups delete {id}`");
             Err(Failure::unexpected(message).with_help(help))
         }

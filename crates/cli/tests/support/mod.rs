@@ -2,6 +2,10 @@
 
 #![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "tests, each of which uses a part of this")]
 
+#[cfg(unix)]
+pub mod runs;
+pub mod stored;
+
 use std::fmt::Display;
 #[cfg(unix)]
 use std::os::unix::fs::PermissionsExt;

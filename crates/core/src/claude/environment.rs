@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Remedy, Result};
 use crate::model::config::EnvValue;
 
 /// Variables that Claude Code sets for its tools. A runner may itself be one.
@@ -68,9 +68,7 @@ impl Environment {
             if name.is_empty() || name.contains(['=', '\0']) {
                 return Err(Error::argument(field, "must be the name of a variable: not empty, without `=`"));
             }
-            if let Some(problem) = objection(name, allowed) {
-                return Err(Error::argument(field, problem));
-            }
+            check_allowed(&field, name, allowed)?;
             let value = match value {
                 EnvValue::Text(text) => OsString::from(text),
                 EnvValue::From(source) => {
@@ -112,10 +110,13 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// Returns the reason why a configuration may not set a variable, unless `allowed` names it.
-pub(crate) fn objection(name: &str, allowed: &[String]) -> Option<&'static str> {
-    let is_refused = is_refused(name) && allowed.iter().all(|allowed| allowed != name);
-    is_refused.then_some("may change what runs or who pays, and is set only if allowEnv names it")
+/// Fails with `INVALID_ARGUMENT` if a configuration may not set a variable, unless `allowed` names it.
+pub(crate) fn check_allowed(field: &str, name: &str, allowed: &[String]) -> Result<()> {
+    if is_refused(name) && allowed.iter().all(|allowed| allowed != name) {
+        let error = Error::argument(field, "may change what runs or who pays");
+        return Err(error.with_remedy(Remedy::AllowVariable));
+    }
+    Ok(())
 }
 
 fn is_refused(name: &str) -> bool {

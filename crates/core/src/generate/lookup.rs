@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use crate::claude::environment::Environment;
-use crate::error::{Error, Result};
+use crate::error::{Error, Remedy, Result};
 
 /// The largest template, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -40,11 +40,8 @@ pub fn find(name: &str, project: &Path, environment: &Environment) -> Result<(Pa
         return Ok((place.path.clone(), read(&place.path)?));
     }
     let looked_in: Vec<_> = places.iter().map(|place| place.path.display().to_string()).collect();
-    let message = format!(
-        "there is no template {name:?}. Looked for {}. Create it, or change claudeMdTemplate or template",
-        looked_in.join(", ")
-    );
-    Err(Error::no_template(message))
+    let message = format!("there is no template {name:?}. Looked for {}", looked_in.join(", "));
+    Err(Error::no_template(message).with_remedy(Remedy::CreateTemplate))
 }
 
 fn places(name: &str, project: &Path, environment: &Environment) -> Result<Vec<Place>> {

@@ -44,7 +44,7 @@ use uuid::Uuid;
 use crate::claude::ClaudeVersion;
 use crate::claude::command::{CommandOptions, Conversation, Instructions, has_option};
 use crate::claude::environment::Environment;
-use crate::error::{Error, Result};
+use crate::error::{Error, Remedy, Result};
 use crate::model::number::Usd;
 use crate::model::{BudgetAction, GroupSession, SessionGroup};
 #[cfg(unix)]
@@ -108,10 +108,8 @@ fn check_budget(group: &SessionGroup, version: ClaudeVersion) -> Result<()> {
     if !is_capped || has_option(version, "--max-budget-usd") {
         return Ok(());
     }
-    Err(Error::claude_too_old(format!(
-        "Claude Code {version} lacks --max-budget-usd, so that a budget cannot be kept: update it, or set \
-         onBudgetExceeded to \"warn\" and no maxBudgetUsd of a session"
-    )))
+    let message = format!("Claude Code {version} lacks --max-budget-usd, so that a budget cannot be kept");
+    Err(Error::claude_too_old(message).with_remedy(Remedy::UpdateOrLiftBudget))
 }
 
 /// Writes the files of a session into its directory, and returns what its process needs. Files of an earlier start are
@@ -206,7 +204,9 @@ impl Draft {
     ) -> Self {
         let config = Effective::of(group, session);
         if session.prompt.trim().is_empty() {
-            problems.push(Error::invalid_state("the prompt is blank. Set a prompt before the group runs"));
+            problems.push(
+                Error::invalid_state("the prompt is blank").with_remedy("Set a prompt before the group runs"),
+            );
         }
         let instructions = template::instructions(group, session, &config, context.environment);
         let instructions = instructions.unwrap_or_else(|error| {

@@ -282,11 +282,11 @@ impl Check<'_> {
 
     fn environment(&mut self, value: &Value) {
         for (name, value) in self.object(value).into_iter().flatten() {
-            self.at(name, |check| match environment::objection(name, check.allow_env) {
-                Some(objection) => check.fail(objection),
+            self.at(name, |check| match environment::check_allowed(&check.path, name, check.allow_env) {
+                Err(error) => check.problems.push(error),
                 // The value may be a secret, so that it is not shown.
-                None if !value.is_string() => check.fail(&format!("must be a string. {CONSEQUENCE}")),
-                None => {}
+                Ok(()) if !value.is_string() => check.fail(&format!("must be a string. {CONSEQUENCE}")),
+                Ok(()) => {}
             });
         }
     }

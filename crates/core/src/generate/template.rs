@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::claude::environment::Environment;
-use crate::error::{Error, Result};
+use crate::error::{Error, Remedy, Result};
 use crate::generate::effective::Effective;
 use crate::generate::front_matter::{self, Declared};
 use crate::generate::lookup;
@@ -61,15 +61,25 @@ pub struct Flaw {
     pub variable: String,
     /// A sentence without its subject, which is the variable or the template.
     pub problem: String,
+    /// The remedy, if there is one apart from the problem.
+    pub remedy: Option<Remedy>,
 }
 
 impl Flaw {
     pub(super) fn new(line: usize, variable: &str, problem: &str) -> Self {
-        Self { line, variable: variable.to_owned(), problem: problem.to_owned() }
+        Self { line, variable: variable.to_owned(), problem: problem.to_owned(), remedy: None }
+    }
+
+    fn with_remedy(self, remedy: Remedy) -> Self {
+        Self { remedy: Some(remedy), ..self }
     }
 
     fn into_error(self, path: &Path) -> Error {
-        Error::invalid_template(path, self.line, &self.variable, &self.problem)
+        let error = Error::invalid_template(path, self.line, &self.variable, &self.problem);
+        match self.remedy {
+            Some(remedy) => error.with_remedy(remedy),
+            None => error,
+        }
     }
 }
 
@@ -90,8 +100,8 @@ impl Template {
             declared.is_required && declared.default.is_none() && !values.contains_key(&declared.name)
         };
         if let Some(Declared { line, name, .. }) = self.declared.iter().find(is_missing) {
-            let problem = "is required, but has no value. Set it in config.variables";
-            return Err(Flaw::new(*line, name, problem));
+            let flaw = Flaw::new(*line, name, "is required, but has no value");
+            return Err(flaw.with_remedy(Remedy::SetVariable));
         }
         let mut rendered = String::new();
         for piece in &self.pieces {
@@ -99,7 +109,8 @@ impl Template {
                 Piece::Text(text) => rendered.push_str(text),
                 Piece::Variable(Variable { name, line, .. }) => {
                     let value = values.get(name).map(String::as_str).or_else(|| self.default_of(name));
-                    let unknown = || Flaw::new(*line, name, &self.unknown(values));
+                    let unknown =
+                        || Flaw::new(*line, name, &self.unknown(values)).with_remedy(Remedy::SetVariables);
                     rendered.push_str(value.ok_or_else(unknown)?);
                 }
             }
@@ -121,7 +132,7 @@ impl Template {
         let mut known: Vec<&str> = values.keys().map(String::as_str).chain(declared).collect();
         known.sort_unstable();
         known.dedup();
-        format!("is unknown. Known are {}; set further ones in config.variables", known.join(", "))
+        format!("is unknown. Known are {}", known.join(", "))
     }
 }
 

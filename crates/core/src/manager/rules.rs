@@ -197,9 +197,7 @@ fn update_group(
 
 /// A runner writes statuses itself, and would undo changes of them.
 fn refuse_status_of_runner(group_id: &str, runner: Option<&str>) -> Result<()> {
-    let Some(runner) = runner else { return Ok(()) };
-    let problem = format!("is being run by {runner}, which sets the status. Send it a request instead");
-    Err(Error::invalid_transition(group_id, &problem))
+    runner.map_or(Ok(()), |runner| Err(Error::status_of_runner(group_id, runner)))
 }
 
 fn add_session(group: &Document, session: &str, now: &IsoTime) -> Result<Decision> {

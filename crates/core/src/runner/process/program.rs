@@ -73,9 +73,9 @@ impl Program {
         }
         let looked_at =
             if looked_at.is_empty() { "nowhere, PATH is empty".to_owned() } else { looked_at.join(", ") };
-        Err(Error::claude_not_found(format!(
-            "cannot find the program `claude`. Looked in: {looked_at}. Install Claude Code, or set {VARIABLE} to its path"
-        )))
+        let message = format!("cannot find the program `claude`. Looked in: {looked_at}");
+        let remedy = format!("Install Claude Code, or set {VARIABLE} to its path");
+        Err(Error::claude_not_found(message).with_remedy(remedy))
     }
 
     fn at(path: &Path, from: &str) -> Result<Self> {

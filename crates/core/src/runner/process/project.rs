@@ -2,32 +2,33 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Remedy, Result};
 
 /// Checks the directory that a session is to work in, and returns its path without links. Fails with `INVALID_STATE` if it
 /// is not an absolute path of a directory, or contains the store or lies in it, which the session could then change.
 pub fn check_project(project: &Path, store: Option<&Path>) -> Result<PathBuf> {
-    let shown = project.display();
-    let refuse = |reason: &str| Error::invalid_state(format!("cannot start a session in {shown}: {reason}"));
+    let refuse = |reason: &str, remedy: Remedy| Err(Error::unusable_project(project, reason, remedy));
     if !project.is_absolute() {
-        return Err(refuse("projectPath must be an absolute path"));
+        return refuse("it is not an absolute path", Remedy::ChangeProject);
     }
     let canonical = match project.canonicalize() {
         Ok(canonical) => canonical,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(refuse("there is no such directory. Create it, or change projectPath"));
+            return refuse("there is no such directory", Remedy::CreateProject);
         }
         Err(source) => return Err(Error::io(None, project, "opening", source)),
     };
     if !canonical.is_dir() {
-        return Err(refuse("it is not a directory. Change projectPath"));
+        return refuse("it is not a directory", Remedy::ChangeProject);
     }
     let store = store.and_then(|store| store.canonicalize().ok());
     if store.as_ref().is_some_and(|store| store.starts_with(&canonical)) {
-        return Err(refuse("it contains the store. Use another store, or a directory below this one"));
+        let remedy = "Use another store, or a directory below this one";
+        return refuse("it contains the store", remedy.into());
     }
     if store.is_some_and(|store| canonical.starts_with(store)) {
-        return Err(refuse("it lies in the store, which belongs to the groups alone. Change projectPath"));
+        let reason = "it lies in the store, which belongs to the groups alone";
+        return refuse(reason, Remedy::ChangeProject);
     }
     Ok(canonical)
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::claude::environment::Environment;
 use crate::claude::input;
-use crate::error::{Error, Result};
+use crate::error::{Error, Remedy, Result};
 use crate::runner::process::Mark;
 use crate::runner::process::unix::alive::AliveFile;
 use crate::runner::process::unix::child::Child;
@@ -102,10 +102,7 @@ fn spawn_with(launch: &Launch<'_>, files: AttemptFiles) -> Result<Spawned> {
 
 fn explain(launch: &Launch<'_>, source: io::Error) -> Error {
     if !launch.project.is_dir() {
-        let project = launch.project.display();
-        return Error::invalid_state(format!(
-            "cannot start a session in {project}: {source}. Change projectPath"
-        ));
+        return Error::unusable_project(launch.project, source, Remedy::ChangeProject);
     }
     Error::io(None, launch.program, "starting", source)
 }
