@@ -72,7 +72,7 @@ impl Plan {
     }
 }
 
-/// Compiles a plan file. Fails with all problems that it has.
+/// Compiles a plan file. Fails with its problems; of a session that has some, what else it says is not looked at.
 pub fn compile(
     source: &Source<'_>,
     vars: &BTreeMap<String, String>,
