@@ -50,15 +50,15 @@ exports.GroupManager = class GroupManager {
   }
 
   async getGroup(groupId) {
-    return this.#repository.findById(groupId)
+    return await this.#repository.findById(groupId)
   }
 
   async listGroups(filter) {
-    return this.#repository.list(filter)
+    return await this.#repository.list(filter)
   }
 
   async updateGroup(groupId, updates) {
-    return this.#change(groupId, new ChangeRequest('updateGroup', updates))
+    return await this.#change(groupId, new ChangeRequest('updateGroup', updates))
   }
 
   async archiveGroup(groupId) {
@@ -76,11 +76,11 @@ exports.GroupManager = class GroupManager {
   }
 
   async addSession(groupId, session) {
-    return this.#change(groupId, new ChangeRequest('addSession', session))
+    return await this.#change(groupId, new ChangeRequest('addSession', session))
   }
 
   async removeSession(groupId, sessionId, options) {
-    return this.#change(groupId, new ChangeRequest('removeSession', sessionId, options))
+    return await this.#change(groupId, new ChangeRequest('removeSession', sessionId, options))
   }
 
   async updateSession(groupId, sessionId, updates) {
@@ -117,8 +117,8 @@ async function update(repository, groupId, decide, { now }) {
 }
 
 /** Changes a group by `save` or `updateSession`, in a repository whose `update` is not used. */
-function readAndWrite(repository, groupId, decide, { sessionId }) {
-  return inTurn(repository, groupId, async () => {
+async function readAndWrite(repository, groupId, decide, { sessionId }) {
+  return await inTurn(repository, groupId, async () => {
     if (sessionId === undefined) {
       let event
       const group = await replace(repository, groupId, (found) => {
@@ -140,7 +140,7 @@ async function remove(repository, groupId, now) {
   const deletion = await beginDeletion(repository, groupId)
   if (!deletion) {
     refuseRecordedRunner(await repository.findById(groupId), now)
-    return repository.delete(groupId)
+    return await repository.delete(groupId)
   }
   let isDeleted = false
   try {

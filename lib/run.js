@@ -61,20 +61,21 @@ exports.Run = class Run {
     const { signal } = this.options ?? {}
     const onAbort = () => this.request({ request: 'pause' })
     try {
-      return await new Promise((resolve, reject) => {
-        const beside = feedsBeside(this.#repository)
-        const run = new GroupRun(this.#repository, this.id, this.options, task, surroundings, beside)
-        this.#native = run
-        this.#groups = new RepositoryHost(this.#repository, this.id, run)
-        this.#processes = new ProcessHost(processManager, run)
-        // Before the start, so that no session starts in between.
-        for (const request of this.#early.splice(0)) run.request(request)
-        if (signal?.aborted) onAbort()
-        else signal?.addEventListener('abort', onAbort)
-        run.start(() => this.#receive(resolve, reject))
-      })
+      const beside = feedsBeside(this.#repository)
+      const run = new GroupRun(this.#repository, this.id, this.options, task, surroundings, beside)
+      this.#native = run
+      this.#groups = new RepositoryHost(this.#repository, this.id, run)
+      this.#processes = new ProcessHost(processManager, run)
+      // Before the start, so that no session starts in between.
+      for (const request of this.#early.splice(0)) run.request(request)
+      if (signal?.aborted) onAbort()
+      else signal?.addEventListener('abort', onAbort)
+      await new Promise((resolve) => run.start(() => this.#receive(resolve)))
+      // Here, where the stack of an error shows the callers that await it.
+      return run.outcome()
     } catch (error) {
       if (error?.code === 'NOT_FOUND') forget(this.#repository, this.id)
+      if (error?.code === 'IO' && this.#thrown !== undefined) error.cause = this.#thrown
       throw error
     } finally {
       signal?.removeEventListener('abort', onAbort)
@@ -112,26 +113,26 @@ exports.Run = class Run {
   }
 
   /** Takes the messages of the addon. */
-  #receive(resolve, reject) {
+  #receive(resolve) {
     const isIdle = this.#messages.length === 0
     this.#messages.push(...this.#native.take())
-    if (isIdle) this.#handle(resolve, reject)
+    if (isIdle) this.#handle(resolve)
   }
 
   /** Handles messages in their order. Many of them do not block the event loop. */
-  #handle(resolve, reject) {
+  #handle(resolve) {
     const begun = performance.now()
     for (let count = 1; ; count++) {
       const [message] = this.#messages
       if (message === undefined) return
       if (message.kind === 'event') this.#emit(message.event)
       else if (message.kind === 'warning') warn(message.text)
-      else if (message.kind === 'end') this.#end(resolve, reject)
+      else if (message.kind === 'end') this.#end(resolve)
       else this.#serve(message)
       // Only now, so that messages that come meanwhile wait for their turn.
       this.#messages.shift()
       if (count % 10 === 0 && performance.now() - begun > TURN_MS)
-        return setImmediate(() => this.#handle(resolve, reject))
+        return setImmediate(() => this.#handle(resolve))
     }
   }
 
@@ -140,14 +141,9 @@ exports.Run = class Run {
     this.#handlers.emit(isRequested ? { ...event, reason: this.pauseReason } : event)
   }
 
-  #end(resolve, reject) {
+  #end(resolve) {
     this.#native.close()
-    try {
-      resolve(this.#native.outcome())
-    } catch (error) {
-      if (error.code === 'IO' && this.#thrown !== undefined) error.cause = this.#thrown
-      reject(error)
-    }
+    resolve()
   }
 
   /** Does what the addon asks for, and answers it. */

@@ -89,7 +89,7 @@ exports.GroupRunner = class GroupRunner {
     requireGroup(group)
     const run = new Run(this.#container, this.#repository, options, new Handlers())
     const isId = typeof group === 'string'
-    return run.carryOut(isId ? group : group.id, { plan: { group: isId ? undefined : group } })
+    return await run.carryOut(isId ? group : group.id, { plan: { group: isId ? undefined : group } })
   }
 
   getProgress() {
