@@ -108,6 +108,66 @@ posix('an update that returns nothing has stored the group', async () => {
   expect((await stored()).status).toBe('completed')
 })
 
+running('methods of a user', () => {
+  const logging = '20260115-103000-logging'
+
+  test.each([
+    ['return a promise of a watcher', async (watch) => watch()],
+    ['return a promise that is rejected', () => Promise.reject(new Error('no watch today'))],
+    ['return something else', () => ({})],
+    ['return an iterator', async function* () {}],
+    [
+      'throw',
+      () => {
+        throw new Error('no watch today')
+      },
+    ],
+  ])('`watch` may %s: requests arrive, and the run ends', async (_, watch) => {
+    class Watching extends sg.InMemoryGroupRepository {
+      watch(...args) {
+        return watch(() => super.watch(...args))
+      }
+    }
+    const unhandled = []
+    const note = (error) => unhandled.push(error)
+    process.on('unhandledRejection', note)
+    const { runner, repository, manager, stored } = await prepare(
+      new Watching(),
+      groupOf({ a: [] }),
+      () => {},
+    )
+    const run = runner.run(logging)
+    await manager.reaches(1)
+    expect(await sg.control(repository, logging, 'pause')).toBe(true)
+    await run
+    process.off('unhandledRejection', note)
+    expect([runner.getState(), (await stored()).status, unhandled]).toEqual(['paused', 'paused', []])
+  })
+
+  test('`kill` of a process may reject', async () => {
+    const unhandled = []
+    const note = (error) => unhandled.push(error)
+    process.on('unhandledRejection', note)
+    const { runner, manager } = await prepare(
+      new sg.InMemoryGroupRepository(),
+      groupOf({ a: [] }),
+      (child) => {
+        child.kill = async () => {
+          child.exit(null)
+          throw new Error('it is gone')
+        }
+      },
+    )
+    const run = runner.run(logging)
+    await manager.reaches(1)
+    await runner.pause()
+    await run
+    await new Promise(setImmediate)
+    process.off('unhandledRejection', note)
+    expect([runner.getState(), unhandled]).toEqual(['paused', []])
+  })
+})
+
 describe('arguments', () => {
   test('of the constructor are checked', () => {
     const repository = new sg.InMemoryGroupRepository()

@@ -402,6 +402,25 @@ running.each(RUN_FROM)('on %s', (_, createRepository) => {
     }
   })
 
+  test('a process that comes later, in a promise, is killed, and a promise that is rejected ends nothing', async () => {
+    const signals = []
+    const late = { exitCode: new Promise(() => {}), kill: (signal) => signals.push(signal) }
+    const unhandled = []
+    const note = (error) => unhandled.push(error)
+    process.on('unhandledRejection', note)
+    for (const spawn of [async () => late, () => Promise.reject(new Error('no host'))]) {
+      const repository = createRepository()
+      const group = groupOf({ a: [] })
+      await repository.save(group)
+      await new sg.GroupRunner({ processManager: { spawn } }, repository).run(group.id)
+      const [{ status, error }] = (await repository.findById(group.id)).sessions
+      expect([status, error]).toEqual(['failed', expect.stringContaining('not a promise')])
+    }
+    await new Promise(setImmediate)
+    process.off('unhandledRejection', note)
+    expect([signals, unhandled]).toEqual([['SIGKILL'], []])
+  })
+
   test('the budget holds', async () => {
     const { runner, manager, recorder, stored } = await prepared(
       groupOf({ a: [], b: ['a'] }, { config: { maxBudgetUsd: 1, warningThreshold: 0.5 } }),
