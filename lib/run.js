@@ -58,7 +58,9 @@ exports.Run = class Run {
       hasProcessManager: processManager != null,
       isNative: isNative(this.#repository),
     }
-    const { signal } = this.options ?? {}
+    // A task other than a run has the options of an earlier run, whose signal has paused that one if it is aborted.
+    const isSpent = task !== undefined && this.options?.signal?.aborted
+    const signal = isSpent ? undefined : this.options?.signal
     const onAbort = () => this.request({ request: 'pause' })
     try {
       const beside = feedsBeside(this.#repository)

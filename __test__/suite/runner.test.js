@@ -469,6 +469,27 @@ running.each(RUN_FROM)('on %s', (_, createRepository) => {
     expect(manager.spawned.length).toBe(1)
   })
 
+  test('a group that a signal has paused can be resumed and retried', async () => {
+    const { runner, manager, stored } = await prepared(groupOf({ a: [], b: ['a'] }), (child, number) => {
+      if (number > 1) child.exit(number === 3 ? 1 : 0)
+    })
+    const controller = new AbortController()
+    const run = runner.run('20260115-103000-logging', { signal: controller.signal, skip: ['b'] })
+    await manager.reaches(1)
+    controller.abort()
+    await run
+    await runner.resume()
+    // The other options still hold.
+    expect(await stored()).toMatchObject({ sessions: [{ status: 'completed' }, { status: 'pending' }] })
+    await runner.run('20260115-103000-logging')
+    expect(await stored()).toMatchObject({ status: 'failed', sessions: [{}, { status: 'failed' }] })
+    const again = new AbortController()
+    await runner.run('20260115-103000-logging', { signal: again.signal })
+    again.abort()
+    await runner.retry('20260115-103000-logging')
+    expect(await stored()).toMatchObject({ status: 'completed' })
+  })
+
   test('only some sessions can be run', async () => {
     const { runner, stored } = await prepared(groupOf({ a: [], b: [], c: [] }))
     await runner.run('20260115-103000-logging', { only: ['a', 'b'], skip: ['b'] })

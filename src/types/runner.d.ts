@@ -209,8 +209,8 @@ export declare class GroupRunner {
   pause(reason?: PauseReason, options?: PauseOptions): Promise<void>
 
   /**
-   * Runs the paused group again, with the options of the last run. Fulfilled and rejected like `run`. Rejects with
-   * `INVALID_STATE` if this runner is not paused.
+   * Runs the paused group again, with the options of the last run. A `signal` among them that is aborted by now is ignored.
+   * Fulfilled and rejected like `run`. Rejects with `INVALID_STATE` if this runner is not paused.
    *
    * @param options A new budget.
    */
@@ -225,9 +225,10 @@ export declare class GroupRunner {
   stop(options?: StopOptions): Promise<void>
 
   /**
-   * Runs failed sessions of a group again. Fulfilled and rejected like `run`. If this runner is running the group, the run
-   * goes on with them, and this is fulfilled at once. If another process is running the group, requests it from that one and
-   * is fulfilled once the request is stored.
+   * Runs failed sessions of a group again, with the options of the last run if that was of the same group; its `signal` is
+   * ignored if it is aborted by now. Fulfilled and rejected like `run`. If this runner is running the group, the run goes on with
+   * them, and this is fulfilled at once. If another process is running the group, requests it from that one and is fulfilled
+   * once the request is stored.
    *
    * @param id Id of the group.
    * @param options The sessions, and whether they begin new conversations.
