@@ -54,7 +54,8 @@ exports.Run = class Run {
     const { clock, processManager } = this.#container
     const surroundings = {
       environment: { ...process.env },
-      hasClock: clock != null,
+      // Where JavaScript starts the processes, its own time counts, which fake timers of tests replace.
+      hasClock: clock != null || processManager != null,
       hasProcessManager: processManager != null,
       isNative: isNative(this.#repository),
     }
@@ -163,7 +164,7 @@ exports.Run = class Run {
   #do(kind, message) {
     switch (kind) {
       case 'now':
-        return this.#container.clock.now().getTime()
+        return (this.#container.clock?.now() ?? new Date()).getTime()
       case 'spawn':
       case 'kill':
         return this.#processes[kind](message)

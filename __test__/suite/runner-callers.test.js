@@ -20,6 +20,24 @@ withFakeTimers('fake timers hold up nothing', async () => {
   }
 })
 
+running('the time', () => {
+  test('of a run with a process manager is the one that fake timers set', async () => {
+    const now = '2030-01-01T00:00:00.000Z'
+    const { runner, recorder, stored } = await prepare(new sg.InMemoryGroupRepository(), groupOf({ a: [] }))
+    timers.useFakeTimers({ now: new Date(now), doNotFake: ['queueMicrotask', 'nextTick'] })
+    try {
+      await runner.run('20260115-103000-logging')
+    } finally {
+      timers.useRealTimers()
+    }
+    const { updatedAt, completedAt, sessions } = await stored()
+    expect([updatedAt, completedAt, sessions[0].startedAt, sessions[0].completedAt]).toEqual(
+      Array(4).fill(now),
+    )
+    expect(new Set(recorder.events.map(({ timestamp }) => timestamp))).toEqual(new Set([now]))
+  })
+})
+
 running('handlers', () => {
   const prepared = (group, act) => prepare(new sg.InMemoryGroupRepository(), group, act)
 

@@ -16,7 +16,10 @@ export interface RemoveSessionOptions {
 
 /** The surroundings of a program, which tests replace. Every part has a default. */
 export interface GroupContainer {
-  /** Clock of stored and emitted times. By default the time is `Date.now()`. Timeouts do not depend on it. */
+  /**
+   * Clock of stored and emitted times. By default the time is `Date.now()`; in a {@link GroupRunner} without a `processManager`, it
+   * is that of the machine, which fake timers do not replace. Timeouts do not depend on it.
+   */
   readonly clock?:
     | {
         /** Returns the current time. */
