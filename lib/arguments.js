@@ -5,7 +5,12 @@ const { requireObject, throwInvalidArgument } = require('./addon.js')
 /** Throws unless a value has methods. */
 exports.requireMethods = function requireMethods(field, value, methods) {
   const missing = methods.find((method) => typeof value?.[method] !== 'function')
-  if (missing) throwInvalidArgument(field, `must be an object with the method ${missing}`)
+  if (missing) throwInvalidArgument(field, `an object with the method ${missing}`, value)
+}
+
+/** Throws unless a value is one of several. */
+exports.requireOneOf = function requireOneOf(field, value, values) {
+  if (!values.includes(value)) throwInvalidArgument(field, `one of ${values.join(', ')}`, value)
 }
 
 /** Throws unless options are an object. Returns them; an empty object for `undefined`. */

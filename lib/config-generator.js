@@ -59,7 +59,7 @@ exports.ConfigGenerator = class ConfigGenerator {
   }
 
   async resolveTemplate(templatePath) {
-    if (typeof templatePath !== 'string') throwInvalidArgument('templatePath', 'must be a string')
+    if (typeof templatePath !== 'string') throwInvalidArgument('templatePath', 'a string', templatePath)
     const isPath = templatePath.startsWith('/') || templatePath.startsWith('./')
     const path = isPath ? templatePath : `${configHome()}/claude-code-agent/templates/${templatePath}`
     const fileSystem = this.#fileSystem

@@ -1,7 +1,8 @@
 // The events of groups in any repository. A repository without `events` has none of its own: what a run in this process reports
 // is kept in memory beside it.
 
-const { InMemoryGroupRepository, requireObject, throwInvalidArgument } = require('./addon.js')
+const { InMemoryGroupRepository, requireObject } = require('./addon.js')
+const { requireMethods } = require('./arguments.js')
 const { extendsNative } = require('./repositories.js')
 
 /** The feeds beside repositories: each is a repository in memory that has the groups which were run. */
@@ -22,8 +23,7 @@ exports.forget = (repository, groupId) => {
 exports.groupEvents = function groupEvents(repository, groupId, options) {
   requireObject('repository', repository)
   if (typeof repository.events === 'function') return repository.events(groupId, options)
-  if (typeof repository.findById !== 'function')
-    throwInvalidArgument('repository', 'must be an object with the method findById')
+  requireMethods('repository', repository, ['findById'])
   const beside = exports.feedsBeside(repository)
   // Throws at once for options of the wrong type.
   beside.events(groupId, options).return()

@@ -1,7 +1,7 @@
 // GroupRunner and control. The addon does the work on a thread of its own; here are the state of a runner and its handlers.
 
 const { requireObject, throwInvalidArgument, throwInvalidState } = require('./addon.js')
-const { optionsOf, requireMethods } = require('./arguments.js')
+const { optionsOf, requireMethods, requireOneOf } = require('./arguments.js')
 const { Handlers } = require('./handlers.js')
 const { Run } = require('./run.js')
 
@@ -72,7 +72,7 @@ exports.GroupRunner = class GroupRunner {
   async pause(reason = 'manual', options = undefined) {
     const { drain } = optionsOf(options)
     if (this.#state !== 'running') throwInvalidState('Cannot pause: runner is not running')
-    if (!REASONS.includes(reason)) throwInvalidArgument('reason', `must be one of ${REASONS.join(', ')}`)
+    requireOneOf('reason', reason, REASONS)
     this.#run.request({ request: 'pause', drain, reason })
     await this.#ended
   }
@@ -148,10 +148,10 @@ exports.GroupRunner = class GroupRunner {
 
 exports.control = async function control(repository, id, request, options) {
   requireMethods('repository', repository, ['findById', 'save'])
-  if (!REQUESTS.includes(request)) throwInvalidArgument('request', `must be one of ${REQUESTS.join(', ')}`)
-  const { workDir, ...details } = optionsOf(options)
-  const run = new Run({}, repository, { workDir }, new Handlers())
-  const hasActed = await run.carryOut(requireGroup(id), { control: { request, ...details } })
+  requireOneOf('request', request, REQUESTS)
+  const given = optionsOf(options)
+  const run = new Run({}, repository, { workDir: given.workDir }, new Handlers())
+  const hasActed = await run.carryOut(requireGroup(id), { request, control: given })
   if (hasActed === null)
     throwInvalidState(`Cannot ${request}: the group has no runner. Use run or retry of a GroupRunner`)
   return hasActed
@@ -160,11 +160,11 @@ exports.control = async function control(repository, id, request, options) {
 /** Throws unless a value is the id of a group, or an object that has one. Returns the value. */
 function requireGroup(group) {
   if (typeof group !== 'string' && typeof group?.id !== 'string')
-    throwInvalidArgument('group', 'must be the id of a group, or a group')
+    throwInvalidArgument('group', 'the id of a group, or a group', group)
   return group
 }
 
 function requireHandler(handler) {
-  if (typeof handler !== 'function') throwInvalidArgument('handler', 'must be a function')
+  if (typeof handler !== 'function') throwInvalidArgument('handler', 'a function', handler)
   return handler
 }

@@ -244,6 +244,31 @@ describe('arguments', () => {
       /^concurrency is unknown\. Known are maxConcurrent, respectDependencies, .*, seed$/,
     )
     expect(await messageOf(runner.retry(id, { sessions: 'a' }))).toBe('sessions must be an array, but is "a"')
+    expect(await messageOf(runner.run(id, { only: ['b'] }))).toBe(
+      `only names "b", which is no session of group "${id}"`,
+    )
+    expect(await messageOf(runner.run(id, { signal: 5 }))).toBe(
+      'signal must be an object with the method addEventListener, but is 5',
+    )
+    expect(await messageOf(runner.run(5))).toBe('group must be the id of a group, or a group, but is 5')
+    const repository = new sg.InMemoryGroupRepository()
+    await repository.save(groupOf({ a: [] }))
+    expect(await messageOf(sg.control(repository, id, 'restart'))).toBe(
+      'request must be one of pause, resume, stop, retry, but is "restart"',
+    )
+    expect(await messageOf(sg.control(repository, id, 'pause', { drained: true }))).toBe(
+      'drained is unknown. Known are sessions, drain, now, fresh, budget, reason, by, waitMs, workDir',
+    )
+    // Not another request.
+    expect(await messageOf(sg.control(repository, id, 'pause', { request: 'stop' }))).toMatch(
+      /^request is unknown\./,
+    )
+    expect(thrown(() => runner.on('group_started', 'x')).message).toBe(
+      'handler must be a function, but is "x"',
+    )
+    expect(thrown(() => sg.groupEvents({}, id)).message).toBe(
+      'repository must be an object with the method findById, but is an object',
+    )
     const requests = [
       runner.pause('manual', null),
       runner.resume(null),

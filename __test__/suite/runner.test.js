@@ -502,7 +502,7 @@ running.each(RUN_FROM)('on %s', (_, createRepository) => {
   test.each(['only', 'skip', 'assumeDead'])('%s names sessions of the group', async (option) => {
     const { runner, stored, manager } = await prepared(groupOf({ a: [] }))
     const run = runner.run('20260115-103000-logging', { [option]: ['a', 'b'] })
-    expect(await rejection(run)).toMatchObject({ code: 'INVALID_ARGUMENT', field: `options.${option}` })
+    expect(await rejection(run)).toMatchObject({ code: 'INVALID_ARGUMENT', field: option })
     expect(await stored()).toMatchObject({ status: 'created', sessions: [{ status: 'pending' }] })
     expect(manager.spawned.length).toBe(0)
   })
@@ -510,7 +510,7 @@ running.each(RUN_FROM)('on %s', (_, createRepository) => {
   test('requests name sessions of the group', async () => {
     const { runner, repository, stored, manager } = await prepared(groupOf({ a: [] }))
     const sessions = ['b']
-    const expected = { code: 'INVALID_ARGUMENT', field: 'options.sessions' }
+    const expected = { code: 'INVALID_ARGUMENT', field: 'sessions' }
     const id = '20260115-103000-logging'
     expect(await rejection(runner.retry(id, { sessions }))).toMatchObject(expected)
     for (const request of ['pause', 'resume', 'stop', 'retry']) {
