@@ -26,12 +26,12 @@ exports.GroupRunner = class GroupRunner {
   #ended
 
   constructor(container, repository, eventEmitter) {
-    if (container != null) requireObject('container', container)
+    if (container !== undefined) requireObject('container', container)
     if (container?.clock != null) requireMethods('container.clock', container.clock, ['now'])
     if (container?.processManager != null)
       requireMethods('container.processManager', container.processManager, ['spawn'])
     requireMethods('repository', repository, ['findById', 'save'])
-    if (eventEmitter != null) requireMethods('eventEmitter', eventEmitter, ['emit'])
+    if (eventEmitter !== undefined) requireMethods('eventEmitter', eventEmitter, ['emit'])
     this.#container = container ?? {}
     this.#repository = repository
     this.#handlers = new Handlers(eventEmitter)

@@ -193,6 +193,8 @@ describe('arguments', () => {
       [[undefined, undefined], 'repository'],
       [[undefined, {}], 'repository'],
       [[5, repository], 'container'],
+      [[null, repository], 'container'],
+      [[undefined, repository, null], 'eventEmitter'],
       [[{ clock: {} }, repository], 'container.clock'],
       [[{ processManager: {} }, repository], 'container.processManager'],
       [[undefined, repository, {}], 'eventEmitter'],
