@@ -129,7 +129,7 @@ export interface GroupSession {
   readonly tokens?: TokenUsage | undefined
   /** Configuration that overrides the group's `sessionDefaults`. */
   readonly config?: SessionConfig | undefined
-  /** Duration in milliseconds of all runs that have ended. */
+  /** Duration in milliseconds of all runs that have ended, 0 or more. */
   readonly runMs?: number | undefined
   /** Reason why the session failed; removed when it runs again. */
   readonly error?: string | undefined
@@ -139,17 +139,23 @@ export interface GroupSession {
   readonly usageCounters?: { readonly [key: string]: unknown } | undefined
   /** Model that overrides the group's, for the runner. */
   readonly model?: string | undefined
-  /** Budget of all runs in US dollars, 0 or more, for the runner. */
+  /** Budget of all runs in US dollars, 0 or more, for the runner. By default only that of the group counts. */
   readonly maxBudgetUsd?: number | undefined
-  /** Maximum number of turns of a run, 1 or more, for the runner. */
+  /** Maximum number of turns of a run, 1 or more, for the runner. By default there is no limit. */
   readonly maxTurns?: number | undefined
-  /** Maximum running time in milliseconds, for the runner. */
+  /**
+   * Maximum running time of all runs together in milliseconds, 0 or more, for the runner. Pauses do not count. By default there
+   * is no limit.
+   */
   readonly timeoutMs?: number | undefined
-  /** Maximum time without any progress in milliseconds, for the runner. */
+  /**
+   * Maximum time without any progress in milliseconds, 0 or more, for the runner. Less than 480000 counts as 480000.
+   * @default 900000
+   */
   readonly stallTimeoutMs?: number | undefined
-  /** Number of times a transient failure is retried, 0 or more, for the runner. */
+  /** Number of times a transient failure is retried, 0 or more, for the runner. @default 2 */
   readonly retries?: number | undefined
-  /** `true` to start the sessions that depend on this one even if it fails, for the runner. */
+  /** `true` to start the sessions that depend on this one even if it fails, for the runner. @default false */
   readonly allowFailure?: boolean | undefined
   /** The newest attempts to run the session, at most 20, from the runner. */
   readonly attempts?: readonly Attempt[] | undefined
@@ -1714,7 +1720,7 @@ export interface RunOptions {
    * `XDG_STATE_HOME`.
    */
   readonly workDir?: string | undefined
-  /** The smallest amount in US dollars that is worth a start. @default 0.05 */
+  /** The smallest amount in US dollars that is worth a start, 0 or more. @default 0.05 */
   readonly minReservationUsd?: number | undefined
   /** Ids of sessions whose earlier process has ended although the runner cannot find out, as on another machine. */
   readonly assumeDead?: readonly string[] | undefined
@@ -1725,28 +1731,32 @@ export interface RunOptions {
    * these texts.
    */
   readonly keepProcesses?: readonly string[] | undefined
-  /** Ids of the only sessions to run. An unknown id is an `INVALID_ARGUMENT`, as in all options that name sessions. */
+  /** Ids of the only sessions to run; none for an empty array. An unknown id is an `INVALID_ARGUMENT`, as in all options that name sessions. */
   readonly only?: readonly string[] | undefined
   /** Ids of sessions not to run. If only such sessions are left, the group is paused. */
   readonly skip?: readonly string[] | undefined
   /** `false` to pause the group at a usage limit instead of waiting for its end. @default true */
   readonly waitForLimits?: boolean | undefined
-  /** Time within which at most four sessions start, in milliseconds; 0 for no such limit. @default 500 */
+  /**
+   * Time within which at most four sessions start, in milliseconds, 0 or more; 0 for no such limit, which is the default with a
+   * `processManager`.
+   * @default 500
+   */
   readonly startSpacingMs?: number | undefined
-  /** Time for background work after a session's result, in milliseconds. @default 60000 */
+  /** Time for background work after a session's result, in milliseconds, 0 or more. @default 60000 */
   readonly backgroundGraceMs?: number | undefined
   /**
-   * Maximum size of a session's output, in bytes. At most half of the process's limit for files (`ulimit -f`) is used.
+   * Maximum size of a session's output in bytes, 1 or more. At most half of the process's limit for files (`ulimit -f`) is used.
    * @default 268435456
    */
   readonly maxOutputBytes?: number | undefined
-  /** Time for an interrupted session to end its turn, in milliseconds. It is terminated then. @default 5000 */
+  /** Time for an interrupted session to end its turn, in milliseconds, 0 or more. It is terminated then. @default 5000 */
   readonly interruptGraceMs?: number | undefined
-  /** Time for a terminated session to exit, in milliseconds. It is killed then. @default 10000 */
+  /** Time for a terminated session to exit, in milliseconds, 0 or more. It is killed then. @default 10000 */
   readonly terminateGraceMs?: number | undefined
-  /** Time for a session to exit after its last turn, in milliseconds. It is terminated then. @default 10000 */
+  /** Time for a session to exit after its last turn, in milliseconds, 0 or more. It is terminated then. @default 10000 */
   readonly exitGraceMs?: number | undefined
-  /** Seed of the random part of waiting times. */
+  /** Seed of the random part of waiting times: an integer of 0 or more. By default it differs in each run. */
   readonly seed?: number | undefined
 }
 
@@ -1758,7 +1768,7 @@ export interface PauseOptions {
 
 /** Options of {@link GroupRunner.resume}. */
 export interface ResumeOptions {
-  /** The group's new budget in US dollars. */
+  /** The group's new budget in US dollars, 0 or more. */
   readonly budget?: number | undefined
 }
 
@@ -1946,13 +1956,13 @@ export interface ControlOptions {
   readonly now?: boolean | undefined
   /** With `retry`: `true` to begin new conversations. */
   readonly fresh?: boolean | undefined
-  /** With `resume`: the group's new budget in US dollars. */
+  /** The group's new budget in US dollars, 0 or more. It is stored with the request, whichever that is. */
   readonly budget?: number | undefined
   /** Reason, as text for people. */
   readonly reason?: string | undefined
   /** Author of the request. */
   readonly by?: string | undefined
-  /** Maximum time to wait until a live runner has acted, in milliseconds. @default 10000 */
+  /** Maximum time to wait until a live runner has acted, in milliseconds, 0 or more. @default 10000 */
   readonly waitMs?: number | undefined
   /** Directory for the output of sessions, as in the options of the run. */
   readonly workDir?: string | undefined
