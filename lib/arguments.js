@@ -1,11 +1,13 @@
 // Arguments that are objects with methods of JavaScript.
 
-const { requireObject, throwInvalidArgument } = require('./addon.js')
+const { requireObject, throwInvalidArgument, throwMissingMethod } = require('./addon.js')
 
 /** Throws unless a value has methods. */
 exports.requireMethods = function requireMethods(field, value, methods) {
   const missing = methods.find((method) => typeof value?.[method] !== 'function')
-  if (missing) throwInvalidArgument(field, `an object with the method ${missing}`, value)
+  if (!missing) return
+  if (typeof value === 'object' && value !== null) throwMissingMethod(field, missing)
+  throwInvalidArgument(field, `an object with the method ${missing}`, value)
 }
 
 /** Throws unless a value is one of several. */

@@ -125,6 +125,8 @@ exports.ProcessHost = class ProcessHost {
       // At once: a rejection that waits for the exit to be handled would end the program.
     ]).catch(report)
     const code = await Promise.resolve(exitCode).catch((error) => report(error) ?? null)
+    if (code !== null && !Number.isInteger(code))
+      report(`exitCode must be an integer or null, but is ${code}`)
     await Promise.race([outputs, after(OUTPUT_MS)])
     this.#processes.delete(number)
     run.exited(number, Number.isInteger(code) ? code : null)

@@ -187,6 +187,15 @@ pub fn throw_invalid_state(env: Env, message: String) -> napi::Result<()> {
     throwing(&env, || Err(Error::invalid_state(message).into()))
 }
 
+/// Throws `INVALID_ARGUMENT` for an object that lacks a method. For arguments.js.
+#[napi(skip_typescript)]
+pub fn throw_missing_method(env: Env, name: Unknown<'_>, method: Unknown<'_>) -> napi::Result<()> {
+    throwing(&env, || {
+        let problem = format!("lacks the method {}", args::text(&env, "method", method)?);
+        Err(Error::argument(args::text(&env, "name", name)?, problem).into())
+    })
+}
+
 /// Throws `INVALID_ARGUMENT` for a value that is not what is expected. For arguments that only JavaScript can check.
 #[napi(skip_typescript)]
 pub fn throw_invalid_argument(

@@ -41,6 +41,7 @@ const INTERNAL_FUNCTIONS = [
   'throwAlreadyRunning',
   'throwInvalidArgument',
   'throwInvalidState',
+  'throwMissingMethod',
   'throwNotFound',
   'throwUnusableUpdate',
   'unixTime',

@@ -268,9 +268,7 @@ describe('arguments', () => {
     expect(thrown(() => runner.on('group_started', 'x')).message).toBe(
       'handler must be a function, but is "x"',
     )
-    expect(thrown(() => sg.groupEvents({}, id)).message).toBe(
-      'repository must be an object with the method findById, but is an object',
-    )
+    expect(thrown(() => sg.groupEvents({}, id)).message).toBe('repository lacks the method findById')
     const requests = [
       runner.pause('manual', null),
       runner.resume(null),

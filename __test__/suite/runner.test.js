@@ -402,6 +402,21 @@ running.each(RUN_FROM)('on %s', (_, createRepository) => {
     }
   })
 
+  test.each([
+    ['null', async () => null, 'killed by a signal'],
+    ['rejected', () => Promise.reject(new Error('lost host')), 'killed by a signal: lost host'],
+    ['undefined', async () => undefined, 'exitCode must be an integer or null, but is undefined'],
+    ['text', async () => '0', 'exitCode must be an integer or null, but is 0'],
+  ])('an exit code that is %s fails the session and says why', async (_, exit, reason) => {
+    const repository = createRepository()
+    const group = groupOf({ a: [] })
+    await repository.save(group)
+    const spawn = () => ({ pid: 1, stdout: [], stderr: [], exitCode: exit(), kill() {} })
+    await new sg.GroupRunner({ processManager: { spawn } }, repository).run(group.id)
+    const [{ status, error }] = (await repository.findById(group.id)).sessions
+    expect([status, error]).toEqual(['failed', expect.stringContaining(reason)])
+  })
+
   test('a process that comes later, in a promise, is killed, and a promise that is rejected ends nothing', async () => {
     const signals = []
     const late = { exitCode: new Promise(() => {}), kill: (signal) => signals.push(signal) }
