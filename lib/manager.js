@@ -6,15 +6,15 @@ const {
   CreationRequest,
   FileGroupRepository,
   beginDeletion,
-  otherRunner,
   refuseRecordedRunner,
   requireObject,
+  runnerOf,
   throwNotFound,
   throwUnusableUpdate,
   unixTime,
 } = require('./addon.js')
 const { requireMethods } = require('./arguments.js')
-const { claimed } = require('./claims.js')
+const { claimed, isClaimed } = require('./claims.js')
 const { forget } = require('./feeds.js')
 const { Handlers } = require('./handlers.js')
 const { hasUpdate, replace } = require('./repositories.js')
@@ -95,13 +95,28 @@ exports.GroupManager = class GroupManager {
   /** Stores what a request makes of a group, then emits its event. Returns the stored group. */
   async #change(groupId, request, sessionId) {
     const now = timeFrom(this.#container)
-    const runner = request.concernsStatus() ? await otherRunner(this.#repository, groupId) : null
-    const decide = (group) => request.decide(groupId, group, now, runner ?? undefined)
+    const runner = request.concernsStatus() ? await runnerName(this.#repository, groupId) : null
+    const decide = (group) => request.decide(groupId, group, now, refusing(runner, group))
     const change = hasUpdate(this.#repository) ? update : readAndWrite
     const { group, event } = await change(this.#repository, groupId, decide, { now, sessionId })
     if (event) this.#handlers.emit(event)
     return group
   }
+}
+
+const THIS_PROCESS = 'this process'
+
+/** Returns the name of the process that runs a group, or `null`. */
+async function runnerName(repository, groupId) {
+  return isClaimed(repository, groupId) ? THIS_PROCESS : await runnerOf(repository, groupId)
+}
+
+/**
+ * Returns the name of a runner that would undo a change of the status. A run of this process does so while the group is running; after
+ * that, the handlers of its last events may change the status.
+ */
+function refusing(runner, group) {
+  return runner === THIS_PROCESS && group?.status !== 'running' ? undefined : (runner ?? undefined)
 }
 
 /** Changes a group in a repository that has `update`. */
