@@ -14,6 +14,9 @@ const STOPS = ['stopped', 'budget_exceeded']
 /** Requests to the runner of a group. */
 const REQUESTS = ['pause', 'resume', 'stop', 'retry']
 
+/** Options of a request. */
+const DETAILS = ['sessions', 'drain', 'now', 'fresh', 'budget', 'reason', 'by', 'waitMs', 'workDir']
+
 exports.GroupRunner = class GroupRunner {
   #container
   #repository
@@ -46,14 +49,14 @@ exports.GroupRunner = class GroupRunner {
   }
 
   async resume(options) {
-    const { budget } = optionsOf(options)
+    const { budget } = optionsOf(options, ['budget'])
     if (this.#state !== 'paused') throwInvalidState('Cannot resume: runner is not paused')
     await this.#execute(this.#run.id, this.#run.options, { budget })
   }
 
   async retry(id, options) {
     requireGroup(id)
-    const { sessions, fresh } = optionsOf(options)
+    const { sessions, fresh } = optionsOf(options, ['sessions', 'fresh'])
     while (this.#state === 'running') {
       if (this.#run.id !== id) throwInvalidState('Runner is already executing a group')
       if (this.#run.retry({ sessions, fresh })) return
@@ -70,7 +73,7 @@ exports.GroupRunner = class GroupRunner {
   }
 
   async pause(reason = 'manual', options = undefined) {
-    const { drain } = optionsOf(options)
+    const { drain } = optionsOf(options, ['drain'])
     if (this.#state !== 'running') throwInvalidState('Cannot pause: runner is not running')
     requireOneOf('reason', reason, REASONS)
     this.#run.request({ request: 'pause', drain, reason })
@@ -78,7 +81,7 @@ exports.GroupRunner = class GroupRunner {
   }
 
   async stop(options) {
-    const { now } = optionsOf(options)
+    const { now } = optionsOf(options, ['now'])
     if (this.#state === 'running') this.#run.request({ request: 'stop', now })
     else if (this.#state === 'paused') this.#execute(this.#run.id, this.#run.options, { stop: { now } })
     else throwInvalidState('Cannot stop: runner is not running or paused')
@@ -149,9 +152,9 @@ exports.GroupRunner = class GroupRunner {
 exports.control = async function control(repository, id, request, options) {
   requireMethods('repository', repository, ['findById', 'save'])
   requireOneOf('request', request, REQUESTS)
-  const given = optionsOf(options)
-  const run = new Run({}, repository, { workDir: given.workDir }, new Handlers())
-  const hasActed = await run.carryOut(requireGroup(id), { request, control: given })
+  const { workDir, ...control } = optionsOf(options, DETAILS)
+  const run = new Run({}, repository, { workDir }, new Handlers())
+  const hasActed = await run.carryOut(requireGroup(id), { request, control })
   if (hasActed === null)
     throwInvalidState(`Cannot ${request}: the group has no runner. Use run or retry of a GroupRunner`)
   return hasActed

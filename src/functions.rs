@@ -187,11 +187,11 @@ pub fn throw_invalid_state(env: Env, message: String) -> napi::Result<()> {
     throwing(&env, || Err(Error::invalid_state(message).into()))
 }
 
-/// Throws `INVALID_ARGUMENT` for an object that lacks a method. For arguments.js.
+/// Throws `INVALID_ARGUMENT`. `problem` is a sentence without its subject, which is `name`. For arguments.js.
 #[napi(skip_typescript)]
-pub fn throw_missing_method(env: Env, name: Unknown<'_>, method: Unknown<'_>) -> napi::Result<()> {
+pub fn throw_problem(env: Env, name: Unknown<'_>, problem: Unknown<'_>) -> napi::Result<()> {
     throwing(&env, || {
-        let problem = format!("lacks the method {}", args::text(&env, "method", method)?);
+        let problem = args::text(&env, "problem", problem)?;
         Err(Error::argument(args::text(&env, "name", name)?, problem).into())
     })
 }

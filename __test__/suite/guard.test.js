@@ -41,8 +41,8 @@ const INTERNAL_FUNCTIONS = [
   'throwAlreadyRunning',
   'throwInvalidArgument',
   'throwInvalidState',
-  'throwMissingMethod',
   'throwNotFound',
+  'throwProblem',
   'throwUnusableUpdate',
   'unixTime',
 ]

@@ -277,5 +277,12 @@ describe('arguments', () => {
     ]
     for (const request of requests)
       expect(await rejection(request)).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'options' })
+    for (const [call, known] of [
+      [runner.pause('manual', { drained: true }), 'drain'],
+      [runner.resume({ drained: 5 }), 'budget'],
+      [runner.stop({ drained: true }), 'now'],
+      [runner.retry(id, { drained: ['a'] }), 'sessions, fresh'],
+    ])
+      expect(await messageOf(call)).toBe(`drained is unknown. Known are ${known}`)
   })
 })

@@ -113,7 +113,7 @@ impl GivenPlan {
     }
 }
 
-/// `ControlOptions` of the typings.
+/// `ControlOptions` of the typings, without `workDir`, which is an option of the run.
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct GivenControl {
@@ -130,9 +130,6 @@ pub struct GivenControl {
     by: Option<String>,
     #[serde(deserialize_with = "some")]
     wait_ms: Option<Milliseconds>,
-    /// Read with the options of the run.
-    #[serde(rename = "workDir")]
-    _work_dir: serde::de::IgnoredAny,
 }
 
 impl GivenControl {
