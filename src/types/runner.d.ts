@@ -204,8 +204,9 @@ export declare class GroupRunner {
   run(group: string | SessionGroup, options?: RunOptions): Promise<void>
 
   /**
-   * Pauses the group: running sessions are interrupted and can be resumed. Fulfilled once the group is stored as paused.
-   * Rejects with `INVALID_STATE` if this runner is not running.
+   * Pauses the group: running sessions are interrupted and can be resumed. Fulfilled once the run has ended: the group is then
+   * stored as paused or, if its last sessions ended meanwhile, as completed or failed. Rejects with `INVALID_STATE` if this
+   * runner is not running, and with what `run` rejects with.
    *
    * @param reason Reason that the group and `getPauseReason` report. @default 'manual'
    * @param options Whether running sessions finish first.
@@ -222,7 +223,8 @@ export declare class GroupRunner {
 
   /**
    * Stops the group: running sessions are interrupted and the group fails with the cause `stopped`. `run` and `retry` take it
-   * up again. Fulfilled once that is stored. Rejects with `INVALID_STATE` if this runner is neither running nor paused.
+   * up again. Fulfilled once the run has ended, as with `pause`. Rejects with `INVALID_STATE` if this runner is neither running
+   * nor paused, and with what `run` rejects with.
    *
    * @param options Whether running sessions are terminated at once.
    */
@@ -247,7 +249,10 @@ export declare class GroupRunner {
    */
   plan(group: string | SessionGroup, options?: RunOptions): Promise<ExecutionPlan>
 
-  /** Returns the progress of the group of the newest run, during the run and after it. `null` before the first run. */
+  /**
+   * Returns the progress of the group of the newest run, during the run and after it. `null` before the first run, and until a
+   * run has read its group.
+   */
   getProgress(): GroupProgress | null
 
   /** Returns the state of the runner. */
