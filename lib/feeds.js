@@ -43,7 +43,12 @@ async function open(repository, groupId, beside) {
   }
 }
 
-/** An iterator that is known later. */
+const ENDED = {
+  next: async () => ({ done: true, value: undefined }),
+  return: async (value) => ({ done: true, value: await value }),
+}
+
+/** An iterator that is known later. An error ends it. */
 class LaterIterator {
   #iterator
 
@@ -54,11 +59,17 @@ class LaterIterator {
   }
 
   async next() {
-    return (await this.#iterator).next()
+    try {
+      return await (await this.#iterator).next()
+    } catch (error) {
+      this.#iterator = Promise.resolve(ENDED)
+      throw error
+    }
   }
 
   async return(value) {
-    return (await this.#iterator).return(value)
+    const iterator = await this.#iterator.catch(() => ENDED)
+    return await iterator.return(value)
   }
 
   [Symbol.asyncIterator]() {
