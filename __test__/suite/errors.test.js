@@ -1,3 +1,4 @@
+const fs = require('node:fs')
 const util = require('node:util')
 const path = require('node:path')
 const { Worker } = require('node:worker_threads')
@@ -108,6 +109,20 @@ describe.each(RUN_FROM)('the stack of an error shows the line that called, in %s
     }
     throw new Error('nothing was thrown')
   })
+})
+
+test('the stack of an error of an iterator shows the loop', async () => {
+  const directory = freshDir()
+  const repository = new sg.FileGroupRepository(directory)
+  await repository.save(makeGroup())
+  fs.mkdirSync(path.join(directory, makeGroup().id, 'events.jsonl'))
+  const read = async () => {
+    for await (const event of repository.events(makeGroup().id)) throw new Error(event.type)
+  }
+  const error = await rejection(read())
+  expect(error.code).toBe('CORRUPT')
+  expect(error.stack.split('\n')[0]).toBe(`SessionGroupsError: ${error.message}`)
+  expect(error.stack).toContain('errors.test.js')
 })
 
 test('no argument at all rejects and never throws', async () => {
