@@ -129,7 +129,7 @@ export interface GroupSession {
   readonly tokens?: TokenUsage | undefined
   /** Configuration that overrides the group's `sessionDefaults`. */
   readonly config?: SessionConfig | undefined
-  /** Duration in milliseconds of all runs that have ended. */
+  /** Duration in milliseconds of all runs that have ended, 0 or more. */
   readonly runMs?: number | undefined
   /** Reason why the session failed; removed when it runs again. */
   readonly error?: string | undefined
@@ -139,17 +139,23 @@ export interface GroupSession {
   readonly usageCounters?: { readonly [key: string]: unknown } | undefined
   /** Model that overrides the group's, for the runner. */
   readonly model?: string | undefined
-  /** Budget of all runs in US dollars, 0 or more, for the runner. */
+  /** Budget of all runs in US dollars, 0 or more, for the runner. By default only that of the group counts. */
   readonly maxBudgetUsd?: number | undefined
-  /** Maximum number of turns of a run, 1 or more, for the runner. */
+  /** Maximum number of turns of a run, 1 or more, for the runner. By default there is no limit. */
   readonly maxTurns?: number | undefined
-  /** Maximum running time in milliseconds, for the runner. */
+  /**
+   * Maximum running time of all runs together in milliseconds, 0 or more, for the runner. Pauses do not count. By default there
+   * is no limit.
+   */
   readonly timeoutMs?: number | undefined
-  /** Maximum time without any progress in milliseconds, for the runner. */
+  /**
+   * Maximum time without any progress in milliseconds, 0 or more, for the runner. Less than 480000 counts as 480000.
+   * @default 900000
+   */
   readonly stallTimeoutMs?: number | undefined
-  /** Number of times a transient failure is retried, 0 or more, for the runner. */
+  /** Number of times a transient failure is retried, 0 or more, for the runner. @default 2 */
   readonly retries?: number | undefined
-  /** `true` to start the sessions that depend on this one even if it fails, for the runner. */
+  /** `true` to start the sessions that depend on this one even if it fails, for the runner. @default false */
   readonly allowFailure?: boolean | undefined
   /** The newest attempts to run the session, at most 20, from the runner. */
   readonly attempts?: readonly Attempt[] | undefined
@@ -1322,9 +1328,10 @@ export interface InMemoryGroupRepository extends GroupStore {}
 
 /**
  * Returns an iterator over the events of a group in any repository, as {@link GroupStore.events} does. A repository that has
- * `events` is asked for them. For one of your own class without it, the events that a {@link GroupRunner} of this process reports
- * are kept in memory beside the repository object: the newest 16 MiB of each group. Events that other processes have reported are a
- * `feed_gap`.
+ * `events` is asked for them. A {@link GroupRunner} writes them for the classes of this package and for those that extend them; a
+ * class that only wraps one should leave `events` out, because a reader of it waits for events that nobody writes. For a class
+ * without it, the events that a {@link GroupRunner} of this process reports are kept in memory beside the repository object: the
+ * newest 16 MiB of each group. Events that other processes have reported are a `feed_gap`.
  *
  * Throws `INVALID_ARGUMENT`. `next` rejects with what the repository rejects with.
  *
@@ -1364,7 +1371,10 @@ export interface RemoveSessionOptions {
 
 /** The surroundings of a program, which tests replace. Every part has a default. */
 export interface GroupContainer {
-  /** Clock of stored and emitted times. By default the time is `Date.now()`. Timeouts do not depend on it. */
+  /**
+   * Clock of stored and emitted times. By default the time is `Date.now()`; in a {@link GroupRunner} without a `processManager`, it
+   * is that of the machine, which fake timers do not replace. Timeouts do not depend on it.
+   */
   readonly clock?:
     | {
         /** Returns the current time. */
@@ -1462,7 +1472,7 @@ export declare class GroupManager {
   /**
    * Merges fields into a group; an optional field given as `undefined` is removed. Emits `group_completed` or `group_failed`
    * if the status changes to `completed` or `failed`. Rejects with `NOT_FOUND`, with `INVALID_TRANSITION` for a change of the
-   * status of an archived or deleted group or of one that another process runs, and with `INVALID_ARGUMENT` or `INVALID_GROUP`.
+   * status of an archived or deleted group or of one that is being run, and with `INVALID_ARGUMENT` or `INVALID_GROUP`.
    *
    * @param groupId Id of the group.
    * @param updates Fields to merge. `updatedAt` is set by the clock.
@@ -1510,8 +1520,7 @@ export declare class GroupManager {
   /**
    * Merges fields into a session and returns it; an optional field given as `undefined` is removed. If `status` is among the
    * fields, emits `group_session_started` for `active`, `group_session_completed` for `completed`, and `group_session_failed`
-   * for `failed`. Rejects as `addSession` does, and with `INVALID_TRANSITION` for a change of the status while another process
-   * runs the group.
+   * for `failed`. Rejects as `addSession` does, and with `INVALID_TRANSITION` for a change of the status while the group is running.
    *
    * @param groupId Id of the group.
    * @param sessionId Id of the session.
@@ -1711,7 +1720,7 @@ export interface RunOptions {
    * `XDG_STATE_HOME`.
    */
   readonly workDir?: string | undefined
-  /** The smallest amount in US dollars that is worth a start. @default 0.05 */
+  /** The smallest amount in US dollars that is worth a start, 0 or more. @default 0.05 */
   readonly minReservationUsd?: number | undefined
   /** Ids of sessions whose earlier process has ended although the runner cannot find out, as on another machine. */
   readonly assumeDead?: readonly string[] | undefined
@@ -1722,28 +1731,32 @@ export interface RunOptions {
    * these texts.
    */
   readonly keepProcesses?: readonly string[] | undefined
-  /** Ids of the only sessions to run. An unknown id is an `INVALID_ARGUMENT`, as in all options that name sessions. */
+  /** Ids of the only sessions to run; none for an empty array. An unknown id is an `INVALID_ARGUMENT`, as in all options that name sessions. */
   readonly only?: readonly string[] | undefined
   /** Ids of sessions not to run. If only such sessions are left, the group is paused. */
   readonly skip?: readonly string[] | undefined
   /** `false` to pause the group at a usage limit instead of waiting for its end. @default true */
   readonly waitForLimits?: boolean | undefined
-  /** Time within which at most four sessions start, in milliseconds; 0 for no such limit. @default 500 */
+  /**
+   * Time within which at most four sessions start, in milliseconds, 0 or more; 0 for no such limit, which is the default with a
+   * `processManager`.
+   * @default 500
+   */
   readonly startSpacingMs?: number | undefined
-  /** Time for background work after a session's result, in milliseconds. @default 60000 */
+  /** Time for background work after a session's result, in milliseconds, 0 or more. @default 60000 */
   readonly backgroundGraceMs?: number | undefined
   /**
-   * Maximum size of a session's output, in bytes. At most half of the process's limit for files (`ulimit -f`) is used.
+   * Maximum size of a session's output in bytes, 1 or more. At most half of the process's limit for files (`ulimit -f`) is used.
    * @default 268435456
    */
   readonly maxOutputBytes?: number | undefined
-  /** Time for an interrupted session to end its turn, in milliseconds. It is terminated then. @default 5000 */
+  /** Time for an interrupted session to end its turn, in milliseconds, 0 or more. It is terminated then. @default 5000 */
   readonly interruptGraceMs?: number | undefined
-  /** Time for a terminated session to exit, in milliseconds. It is killed then. @default 10000 */
+  /** Time for a terminated session to exit, in milliseconds, 0 or more. It is killed then. @default 10000 */
   readonly terminateGraceMs?: number | undefined
-  /** Time for a session to exit after its last turn, in milliseconds. It is terminated then. @default 10000 */
+  /** Time for a session to exit after its last turn, in milliseconds, 0 or more. It is terminated then. @default 10000 */
   readonly exitGraceMs?: number | undefined
-  /** Seed of the random part of waiting times. */
+  /** Seed of the random part of waiting times: an integer of 0 or more. By default it differs in each run. */
   readonly seed?: number | undefined
 }
 
@@ -1755,7 +1768,7 @@ export interface PauseOptions {
 
 /** Options of {@link GroupRunner.resume}. */
 export interface ResumeOptions {
-  /** The group's new budget in US dollars. */
+  /** The group's new budget in US dollars, 0 or more. */
   readonly budget?: number | undefined
 }
 
@@ -1852,8 +1865,9 @@ export declare class GroupRunner {
   run(group: string | SessionGroup, options?: RunOptions): Promise<void>
 
   /**
-   * Pauses the group: running sessions are interrupted and can be resumed. Fulfilled once the group is stored as paused.
-   * Rejects with `INVALID_STATE` if this runner is not running.
+   * Pauses the group: running sessions are interrupted and can be resumed. Fulfilled once the run has ended: the group is then
+   * stored as paused or, if its last sessions ended meanwhile, as completed or failed. Rejects with `INVALID_STATE` if this
+   * runner is not running, and with what `run` rejects with.
    *
    * @param reason Reason that the group and `getPauseReason` report. @default 'manual'
    * @param options Whether running sessions finish first.
@@ -1861,8 +1875,8 @@ export declare class GroupRunner {
   pause(reason?: PauseReason, options?: PauseOptions): Promise<void>
 
   /**
-   * Runs the paused group again, with the options of the last run. Fulfilled and rejected like `run`. Rejects with
-   * `INVALID_STATE` if this runner is not paused.
+   * Runs the paused group again, with the options of the last run. A `signal` among them that is aborted by now is ignored.
+   * Fulfilled and rejected like `run`. Rejects with `INVALID_STATE` if this runner is not paused.
    *
    * @param options A new budget.
    */
@@ -1870,16 +1884,18 @@ export declare class GroupRunner {
 
   /**
    * Stops the group: running sessions are interrupted and the group fails with the cause `stopped`. `run` and `retry` take it
-   * up again. Fulfilled once that is stored. Rejects with `INVALID_STATE` if this runner is neither running nor paused.
+   * up again. Fulfilled once the run has ended, as with `pause`. Rejects with `INVALID_STATE` if this runner is neither running
+   * nor paused, and with what `run` rejects with.
    *
    * @param options Whether running sessions are terminated at once.
    */
   stop(options?: StopOptions): Promise<void>
 
   /**
-   * Runs failed sessions of a group again. Fulfilled and rejected like `run`. If this runner is running the group, the run
-   * goes on with them, and this is fulfilled at once. If another process is running the group, requests it from that one and
-   * is fulfilled once the request is stored.
+   * Runs failed sessions of a group again, with the options of the last run if that was of the same group; its `signal` is
+   * ignored if it is aborted by now. Fulfilled and rejected like `run`. If this runner is running the group, the run goes on with
+   * them, and this is fulfilled at once. If another process is running the group, requests it from that one and is fulfilled
+   * once the request is stored.
    *
    * @param id Id of the group.
    * @param options The sessions, and whether they begin new conversations.
@@ -1894,7 +1910,10 @@ export declare class GroupRunner {
    */
   plan(group: string | SessionGroup, options?: RunOptions): Promise<ExecutionPlan>
 
-  /** Returns the progress of the group of the newest run, during the run and after it. `null` before the first run. */
+  /**
+   * Returns the progress of the group of the newest run, during the run and after it. `null` before the first run, and until a
+   * run has read its group.
+   */
   getProgress(): GroupProgress | null
 
   /** Returns the state of the runner. */
@@ -1942,13 +1961,13 @@ export interface ControlOptions {
   readonly now?: boolean | undefined
   /** With `retry`: `true` to begin new conversations. */
   readonly fresh?: boolean | undefined
-  /** With `resume`: the group's new budget in US dollars. */
+  /** The group's new budget in US dollars, 0 or more. It is stored with the request, whichever that is. */
   readonly budget?: number | undefined
   /** Reason, as text for people. */
   readonly reason?: string | undefined
   /** Author of the request. */
   readonly by?: string | undefined
-  /** Maximum time to wait until a live runner has acted, in milliseconds. @default 10000 */
+  /** Maximum time to wait until a live runner has acted, in milliseconds, 0 or more. @default 10000 */
   readonly waitMs?: number | undefined
   /** Directory for the output of sessions, as in the options of the run. */
   readonly workDir?: string | undefined

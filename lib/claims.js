@@ -6,6 +6,9 @@ const { throwAlreadyRunning } = require('./addon.js')
 /** The groups of each repository object that are run or deleted, with the times since when, in Unix milliseconds. */
 const claims = new WeakMap()
 
+/** Returns `true` if this process runs or deletes a group of a repository object. */
+exports.isClaimed = (repository, groupId) => claims.get(repository)?.has(groupId) ?? false
+
 /** Runs or deletes a group by a function. Rejects with `ALREADY_RUNNING` if this process does either already. */
 exports.claimed = async function claimed(repository, groupId, work) {
   const ofRepository = claims.get(repository) ?? new Map()

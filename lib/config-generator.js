@@ -23,6 +23,7 @@ exports.ConfigGenerator = class ConfigGenerator {
   async generateSessionConfig(session, group) {
     requireObject('session', session)
     requireObject('group', group)
+    requireObject('group.config', group.config)
     const config = session.config ?? group.config.sessionDefaults
     const configDir = configDirectory(group.id, session.id)
     const failure = await this.#createDirectory(configDir)
@@ -34,15 +35,15 @@ exports.ConfigGenerator = class ConfigGenerator {
       const text = await this.resolveTemplate(template)
       if (text.isErr()) return text
       const claudeMd = this.generateClaudeMd(text.value, variablesOf(session, group, config))
-      const written = await this.#write(`${configDir}/CLAUDE.md`, claudeMd)
+      const written = await this.#write(`${configDir}/CLAUDE.md`, () => claudeMd)
       if (written.isErr()) return written
       claudeMdPath = written.value
     }
 
     let settingsPath
     if (config?.generateSettings && config.settingsOverride !== undefined) {
-      const settings = JSON.stringify(this.generateSettings(config.settingsOverride), null, 2)
-      const written = await this.#write(`${configDir}/settings.json`, settings)
+      const settings = this.generateSettings(config.settingsOverride)
+      const written = await this.#write(`${configDir}/settings.json`, () => JSON.stringify(settings, null, 2))
       if (written.isErr()) return written
       settingsPath = written.value
     }
@@ -59,7 +60,7 @@ exports.ConfigGenerator = class ConfigGenerator {
   }
 
   async resolveTemplate(templatePath) {
-    if (typeof templatePath !== 'string') throwInvalidArgument('templatePath', 'must be a string')
+    if (typeof templatePath !== 'string') throwInvalidArgument('templatePath', 'a string', templatePath)
     const isPath = templatePath.startsWith('/') || templatePath.startsWith('./')
     const path = isPath ? templatePath : `${configHome()}/claude-code-agent/templates/${templatePath}`
     const fileSystem = this.#fileSystem
@@ -70,6 +71,7 @@ exports.ConfigGenerator = class ConfigGenerator {
       return new Err({ type: 'template_read_failed', path, cause })
     }
   }
+
   get #fileSystem() {
     return this.#container?.fileSystem ?? disk
   }
@@ -84,10 +86,10 @@ exports.ConfigGenerator = class ConfigGenerator {
     }
   }
 
-  /** Writes a file; returns its path. */
-  async #write(path, text) {
+  /** Writes the text that a function makes into a file; returns its path. */
+  async #write(path, makeText) {
     try {
-      await this.#fileSystem.writeFile(path, text)
+      await this.#fileSystem.writeFile(path, makeText())
       return new Ok(path)
     } catch (cause) {
       return new Err({ type: 'config_write_failed', path, cause })

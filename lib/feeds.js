@@ -1,7 +1,8 @@
 // The events of groups in any repository. A repository without `events` has none of its own: what a run in this process reports
 // is kept in memory beside it.
 
-const { InMemoryGroupRepository, requireObject, throwInvalidArgument } = require('./addon.js')
+const { InMemoryGroupRepository, requireObject } = require('./addon.js')
+const { requireMethods } = require('./arguments.js')
 const { extendsNative } = require('./repositories.js')
 
 /** The feeds beside repositories: each is a repository in memory that has the groups which were run. */
@@ -22,8 +23,7 @@ exports.forget = (repository, groupId) => {
 exports.groupEvents = function groupEvents(repository, groupId, options) {
   requireObject('repository', repository)
   if (typeof repository.events === 'function') return repository.events(groupId, options)
-  if (typeof repository.findById !== 'function')
-    throwInvalidArgument('repository', 'must be an object with the method findById')
+  requireMethods('repository', repository, ['findById'])
   const beside = exports.feedsBeside(repository)
   // Throws at once for options of the wrong type.
   beside.events(groupId, options).return()
@@ -43,7 +43,12 @@ async function open(repository, groupId, beside) {
   }
 }
 
-/** An iterator that is known later. */
+const ENDED = {
+  next: async () => ({ done: true, value: undefined }),
+  return: async (value) => ({ done: true, value: await value }),
+}
+
+/** An iterator that is known later. An error ends it. */
 class LaterIterator {
   #iterator
 
@@ -54,11 +59,17 @@ class LaterIterator {
   }
 
   async next() {
-    return (await this.#iterator).next()
+    try {
+      return await (await this.#iterator).next()
+    } catch (error) {
+      this.#iterator = Promise.resolve(ENDED)
+      throw error
+    }
   }
 
   async return(value) {
-    return (await this.#iterator).return(value)
+    const iterator = await this.#iterator.catch(() => ENDED)
+    return await iterator.return(value)
   }
 
   [Symbol.asyncIterator]() {

@@ -23,6 +23,7 @@ exports.RepositoryHost = class RepositoryHost {
   #id
   #run
   #watcher
+  #isOver = false
 
   constructor(repository, id, run) {
     this.#repository = repository
@@ -53,20 +54,31 @@ exports.RepositoryHost = class RepositoryHost {
   }
 
   /** Reports changes by others. A repository that cannot tell is looked at once a second. */
-  watch() {
+  async watch() {
     const report = () => this.#run.changed()
-    if (typeof this.#repository.watch === 'function') {
-      this.#watcher = this.#repository.watch(report, { id: this.#id })
-    } else {
-      const timer = setInterval(report, POLLING_MS)
-      this.#watcher = { close: () => clearInterval(timer) }
-    }
+    this.#watcher = (await this.#ownWatcher(report)) ?? polling(report)
+    if (this.#isOver) this.#watcher.close()
   }
 
   unwatch() {
+    this.#isOver = true
     this.#watcher?.close()
-    this.#watcher = undefined
   }
+
+  /** Returns the watcher of the repository; `undefined` if its `watch` fails or returns something else, as that of a user's class may. */
+  async #ownWatcher(report) {
+    try {
+      const watcher = await this.#repository.watch?.(report, { id: this.#id })
+      return typeof watcher?.close === 'function' ? watcher : undefined
+    } catch {
+      return undefined
+    }
+  }
+}
+
+function polling(report) {
+  const timer = setInterval(report, POLLING_MS)
+  return { close: () => clearInterval(timer) }
 }
 
 /** Time that the output of a process may take after its exit, in milliseconds. A child may hold it open. */
@@ -88,15 +100,20 @@ exports.ProcessHost = class ProcessHost {
     const child = this.#manager.spawn('claude', args, { cwd, env, stdin })
     // Each is read once: every access of a mock may begin anew.
     const { pid, stdout, stderr, exitCode } = child ?? {}
-    if (exitCode === undefined)
+    if (exitCode === undefined) {
+      // Nobody would follow a process that comes later, and a rejection would end the program.
+      Promise.resolve(child)
+        .then((late) => late?.kill?.('SIGKILL'))
+        .catch(() => {})
       throw new TypeError('processManager.spawn must return a process with an exitCode, not a promise of one')
+    }
     this.#processes.set(number, child)
     this.#follow(number, stdout, stderr, exitCode)
     return pid
   }
 
   kill({ process: number, signal }) {
-    this.#processes.get(number)?.kill(signal)
+    return this.#processes.get(number)?.kill(signal)
   }
 
   async #follow(number, stdout, stderr, exitCode) {
@@ -108,6 +125,8 @@ exports.ProcessHost = class ProcessHost {
       // At once: a rejection that waits for the exit to be handled would end the program.
     ]).catch(report)
     const code = await Promise.resolve(exitCode).catch((error) => report(error) ?? null)
+    if (code !== null && !Number.isInteger(code))
+      report(`exitCode must be an integer or null, but is ${code}`)
     await Promise.race([outputs, after(OUTPUT_MS)])
     this.#processes.delete(number)
     run.exited(number, Number.isInteger(code) ? code : null)

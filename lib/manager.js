@@ -6,15 +6,15 @@ const {
   CreationRequest,
   FileGroupRepository,
   beginDeletion,
-  otherRunner,
   refuseRecordedRunner,
   requireObject,
+  runnerOf,
   throwNotFound,
   throwUnusableUpdate,
   unixTime,
 } = require('./addon.js')
 const { requireMethods } = require('./arguments.js')
-const { claimed } = require('./claims.js')
+const { claimed, isClaimed } = require('./claims.js')
 const { forget } = require('./feeds.js')
 const { Handlers } = require('./handlers.js')
 const { hasUpdate, replace } = require('./repositories.js')
@@ -50,15 +50,15 @@ exports.GroupManager = class GroupManager {
   }
 
   async getGroup(groupId) {
-    return this.#repository.findById(groupId)
+    return await this.#repository.findById(groupId)
   }
 
   async listGroups(filter) {
-    return this.#repository.list(filter)
+    return await this.#repository.list(filter)
   }
 
   async updateGroup(groupId, updates) {
-    return this.#change(groupId, new ChangeRequest('updateGroup', updates))
+    return await this.#change(groupId, new ChangeRequest('updateGroup', updates))
   }
 
   async archiveGroup(groupId) {
@@ -76,11 +76,11 @@ exports.GroupManager = class GroupManager {
   }
 
   async addSession(groupId, session) {
-    return this.#change(groupId, new ChangeRequest('addSession', session))
+    return await this.#change(groupId, new ChangeRequest('addSession', session))
   }
 
   async removeSession(groupId, sessionId, options) {
-    return this.#change(groupId, new ChangeRequest('removeSession', sessionId, options))
+    return await this.#change(groupId, new ChangeRequest('removeSession', sessionId, options))
   }
 
   async updateSession(groupId, sessionId, updates) {
@@ -95,13 +95,28 @@ exports.GroupManager = class GroupManager {
   /** Stores what a request makes of a group, then emits its event. Returns the stored group. */
   async #change(groupId, request, sessionId) {
     const now = timeFrom(this.#container)
-    const runner = request.concernsStatus() ? await otherRunner(this.#repository, groupId) : null
-    const decide = (group) => request.decide(groupId, group, now, runner ?? undefined)
+    const runner = request.concernsStatus() ? await runnerName(this.#repository, groupId) : null
+    const decide = (group) => request.decide(groupId, group, now, refusing(runner, group))
     const change = hasUpdate(this.#repository) ? update : readAndWrite
     const { group, event } = await change(this.#repository, groupId, decide, { now, sessionId })
     if (event) this.#handlers.emit(event)
     return group
   }
+}
+
+const THIS_PROCESS = 'this process'
+
+/** Returns the name of the process that runs a group, or `null`. */
+async function runnerName(repository, groupId) {
+  return isClaimed(repository, groupId) ? THIS_PROCESS : await runnerOf(repository, groupId)
+}
+
+/**
+ * Returns the name of a runner that would undo a change of the status. A run of this process does so while the group is running; after
+ * that, the handlers of its last events may change the status.
+ */
+function refusing(runner, group) {
+  return runner === THIS_PROCESS && group?.status !== 'running' ? undefined : (runner ?? undefined)
 }
 
 /** Changes a group in a repository that has `update`. */
@@ -117,8 +132,8 @@ async function update(repository, groupId, decide, { now }) {
 }
 
 /** Changes a group by `save` or `updateSession`, in a repository whose `update` is not used. */
-function readAndWrite(repository, groupId, decide, { sessionId }) {
-  return inTurn(repository, groupId, async () => {
+async function readAndWrite(repository, groupId, decide, { sessionId }) {
+  return await inTurn(repository, groupId, async () => {
     if (sessionId === undefined) {
       let event
       const group = await replace(repository, groupId, (found) => {
@@ -140,7 +155,7 @@ async function remove(repository, groupId, now) {
   const deletion = await beginDeletion(repository, groupId)
   if (!deletion) {
     refuseRecordedRunner(await repository.findById(groupId), now)
-    return repository.delete(groupId)
+    return await repository.delete(groupId)
   }
   let isDeleted = false
   try {

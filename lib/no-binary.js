@@ -16,7 +16,8 @@ function noBinary(kind, attempts) {
       native.map((line) => `- ${line}\n`).join('') +
       'It comes as an optional dependency for Linux (glibc 2.17 or newer, musl), macOS and Windows, each on x64 and arm64: ' +
       'install again without --omit=optional (--no-optional), on the system where it is to run. A tarball of a checkout ' +
-      'has the binary of one system only. For any other, "From source" in the README says how to build it.',
+      'has the binary of one system only. For any other, "From source" in the README says how to build it.' +
+      (kind === 'binary' ? ' A bundler must leave session-groups out of the bundle (`external`).' : ''),
   )
   error.code = 'SESSION_GROUPS_NO_BINARY'
   const failed = attempts.filter(({ message }) => !/^Cannot find (module|package)/.test(message))

@@ -54,27 +54,31 @@ exports.Run = class Run {
     const { clock, processManager } = this.#container
     const surroundings = {
       environment: { ...process.env },
-      hasClock: clock != null,
+      // Where JavaScript starts the processes, its own time counts, which fake timers of tests replace.
+      hasClock: clock != null || processManager != null,
       hasProcessManager: processManager != null,
       isNative: isNative(this.#repository),
     }
-    const { signal } = this.options ?? {}
+    // A task other than a run has the options of an earlier run, whose signal has paused that one if it is aborted.
+    const isSpent = task !== undefined && this.options?.signal?.aborted
+    const signal = isSpent ? undefined : this.options?.signal
     const onAbort = () => this.request({ request: 'pause' })
     try {
-      return await new Promise((resolve, reject) => {
-        const beside = feedsBeside(this.#repository)
-        const run = new GroupRun(this.#repository, this.id, this.options, task, surroundings, beside)
-        this.#native = run
-        this.#groups = new RepositoryHost(this.#repository, this.id, run)
-        this.#processes = new ProcessHost(processManager, run)
-        // Before the start, so that no session starts in between.
-        for (const request of this.#early.splice(0)) run.request(request)
-        if (signal?.aborted) onAbort()
-        else signal?.addEventListener('abort', onAbort)
-        run.start(() => this.#receive(resolve, reject))
-      })
+      const beside = feedsBeside(this.#repository)
+      const run = new GroupRun(this.#repository, this.id, this.options, task, surroundings, beside)
+      this.#native = run
+      this.#groups = new RepositoryHost(this.#repository, this.id, run)
+      this.#processes = new ProcessHost(processManager, run)
+      // Before the start, so that no session starts in between.
+      for (const request of this.#early.splice(0)) run.request(request)
+      if (signal?.aborted) onAbort()
+      else signal?.addEventListener('abort', onAbort)
+      await new Promise((resolve) => run.start(() => this.#receive(resolve)))
+      // Here, where the stack of an error shows the callers that await it.
+      return run.outcome()
     } catch (error) {
       if (error?.code === 'NOT_FOUND') forget(this.#repository, this.id)
+      if (error?.code === 'IO' && this.#thrown !== undefined) error.cause = this.#thrown
       throw error
     } finally {
       signal?.removeEventListener('abort', onAbort)
@@ -112,26 +116,26 @@ exports.Run = class Run {
   }
 
   /** Takes the messages of the addon. */
-  #receive(resolve, reject) {
+  #receive(resolve) {
     const isIdle = this.#messages.length === 0
     this.#messages.push(...this.#native.take())
-    if (isIdle) this.#handle(resolve, reject)
+    if (isIdle) this.#handle(resolve)
   }
 
   /** Handles messages in their order. Many of them do not block the event loop. */
-  #handle(resolve, reject) {
+  #handle(resolve) {
     const begun = performance.now()
     for (let count = 1; ; count++) {
       const [message] = this.#messages
       if (message === undefined) return
       if (message.kind === 'event') this.#emit(message.event)
       else if (message.kind === 'warning') warn(message.text)
-      else if (message.kind === 'end') this.#end(resolve, reject)
+      else if (message.kind === 'end') this.#end(resolve)
       else this.#serve(message)
       // Only now, so that messages that come meanwhile wait for their turn.
       this.#messages.shift()
       if (count % 10 === 0 && performance.now() - begun > TURN_MS)
-        return setImmediate(() => this.#handle(resolve, reject))
+        return setImmediate(() => this.#handle(resolve))
     }
   }
 
@@ -140,14 +144,9 @@ exports.Run = class Run {
     this.#handlers.emit(isRequested ? { ...event, reason: this.pauseReason } : event)
   }
 
-  #end(resolve, reject) {
+  #end(resolve) {
     this.#native.close()
-    try {
-      resolve(this.#native.outcome())
-    } catch (error) {
-      if (error.code === 'IO' && this.#thrown !== undefined) error.cause = this.#thrown
-      reject(error)
-    }
+    resolve()
   }
 
   /** Does what the addon asks for, and answers it. */
@@ -165,7 +164,7 @@ exports.Run = class Run {
   #do(kind, message) {
     switch (kind) {
       case 'now':
-        return this.#container.clock.now().getTime()
+        return (this.#container.clock?.now() ?? new Date()).getTime()
       case 'spawn':
       case 'kill':
         return this.#processes[kind](message)

@@ -1,7 +1,7 @@
 // GroupRunner and control. The addon does the work on a thread of its own; here are the state of a runner and its handlers.
 
 const { requireObject, throwInvalidArgument, throwInvalidState } = require('./addon.js')
-const { optionsOf, requireMethods } = require('./arguments.js')
+const { optionsOf, requireMethods, requireOneOf } = require('./arguments.js')
 const { Handlers } = require('./handlers.js')
 const { Run } = require('./run.js')
 
@@ -13,6 +13,9 @@ const STOPS = ['stopped', 'budget_exceeded']
 
 /** Requests to the runner of a group. */
 const REQUESTS = ['pause', 'resume', 'stop', 'retry']
+
+/** Options of a request. */
+const DETAILS = ['sessions', 'drain', 'now', 'fresh', 'budget', 'reason', 'by', 'waitMs', 'workDir']
 
 exports.GroupRunner = class GroupRunner {
   #container
@@ -26,12 +29,12 @@ exports.GroupRunner = class GroupRunner {
   #ended
 
   constructor(container, repository, eventEmitter) {
-    if (container != null) requireObject('container', container)
+    if (container !== undefined) requireObject('container', container)
     if (container?.clock != null) requireMethods('container.clock', container.clock, ['now'])
     if (container?.processManager != null)
       requireMethods('container.processManager', container.processManager, ['spawn'])
     requireMethods('repository', repository, ['findById', 'save'])
-    if (eventEmitter != null) requireMethods('eventEmitter', eventEmitter, ['emit'])
+    if (eventEmitter !== undefined) requireMethods('eventEmitter', eventEmitter, ['emit'])
     this.#container = container ?? {}
     this.#repository = repository
     this.#handlers = new Handlers(eventEmitter)
@@ -46,14 +49,14 @@ exports.GroupRunner = class GroupRunner {
   }
 
   async resume(options) {
-    const { budget } = optionsOf(options)
+    const { budget } = optionsOf(options, ['budget'])
     if (this.#state !== 'paused') throwInvalidState('Cannot resume: runner is not paused')
     await this.#execute(this.#run.id, this.#run.options, { budget })
   }
 
   async retry(id, options) {
     requireGroup(id)
-    const { sessions, fresh } = optionsOf(options)
+    const { sessions, fresh } = optionsOf(options, ['sessions', 'fresh'])
     while (this.#state === 'running') {
       if (this.#run.id !== id) throwInvalidState('Runner is already executing a group')
       if (this.#run.retry({ sessions, fresh })) return
@@ -70,15 +73,15 @@ exports.GroupRunner = class GroupRunner {
   }
 
   async pause(reason = 'manual', options = undefined) {
-    const { drain } = optionsOf(options)
+    const { drain } = optionsOf(options, ['drain'])
     if (this.#state !== 'running') throwInvalidState('Cannot pause: runner is not running')
-    if (!REASONS.includes(reason)) throwInvalidArgument('reason', `must be one of ${REASONS.join(', ')}`)
+    requireOneOf('reason', reason, REASONS)
     this.#run.request({ request: 'pause', drain, reason })
     await this.#ended
   }
 
   async stop(options) {
-    const { now } = optionsOf(options)
+    const { now } = optionsOf(options, ['now'])
     if (this.#state === 'running') this.#run.request({ request: 'stop', now })
     else if (this.#state === 'paused') this.#execute(this.#run.id, this.#run.options, { stop: { now } })
     else throwInvalidState('Cannot stop: runner is not running or paused')
@@ -89,7 +92,7 @@ exports.GroupRunner = class GroupRunner {
     requireGroup(group)
     const run = new Run(this.#container, this.#repository, options, new Handlers())
     const isId = typeof group === 'string'
-    return run.carryOut(isId ? group : group.id, { plan: { group: isId ? undefined : group } })
+    return await run.carryOut(isId ? group : group.id, { plan: { group: isId ? undefined : group } })
   }
 
   getProgress() {
@@ -148,10 +151,10 @@ exports.GroupRunner = class GroupRunner {
 
 exports.control = async function control(repository, id, request, options) {
   requireMethods('repository', repository, ['findById', 'save'])
-  if (!REQUESTS.includes(request)) throwInvalidArgument('request', `must be one of ${REQUESTS.join(', ')}`)
-  const { workDir, ...details } = optionsOf(options)
+  requireOneOf('request', request, REQUESTS)
+  const { workDir, ...control } = optionsOf(options, DETAILS)
   const run = new Run({}, repository, { workDir }, new Handlers())
-  const hasActed = await run.carryOut(requireGroup(id), { control: { request, ...details } })
+  const hasActed = await run.carryOut(requireGroup(id), { request, control })
   if (hasActed === null)
     throwInvalidState(`Cannot ${request}: the group has no runner. Use run or retry of a GroupRunner`)
   return hasActed
@@ -160,11 +163,11 @@ exports.control = async function control(repository, id, request, options) {
 /** Throws unless a value is the id of a group, or an object that has one. Returns the value. */
 function requireGroup(group) {
   if (typeof group !== 'string' && typeof group?.id !== 'string')
-    throwInvalidArgument('group', 'must be the id of a group, or a group')
+    throwInvalidArgument('group', 'the id of a group, or a group', group)
   return group
 }
 
 function requireHandler(handler) {
-  if (typeof handler !== 'function') throwInvalidArgument('handler', 'must be a function')
+  if (typeof handler !== 'function') throwInvalidArgument('handler', 'a function', handler)
   return handler
 }

@@ -8,15 +8,17 @@ exports.inTurn = async function inTurn(repository, groupId, work) {
   const ofRepository = turns.get(repository) ?? new Map()
   turns.set(repository, ofRepository)
   const before = ofRepository.get(groupId)
-  const turn = Promise.resolve(before).then(work)
-  const settled = turn.then(
-    () => {},
-    () => {},
-  )
-  ofRepository.set(groupId, settled)
+  let end
+  const ended = new Promise((resolve) => {
+    end = resolve
+  })
+  ofRepository.set(groupId, ended)
   try {
-    return await turn
+    await before
+    // Awaited here, so that the stack of an error shows the callers.
+    return await work()
   } finally {
-    if (ofRepository.get(groupId) === settled) ofRepository.delete(groupId)
+    end()
+    if (ofRepository.get(groupId) === ended) ofRepository.delete(groupId)
   }
 }

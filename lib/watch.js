@@ -115,12 +115,18 @@ class SourceIterator {
     this.#subscription = new Subscription(source, signal, onReady, onClose)
   }
 
-  next() {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve, reject })
-      if (this.#subscription.isOpen) this.#serve()
-      else this.#end()
-    })
+  async next() {
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#waiting.push({ resolve, reject })
+        if (this.#subscription.isOpen) this.#serve()
+        else this.#end()
+      })
+    } catch (error) {
+      // It was made in a callback. Here, the stack shows the callers that await it.
+      Error.captureStackTrace(error)
+      throw error
+    }
   }
 
   async return(value) {

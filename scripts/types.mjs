@@ -114,10 +114,26 @@ function inspect(text) {
       problem: difference(types, TYPES.trim().split(/\s+/)),
     },
     {
+      test: 'index.d.ts says the range of each number that a program gives',
+      problem: withoutRange(text).join('\n'),
+    },
+    {
       test: 'index.d.ts declares exactly the exports of the addon',
       problem: difference(values, addonExports()),
     },
   ]
+}
+
+/** Returns the numbers of options, filters, configurations and sessions whose comments state no range, such as `0 or more`. */
+function withoutRange(text) {
+  const given = text.matchAll(
+    /^export interface (\w*(?:Options|Filter|Config|GroupSession)) [^{]*\{\n(.*?)^\}/gms,
+  )
+  return [...given].flatMap(([, name, body]) =>
+    [...body.matchAll(/\/\*\*((?:(?!\*\/).)*)\*\/\s+readonly (\w+)\??: number/gs)]
+      .filter(([, comment]) => !/\d or more|\d to \d/.test(comment))
+      .map(([, , field]) => `${name}.${field}`),
+  )
 }
 
 function addonExports() {

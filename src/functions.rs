@@ -187,8 +187,25 @@ pub fn throw_invalid_state(env: Env, message: String) -> napi::Result<()> {
     throwing(&env, || Err(Error::invalid_state(message).into()))
 }
 
-/// Throws `INVALID_ARGUMENT`. `problem` is a sentence without its subject. For runner.js.
+/// Throws `INVALID_ARGUMENT`. `problem` is a sentence without its subject, which is `name`. For arguments.js.
 #[napi(skip_typescript)]
-pub fn throw_invalid_argument(env: Env, field: String, problem: String) -> napi::Result<()> {
-    throwing(&env, || Err(Error::argument(field, problem).into()))
+pub fn throw_problem(env: Env, name: Unknown<'_>, problem: Unknown<'_>) -> napi::Result<()> {
+    throwing(&env, || {
+        let problem = args::text(&env, "problem", problem)?;
+        Err(Error::argument(args::text(&env, "name", name)?, problem).into())
+    })
+}
+
+/// Throws `INVALID_ARGUMENT` for a value that is not what is expected. For arguments that only JavaScript can check.
+#[napi(skip_typescript)]
+pub fn throw_invalid_argument(
+    env: Env,
+    name: Unknown<'_>,
+    expected: Unknown<'_>,
+    value: Unknown<'_>,
+) -> napi::Result<()> {
+    throwing(&env, || {
+        let (name, expected) = (args::text(&env, "name", name)?, args::text(&env, "expected", expected)?);
+        Err(args::wrong(&env, &name, &expected, value))
+    })
 }

@@ -215,6 +215,19 @@ describe('generateSessionConfig', () => {
   })
 })
 
+test('settings that cannot be JSON are not written', async () => {
+  const config = { generateClaudeMd: false, generateSettings: true, settingsOverride: { large: 1n } }
+  const result = await generator.generateSessionConfig(makeSession({ config }), makeGroup())
+  expect([result.isErr(), result.error]).toEqual([
+    true,
+    {
+      type: 'config_write_failed',
+      path: expect.stringMatching(/settings\.json$/),
+      cause: expect.any(TypeError),
+    },
+  ])
+})
+
 test('arguments of the wrong type are INVALID_ARGUMENT', async () => {
   for (const container of [null, 5, 'x'])
     expect(thrown(() => new sg.ConfigGenerator(container)).code).toBe('INVALID_ARGUMENT')
@@ -223,6 +236,13 @@ test('arguments of the wrong type are INVALID_ARGUMENT', async () => {
     field: 'session',
   })
   expect(await rejection(generator.generateSessionConfig(makeSession()))).toMatchObject({ field: 'group' })
+  for (const config of [undefined, null, 5])
+    expect(
+      await rejection(generator.generateSessionConfig(makeSession(), { id: 'g', config })),
+    ).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      field: 'group.config',
+    })
   expect(thrown(() => new sg.ConfigGenerator({ fileSystem: {} }))).toMatchObject({
     code: 'INVALID_ARGUMENT',
     field: 'container.fileSystem',

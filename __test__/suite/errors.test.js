@@ -1,8 +1,10 @@
+const fs = require('node:fs')
 const util = require('node:util')
 const path = require('node:path')
 const { Worker } = require('node:worker_threads')
 const sg = require('../..')
-const { freshDir, makeGroup, rejection, root, runScript, thrown } = require('./helpers')
+const { freshDir, makeGroup, makeSession, rejection, root, runScript, thrown } = require('./helpers')
+const { RUN_FROM } = require('./helpers/runner')
 
 const { SessionGroupsError } = sg
 
@@ -76,6 +78,51 @@ test('the stack of an error from another thread shows the callers that await it'
   }
   expect(await rejection(repository.update(group.id, thrower))).toBe(mine)
   expect(mine.stack).toBe(stack)
+})
+
+describe.each(RUN_FROM)('the stack of an error shows the line that called, in %s', (_, create) => {
+  const repository = create()
+  const manager = new sg.GroupManager(undefined, repository)
+  const runner = new sg.GroupRunner(undefined, repository)
+  test.each(
+    Object.entries({
+      updateGroup: async () => await manager.updateGroup('none', { name: 'x' }),
+      addSession: async () => await manager.addSession('none', makeSession()),
+      removeSession: async () => await manager.removeSession('none', 'a'),
+      updateSession: async () => await manager.updateSession('none', 'a', { cost: 1 }),
+      archiveGroup: async () => await manager.archiveGroup('none'),
+      deleteGroup: async () => await manager.deleteGroup('none'),
+      run: async () => await runner.run('none'),
+      'run with a wrong option': async () => await runner.run('none', { maxConcurrent: 0 }),
+      retry: async () => await runner.retry('none'),
+      plan: async () => await runner.plan('none'),
+      control: async () => await sg.control(repository, 'none', 'pause'),
+    }),
+  )('%s', async (_name, call) => {
+    try {
+      await call()
+    } catch (error) {
+      if (process.platform === 'win32' && error.code === 'UNSUPPORTED') return
+      expect(error.code).toMatch(/^(NOT_FOUND|INVALID_ARGUMENT)$/)
+      expect(error.stack).toContain('errors.test.js')
+      return
+    }
+    throw new Error('nothing was thrown')
+  })
+})
+
+test('the stack of an error of an iterator shows the loop', async () => {
+  const directory = freshDir()
+  const repository = new sg.FileGroupRepository(directory)
+  await repository.save(makeGroup())
+  fs.mkdirSync(path.join(directory, makeGroup().id, 'events.jsonl'))
+  const read = async () => {
+    for await (const event of repository.events(makeGroup().id)) throw new Error(event.type)
+  }
+  const error = await rejection(read())
+  expect(error.code).toBe('CORRUPT')
+  expect(error.stack.split('\n')[0]).toBe(`SessionGroupsError: ${error.message}`)
+  expect(error.stack).toContain('errors.test.js')
 })
 
 test('no argument at all rejects and never throws', async () => {

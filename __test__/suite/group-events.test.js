@@ -1,7 +1,7 @@
 // groupEvents: the events of groups in any repository.
 
 const sg = require('../..')
-const { posix, thrown } = require('./helpers')
+const { posix, rejection, thrown } = require('./helpers')
 const { OwnRepository, goesOn, groupOf, prepare, RUN_FROM, running } = require('./helpers/runner')
 
 const ID = '20260115-103000-logging'
@@ -91,6 +91,19 @@ posix('events that earlier processes have reported are a gap in a class that kee
   const [gap, next] = await all(sg.groupEvents(repository, ID))
   expect(gap).toMatchObject({ type: 'feed_gap', from: 1, to: 7, seq: 7 })
   expect(next).toMatchObject({ type: 'group_started', seq: 8 })
+})
+
+test('an error of a repository ends the iterator', async () => {
+  class Broken extends OwnRepository {
+    async findById() {
+      throw new Error('no database')
+    }
+  }
+  const iterator = sg.groupEvents(new Broken(), ID, { follow: true })
+  expect((await rejection(iterator.next())).message).toBe('no database')
+  expect(await iterator.next()).toEqual({ done: true, value: undefined })
+  // Leaving the loop, or the end of a block, does not report it again.
+  expect(await sg.groupEvents(new Broken(), ID).return()).toEqual({ done: true, value: undefined })
 })
 
 test('what is not a repository is refused', () => {

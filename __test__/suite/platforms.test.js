@@ -75,6 +75,7 @@ describe('platforms', () => {
     expect(stdout).toMatch(new RegExp(`session-groups-${process.platform}-${process.arch}`))
     expect(stdout).toMatch('SESSION_GROUPS_NO_BINARY')
     expect(stdout).toMatch('install again without --omit=optional')
+    expect(stdout).toMatch('A bundler must leave session-groups out of the bundle (`external`).')
     expect(stdout).not.toMatch('wasi')
   })
 

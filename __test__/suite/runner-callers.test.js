@@ -20,6 +20,24 @@ withFakeTimers('fake timers hold up nothing', async () => {
   }
 })
 
+running('the time', () => {
+  test('of a run with a process manager is the one that fake timers set', async () => {
+    const now = '2030-01-01T00:00:00.000Z'
+    const { runner, recorder, stored } = await prepare(new sg.InMemoryGroupRepository(), groupOf({ a: [] }))
+    timers.useFakeTimers({ now: new Date(now), doNotFake: ['queueMicrotask', 'nextTick'] })
+    try {
+      await runner.run('20260115-103000-logging')
+    } finally {
+      timers.useRealTimers()
+    }
+    const { updatedAt, completedAt, sessions } = await stored()
+    expect([updatedAt, completedAt, sessions[0].startedAt, sessions[0].completedAt]).toEqual(
+      Array(4).fill(now),
+    )
+    expect(new Set(recorder.events.map(({ timestamp }) => timestamp))).toEqual(new Set([now]))
+  })
+})
+
 running('handlers', () => {
   const prepared = (group, act) => prepare(new sg.InMemoryGroupRepository(), group, act)
 
@@ -108,6 +126,66 @@ posix('an update that returns nothing has stored the group', async () => {
   expect((await stored()).status).toBe('completed')
 })
 
+running('methods of a user', () => {
+  const logging = '20260115-103000-logging'
+
+  test.each([
+    ['return a promise of a watcher', async (watch) => watch()],
+    ['return a promise that is rejected', () => Promise.reject(new Error('no watch today'))],
+    ['return something else', () => ({})],
+    ['return an iterator', async function* () {}],
+    [
+      'throw',
+      () => {
+        throw new Error('no watch today')
+      },
+    ],
+  ])('`watch` may %s: requests arrive, and the run ends', async (_, watch) => {
+    class Watching extends sg.InMemoryGroupRepository {
+      watch(...args) {
+        return watch(() => super.watch(...args))
+      }
+    }
+    const unhandled = []
+    const note = (error) => unhandled.push(error)
+    process.on('unhandledRejection', note)
+    const { runner, repository, manager, stored } = await prepare(
+      new Watching(),
+      groupOf({ a: [] }),
+      () => {},
+    )
+    const run = runner.run(logging)
+    await manager.reaches(1)
+    expect(await sg.control(repository, logging, 'pause')).toBe(true)
+    await run
+    process.off('unhandledRejection', note)
+    expect([runner.getState(), (await stored()).status, unhandled]).toEqual(['paused', 'paused', []])
+  })
+
+  test('`kill` of a process may reject', async () => {
+    const unhandled = []
+    const note = (error) => unhandled.push(error)
+    process.on('unhandledRejection', note)
+    const { runner, manager } = await prepare(
+      new sg.InMemoryGroupRepository(),
+      groupOf({ a: [] }),
+      (child) => {
+        child.kill = async () => {
+          child.exit(null)
+          throw new Error('it is gone')
+        }
+      },
+    )
+    const run = runner.run(logging)
+    await manager.reaches(1)
+    await runner.pause()
+    await run
+    await new Promise(setImmediate)
+    process.off('unhandledRejection', note)
+    expect([runner.getState(), unhandled]).toEqual(['paused', []])
+  })
+})
+
 describe('arguments', () => {
   test('of the constructor are checked', () => {
     const repository = new sg.InMemoryGroupRepository()
@@ -115,6 +193,8 @@ describe('arguments', () => {
       [[undefined, undefined], 'repository'],
       [[undefined, {}], 'repository'],
       [[5, repository], 'container'],
+      [[null, repository], 'container'],
+      [[undefined, repository, null], 'eventEmitter'],
       [[{ clock: {} }, repository], 'container.clock'],
       [[{ processManager: {} }, repository], 'container.processManager'],
       [[undefined, repository, {}], 'eventEmitter'],
@@ -166,6 +246,29 @@ describe('arguments', () => {
       /^concurrency is unknown\. Known are maxConcurrent, respectDependencies, .*, seed$/,
     )
     expect(await messageOf(runner.retry(id, { sessions: 'a' }))).toBe('sessions must be an array, but is "a"')
+    expect(await messageOf(runner.run(id, { only: ['b'] }))).toBe(
+      `only names "b", which is no session of group "${id}"`,
+    )
+    expect(await messageOf(runner.run(id, { signal: 5 }))).toBe(
+      'signal must be an object with the method addEventListener, but is 5',
+    )
+    expect(await messageOf(runner.run(5))).toBe('group must be the id of a group, or a group, but is 5')
+    const repository = new sg.InMemoryGroupRepository()
+    await repository.save(groupOf({ a: [] }))
+    expect(await messageOf(sg.control(repository, id, 'restart'))).toBe(
+      'request must be one of pause, resume, stop, retry, but is "restart"',
+    )
+    expect(await messageOf(sg.control(repository, id, 'pause', { drained: true }))).toBe(
+      'drained is unknown. Known are sessions, drain, now, fresh, budget, reason, by, waitMs, workDir',
+    )
+    // Not another request.
+    expect(await messageOf(sg.control(repository, id, 'pause', { request: 'stop' }))).toMatch(
+      /^request is unknown\./,
+    )
+    expect(thrown(() => runner.on('group_started', 'x')).message).toBe(
+      'handler must be a function, but is "x"',
+    )
+    expect(thrown(() => sg.groupEvents({}, id)).message).toBe('repository lacks the method findById')
     const requests = [
       runner.pause('manual', null),
       runner.resume(null),
@@ -174,5 +277,12 @@ describe('arguments', () => {
     ]
     for (const request of requests)
       expect(await rejection(request)).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'options' })
+    for (const [call, known] of [
+      [runner.pause('manual', { drained: true }), 'drain'],
+      [runner.resume({ drained: 5 }), 'budget'],
+      [runner.stop({ drained: true }), 'now'],
+      [runner.retry(id, { drained: ['a'] }), 'sessions, fresh'],
+    ])
+      expect(await messageOf(call)).toBe(`drained is unknown. Known are ${known}`)
   })
 })

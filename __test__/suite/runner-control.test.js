@@ -90,6 +90,34 @@ running.each(RUN_FROM)('on %s', (_, createRepository) => {
     expect(manager.spawned.length).toBe(2)
   })
 
+  test('a manager of the same process leaves the status of a running group to its runner', async () => {
+    const { runner, manager, repository, stored } = await prepare(
+      createRepository(),
+      groupOf({ a: [], b: ['a'] }),
+      goesOn,
+    )
+    const id = '20260115-103000-logging'
+    const emitted = []
+    const groups = new sg.GroupManager(undefined, repository, { emit: (type) => emitted.push(type) })
+    const run = runner.run(id)
+    const child = await manager.reaches(1)
+    const refused = { code: 'INVALID_TRANSITION', message: expect.stringContaining('run by this process') }
+    expect(await rejection(groups.archiveGroup(id))).toMatchObject(refused)
+    expect(await rejection(groups.updateGroup(id, { status: 'completed' }))).toMatchObject(refused)
+    expect(await rejection(groups.updateSession(id, 'b', { status: 'completed' }))).toMatchObject(refused)
+    expect(emitted).toEqual([])
+    await groups.updateGroup(id, { description: 'new' })
+    await groups.updateSession(id, 'b', { prompt: 'Other' })
+    await groups.addSession(id, { ...(await stored()).sessions[1], id: 'c' })
+    // A handler of the last event may change it.
+    runner.on('group_completed', () => groups.archiveGroup(id))
+    child.exit()
+    for (const count of [2, 3]) (await manager.reaches(count)).exit()
+    await run
+    await eventually(async () => (await stored()).status === 'archived')
+    expect(await stored()).toMatchObject({ description: 'new', sessions: [{}, { prompt: 'Other' }, {}] })
+  })
+
   test('a plan shows what a run would do, and does nothing', async () => {
     const { runner, manager, stored, group } = await prepared(groupOf({ a: [], b: ['a'], c: ['missing'] }))
     const plan = await runner.plan(group.id, { maxConcurrent: 1 })

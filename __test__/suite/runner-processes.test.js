@@ -92,17 +92,8 @@ describe('in files', () => {
     const worker = new Worker(script, { eval: true })
     await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
     await worker.terminate()
-    const runner = new sg.GroupRunner(undefined, repository)
-    // The thread of the run ends on its own time.
-    await eventually(async () => {
-      try {
-        await runner.run(ID, options)
-        return true
-      } catch (error) {
-        if (error.code !== 'ALREADY_RUNNING') throw error
-        return false
-      }
-    })
+    // The worker has ended only when its run has released the group.
+    await new sg.GroupRunner(undefined, repository).run(ID, options)
     expect((await repository.findById(ID)).sessions).toMatchObject([{ status: 'completed' }])
     expect(starts()).toBe(1)
   })
@@ -127,8 +118,7 @@ describe('in files', () => {
       const worker = new Worker(script, { eval: true })
       await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
       await worker.terminate()
-      // The thread of the run ends on its own time.
-      await eventually(async () => (await repository.summaries())[0].live === false)
+      expect((await repository.summaries())[0].live).toBe(false)
       await new sg.GroupRunner(undefined, repository).run(ID, options)
       const [{ status, attempts }] = (await repository.findById(ID)).sessions
       const seen = attempts.map(({ outcome, costUsd, process: identity }) => [

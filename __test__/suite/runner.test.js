@@ -375,33 +375,6 @@ running.each(RUN_FROM)('on %s', (_, createRepository) => {
     expect(manager.spawned.length).toBe(3)
   })
 
-  test('a session whose process cannot be started fails', async () => {
-    const repository = createRepository()
-    const group = groupOf({ a: [] })
-    await repository.save(group)
-    const spawn = () => {
-      throw new Error('no processes today')
-    }
-    await new sg.GroupRunner({ processManager: { spawn } }, repository).run(group.id)
-    expect(await repository.findById(group.id)).toMatchObject({
-      status: 'failed',
-      sessions: [{ status: 'failed', error: expect.stringContaining('no processes today') }],
-    })
-  })
-
-  test('a process manager must return a process', async () => {
-    for (const spawned of [{}, undefined, Promise.resolve({ exitCode: Promise.resolve(0) })]) {
-      const repository = createRepository()
-      const group = groupOf({ a: [] })
-      await repository.save(group)
-      await new sg.GroupRunner({ processManager: { spawn: () => spawned } }, repository).run(group.id)
-      expect(await repository.findById(group.id)).toMatchObject({
-        status: 'failed',
-        sessions: [{ status: 'failed', error: expect.stringContaining('exitCode') }],
-      })
-    }
-  })
-
   test('the budget holds', async () => {
     const { runner, manager, recorder, stored } = await prepared(
       groupOf({ a: [], b: ['a'] }, { config: { maxBudgetUsd: 1, warningThreshold: 0.5 } }),
@@ -450,6 +423,27 @@ running.each(RUN_FROM)('on %s', (_, createRepository) => {
     expect(manager.spawned.length).toBe(1)
   })
 
+  test('a group that a signal has paused can be resumed and retried', async () => {
+    const { runner, manager, stored } = await prepared(groupOf({ a: [], b: ['a'] }), (child, number) => {
+      if (number > 1) child.exit(number === 3 ? 1 : 0)
+    })
+    const controller = new AbortController()
+    const run = runner.run('20260115-103000-logging', { signal: controller.signal, skip: ['b'] })
+    await manager.reaches(1)
+    controller.abort()
+    await run
+    await runner.resume()
+    // The other options still hold.
+    expect(await stored()).toMatchObject({ sessions: [{ status: 'completed' }, { status: 'pending' }] })
+    await runner.run('20260115-103000-logging')
+    expect(await stored()).toMatchObject({ status: 'failed', sessions: [{}, { status: 'failed' }] })
+    const again = new AbortController()
+    await runner.run('20260115-103000-logging', { signal: again.signal })
+    again.abort()
+    await runner.retry('20260115-103000-logging')
+    expect(await stored()).toMatchObject({ status: 'completed' })
+  })
+
   test('only some sessions can be run', async () => {
     const { runner, stored } = await prepared(groupOf({ a: [], b: [], c: [] }))
     await runner.run('20260115-103000-logging', { only: ['a', 'b'], skip: ['b'] })
@@ -462,7 +456,7 @@ running.each(RUN_FROM)('on %s', (_, createRepository) => {
   test.each(['only', 'skip', 'assumeDead'])('%s names sessions of the group', async (option) => {
     const { runner, stored, manager } = await prepared(groupOf({ a: [] }))
     const run = runner.run('20260115-103000-logging', { [option]: ['a', 'b'] })
-    expect(await rejection(run)).toMatchObject({ code: 'INVALID_ARGUMENT', field: `options.${option}` })
+    expect(await rejection(run)).toMatchObject({ code: 'INVALID_ARGUMENT', field: option })
     expect(await stored()).toMatchObject({ status: 'created', sessions: [{ status: 'pending' }] })
     expect(manager.spawned.length).toBe(0)
   })
@@ -470,7 +464,7 @@ running.each(RUN_FROM)('on %s', (_, createRepository) => {
   test('requests name sessions of the group', async () => {
     const { runner, repository, stored, manager } = await prepared(groupOf({ a: [] }))
     const sessions = ['b']
-    const expected = { code: 'INVALID_ARGUMENT', field: 'options.sessions' }
+    const expected = { code: 'INVALID_ARGUMENT', field: 'sessions' }
     const id = '20260115-103000-logging'
     expect(await rejection(runner.retry(id, { sessions }))).toMatchObject(expected)
     for (const request of ['pause', 'resume', 'stop', 'retry']) {

@@ -91,9 +91,9 @@ fn begin(core: Core, id: GroupId, deferred: Deferred) {
     let _ = std::thread::Builder::new().name("group-deletion".to_owned()).spawn(work);
 }
 
-/// Returns a promise of the name of the other process that runs a group, or of `null`. For manager.js.
+/// Returns a promise of the name of the process that runs a group: `this process`, that of another one, or `null`. For manager.js.
 #[napi(skip_typescript)]
-pub fn other_runner<'env>(
+pub fn runner_of<'env>(
     env: &'env Env,
     repository: Unknown<'_>,
     group_id: Unknown<'_>,
@@ -104,7 +104,8 @@ pub fn other_runner<'env>(
         Ok(Reply::on_thread(move || {
             Ok(match ownership::owner(&core, &id) {
                 Owner::Other { name, .. } => Answer::Text(name),
-                Owner::None | Owner::ThisProcess => Answer::Null,
+                Owner::ThisProcess => Answer::Text("this process".to_owned()),
+                Owner::None => Answer::Null,
             })
         }))
     })

@@ -87,7 +87,7 @@ impl ChangeRequest {
     }
 
     /// Returns `{ changes, removed, event, session? }`: the fields to merge into the group, the names of those to remove, the
-    /// event, and the same two of the session that is updated. `runner` names the other process that runs the group. A group
+    /// event, and the same two of the session that is updated. `runner` names the process that runs the group. A group
     /// that is `null` is an error.
     #[napi(enumerable = false, skip_typescript)]
     pub fn decide<'env>(

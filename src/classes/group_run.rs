@@ -2,8 +2,10 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
@@ -20,6 +22,10 @@ use crate::runner::store::OwnStoreCalls;
 use crate::runner::{self, Store, Work};
 use session_groups::error::{Error, ErrorKind, Result};
 use session_groups::runner::RunHandle;
+
+/// Maximum time for which the end of an environment waits for the thread of a run. It takes some milliseconds, unless the disk is
+/// slow.
+const MAX_END: Duration = Duration::from_secs(1);
 
 /// A run of a group on a thread of its own, and what JavaScript tells that thread.
 ///
@@ -85,9 +91,17 @@ impl GroupRun {
         throwing(&env, || {
             let Some(work) = self.work.take() else { return Ok(()) };
             let handle = self.handle.clone();
-            self.bridge.open(&env, wake, move || handle.iter().for_each(RunHandle::detach))?;
+            let (is_running, over) = sync_channel::<()>(0);
+            let ended = move || {
+                handle.iter().for_each(RunHandle::detach);
+                // Until the thread has released the group, so that who knows of the end of this environment can run it.
+                let _ = over.recv_timeout(MAX_END);
+            };
+            self.bridge.open(&env, wake, ended)?;
             let (bridge, end) = (self.bridge.clone(), Arc::clone(&self.end));
             let carry_out = move || {
+                // Dropped at the end.
+                let _is_running = is_running;
                 let outcome = AssertUnwindSafe(|| work.carry_out(&bridge));
                 let ended =
                     catch_unwind(outcome).unwrap_or_else(|_| Err(Error::internal("the run panicked")));

@@ -22,6 +22,7 @@ use crate::runner::store::{OwnFeed, OwnStore, OwnStoreCalls};
 use session_groups::claude::ClaudeVersion;
 use session_groups::error::{Error, Result};
 use session_groups::feed::Event;
+use session_groups::model::run::ControlRequest;
 use session_groups::model::{GroupId, time};
 use session_groups::runner::{
     Clock, Controlled, FileRunStore, MemoryRunStore, RunEnd, RunHandle, RunNotice, Runner, RunnerOptions,
@@ -91,8 +92,8 @@ impl Store {
 
     /// Carries a request to the runner of the group out. Returns whether the runner has acted, or `null` if there is none and
     /// the request needs one.
-    fn control(self, given: &GivenControl, run: &RunnerOptions) -> Result<Value> {
-        let (request, options) = (given.request, given.options());
+    fn control(self, request: ControlRequest, given: &GivenControl, run: &RunnerOptions) -> Result<Value> {
+        let options = given.options();
         let controlled = match self {
             Self::File(store) => control(&store, request, &options, run),
             Self::Memory(store) => control(&store, request, &options, run),
@@ -157,7 +158,7 @@ pub enum Work {
     /// Run nothing, and return what a run would do.
     Plan { runner: Runner, plan: GivenPlan, is_managed: bool },
     /// Run nothing, and ask the runner of the group for something.
-    Control(Store, GivenControl, RunnerOptions),
+    Control(Store, ControlRequest, GivenControl, RunnerOptions),
 }
 
 impl Work {
@@ -168,8 +169,8 @@ impl Work {
         options: RunnerOptions,
         processes: Option<ManagedProcesses>,
     ) -> Self {
-        if let Some(control) = task.control {
-            return Self::Control(store, control, options);
+        if let Some(request) = task.request {
+            return Self::Control(store, request, task.control, options);
         }
         let runner = store.runner(options);
         if task.end {
@@ -212,7 +213,7 @@ impl Work {
                 };
                 serde_json::to_value(plan).map_err(Error::internal)
             }
-            Self::Control(store, control, options) => store.control(&control, &options),
+            Self::Control(store, request, control, options) => store.control(request, &control, &options),
         }
     }
 }

@@ -91,9 +91,10 @@ pub struct Task {
     /// Run nothing, and return what a run would do.
     #[serde(deserialize_with = "some")]
     pub plan: Option<GivenPlan>,
-    /// Run nothing, and ask the runner of the group for something.
+    /// Run nothing, and ask the runner of the group for something, as `control` says.
     #[serde(deserialize_with = "some")]
-    pub control: Option<GivenControl>,
+    pub request: Option<ControlRequest>,
+    pub control: GivenControl,
 }
 
 /// What to plan.
@@ -112,27 +113,22 @@ impl GivenPlan {
     }
 }
 
-/// A request to the runner of a group.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+/// `ControlOptions` of the typings, without `workDir`, which is an option of the run.
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct GivenControl {
-    /// The request.
-    pub request: ControlRequest,
-    #[serde(default, deserialize_with = "some")]
+    #[serde(deserialize_with = "some")]
     sessions: Option<Vec<String>>,
-    #[serde(default)]
     drain: bool,
-    #[serde(default)]
     now: bool,
-    #[serde(default)]
     fresh: bool,
-    #[serde(default, deserialize_with = "some")]
+    #[serde(deserialize_with = "some")]
     budget: Option<Usd>,
-    #[serde(default, deserialize_with = "some")]
+    #[serde(deserialize_with = "some")]
     reason: Option<String>,
-    #[serde(default, deserialize_with = "some")]
+    #[serde(deserialize_with = "some")]
     by: Option<String>,
-    #[serde(default, deserialize_with = "some")]
+    #[serde(deserialize_with = "some")]
     wait_ms: Option<Milliseconds>,
 }
 

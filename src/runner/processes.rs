@@ -181,9 +181,12 @@ impl ManagedProcessCalls {
     pub fn exited(&self, number: u32, code: Option<i64>) {
         let process = self.0.state().running.remove(&number);
         if let Some(Process { mark, step, errors }) = process {
-            let signal = code
-                .is_none()
-                .then(|| if step == Some(Step::Kill) { "SIGKILL".to_owned() } else { "SIGTERM".to_owned() });
+            let signal = code.is_none().then(|| match step {
+                Some(Step::Kill) => "SIGKILL".to_owned(),
+                Some(_) => "SIGTERM".to_owned(),
+                // Sent by others.
+                None => "a signal".to_owned(),
+            });
             let ended = Ended { exit: Exit { code, signal }, step, errors };
             self.0.add(Event { mark, fact: Fact::Exited(ended) });
         }

@@ -16,7 +16,10 @@ export interface RemoveSessionOptions {
 
 /** The surroundings of a program, which tests replace. Every part has a default. */
 export interface GroupContainer {
-  /** Clock of stored and emitted times. By default the time is `Date.now()`. Timeouts do not depend on it. */
+  /**
+   * Clock of stored and emitted times. By default the time is `Date.now()`; in a {@link GroupRunner} without a `processManager`, it
+   * is that of the machine, which fake timers do not replace. Timeouts do not depend on it.
+   */
   readonly clock?:
     | {
         /** Returns the current time. */
@@ -114,7 +117,7 @@ export declare class GroupManager {
   /**
    * Merges fields into a group; an optional field given as `undefined` is removed. Emits `group_completed` or `group_failed`
    * if the status changes to `completed` or `failed`. Rejects with `NOT_FOUND`, with `INVALID_TRANSITION` for a change of the
-   * status of an archived or deleted group or of one that another process runs, and with `INVALID_ARGUMENT` or `INVALID_GROUP`.
+   * status of an archived or deleted group or of one that is being run, and with `INVALID_ARGUMENT` or `INVALID_GROUP`.
    *
    * @param groupId Id of the group.
    * @param updates Fields to merge. `updatedAt` is set by the clock.
@@ -162,8 +165,7 @@ export declare class GroupManager {
   /**
    * Merges fields into a session and returns it; an optional field given as `undefined` is removed. If `status` is among the
    * fields, emits `group_session_started` for `active`, `group_session_completed` for `completed`, and `group_session_failed`
-   * for `failed`. Rejects as `addSession` does, and with `INVALID_TRANSITION` for a change of the status while another process
-   * runs the group.
+   * for `failed`. Rejects as `addSession` does, and with `INVALID_TRANSITION` for a change of the status while the group is running.
    *
    * @param groupId Id of the group.
    * @param sessionId Id of the session.

@@ -127,7 +127,7 @@ export interface GroupSession {
   readonly tokens?: TokenUsage | undefined
   /** Configuration that overrides the group's `sessionDefaults`. */
   readonly config?: SessionConfig | undefined
-  /** Duration in milliseconds of all runs that have ended. */
+  /** Duration in milliseconds of all runs that have ended, 0 or more. */
   readonly runMs?: number | undefined
   /** Reason why the session failed; removed when it runs again. */
   readonly error?: string | undefined
@@ -137,17 +137,23 @@ export interface GroupSession {
   readonly usageCounters?: { readonly [key: string]: unknown } | undefined
   /** Model that overrides the group's, for the runner. */
   readonly model?: string | undefined
-  /** Budget of all runs in US dollars, 0 or more, for the runner. */
+  /** Budget of all runs in US dollars, 0 or more, for the runner. By default only that of the group counts. */
   readonly maxBudgetUsd?: number | undefined
-  /** Maximum number of turns of a run, 1 or more, for the runner. */
+  /** Maximum number of turns of a run, 1 or more, for the runner. By default there is no limit. */
   readonly maxTurns?: number | undefined
-  /** Maximum running time in milliseconds, for the runner. */
+  /**
+   * Maximum running time of all runs together in milliseconds, 0 or more, for the runner. Pauses do not count. By default there
+   * is no limit.
+   */
   readonly timeoutMs?: number | undefined
-  /** Maximum time without any progress in milliseconds, for the runner. */
+  /**
+   * Maximum time without any progress in milliseconds, 0 or more, for the runner. Less than 480000 counts as 480000.
+   * @default 900000
+   */
   readonly stallTimeoutMs?: number | undefined
-  /** Number of times a transient failure is retried, 0 or more, for the runner. */
+  /** Number of times a transient failure is retried, 0 or more, for the runner. @default 2 */
   readonly retries?: number | undefined
-  /** `true` to start the sessions that depend on this one even if it fails, for the runner. */
+  /** `true` to start the sessions that depend on this one even if it fails, for the runner. @default false */
   readonly allowFailure?: boolean | undefined
   /** The newest attempts to run the session, at most 20, from the runner. */
   readonly attempts?: readonly Attempt[] | undefined

@@ -391,9 +391,10 @@ export interface InMemoryGroupRepository extends GroupStore {}
 
 /**
  * Returns an iterator over the events of a group in any repository, as {@link GroupStore.events} does. A repository that has
- * `events` is asked for them. For one of your own class without it, the events that a {@link GroupRunner} of this process reports
- * are kept in memory beside the repository object: the newest 16 MiB of each group. Events that other processes have reported are a
- * `feed_gap`.
+ * `events` is asked for them. A {@link GroupRunner} writes them for the classes of this package and for those that extend them; a
+ * class that only wraps one should leave `events` out, because a reader of it waits for events that nobody writes. For a class
+ * without it, the events that a {@link GroupRunner} of this process reports are kept in memory beside the repository object: the
+ * newest 16 MiB of each group. Events that other processes have reported are a `feed_gap`.
  *
  * Throws `INVALID_ARGUMENT`. `next` rejects with what the repository rejects with.
  *

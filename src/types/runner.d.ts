@@ -59,7 +59,7 @@ export interface RunOptions {
    * `XDG_STATE_HOME`.
    */
   readonly workDir?: string | undefined
-  /** The smallest amount in US dollars that is worth a start. @default 0.05 */
+  /** The smallest amount in US dollars that is worth a start, 0 or more. @default 0.05 */
   readonly minReservationUsd?: number | undefined
   /** Ids of sessions whose earlier process has ended although the runner cannot find out, as on another machine. */
   readonly assumeDead?: readonly string[] | undefined
@@ -70,28 +70,32 @@ export interface RunOptions {
    * these texts.
    */
   readonly keepProcesses?: readonly string[] | undefined
-  /** Ids of the only sessions to run. An unknown id is an `INVALID_ARGUMENT`, as in all options that name sessions. */
+  /** Ids of the only sessions to run; none for an empty array. An unknown id is an `INVALID_ARGUMENT`, as in all options that name sessions. */
   readonly only?: readonly string[] | undefined
   /** Ids of sessions not to run. If only such sessions are left, the group is paused. */
   readonly skip?: readonly string[] | undefined
   /** `false` to pause the group at a usage limit instead of waiting for its end. @default true */
   readonly waitForLimits?: boolean | undefined
-  /** Time within which at most four sessions start, in milliseconds; 0 for no such limit. @default 500 */
+  /**
+   * Time within which at most four sessions start, in milliseconds, 0 or more; 0 for no such limit, which is the default with a
+   * `processManager`.
+   * @default 500
+   */
   readonly startSpacingMs?: number | undefined
-  /** Time for background work after a session's result, in milliseconds. @default 60000 */
+  /** Time for background work after a session's result, in milliseconds, 0 or more. @default 60000 */
   readonly backgroundGraceMs?: number | undefined
   /**
-   * Maximum size of a session's output, in bytes. At most half of the process's limit for files (`ulimit -f`) is used.
+   * Maximum size of a session's output in bytes, 1 or more. At most half of the process's limit for files (`ulimit -f`) is used.
    * @default 268435456
    */
   readonly maxOutputBytes?: number | undefined
-  /** Time for an interrupted session to end its turn, in milliseconds. It is terminated then. @default 5000 */
+  /** Time for an interrupted session to end its turn, in milliseconds, 0 or more. It is terminated then. @default 5000 */
   readonly interruptGraceMs?: number | undefined
-  /** Time for a terminated session to exit, in milliseconds. It is killed then. @default 10000 */
+  /** Time for a terminated session to exit, in milliseconds, 0 or more. It is killed then. @default 10000 */
   readonly terminateGraceMs?: number | undefined
-  /** Time for a session to exit after its last turn, in milliseconds. It is terminated then. @default 10000 */
+  /** Time for a session to exit after its last turn, in milliseconds, 0 or more. It is terminated then. @default 10000 */
   readonly exitGraceMs?: number | undefined
-  /** Seed of the random part of waiting times. */
+  /** Seed of the random part of waiting times: an integer of 0 or more. By default it differs in each run. */
   readonly seed?: number | undefined
 }
 
@@ -103,7 +107,7 @@ export interface PauseOptions {
 
 /** Options of {@link GroupRunner.resume}. */
 export interface ResumeOptions {
-  /** The group's new budget in US dollars. */
+  /** The group's new budget in US dollars, 0 or more. */
   readonly budget?: number | undefined
 }
 
@@ -200,8 +204,9 @@ export declare class GroupRunner {
   run(group: string | SessionGroup, options?: RunOptions): Promise<void>
 
   /**
-   * Pauses the group: running sessions are interrupted and can be resumed. Fulfilled once the group is stored as paused.
-   * Rejects with `INVALID_STATE` if this runner is not running.
+   * Pauses the group: running sessions are interrupted and can be resumed. Fulfilled once the run has ended: the group is then
+   * stored as paused or, if its last sessions ended meanwhile, as completed or failed. Rejects with `INVALID_STATE` if this
+   * runner is not running, and with what `run` rejects with.
    *
    * @param reason Reason that the group and `getPauseReason` report. @default 'manual'
    * @param options Whether running sessions finish first.
@@ -209,8 +214,8 @@ export declare class GroupRunner {
   pause(reason?: PauseReason, options?: PauseOptions): Promise<void>
 
   /**
-   * Runs the paused group again, with the options of the last run. Fulfilled and rejected like `run`. Rejects with
-   * `INVALID_STATE` if this runner is not paused.
+   * Runs the paused group again, with the options of the last run. A `signal` among them that is aborted by now is ignored.
+   * Fulfilled and rejected like `run`. Rejects with `INVALID_STATE` if this runner is not paused.
    *
    * @param options A new budget.
    */
@@ -218,16 +223,18 @@ export declare class GroupRunner {
 
   /**
    * Stops the group: running sessions are interrupted and the group fails with the cause `stopped`. `run` and `retry` take it
-   * up again. Fulfilled once that is stored. Rejects with `INVALID_STATE` if this runner is neither running nor paused.
+   * up again. Fulfilled once the run has ended, as with `pause`. Rejects with `INVALID_STATE` if this runner is neither running
+   * nor paused, and with what `run` rejects with.
    *
    * @param options Whether running sessions are terminated at once.
    */
   stop(options?: StopOptions): Promise<void>
 
   /**
-   * Runs failed sessions of a group again. Fulfilled and rejected like `run`. If this runner is running the group, the run
-   * goes on with them, and this is fulfilled at once. If another process is running the group, requests it from that one and
-   * is fulfilled once the request is stored.
+   * Runs failed sessions of a group again, with the options of the last run if that was of the same group; its `signal` is
+   * ignored if it is aborted by now. Fulfilled and rejected like `run`. If this runner is running the group, the run goes on with
+   * them, and this is fulfilled at once. If another process is running the group, requests it from that one and is fulfilled
+   * once the request is stored.
    *
    * @param id Id of the group.
    * @param options The sessions, and whether they begin new conversations.
@@ -242,7 +249,10 @@ export declare class GroupRunner {
    */
   plan(group: string | SessionGroup, options?: RunOptions): Promise<ExecutionPlan>
 
-  /** Returns the progress of the group of the newest run, during the run and after it. `null` before the first run. */
+  /**
+   * Returns the progress of the group of the newest run, during the run and after it. `null` before the first run, and until a
+   * run has read its group.
+   */
   getProgress(): GroupProgress | null
 
   /** Returns the state of the runner. */
@@ -290,13 +300,13 @@ export interface ControlOptions {
   readonly now?: boolean | undefined
   /** With `retry`: `true` to begin new conversations. */
   readonly fresh?: boolean | undefined
-  /** With `resume`: the group's new budget in US dollars. */
+  /** The group's new budget in US dollars, 0 or more. It is stored with the request, whichever that is. */
   readonly budget?: number | undefined
   /** Reason, as text for people. */
   readonly reason?: string | undefined
   /** Author of the request. */
   readonly by?: string | undefined
-  /** Maximum time to wait until a live runner has acted, in milliseconds. @default 10000 */
+  /** Maximum time to wait until a live runner has acted, in milliseconds, 0 or more. @default 10000 */
   readonly waitMs?: number | undefined
   /** Directory for the output of sessions, as in the options of the run. */
   readonly workDir?: string | undefined

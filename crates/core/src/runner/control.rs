@@ -92,7 +92,7 @@ pub fn control(
             let problem = format!("cannot {}: it is {}", request.name(), group.status.name());
             return Err(Error::invalid_transition(group.id.as_str(), &problem));
         }
-        check_named("options.sessions", options.sessions.as_deref().unwrap_or_default(), &group)?;
+        check_named("sessions", options.sessions.as_deref().unwrap_or_default(), &group)?;
         if store.is_claimed()? {
             match ask(store, request, options)? {
                 Some(asked) => return Ok(asked),

@@ -156,7 +156,7 @@ impl RunHandle {
     pub fn retry(&self, sessions: Option<&[String]>, fresh: bool) -> Result<()> {
         if let Some((_, group)) = &self.0.lock().progress {
             let has = |id: &str| group.sessions.iter().any(|session| session.id == id);
-            check_ids("options.sessions", sessions.unwrap_or_default(), &group.id, has)?;
+            check_ids("sessions", sessions.unwrap_or_default(), &group.id, has)?;
         }
         let sessions = sessions.map(|ids| ids.iter().map(|id| id.as_str().into()).collect());
         self.send(Order::Request(Request { sessions, fresh, ..request(ControlRequest::Retry) }), "retry")

@@ -151,10 +151,10 @@ impl Runner {
     fn check_named_sessions(&self, group: &SessionGroup) -> Result<()> {
         let RunnerOptions { only, skip, retry, assume_dead, .. } = &self.options;
         let retried = retry.as_ref().and_then(|retry| retry.sessions.as_deref());
-        check_named("options.only", only.as_deref().unwrap_or_default(), group)?;
-        check_named("options.skip", skip, group)?;
-        check_named("options.sessions", retried.unwrap_or_default(), group)?;
-        check_named("options.assumeDead", assume_dead, group)
+        check_named("only", only.as_deref().unwrap_or_default(), group)?;
+        check_named("skip", skip, group)?;
+        check_named("sessions", retried.unwrap_or_default(), group)?;
+        check_named("assumeDead", assume_dead, group)
     }
 
     /// Returns `true` if a session is part of this run.
