@@ -33,6 +33,7 @@ await main(async () => {
     testRunnerCalls,
     testRunnerOnFullDisk,
     testRunnerShortages,
+    testUnreadableOutput,
   } = await import('./runner.mjs')
 
   await row('every system call fails once, in every way', lacks('strace'), () =>
@@ -66,6 +67,7 @@ await main(async () => {
     testRunnerShortages(runner, short ? { ofEachName: 2 } : {}),
   )
   await row('a runner cannot look at processes', lacks('strace'), () => testLooksWithoutDescriptors(runner))
+  await row('the output of a session cannot be read', lacks('strace'), () => testUnreadableOutput(runner))
   await row('the disk is full for a runner', cannotMount(), () =>
     testRunnerOnFullDisk(runner, { rounds: short ? 2 : 20 }),
   )

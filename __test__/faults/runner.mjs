@@ -233,6 +233,36 @@ export async function testLooksWithoutDescriptors(programs) {
   return { passed: Math.max(0, behaviours.length - failures.length), failures }
 }
 
+/** Reads of the output of a session that fail, by the number of the first and the last. The whole run has five or more. */
+const UNREAD = ['1', '2', '3', '4', '5', '1..4', '3..8', '1+', '2+', '3+']
+
+/** Reads of the output of the first session fail, once, for a while or until the run ends: it is not run again. */
+export async function testUnreadableOutput(programs) {
+  const failures = []
+  for (const when of UNREAD) {
+    const problems = await withDir(async (dir) => {
+      const world = await prepare(dir, { turnMs: 100 })
+      const output = path.join(world.store, ID, 'sessions', 'a', '1.jsonl')
+      const fault = ['-P', output, '-e', `inject=pread64:error=EIO:when=${when}`]
+      const args = [...TRACED, '-o', '/dev/null', ...fault, programs.driver, world.store, programs.claude]
+      // Given up after the last argument, in milliseconds.
+      const patience = when.endsWith('+') ? '500' : '60000'
+      const { stdout, stderr } = await run('strace', [...args, patience], { env: world.env, timeout: 60_000 })
+      if (!when.endsWith('+'))
+        return stdout === 'completed\n' ? problemsOf(world) : [`the run ended with ${stdout}`]
+      const problems = world
+        .notes('process')
+        .filter(isAlive)
+        .map((pid) => `the process ${pid} lives`)
+      if (stdout !== 'IO\n' || !stderr.includes(output) || !stderr.includes('Input/output error'))
+        problems.push(`the run ended with ${stdout}${stderr}`)
+      return [...problems, ...(await takeUp(programs, world))]
+    })
+    failures.push(...problems.map((problem) => `reads ${when}: ${problem}`))
+  }
+  return { passed: Math.max(0, UNREAD.length - failures.length), failures }
+}
+
 /** Fills a disk to its last block. */
 function fillUp(disk) {
   const filler = openSync(path.join(disk, '.filler'), 'w')

@@ -290,7 +290,7 @@ impl SessionProcesses for CrashingProcesses {
                 }
                 Fact::Exited(_) => self.crash.at("exited"),
                 Fact::Swept(_) => self.crash.at("swept"),
-                Fact::OutputLimit | Fact::OutputFailed { .. } => {}
+                Fact::OutputLimit | Fact::OutputFailed { .. } | Fact::OutputUnreadable { .. } => {}
             }
         }
         events

@@ -208,6 +208,9 @@ impl Attempt {
                 assert_eq!(self.output_failure, None);
                 self.output_failure = Some((path, os_error));
             }
+            Fact::OutputUnreadable { path, os_error } => {
+                panic!("{} is unreadable: {os_error}", path.display())
+            }
             Fact::Exited(ended) => {
                 assert!(self.ended.is_none(), "two exits");
                 self.stream.end(&ended.exit);

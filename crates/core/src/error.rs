@@ -295,6 +295,11 @@ impl Error {
         Self::io(None, path, "writing the output of a session to", source)
     }
 
+    /// The output of a session cannot be read from its file.
+    pub fn output_unreadable(path: &Path, source: io::Error) -> Self {
+        Self::io(None, path, "reading the output of a session from", source)
+    }
+
     /// Returns `true` if something is lacking that may come back: space on the disk or the right to write to it, file
     /// descriptors, memory or processes.
     pub fn is_of_shortage(&self) -> bool {

@@ -25,7 +25,7 @@ impl Runner {
     /// `CIRCULAR_DEPENDENCY`, with `INVALID_TRANSITION` if it is archived or deleted, with `INVALID_STATE` for a blank prompt,
     /// with `INVALID_ARGUMENT` for a configuration that cannot be passed on, and with `CLAUDE_NOT_FOUND` or `CLAUDE_TOO_OLD`.
     /// Fails later with `NOT_FOUND` if the group is deleted, with the error of the store if it cannot be written for a minute,
-    /// and with `IO` if the output of a session cannot be written; sessions are interrupted then.
+    /// and with `IO` if the output of a session cannot be written, or for a minute not be read; sessions are interrupted then.
     pub fn run(self, notice: impl FnMut(RunNotice<'_>)) -> Result<RunEnd> {
         self.run_or_settle(None, notice)
     }

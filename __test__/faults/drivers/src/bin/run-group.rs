@@ -28,6 +28,7 @@ fn run(base: &Path, claude: PathBuf, patience: Option<Duration>) -> Result<Group
     let mut options =
         RunnerOptions { claude_path: Some(claude), spacing: None, process, ..RunnerOptions::default() };
     options.store_patience = patience.unwrap_or(options.store_patience);
+    options.process.read_patience = patience.unwrap_or(options.process.read_patience);
     let runner = Runner::new(FileRunStore::new(repository, GroupId::new(ID)?), options);
     runner.run(|_| {}).map(|end| end.status)
 }

@@ -32,7 +32,7 @@ pub enum Input {
     Result(SessionIndex, TurnResult),
     /// An output file of a session exceeds its bound.
     OutputLimit(SessionIndex),
-    /// The output of a session cannot be written.
+    /// The output of a session cannot be written, or not be read.
     OutputFailed,
     /// The process of a session is gone, and its output has been read to the end.
     Exited {

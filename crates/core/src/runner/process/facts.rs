@@ -28,7 +28,15 @@ pub enum Fact {
         /// Number of the system's error.
         os_error: i32,
     },
-    /// It has ended, and all of its output was read.
+    /// Its output cannot be read, and could not be for a while. It is still read as soon as that is possible; the exit no longer
+    /// waits for that.
+    OutputUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// Number of the system's error.
+        os_error: i32,
+    },
+    /// It has ended, and all of its output was read, unless that is unreadable.
     Exited(Ended),
     /// Everything that it left behind has ended.
     Swept(SweepReport),

@@ -17,6 +17,9 @@ pub struct ProcessOptions {
     pub task_grace: Duration,
     /// Time from SIGTERM to SIGKILL for what a process left behind. Default: 2 s.
     pub sweep_grace: Duration,
+    /// Time for which the output of a process may be unreadable before that is reported. It is read again meanwhile. Default:
+    /// 60 s.
+    pub read_patience: Duration,
     /// Maximum size of each of the two output files, in bytes. Default: 256 MiB. At most half of this process's limit for
     /// files (`ulimit -f`) is used.
     pub max_output_bytes: u64,
@@ -33,6 +36,7 @@ impl Default for ProcessOptions {
             background_grace: Duration::from_secs(60),
             task_grace: Duration::from_secs(2),
             sweep_grace: Duration::from_secs(2),
+            read_patience: Duration::from_secs(60),
             max_output_bytes: 256 * 1024 * 1024,
             keep_processes: Vec::new(),
         }

@@ -162,6 +162,11 @@ impl Supervisor<'_> {
                 self.output_failure = Some(Error::output_failed(path, source));
                 vec![Input::OutputFailed]
             }
+            Fact::OutputUnreadable { path, os_error } => {
+                let source = io::Error::from_raw_os_error(*os_error);
+                self.output_failure = Some(Error::output_unreadable(path, source));
+                vec![Input::OutputFailed]
+            }
             Fact::Exited(Ended { exit, errors, .. }) => {
                 let is_success =
                     exit.code == Some(0) && !live.has_lines() && self.processes.silence_is_success();

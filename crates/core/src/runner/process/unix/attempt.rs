@@ -20,14 +20,13 @@ use crate::runner::process::unix::recorder::Recorder;
 use crate::runner::process::unix::reserve::Reserve;
 use crate::runner::process::unix::spawn::Spawned;
 use crate::runner::process::unix::table::{self, Entry};
-use crate::runner::process::unix::tail::Tail;
+use crate::runner::process::unix::tail::{Tail, Unread};
 use crate::runner::process::unix::tree::Tree;
 use crate::runner::process::{Ended, Fact, Mark, ProcessOptions};
 
 /// Number of bytes of the error output that are kept.
 const KEPT_ERRORS: usize = 64 * 1024;
-/// Maximum number of reads of one file before the other processes get their turn.
-const MAX_READS: usize = 8;
+
 /// A process that is not known to have ended, or whose output was not read to the end.
 pub struct Running {
     mark: Mark,
@@ -46,6 +45,8 @@ pub struct Running {
     requests: u64,
     is_over_limit: bool,
     exit: Option<Exit>,
+    /// Set while a file of its output cannot be read.
+    unread: Option<Unread>,
     /// There may be output to read.
     pub is_dirty: bool,
     /// The process may have ended.
@@ -109,6 +110,7 @@ impl Running {
             requests: 0,
             is_over_limit: false,
             exit: None,
+            unread: None,
             is_dirty: true,
             may_have_ended: true,
         }
@@ -133,11 +135,12 @@ impl Running {
     }
 
     pub fn deadline(&self) -> Option<Instant> {
+        let unread = self.unread.as_ref().map(Unread::next);
         if self.has_ended() {
-            return None;
+            return unread;
         }
         let reserve = self.reserve.as_ref().and_then(Reserve::deadline);
-        earliest(self.ending.deadline(), reserve)
+        earliest(earliest(self.ending.deadline(), reserve), unread)
     }
 
     pub fn interrupt(&mut self, now: Instant, options: &ProcessOptions) {
@@ -170,8 +173,9 @@ impl Running {
         let mut facts = Vec::new();
         // Looked at before the output is read, so that all of it is.
         self.look_for_exit();
-        if self.is_dirty || self.has_ended() {
-            self.read(options, buffer, &mut facts);
+        let is_due = self.unread.as_ref().is_some_and(|unread| unread.next() <= now);
+        if self.is_dirty || is_due {
+            self.read(now, options, buffer, &mut facts);
         }
         if self.is_over_limit && self.ending.step().is_none() {
             match self.process {
@@ -187,7 +191,9 @@ impl Running {
                 self.ending.input_broke();
             }
         }
-        if let Some(exit) = self.exit.clone().filter(|_| !self.is_dirty) {
+        // A result that cannot be read yet is not missing.
+        let is_read = !self.is_dirty && self.unread.as_ref().is_none_or(Unread::is_given_up);
+        if let Some(exit) = self.exit.clone().filter(|_| is_read) {
             if let Some(reserve) = self.reserve.take() {
                 reserve.release();
             }
@@ -223,35 +229,32 @@ impl Running {
         }
     }
 
-    /// Reads what is there, up to a bound. The files stay dirty if there may be more.
-    fn read(&mut self, options: &ProcessOptions, buffer: &mut [u8], facts: &mut Vec<Fact>) {
-        self.is_dirty = false;
+    /// Reads what is there, up to a bound. The files stay dirty if there may be more, and are read again later if they cannot be
+    /// read now.
+    fn read(&mut self, now: Instant, options: &ProcessOptions, buffer: &mut [u8], facts: &mut Vec<Fact>) {
         let tools_before = self.work.tool_uses();
-        for read in 0.. {
-            let length = self.output.read(buffer).unwrap_or(0);
-            if length == 0 {
-                break;
-            }
-            let chunk = &buffer[..length];
-            let work = &mut self.work;
-            self.lines.push(chunk, |line| work.read(line));
+        let (lines, work, kept_errors) = (&mut self.lines, &mut self.work, &mut self.kept_errors);
+        let output = self.output.read_new(buffer, |chunk| {
+            lines.push(chunk, |line| work.read(line));
             facts.push(Fact::Output(chunk.to_vec()));
-            if read >= MAX_READS {
-                self.is_dirty = true;
-                break;
-            }
-        }
-        for read in 0.. {
-            let length = self.errors.read(buffer).unwrap_or(0);
-            if length == 0 {
-                break;
-            }
-            self.kept_errors.extend(&buffer[..length]);
-            let surplus = self.kept_errors.len().saturating_sub(KEPT_ERRORS);
-            self.kept_errors.drain(..surplus);
-            if read >= MAX_READS {
-                self.is_dirty = true;
-                break;
+        });
+        let errors = self.errors.read_new(buffer, |chunk| {
+            kept_errors.extend(chunk);
+            let surplus = kept_errors.len().saturating_sub(KEPT_ERRORS);
+            kept_errors.drain(..surplus);
+        });
+        self.is_dirty = matches!(output, Ok(true)) || matches!(errors, Ok(true));
+        let failure = output
+            .map_err(|error| (self.output.path(), error))
+            .and(errors.map_err(|error| (self.errors.path(), error)));
+        match failure {
+            Ok(_) => self.unread = None,
+            Err((path, error)) => {
+                let unread = self.unread.get_or_insert_with(|| Unread::new(now));
+                if unread.failed(now, options.read_patience) {
+                    let os_error = error.raw_os_error().unwrap_or_default();
+                    facts.push(Fact::OutputUnreadable { path: path.to_owned(), os_error });
+                }
             }
         }
         if self.work.tool_uses() > tools_before && !self.has_ended() {

@@ -11,6 +11,7 @@ use crate::repository::file::owner;
 use crate::repository::file::paths::SESSIONS;
 use crate::runner::process::unix::alive::{self, AliveFile, LockState};
 use crate::runner::process::unix::reserve::Reserve;
+use crate::runner::process::unix::tail::Tail;
 use crate::runner::process::{Mark, SessionDirectoryNames};
 
 /// The directory of the session's configuration.
@@ -155,6 +156,13 @@ impl SessionDirectory {
     /// Opens the error output of an attempt for reading.
     pub fn errors(&self, attempt: u64) -> Result<File> {
         self.open_file(&errors_name(attempt))
+    }
+
+    /// Opens the output and the error output of an attempt, to be read while they grow.
+    pub(super) fn tails(&self, attempt: u64) -> Result<(Tail, Tail)> {
+        let path = |name| self.dir.path().join(name);
+        let output = Tail::new(self.output(attempt)?, path(output_name(attempt)));
+        Ok((output, Tail::new(self.errors(attempt)?, path(errors_name(attempt)))))
     }
 
     /// Opens the reserve of an attempt's output.

@@ -13,6 +13,7 @@ use crate::runner::process::unix::pinned::Pinned;
 use crate::runner::process::unix::processes::Adoption;
 use crate::runner::process::unix::reserve::Reserve;
 use crate::runner::process::unix::table::{self, Entry};
+use crate::runner::process::unix::tail::Tail;
 use crate::runner::process::{Mark, SessionDirectoryNames};
 
 /// An attempt of an earlier runner.
@@ -50,6 +51,11 @@ impl Recorded {
     /// Opens the output.
     pub fn output(&self) -> Result<File> {
         self.directory.output(self.attempt)
+    }
+
+    /// Opens the output and the error output, to be read while they grow.
+    pub(super) fn tails(&self) -> Result<(Tail, Tail)> {
+        self.directory.tails(self.attempt)
     }
 
     /// Opens the reserve of the output.

@@ -21,7 +21,7 @@ use crate::runner::process::unix::recorder::Recorder;
 use crate::runner::process::unix::reserve::file_size_limit;
 use crate::runner::process::unix::spawn::{Launch, spawn};
 use crate::runner::process::unix::sweep::{Sweep, Sweeper};
-use crate::runner::process::unix::tail::{self, Tail};
+use crate::runner::process::unix::tail;
 use crate::runner::process::unix::tree::Tree;
 use crate::runner::process::unix::watch::Watch;
 use crate::runner::process::{Ended, Event, Fact, Mark, ProcessOptions, Step};
@@ -102,7 +102,7 @@ impl Processes {
     /// `IO` if its output cannot be opened.
     pub fn adopt(&mut self, adoption: Adoption) -> Result<()> {
         let Adoption { mark, files, alive, process } = adoption;
-        let tails = (Tail::new(files.output()?), Tail::new(files.errors()?));
+        let tails = files.tails()?;
         let reserve = files.reserve().ok();
         self.watch.add(&tails.0, mark);
         self.watch.add(&tails.1, mark);
@@ -251,4 +251,83 @@ impl Processes {
 /// Returns `true` for an end that nobody forced.
 fn is_normal(ended: &Ended) -> bool {
     ended.step <= Some(Step::Interrupt) && ended.exit.signal.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+    use std::fs::File;
+    use std::path::{Path, PathBuf};
+
+    use crate::claude::environment::Environment;
+    use crate::runner::process::directory_names;
+    use crate::runner::process::unix::directory::SessionDirectory;
+    use crate::runner::process::unix::tail::Tail;
+
+    const RESULT: &[u8] = b"{\"type\":\"result\"}\n";
+
+    /// Starts a process that prints a result and ends, whose output cannot be read. Returns its output, too.
+    fn start(directory: &Path, read_patience: Duration) -> (Processes, Mark, Tail) {
+        let options = ProcessOptions { read_patience, ..ProcessOptions::default() };
+        let mut processes = Processes::new(options).unwrap();
+        let mark = Mark::new(uuid::Uuid::new_v4());
+        let names = directory_names("a", []);
+        let launch = Launch {
+            program: "/bin/sh".as_ref(),
+            arguments: &["-c", "echo '{\"type\":\"result\"}'"].map(OsString::from),
+            environment: &Environment::of_process(),
+            project: directory,
+            prompt: "Do it.",
+            directory: &SessionDirectory::create(&directory.join("group"), &names).unwrap(),
+            attempt: 1,
+            mark,
+            label: "group/a",
+        };
+        processes.start(&launch).unwrap();
+        // Opening a directory succeeds, reading it does not.
+        let unreadable = Tail::new(File::open("/").unwrap(), PathBuf::from("1.jsonl"));
+        let output = std::mem::replace(&mut processes.running.get_mut(&mark).unwrap().output, unreadable);
+        (processes, mark, output)
+    }
+
+    fn facts(processes: &mut Processes, until: impl Fn(&Processes, &[Fact]) -> bool) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        while !until(processes, &facts) {
+            let events = processes.wait(Some(Instant::now() + Duration::from_millis(20)));
+            facts.extend(events.into_iter().map(|event| event.fact));
+        }
+        facts
+    }
+
+    fn has_exited(_: &Processes, facts: &[Fact]) -> bool {
+        facts.iter().any(|fact| matches!(fact, Fact::Exited(_)))
+    }
+
+    #[test]
+    fn an_output_that_cannot_be_read_for_a_while_is_read_before_the_exit_is_reported() {
+        let base = tempfile::tempdir().unwrap();
+        let (mut processes, mark, output) = start(base.path(), Duration::from_secs(3600));
+        let has_failed_after_its_end = |processes: &Processes, _: &[Fact]| {
+            let running = &processes.running[&mark];
+            running.has_ended() && !running.is_dirty
+        };
+        assert_eq!(facts(&mut processes, has_failed_after_its_end), []);
+        processes.running.get_mut(&mark).unwrap().output = output;
+        let facts = facts(&mut processes, has_exited);
+        assert_eq!(facts[0], Fact::Output(RESULT.to_vec()));
+        assert!(matches!(facts[1], Fact::Exited(_)), "{facts:?}");
+    }
+
+    #[test]
+    fn an_output_that_stays_unreadable_is_reported_once_and_before_the_exit() {
+        let base = tempfile::tempdir().unwrap();
+        let (mut processes, ..) = start(base.path(), Duration::ZERO);
+        let facts = facts(&mut processes, has_exited);
+        assert!(
+            matches!(&facts[..], [Fact::OutputUnreadable { path, os_error: 1.. }, Fact::Exited(_), ..]
+                if path == Path::new("1.jsonl")),
+            "{facts:?}"
+        );
+    }
 }

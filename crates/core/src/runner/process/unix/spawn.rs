@@ -70,8 +70,7 @@ pub fn spawn(launch: &Launch<'_>) -> Result<Spawned> {
 }
 
 fn spawn_with(launch: &Launch<'_>, files: AttemptFiles) -> Result<Spawned> {
-    let output = Tail::new(launch.directory.output(launch.attempt)?);
-    let errors = Tail::new(launch.directory.errors(launch.attempt)?);
+    let (output, errors) = launch.directory.tails(launch.attempt)?;
     let mut reserve = launch.directory.reserve(launch.attempt)?;
     let reserved = reserve.keep(0, Instant::now());
     reserved.map_err(|source| Error::output_failed(reserve.path(), source))?;
