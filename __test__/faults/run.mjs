@@ -33,6 +33,7 @@ await main(async () => {
     testRunnerCalls,
     testRunnerOnFullDisk,
     testRunnerShortages,
+    testShortagesAtRecovery,
     testUnreadableOutput,
   } = await import('./runner.mjs')
 
@@ -65,6 +66,9 @@ await main(async () => {
   )
   await row('a runner lacks file descriptors, memory or processes', lacks('strace'), () =>
     testRunnerShortages(runner, short ? { ofEachName: 2 } : {}),
+  )
+  await row('a runner lacks descriptors for what a killed one left', lacks('strace'), () =>
+    testShortagesAtRecovery(runner),
   )
   await row('a runner cannot look at processes', lacks('strace'), () => testLooksWithoutDescriptors(runner))
   await row('the output of a session cannot be read', lacks('strace'), () => testUnreadableOutput(runner))

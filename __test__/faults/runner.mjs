@@ -188,9 +188,16 @@ function lackAt(programs, name, number, error) {
       programs.claude,
       '300',
     ]
-    await run('strace', args, { env: world.env, timeout: 60_000 })
+    const { stdout } = await run('strace', args, { env: world.env, timeout: 60_000 })
+    // Nothing is wrong with the program or the group.
+    const isWrong = ['CLAUDE_NOT_FOUND\n', 'failed\n', 'paused\n'].includes(stdout)
+    const wrong = isWrong ? [`the run ended with ${stdout}`] : []
     const left = world.notes('process').filter(isAlive)
-    return [...left.map((pid) => `the process ${pid} outlives the run`), ...(await takeUp(programs, world))]
+    return [
+      ...wrong,
+      ...left.map((pid) => `the process ${pid} outlives the run`),
+      ...(await takeUp(programs, world)),
+    ]
   })
 }
 
@@ -210,6 +217,40 @@ export async function testRunnerShortages(programs, { ofEachName = Number.POSITI
     }
   }
   return { passed: Math.max(0, tried - failures.length), failures }
+}
+
+/** Calls that fail for lack of descriptors while a runner looks at what a killed one left: one, or all. */
+const LOOKS = ['1', '2', '3', '4', '5', '6', '1+']
+
+/** A runner lacks descriptors while it looks at what a killed one left: it looks again, or says what it lacks. */
+export async function testShortagesAtRecovery(programs) {
+  const failures = []
+  const cases = [true, false].flatMap((isAlive) => LOOKS.map((when) => ({ isAlive, when })))
+  for (const { isAlive, when } of cases) {
+    const problems = await withDir((dir) => recoverWithout(programs, { dir, isAlive, when }))
+    const name = `of a process that ${isAlive ? 'lives' : 'is gone'}, calls ${when}`
+    failures.push(...problems.map((problem) => `${name}: ${problem}`))
+  }
+  return { passed: Math.max(0, cases.length - failures.length), failures }
+}
+
+async function recoverWithout(programs, { dir, isAlive: livesOn, when }) {
+  const world = await prepare(dir, { turnMs: livesOn ? 1500 : 300 })
+  const directory = path.join(world.store, ID, 'sessions', 'a')
+  const killed = run(programs.driver, [world.store, programs.claude], { env: world.env })
+  const hasPrinted = () => statSync(path.join(directory, '1.jsonl'), { throwIfNoEntry: false })?.size > 0
+  while (!hasPrinted()) await Promise.race([killed, pause(2)])
+  killed.child.kill('SIGKILL')
+  await killed.catch(() => {})
+  while (!livesOn && world.notes('process').some(isAlive)) await pause(5)
+  const fault = ['-P', directory, '-e', `inject=openat,openat2:error=EMFILE:when=${when}`]
+  const args = [...TRACED, '-o', '/dev/null', ...fault, programs.driver, world.store, programs.claude]
+  const { stdout, stderr } = await run('strace', [...args, '600'], { env: world.env, timeout: 60_000 })
+  if (!when.endsWith('+'))
+    return stdout === 'completed\n' ? problemsOf(world) : [`the run ended with ${stdout}${stderr}`]
+  const isTold = stdout === 'IO\n' && stderr.includes('Too many open files')
+  const problems = isTold ? [] : [`the run ended with ${stdout}${stderr}`]
+  return [...problems, ...(await takeUp(programs, world))]
 }
 
 /** Sessions leave a process behind while the runner cannot look at the processes of the machine: it is ended later. */

@@ -267,7 +267,7 @@ impl SessionProcesses for CrashingProcesses {
         self.processes.sweep(mark);
     }
 
-    fn find(&mut self, earlier: &EarlierAttempt<'_>) -> Found {
+    fn find(&mut self, earlier: &EarlierAttempt<'_>) -> Result<Found> {
         self.crash.at("before-find");
         let found = self.processes.find(earlier);
         self.crash.at("after-find");

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use session_groups::Error;
 use session_groups::claude::environment::Environment;
 use session_groups::claude::{ClaudeStream, Exit};
 use session_groups::model::run::ProcessIdentity;
@@ -225,6 +226,10 @@ impl Attempt {
     }
 
     pub fn look(&self, world: &World, recorded: Option<&ProcessIdentity>) -> Look {
+        self.try_look(world, recorded).unwrap()
+    }
+
+    pub fn try_look(&self, world: &World, recorded: Option<&ProcessIdentity>) -> Result<Look, Error> {
         let (names, mark) = (&self.names, self.mark);
         look(&Earlier { group: &world.group, names, attempt: ATTEMPT, mark, recorded })
     }

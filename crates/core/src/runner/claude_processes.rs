@@ -83,30 +83,33 @@ impl SessionProcesses for ClaudeProcesses {
         self.processes.sweep(mark);
     }
 
-    fn find(&mut self, earlier: &EarlierAttempt<'_>) -> Found {
+    fn find(&mut self, earlier: &EarlierAttempt<'_>) -> Result<Found> {
         let EarlierAttempt { names, attempt, mark, recorded } = *earlier;
-        match look(&Earlier { group: &self.group, names, attempt, mark, recorded }) {
+        Ok(match look(&Earlier { group: &self.group, names, attempt, mark, recorded })? {
             Look::Alive(adoption) => {
-                let identity = adoption.identity();
-                match self.processes.adopt(adoption) {
-                    Ok(()) => Found::Adopted(identity),
-                    Err(error) => Found::Unknown(error.to_string()),
-                }
+                let identity = adoption.identity()?;
+                self.processes.adopt(adoption)?;
+                Found::Adopted(identity)
             }
             Look::Gone(None) => Found::Gone { output: None, errors: None },
             Look::Gone(Some(files)) => match files.output() {
                 Ok(output) => {
+                    // What it has printed does not depend on its error output.
+                    let errors = match files.errors() {
+                        Err(error) if error.is_of_shortage() => return Err(error),
+                        errors => errors.ok(),
+                    };
                     files.release_reserve();
-                    Found::Gone { output: Some(output), errors: files.errors().ok() }
+                    Found::Gone { output: Some(output), errors }
                 }
                 // Its runner was killed after it had created the lock, before it created the output and the process.
                 Err(error) if recorded.is_none() && error.io_kind() == Some(io::ErrorKind::NotFound) => {
                     Found::Gone { output: None, errors: None }
                 }
-                Err(error) => Found::Unknown(error.to_string()),
+                Err(error) => return Err(error),
             },
             Look::Unknown(reason) => Found::Unknown(reason),
-        }
+        })
     }
 
     fn output(&self, names: &SessionDirectoryNames, attempt: u64) -> Result<Option<File>> {
@@ -139,7 +142,7 @@ mod tests {
         let mut processes =
             ClaudeProcesses::new(Path::new("/none"), base.path(), ProcessOptions::default()).unwrap();
         let earlier = EarlierAttempt { names: &names, attempt: 1, mark, recorded: None };
-        let found = processes.find(&earlier);
+        let found = processes.find(&earlier).unwrap();
         assert!(matches!(found, Found::Gone { output: None, .. }), "{found:?}");
     }
 }

@@ -7,12 +7,15 @@
 //! | its process is gone without a result | swept and resumed |
 //! | nothing was ever printed and no process recorded | never started: the attempt does not count |
 //! | that cannot be told, or its output cannot be read | left alone; the group pauses until a person decides |
+//! | the machine lacks something for the look | looked at again later |
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::claude::signs::Signs;
+use crate::error::{Error, Result, is_shortage};
 use crate::model::number::to_whole;
 use crate::model::run::Attempt;
 use crate::model::time::IsoTime;
@@ -22,7 +25,7 @@ use crate::runner::sessions::{EarlierAttempt, Found, SessionProcesses};
 use crate::runner::supervisor::live::Live;
 
 /// Number of bytes of the error output that are read.
-const MAX_ERRORS: i64 = 64 * 1024;
+const MAX_ERRORS: u64 = 64 * 1024;
 
 /// The state of an attempt of an earlier runner.
 pub struct Recovered {
@@ -48,85 +51,103 @@ impl Recovered {
     }
 }
 
-/// Classifies the open attempt of a session. `live` is to read its output.
+/// Classifies the open attempt of a session. `live` is to read its output. Fails if the machine lacks something for the look.
 pub fn look(
     processes: &mut dyn SessionProcesses,
     names: &SessionDirectoryNames,
     attempt: Option<&Attempt>,
     live: Live,
     now_ms: f64,
-) -> Recovered {
+) -> Result<Recovered> {
     // Stored as active by a program that keeps no attempts.
-    let Some(attempt) = attempt else { return Recovered::new(Look::NeverStarted) };
+    let Some(attempt) = attempt else { return Ok(Recovered::new(Look::NeverStarted)) };
     let Ok(mark) = attempt.uuid.parse::<Mark>() else {
-        return Recovered::unknown(format!("the uuid of its attempt {} is damaged", attempt.n.get()));
+        let reason = format!("the uuid of its attempt {} is damaged", attempt.n.get());
+        return Ok(Recovered::unknown(reason));
     };
     let recorded = attempt.process.as_ref();
     let earlier = EarlierAttempt { names, attempt: attempt.n.get(), mark, recorded };
-    match processes.find(&earlier) {
+    let recovered = processes.find(&earlier).and_then(|found| match found {
         Found::Adopted(process) => {
             let ran_ms = milliseconds(&attempt.started_at, now_ms);
-            Recovered { live: Some(live), process, ..Recovered::new(Look::Alive { ran_ms }) }
+            Ok(Recovered { live: Some(live), process, ..Recovered::new(Look::Alive { ran_ms }) })
         }
-        Found::Gone { output, errors } => {
-            let errors = errors.map(end_of).unwrap_or_default();
-            gone(attempt, live, output, errors, now_ms)
-        }
-        Found::Unknown(reason) => Recovered::unknown(reason),
+        Found::Gone { output, errors } => gone(attempt, live, output, errors, now_ms),
+        Found::Unknown(reason) => Ok(Recovered::unknown(reason)),
+    });
+    match recovered {
+        Err(error) if !error.is_of_shortage() => Ok(Recovered::unknown(error.to_string())),
+        recovered => recovered,
     }
 }
 
 /// Reads the output of a process that is gone to its end. A last line that was cut short says nothing.
-fn gone(attempt: &Attempt, mut live: Live, output: Option<File>, errors: Vec<u8>, now_ms: f64) -> Recovered {
+fn gone(
+    attempt: &Attempt,
+    mut live: Live,
+    output: Option<File>,
+    errors: Option<File>,
+    now_ms: f64,
+) -> Result<Recovered> {
     let modified = output.as_ref().and_then(|output| output.metadata().ok()?.modified().ok());
     let ended_ms = modified.map_or(now_ms, unix_ms).min(now_ms);
     let ran_ms = milliseconds(&attempt.started_at, ended_ms);
-    if let Some(output) = output
-        && let Err(error) = live.read_file(output, ended_ms)
-    {
-        return Recovered::unknown(format!("its output cannot be read: {error}"));
-    }
+    let unread = |source| Error::io(None, Path::new("its output"), "reading", source);
+    output.map_or(Ok(()), |output| live.read_file(output, ended_ms)).map_err(unread)?;
+    let errors = match errors.map_or_else(|| Ok(Vec::new()), end_of) {
+        Err(error) if is_shortage(&error) => return Err(unread(error)),
+        errors => errors.unwrap_or_default(),
+    };
     let cost = live.cost();
     let look = match live.result() {
         _ if !live.has_lines() && attempt.process.is_none() => Look::NeverStarted,
         Some(result) => Look::Settled { result, ran_ms },
         None => Look::Dead { cost, ran_ms },
     };
-    Recovered { live: Some(live), errors, ..Recovered::new(look) }
+    Ok(Recovered { live: Some(live), errors, ..Recovered::new(look) })
 }
 
-/// Returns `true` if the model has answered in one of these attempts, by their outputs, or if that cannot be read.
+/// Returns `true` if the model has answered in one of these attempts, by their outputs, or if they can never be read. Fails if the
+/// machine lacks something for that.
 pub fn was_answered<'a>(
     processes: &dyn SessionProcesses,
     names: &SessionDirectoryNames,
     attempts: impl Iterator<Item = &'a Attempt>,
-) -> bool {
+) -> Result<bool> {
     for attempt in attempts {
-        // An answer that was paid for is not given up because it cannot be read.
-        let Ok(output) = processes.output(names, attempt.n.get()) else { return true };
-        let Some(mut output) = output else { continue };
-        let (mut signs, mut piece) = (Signs::default(), vec![0; 64 * 1024]);
-        loop {
-            match output.read(&mut piece) {
-                Ok(0) => break,
-                Ok(length) => signs.push(&piece[..length]),
-                Err(_) => return true,
-            };
-            if signs.was_answered() {
-                return true;
-            }
+        let output = processes.output(names, attempt.n.get()).and_then(|output| {
+            let has_answer = output.map_or(Ok(false), has_answer);
+            has_answer.map_err(|source| Error::io(None, Path::new("its output"), "reading", source))
+        });
+        match output {
+            Ok(false) => {}
+            Err(error) if error.is_of_shortage() => return Err(error),
+            // An answer that was paid for is not given up because it cannot be read.
+            Ok(true) | Err(_) => return Ok(true),
         }
     }
-    false
+    Ok(false)
 }
 
-fn end_of(mut file: File) -> Vec<u8> {
+fn has_answer(mut output: File) -> io::Result<bool> {
+    let (mut signs, mut piece) = (Signs::default(), vec![0; 64 * 1024]);
+    while !signs.was_answered() {
+        match output.read(&mut piece) {
+            Ok(0) => break,
+            Ok(length) => drop(signs.push(&piece[..length])),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(signs.was_answered())
+}
+
+fn end_of(mut file: File) -> io::Result<Vec<u8>> {
     let mut end = Vec::new();
-    let length = file.metadata().map_or(0, |metadata| metadata.len());
-    let skipped = i64::try_from(length).unwrap_or(i64::MAX).saturating_sub(MAX_ERRORS).max(0);
-    let found = file.seek(SeekFrom::Start(skipped.unsigned_abs()));
-    let _ = found.and_then(|_| file.take(MAX_ERRORS.unsigned_abs()).read_to_end(&mut end));
-    end
+    let skipped = file.metadata()?.len().saturating_sub(MAX_ERRORS);
+    file.seek(SeekFrom::Start(skipped))?;
+    file.take(MAX_ERRORS).read_to_end(&mut end)?;
+    Ok(end)
 }
 
 fn milliseconds(from: &IsoTime, to_ms: f64) -> u64 {
@@ -166,8 +187,7 @@ mod tests {
         let live = Live::new(SessionIndex(0), GroupSession::new("a", "/p", "Do it.", now.clone()));
         // Opening a directory succeeds, reading it does not.
         let unreadable = File::open("/").unwrap();
-        let found = gone(&attempt, live, Some(unreadable), Vec::new(), now.unix_ms());
-        assert_eq!(found.look, Look::CannotTell);
-        assert!(found.unknown.is_some_and(|reason| reason.contains("output")));
+        let found = gone(&attempt, live, Some(unreadable), None, now.unix_ms());
+        assert!(found.err().is_some_and(|error| error.to_string().contains("output")));
     }
 }

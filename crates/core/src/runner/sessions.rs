@@ -103,9 +103,10 @@ pub trait SessionProcesses {
     /// the same happens by itself.
     fn sweep(&mut self, _mark: Mark) {}
 
-    /// Looks at an attempt of an earlier runner, and adopts its process if it lives. By default none outlives its runner.
-    fn find(&mut self, _earlier: &EarlierAttempt<'_>) -> Found {
-        Found::Gone { output: None, errors: None }
+    /// Looks at an attempt of an earlier runner, and adopts its process if it lives. By default none outlives its runner. Fails if
+    /// it cannot be looked at; then nothing is adopted.
+    fn find(&mut self, _earlier: &EarlierAttempt<'_>) -> Result<Found> {
+        Ok(Found::Gone { output: None, errors: None })
     }
 
     /// Returns the output of an attempt that has ended; `None` if it has none. Fails with `IO` if it cannot be opened.

@@ -22,6 +22,7 @@ defects! {
     DoneBeforeStored = "The run is done before its end is stored",
     WithdrawalForgotten = "A start that no longer fits goes on once its commit has succeeded",
     ActiveSetToPendingWithoutLook = "After a crash, active sessions become pending without a look at their processes",
+    LookNotRepeated = "A process that could not be looked at for lack of something is not looked at again",
     UnknownTakenForDead = "A process that nobody can tell counts as dead",
     AdoptedInterrupted = "An adopted process is interrupted, though its standard input is closed",
     ReservationLostInCrash = "After a crash, reservations of open attempts do not count",

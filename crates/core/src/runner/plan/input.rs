@@ -23,8 +23,8 @@ pub enum Input {
     Started(SessionIndex),
     /// The process of a session could not be started.
     NotStarted(SessionIndex),
-    /// The process of a session could not be started because the machine lacks something for it: space on the disk for its
-    /// output, file descriptors, memory or processes.
+    /// The process of a session could not be started, or an earlier one not looked at, because the machine lacks something for it:
+    /// space on the disk for its output, file descriptors, memory or processes.
     Shortage(SessionIndex),
     /// A session printed something that affects its watchdogs.
     Progress(SessionIndex, Progress),

@@ -14,6 +14,7 @@
 //! | `failures` | error threshold and mass failure |
 //! | `limits` | usage limits of the account |
 //! | `recovery` | processes of an earlier runner |
+//! | `shortage` | starts and looks for which the machine lacks something |
 //! | `control` | requests: pause, resume, stop, retry |
 //! | `edits` | changes that others make to the stored group |
 //! | `halt` | no more starts: who asked for it, and what happens to running sessions |
@@ -92,7 +93,7 @@ mod time;
 mod timers;
 mod wait;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use self::command::{Command, Commit, CommitId, Event, Failure, Outcome, SessionChange};
@@ -158,8 +159,10 @@ pub struct Run {
     abandoned: Option<Outcome>,
     /// Times of the newest starts, for their spacing.
     recent_starts: VecDeque<Monotonic>,
-    /// The time since which no process could be started because the machine lacks something.
+    /// The time since which no process could be started or looked at because the machine lacks something.
     shortage_since: Option<Monotonic>,
+    /// Sessions whose earlier process could not be looked at for that reason.
+    must_look_again: BTreeSet<SessionIndex>,
     /// The group's exceeded budget has been reported.
     is_told_exceeded: bool,
     commands: VecDeque<Command>,
@@ -206,6 +209,7 @@ impl Run {
             abandoned: None,
             recent_starts: VecDeque::new(),
             shortage_since: None,
+            must_look_again: BTreeSet::new(),
             is_told_exceeded: false,
             commands: VecDeque::new(),
             is_done: false,
@@ -358,7 +362,8 @@ impl Run {
     fn fire(&mut self, timer: Timer) {
         match timer {
             // The next commit is issued as soon as this timer is no longer set; the same goes for starts.
-            Timer::CommitRetry | Timer::Spacing | Timer::Shortage => {}
+            Timer::CommitRetry | Timer::Spacing => {}
+            Timer::Shortage => self.shortage_may_be_over(),
             Timer::CommitsFailed => self.abandon(Outcome::WriteFailed),
             Timer::LimitCheck => self.check_limit(),
             Timer::Retry(session) => self.reindex(session),

@@ -22,6 +22,7 @@ impl Run {
         if self.session(session).phase != Phase::Looking {
             return;
         }
+        self.shortage_since = None;
         match look {
             Look::Alive { ran_ms } => self.adopt(session, ran_ms),
             Look::Settled { result, ran_ms } => {

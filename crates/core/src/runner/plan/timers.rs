@@ -14,7 +14,7 @@ pub(super) enum Timer {
     CommitsFailed,
     /// The usage limit is checked against the wall clock.
     LimitCheck,
-    /// A start is tried again for which the machine lacked something.
+    /// A start or a look is tried again for which the machine lacked something.
     Shortage,
     /// The spacing allows another start.
     Spacing,

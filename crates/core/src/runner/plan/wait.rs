@@ -12,7 +12,7 @@ use crate::model::run::GroupCause;
 pub enum Wait {
     /// A commit, or the store, which fails.
     Store,
-    /// Something that the machine lacked for the start of a process.
+    /// Something that the machine lacked for the start of a process or the look at an earlier one.
     Shortage,
     /// Its process to start.
     Spawn,
@@ -77,6 +77,7 @@ impl Run {
             Phase::Spawning => Wait::Spawn,
             Phase::Running(process) if process.stage == Stage::Working => Wait::Turn,
             Phase::Running(_) => Wait::Exit,
+            Phase::Looking if self.must_look_again.contains(&session) => Wait::Shortage,
             Phase::Looking | Phase::Idle | Phase::Unknown => Wait::Look,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::book::{Book, Finished};
+use super::book::Finished;
 use super::live::{Limit, Live};
 use super::{Supervisor, texts};
 use crate::claude::command::Conversation;
@@ -36,16 +36,15 @@ impl Supervisor<'_> {
 
     pub(super) fn start(&mut self, session: SessionIndex, how: AttemptKind, cap: Option<Nanos>) {
         match self.try_start(session, how, cap) {
-            Ok((mark, process)) => {
+            Ok((mark, process, was_answered)) => {
                 let entry = self.book.entry_mut(session);
                 entry.process = process;
-                self.lives.insert(mark, Live::new(session, entry.before_attempt()));
+                let mut live = Live::new(session, entry.before_attempt());
+                live.was_answered_before = was_answered;
+                self.lives.insert(mark, live);
                 self.facts.push_back(Input::Started(session));
             }
-            Err(error) if error.is_of_shortage() => {
-                self.failure = Some(error);
-                self.facts.push_back(Input::Shortage(session));
-            }
+            Err(error) if error.is_of_shortage() => self.lacks(session, error),
             Err(error) => {
                 self.book.entry_mut(session).finished = Some(Finished::not_started(error.to_string()));
                 self.facts.push_back(Input::NotStarted(session));
@@ -58,7 +57,7 @@ impl Supervisor<'_> {
         index: SessionIndex,
         how: AttemptKind,
         cap: Option<Nanos>,
-    ) -> Result<(Mark, Option<ProcessIdentity>)> {
+    ) -> Result<(Mark, Option<ProcessIdentity>, bool)> {
         let entry = self.book.entry(index);
         let session = &entry.session;
         let missing = || Error::internal("a session is to be started without an attempt");
@@ -74,7 +73,8 @@ impl Supervisor<'_> {
             AttemptKind::Fresh => Conversation::Fresh(id),
             AttemptKind::Resume => Conversation::Resume(id),
         };
-        let goes_on = how == AttemptKind::Resume && self.was_answered(index);
+        let was_answered = self.was_answered_before(index)?;
+        let goes_on = how == AttemptKind::Resume && was_answered;
         let interrupted_at = self.interrupted_at(index);
         let prompt = if goes_on { texts::go_on(interrupted_at.as_ref()) } else { session.prompt.clone() };
         let project = self.launcher.project(session)?;
@@ -90,7 +90,13 @@ impl Supervisor<'_> {
             mark,
             label: &format!("{}/{}", self.book.group.id, session.id),
         })?;
-        Ok((mark, process))
+        Ok((mark, process, was_answered))
+    }
+
+    /// The machine lacks something for a start or a look.
+    fn lacks(&mut self, session: SessionIndex, error: Error) {
+        self.failure = Some(error);
+        self.facts.push_back(Input::Shortage(session));
     }
 
     /// The end of the attempt before the newest one.
@@ -99,18 +105,33 @@ impl Supervisor<'_> {
         attempts.iter().rev().nth(1)?.ended_at.clone()
     }
 
-    /// Returns `true` if the model ever answered in the session's conversation.
-    fn was_answered(&self, session: SessionIndex) -> bool {
-        was_answered(&*self.processes, &self.book, session)
+    /// Returns `true` if the model ever answered in the session's conversation before the newest attempt. Fails if the machine lacks
+    /// something to tell.
+    fn was_answered_before(&self, session: SessionIndex) -> Result<bool> {
+        let entry = self.book.entry(session);
+        let id = entry.session.claude_session_id.as_deref();
+        let attempts = entry.session.attempts.iter().flatten();
+        let same = attempts.rev().skip(1).filter(|attempt| Some(attempt.claude_session_id.as_str()) == id);
+        recovery::was_answered(&*self.processes, &self.book.names(session), same)
     }
 
     pub(super) fn look(&mut self, session: SessionIndex) {
+        if let Err(error) = self.try_look(session) {
+            self.lacks(session, error);
+        }
+    }
+
+    /// Fails if the machine lacks something for the look.
+    fn try_look(&mut self, session: SessionIndex) -> Result<()> {
+        // Before a process is adopted, whose exit then need not wait for it.
+        let was_answered = self.was_answered_before(session)?;
         let entry = self.book.entry(session);
         let open = entry.attempt().filter(|attempt| attempt.ended_at.is_none() && attempt.outcome.is_none());
         let mark = entry.mark();
-        let live = Live::new(session, entry.before_attempt());
+        let mut live = Live::new(session, entry.before_attempt());
+        live.was_answered_before = was_answered;
         let names = self.book.names(session);
-        let found = recovery::look(self.processes, &names, open, live, (self.clock)());
+        let found = recovery::look(self.processes, &names, open, live, (self.clock)())?;
         if let Some(reason) = &found.unknown {
             let id = &self.book.entry(session).session.id;
             (self.sink)(RunNotice::Warning(&format!(
@@ -119,17 +140,9 @@ impl Supervisor<'_> {
             )));
         }
         let recorded = open.and_then(|attempt| attempt.process.clone());
-        let mut look = found.look;
-        if let Look::Settled {
-            result: TurnResult { verdict: Verdict::ConversationGone { answered }, .. },
-            ..
-        } = &mut look
-        {
-            *answered = self.was_answered(session);
-        }
         let entry = self.book.entry_mut(session);
         entry.process = found.process.or(recorded);
-        match (look, found.live, mark) {
+        match (found.look, found.live, mark) {
             (Look::Alive { .. }, Some(live), Some(mark)) => {
                 self.lives.insert(mark, live);
             }
@@ -140,7 +153,8 @@ impl Supervisor<'_> {
             }
             _ => {}
         }
-        self.facts.push_back(Input::Looked(session, look));
+        self.facts.push_back(Input::Looked(session, found.look));
+        Ok(())
     }
 
     /// Takes a fact about a process.
@@ -153,9 +167,8 @@ impl Supervisor<'_> {
         let session = live.session;
         let mut limits = Vec::new();
         let now_ms = (self.clock)();
-        let answered = || was_answered(&*self.processes, &self.book, session);
         let facts = match &fact {
-            Fact::Output(bytes) => live.read(bytes, now_ms, answered, |limit| limits.push(limit)),
+            Fact::Output(bytes) => live.read(bytes, now_ms, |limit| limits.push(limit)),
             Fact::OutputLimit => vec![Input::OutputLimit(session)],
             Fact::OutputFailed { path, os_error } => {
                 let source = io::Error::from_raw_os_error(*os_error);
@@ -170,7 +183,7 @@ impl Supervisor<'_> {
             Fact::Exited(Ended { exit, errors, .. }) => {
                 let is_success =
                     exit.code == Some(0) && !live.has_lines() && self.processes.silence_is_success();
-                let mut facts = live.end(exit, errors, now_ms, answered, |limit| limits.push(limit));
+                let mut facts = live.end(exit, errors, now_ms, |limit| limits.push(limit));
                 if is_success {
                     let result = TurnResult { verdict: Verdict::Success, cost: live.cost() };
                     facts.push(Input::Result(session, result));
@@ -221,12 +234,4 @@ impl Supervisor<'_> {
             self.denied.insert(session, live.denied_tools().to_vec());
         }
     }
-}
-
-fn was_answered(processes: &dyn SessionProcesses, book: &Book, session: SessionIndex) -> bool {
-    let entry = book.entry(session);
-    let id = entry.session.claude_session_id.as_deref();
-    let attempts = entry.session.attempts.iter().flatten();
-    let same = attempts.rev().filter(|attempt| Some(attempt.claude_session_id.as_str()) == id);
-    recovery::was_answered(processes, &book.names(session), same)
 }

@@ -17,6 +17,8 @@ const PIECE: usize = 256 * 1024;
 pub struct Live {
     /// Its session.
     pub session: SessionIndex,
+    /// `true` if the model had answered in its conversation before.
+    pub was_answered_before: bool,
     stream: ClaudeStream,
     signs: Signs,
     /// US dollars that the session had cost before.
@@ -38,53 +40,39 @@ impl Live {
     pub fn new(session: SessionIndex, before: GroupSession) -> Self {
         let cost_before = before.cost.unwrap_or(Usd::clamped(0.0));
         let (stream, signs) = (ClaudeStream::new(before), Signs::default());
-        Self { session, stream, signs, cost_before, verdict: None }
+        Self { session, was_answered_before: false, stream, signs, cost_before, verdict: None }
     }
 
-    /// Reads a piece of the output, in order. `answered` tells if the model ever answered in the conversation.
-    pub fn read(
-        &mut self,
-        bytes: &[u8],
-        now_ms: f64,
-        answered: impl FnMut() -> bool,
-        limit: impl FnMut(Limit),
-    ) -> Vec<Input> {
+    /// Reads a piece of the output, in order.
+    pub fn read(&mut self, bytes: &[u8], now_ms: f64, limit: impl FnMut(Limit)) -> Vec<Input> {
         self.stream.push_at(bytes, now_ms);
         let signs = self.signs.push(bytes);
-        self.facts(&signs, answered, limit)
+        self.facts(&signs, limit)
     }
 
     /// Reads the end of the output.
-    pub fn end(
-        &mut self,
-        exit: &Exit,
-        errors: &[u8],
-        now_ms: f64,
-        answered: impl FnMut() -> bool,
-        limit: impl FnMut(Limit),
-    ) -> Vec<Input> {
+    pub fn end(&mut self, exit: &Exit, errors: &[u8], now_ms: f64, limit: impl FnMut(Limit)) -> Vec<Input> {
         self.stream.end_at(exit, now_ms);
         let mut signs = self.signs.end();
         let has_failed = exit.code.is_some_and(|code| code != 0);
         if has_failed && !self.signs.has_lines() {
             signs.extend(Meaning::of_errors(errors).map(Sign::Result));
         }
-        self.facts(&signs, answered, limit)
+        self.facts(&signs, limit)
     }
 
-    /// Reads the whole output of an attempt that is gone. A conversation that does not exist counts as unanswered. Fails if
-    /// the output cannot be read to its end, where its result may be.
+    /// Reads the whole output of an attempt that is gone. Fails if it cannot be read to its end, where its result may be.
     pub fn read_file(&mut self, mut file: impl Read, now_ms: f64) -> io::Result<()> {
         let mut piece = vec![0; PIECE];
         loop {
             match file.read(&mut piece) {
                 Ok(0) => break,
-                Ok(length) => drop(self.read(&piece[..length], now_ms, || false, |_| {})),
+                Ok(length) => drop(self.read(&piece[..length], now_ms, |_| {})),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        self.end(&Exit::default(), &[], now_ms, || false, |_| {});
+        self.end(&Exit::default(), &[], now_ms, |_| {});
         Ok(())
     }
 
@@ -128,12 +116,7 @@ impl Live {
         Finished::new(&self.stream, !self.has_lines(), errors)
     }
 
-    fn facts(
-        &mut self,
-        signs: &[Sign],
-        mut answered: impl FnMut() -> bool,
-        mut limit: impl FnMut(Limit),
-    ) -> Vec<Input> {
+    fn facts(&mut self, signs: &[Sign], mut limit: impl FnMut(Limit)) -> Vec<Input> {
         let mut facts = Vec::new();
         for sign in signs {
             let fact = match *sign {
@@ -156,7 +139,7 @@ impl Live {
                     Input::LimitClosed
                 }
                 Sign::Result(meaning) => {
-                    let verdict = verdict(meaning, || self.was_answered() || answered());
+                    let verdict = verdict(meaning, self.was_answered_before || self.was_answered());
                     self.verdict = Some(verdict);
                     Input::Result(self.session, TurnResult { verdict, cost: self.cost() })
                 }
@@ -170,7 +153,7 @@ impl Live {
     }
 }
 
-fn verdict(meaning: Meaning, answered: impl FnOnce() -> bool) -> Verdict {
+fn verdict(meaning: Meaning, answered: bool) -> Verdict {
     match meaning {
         Meaning::Success => Verdict::Success,
         Meaning::Interrupted => Verdict::Interrupted,
@@ -181,7 +164,7 @@ fn verdict(meaning: Meaning, answered: impl FnOnce() -> bool) -> Verdict {
         Meaning::Refused => Verdict::Refused,
         Meaning::Cap => Verdict::Cap,
         Meaning::Turns => Verdict::Turns,
-        Meaning::ConversationGone => Verdict::ConversationGone { answered: answered() },
+        Meaning::ConversationGone => Verdict::ConversationGone { answered },
     }
 }
 

@@ -58,6 +58,11 @@ impl World {
                 self.processes[number].is_looked_at = false;
                 self.tell_about(number, |session| Input::Looked(session, Look::CannotTell))
             }
+            Step::LackLook(number) => {
+                self.bounds.unknown = self.bounds.unknown.saturating_sub(1);
+                self.processes[number].is_looked_at = false;
+                self.tell_about(number, Input::Shortage)
+            }
             Step::LookAtFiles(number) => {
                 self.bounds.unknown -= 1;
                 self.processes[number].is_looked_at = false;

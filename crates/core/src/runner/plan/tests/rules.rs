@@ -311,6 +311,35 @@ fn a_run_goes_on_once_nothing_is_lacking_any_more() {
 }
 
 #[test]
+fn looks_that_lack_something_are_made_again_every_5_seconds_and_given_up_after_60() {
+    for is_given_up in [false, true] {
+        let mut world = world(&[vec![], vec![]], |stored| stored.settings.max_concurrent = 1);
+        world.bounds = Bounds { crashes: 1, ..world.bounds };
+        follow(&mut world, &[Step::Begin]);
+        start(&mut world, 0);
+        follow(&mut world, &[Step::Crash, Step::Begin]);
+        let mut delays = Vec::new();
+        while delays.len() < 3 || is_given_up && world.outcome.is_none() {
+            follow(&mut world, &[Step::LackLook(0)]);
+            if world.outcome.is_none() {
+                delays.push(milliseconds_to_deadline(&world));
+                follow(&mut world, &[Step::Time]);
+            }
+        }
+        // Nothing is decided about the session meanwhile, and nothing else starts in its place.
+        assert_eq!(world.stored.sessions[0].record.open_attempt().map(|attempt| attempt.n), Some(1));
+        assert_eq!(world.stored.sessions[1].record.attempts, []);
+        if is_given_up {
+            assert_eq!((delays, world.outcome), (vec![5_000; 12], Some(Outcome::WriteFailed)));
+            continue;
+        }
+        follow(&mut world, &[Step::Look(0), Step::Print(0, Say::Success), Step::Exit(0)]);
+        run_to_end(&mut world, 1, Say::Success);
+        assert_eq!(world.outcome, Some(Outcome::Ended(GroupStatus::Completed, None)));
+    }
+}
+
+#[test]
 fn a_lost_output_interrupts_all_sessions_and_gives_the_run_up() {
     let mut world = world(&[vec![], vec![]], |_| {});
     world.bounds.failed_commits = 1;

@@ -38,6 +38,8 @@ pub enum Step {
     Look(usize),
     /// It cannot be answered.
     CannotTell(usize),
+    /// The machine lacks something for it.
+    LackLook(usize),
     /// The files of a process that never started look like those of one that is gone.
     LookAtFiles(usize),
     /// Nothing happens until the deadline.
@@ -195,7 +197,7 @@ impl World {
         if process.is_looked_at {
             steps.push(Step::Look(number));
             if self.bounds.unknown > 0 {
-                steps.push(Step::CannotTell(number));
+                steps.extend([Step::CannotTell(number), Step::LackLook(number)]);
             }
             if self.bounds.unknown > 0 && self.never_started(number) {
                 steps.push(Step::LookAtFiles(number));

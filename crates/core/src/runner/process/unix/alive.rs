@@ -64,11 +64,6 @@ impl AliveFile {
         }
     }
 
-    /// Returns `true` if the lock is known to be held.
-    pub fn is_held(&self) -> bool {
-        matches!(self.state(), Ok(LockState::Held))
-    }
-
     /// Returns the processes that hold the lock, where the system reports them.
     pub fn holders(&self) -> io::Result<Vec<Entry>> {
         let metadata = self.0.metadata()?;

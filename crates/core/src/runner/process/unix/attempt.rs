@@ -11,7 +11,7 @@ use crate::claude::lines::Lines;
 use crate::claude::work::Work;
 use crate::claude::{Exit, input};
 use crate::runner::process::ending::{Action, Ending, Input, earliest};
-use crate::runner::process::unix::alive::AliveFile;
+use crate::runner::process::unix::alive::{AliveFile, LockState};
 use crate::runner::process::unix::child::Child;
 use crate::runner::process::unix::input::InputPipe;
 use crate::runner::process::unix::look;
@@ -61,7 +61,7 @@ enum Process {
 
 impl Running {
     pub fn started(mark: Mark, spawned: Spawned, recorder: Recorder) -> Self {
-        let Spawned { child, entry, alive, input, output, errors, reserve } = spawned;
+        let Spawned { child, entry, identity: _, alive, input, output, errors, reserve } = spawned;
         let output = ((output, errors), Some(reserve));
         Self::new(
             mark,
@@ -220,7 +220,9 @@ impl Running {
             Process::Own(child) => child.exit(),
             Process::Adopted(process) => {
                 let runs = process.as_ref().is_some_and(Pinned::runs);
-                (!runs && !self.alive.is_held()).then(Exit::default)
+                // A lock that cannot be looked at may be held.
+                let is_held = || self.alive.state().map_or(true, |state| state == LockState::Held);
+                (!runs && !is_held()).then(Exit::default)
             }
         };
         if self.has_ended() {
@@ -311,7 +313,9 @@ impl Running {
             Process::Own(child) => child.signal(signal),
             Process::Adopted(process) => {
                 if process.as_ref().is_none_or(|process| !process.runs()) {
-                    *process = look::find(self.mark, &self.alive).ok().flatten().and_then(Pinned::new);
+                    *process = look::find(self.mark, &self.alive)
+                        .and_then(|found| found.map_or(Ok(None), Pinned::new))
+                        .unwrap_or_default();
                 }
                 // An adopted process is signalled only with the mark or the lock: its pid was input.
                 let is_ours = |entry: Entry| {

@@ -12,7 +12,8 @@ use crate::runner::process::unix::table::{self, Entry};
 pub fn current_identity() -> Result<ProcessIdentity> {
     let pid = rustix::process::getpid().as_raw_nonzero().get();
     let entry = table::entry(pid).map_err(cannot_look)?;
-    entry.map(identity_of).ok_or_else(|| Error::internal("this process is not in the table of processes"))
+    let entry = entry.ok_or_else(|| Error::internal("this process is not in the table of processes"))?;
+    identity_of(entry).map_err(cannot_look)
 }
 
 /// The error of looking at the processes of the machine.
@@ -21,13 +22,13 @@ pub fn cannot_look(source: io::Error) -> Error {
 }
 
 /// Returns the identity of a process.
-pub fn identity_of(entry: Entry) -> ProcessIdentity {
-    ProcessIdentity {
+pub fn identity_of(entry: Entry) -> io::Result<ProcessIdentity> {
+    Ok(ProcessIdentity {
         pid: Positive::clamped(u64::try_from(entry.pid).unwrap_or(1)),
         start_time: entry.start.to_string(),
-        boot_id: table::boot_id(),
+        boot_id: table::boot_id()?,
         host: host(),
-    }
+    })
 }
 
 /// Returns the name of this machine.
@@ -48,7 +49,7 @@ pub enum State {
 
 /// Returns the state of a recorded process. A pid alone is not trusted.
 pub fn state_of(recorded: &ProcessIdentity) -> io::Result<State> {
-    state_in(recorded, &table::boot_id(), &host())
+    state_in(recorded, &table::boot_id()?, &host())
 }
 
 fn state_in(recorded: &ProcessIdentity, boot_id: &str, host: &str) -> io::Result<State> {
@@ -70,8 +71,8 @@ fn state_in(recorded: &ProcessIdentity, boot_id: &str, host: &str) -> io::Result
 
 /// Returns `true` if a process was recorded under another host name in this boot. It may belong to another container, whose
 /// processes cannot be seen.
-pub fn may_be_hidden(recorded: &ProcessIdentity) -> bool {
-    recorded.host != host() && recorded.boot_id == table::boot_id()
+pub fn may_be_hidden(recorded: &ProcessIdentity) -> io::Result<bool> {
+    Ok(recorded.host != host() && recorded.boot_id == table::boot_id()?)
 }
 
 /// Returns whether a recorded process runs; `None` if it belongs to another machine. Fails with `IO` if it cannot be looked at.
@@ -98,7 +99,7 @@ mod tests {
         let elsewhere = ProcessIdentity { host: "other".to_owned(), ..rebooted };
         assert_eq!(state_of(&elsewhere).unwrap(), State::Foreign);
         let renamed = ProcessIdentity { host: "other".to_owned(), ..own };
-        assert!(matches!(state_of(&renamed).unwrap(), State::Running(_)) && may_be_hidden(&renamed));
+        assert!(matches!(state_of(&renamed).unwrap(), State::Running(_)) && may_be_hidden(&renamed).unwrap());
     }
 
     #[test]

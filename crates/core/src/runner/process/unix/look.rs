@@ -77,12 +77,9 @@ impl Recorded {
     }
 }
 
-/// Looks at a process of an earlier runner. Starts, stops and changes nothing.
-pub fn look(earlier: &Earlier<'_>) -> Look {
-    try_look(earlier).unwrap_or_else(|error| Look::Unknown(error.to_string()))
-}
-
-fn try_look(earlier: &Earlier<'_>) -> Result<Look> {
+/// Looks at a process of an earlier runner. Starts, stops and changes nothing. Fails with `IO` or `FOREIGN_OWNER` if it cannot be
+/// looked at.
+pub fn look(earlier: &Earlier<'_>) -> Result<Look> {
     let Earlier { group, names, attempt, mark, recorded } = *earlier;
     let state = recorded.map(state_of).transpose().map_err(cannot_look)?;
     let Some((directory, alive)) = SessionDirectory::of_attempt(group, names, attempt, mark)? else {
@@ -108,8 +105,11 @@ fn try_look(earlier: &Earlier<'_>) -> Result<Look> {
             None => return Ok(unknown(recorded, "its environment cannot be read")),
         },
         (LockState::Unavailable, None) => oldest_marked(mark).map_err(cannot_look)?,
-        (LockState::Unavailable, Some(State::Ended)) if recorded.is_some_and(may_be_hidden) => {
-            return Ok(unknown(recorded, "it may run in another container"));
+        (LockState::Unavailable, Some(State::Ended)) => {
+            if recorded.map(may_be_hidden).transpose().map_err(cannot_look)? == Some(true) {
+                return Ok(unknown(recorded, "it may run in another container"));
+            }
+            None
         }
         (_, Some(State::Ended) | None) => None,
     };
@@ -117,7 +117,8 @@ fn try_look(earlier: &Earlier<'_>) -> Result<Look> {
     if lock != LockState::Held && process.is_none() {
         return Ok(Look::Gone(Some(files)));
     }
-    Ok(Look::Alive(Adoption { mark, files, alive, process: process.and_then(Pinned::new) }))
+    let process = process.map_or(Ok(None), Pinned::new).map_err(cannot_look)?;
+    Ok(Look::Alive(Adoption { mark, files, alive, process }))
 }
 
 /// Looks at a process whose directory has no files of it.

@@ -16,20 +16,19 @@ pub struct Pinned {
 }
 
 impl Pinned {
-    /// Pins a process; `None` if it has ended or is protected, or that cannot be seen. Everything that was known of it is to be checked again
-    /// afterwards.
-    pub fn new(entry: Entry) -> Option<Self> {
-        let pid = pid_of(entry.pid)?;
+    /// Pins a process; `None` if it has ended or is protected. Everything that was known of it is to be checked again afterwards.
+    pub fn new(entry: Entry) -> io::Result<Option<Self>> {
+        let Some(pid) = pid_of(entry.pid) else { return Ok(None) };
         // A stored pid may name any process, even this one.
-        if table::protected().map_or(true, |protected| protected.contains(&entry.pid)) {
-            return None;
+        if table::protected()?.contains(&entry.pid) {
+            return Ok(None);
         }
         #[cfg(target_os = "linux")]
         let descriptor = {
             use rustix::io::Errno;
             match rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
                 Ok(descriptor) => Some(descriptor),
-                Err(Errno::SRCH | Errno::INVAL) => return None,
+                Err(Errno::SRCH | Errno::INVAL) => return Ok(None),
                 Err(_) => None,
             }
         };
@@ -37,7 +36,7 @@ impl Pinned {
         let (descriptor, _) = (None, pid);
         let pinned = Self { entry, descriptor };
         // The pid may have been reused before it was pinned.
-        pinned.is_there().unwrap_or(false).then_some(pinned)
+        Ok(pinned.is_there()?.then_some(pinned))
     }
 
     /// The process as it was found.
@@ -87,7 +86,7 @@ mod tests {
     fn neither_init_nor_this_process_nor_its_parent_can_be_pinned() {
         let own = table::entry(rustix::process::getpid().as_raw_nonzero().get()).unwrap().unwrap();
         for pid in [own.pid, own.parent, 1, 0, -1, -own.pid, i32::MIN] {
-            assert!(Pinned::new(Entry { pid, ..own }).is_none(), "{pid}");
+            assert!(Pinned::new(Entry { pid, ..own }).unwrap().is_none(), "{pid}");
         }
     }
 
@@ -95,8 +94,8 @@ mod tests {
     fn a_reused_pid_cannot_be_pinned() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let entry = table::entry(child.id().try_into().unwrap()).unwrap().unwrap();
-        assert!(Pinned::new(Entry { start: entry.start + 1, ..entry }).is_none());
-        let pinned = Pinned::new(entry).unwrap();
+        assert!(Pinned::new(Entry { start: entry.start + 1, ..entry }).unwrap().is_none());
+        let pinned = Pinned::new(entry).unwrap().unwrap();
         assert!(pinned.runs());
         pinned.signal(Signal::KILL);
         child.wait().unwrap();

@@ -13,7 +13,7 @@ use crate::model::run::ProcessIdentity;
 use crate::runner::process::ending::{earliest, until};
 use crate::runner::process::unix::alive::AliveFile;
 use crate::runner::process::unix::attempt::Running;
-use crate::runner::process::unix::identity::identity_of;
+use crate::runner::process::unix::identity::{cannot_look, identity_of};
 use crate::runner::process::unix::look::Recorded;
 use crate::runner::process::unix::pinned::Pinned;
 use crate::runner::process::unix::poll::{Alarm, Waker, poll};
@@ -39,8 +39,9 @@ pub struct Adoption {
 
 impl Adoption {
     /// The identity of the process; `None` if only its lock was found.
-    pub fn identity(&self) -> Option<ProcessIdentity> {
-        self.process.as_ref().map(|process| identity_of(process.entry()))
+    pub fn identity(&self) -> Result<Option<ProcessIdentity>> {
+        let identity = self.process.as_ref().map(|process| identity_of(process.entry()));
+        identity.transpose().map_err(cannot_look)
     }
 }
 
@@ -91,7 +92,7 @@ impl Processes {
             return Err(Error::internal("an attempt was started twice"));
         }
         let spawned = spawn(launch)?;
-        let identity = identity_of(spawned.entry);
+        let identity = spawned.identity.clone();
         self.watch.add(&spawned.output, launch.mark);
         self.watch.add(&spawned.errors, launch.mark);
         self.running.insert(launch.mark, Running::started(launch.mark, spawned, self.recorder.clone()));

@@ -8,11 +8,13 @@ use std::time::Instant;
 use crate::claude::environment::Environment;
 use crate::claude::input;
 use crate::error::{Error, Remedy, Result};
+use crate::model::run::ProcessIdentity;
 use crate::runner::process::Mark;
 use crate::runner::process::unix::alive::AliveFile;
 use crate::runner::process::unix::child::Child;
 use crate::runner::process::unix::directory::{AttemptFiles, SessionDirectory};
 use crate::runner::process::unix::exec::{Start, execute};
+use crate::runner::process::unix::identity::{cannot_look, identity_of};
 use crate::runner::process::unix::input::InputPipe;
 use crate::runner::process::unix::reserve::Reserve;
 use crate::runner::process::unix::table::{self, Entry};
@@ -48,6 +50,7 @@ pub struct Launch<'a> {
 pub struct Spawned {
     pub child: Child,
     pub entry: Entry,
+    pub identity: ProcessIdentity,
     pub alive: AliveFile,
     pub input: InputPipe,
     pub output: Tail,
@@ -92,11 +95,16 @@ fn spawn_with(launch: &Launch<'_>, files: AttemptFiles) -> Result<Spawned> {
         inherited: files.alive.into(),
     };
     let child = Child::new(execute(start).map_err(|source| explain(launch, source))?);
-    let entry = table::entry(child.pid()).map_err(failed).and_then(|entry| {
-        entry.ok_or_else(|| Error::internal("a child that is not in the table of processes"))
-    });
-    let entry = entry.inspect_err(|_| child.signal(rustix::process::Signal::KILL))?;
-    Ok(Spawned { child, entry, alive, input, output, errors, reserve })
+    let known = known(&child).inspect_err(|_| child.signal(rustix::process::Signal::KILL));
+    let (entry, identity) = known?;
+    Ok(Spawned { child, entry, identity, alive, input, output, errors, reserve })
+}
+
+/// Returns what is known of a child that was just started.
+fn known(child: &Child) -> Result<(Entry, ProcessIdentity)> {
+    let entry = table::entry(child.pid()).map_err(cannot_look)?;
+    let entry = entry.ok_or_else(|| Error::internal("a child that is not in the table of processes"))?;
+    Ok((entry, identity_of(entry).map_err(cannot_look)?))
 }
 
 fn explain(launch: &Launch<'_>, source: io::Error) -> Error {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use crate::executor;
-use crate::runner::process::unix::alive::AliveFile;
+use crate::runner::process::unix::alive::{AliveFile, LockState};
 use crate::runner::process::unix::child::Child;
 use crate::runner::process::unix::pinned::Pinned;
 use crate::runner::process::unix::table::{self, Entry};
@@ -184,8 +184,10 @@ impl State {
     fn begin(&mut self, table: &[Entry]) -> io::Result<()> {
         self.found.clear();
         self.sweep.tree.lock().unwrap_or_else(PoisonError::into_inner).record(table);
-        let alive = self.sweep.alive.as_ref().filter(|alive| alive.is_held());
-        self.holders = alive.map(AliveFile::holders).transpose()?.unwrap_or_default();
+        self.holders = match &self.sweep.alive {
+            Some(alive) if alive.state()? == LockState::Held => alive.holders()?,
+            _ => Vec::new(),
+        };
         Ok(())
     }
 
@@ -211,10 +213,13 @@ impl State {
             return Ok(());
         }
         self.found.push(entry.pid);
-        let is_new = self.terminated.insert((entry.pid, entry.start));
-        if let Some(process) = Pinned::new(entry).filter(|_| kill || is_new) {
+        let is_new = !self.terminated.contains(&(entry.pid, entry.start));
+        if (kill || is_new)
+            && let Some(process) = Pinned::new(entry)?
+        {
             process.signal(if kill { Signal::KILL } else { Signal::TERM });
         }
+        self.terminated.insert((entry.pid, entry.start));
         Ok(())
     }
 

@@ -8,8 +8,11 @@ use crate::error::is_shortage;
 use crate::runner::process::unix::table::Entry;
 
 pub fn pids() -> io::Result<Vec<i32>> {
-    let entries = known(fs::read_dir("/proc"))?.into_iter().flatten().flatten();
-    Ok(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+    let mut pids = Vec::new();
+    for entry in known(fs::read_dir("/proc"))?.into_iter().flatten() {
+        pids.extend(known(entry)?.and_then(|entry| entry.file_name().to_str()?.parse::<i32>().ok()));
+    }
+    Ok(pids)
 }
 
 pub fn entry(pid: i32) -> io::Result<Option<Entry>> {
@@ -51,13 +54,13 @@ pub fn arguments(pid: i32) -> io::Result<Option<Vec<u8>>> {
 }
 
 pub fn holds_lock(pid: i32, file: (u64, u64)) -> io::Result<bool> {
-    let descriptors = known(fs::read_dir(format!("/proc/{pid}/fd")))?.into_iter().flatten().flatten();
-    let same = descriptors.filter(|descriptor| {
-        let metadata = fs::metadata(descriptor.path());
-        metadata.is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == file)
-    });
-    // A process that only looks at the lock has the file open, too.
-    for descriptor in same {
+    for descriptor in known(fs::read_dir(format!("/proc/{pid}/fd")))?.into_iter().flatten() {
+        let Some(descriptor) = known(descriptor)? else { continue };
+        let metadata = known(fs::metadata(descriptor.path()))?;
+        if metadata.is_none_or(|metadata| (metadata.dev(), metadata.ino()) != file) {
+            continue;
+        }
+        // A process that only looks at the lock has the file open, too.
         let name = descriptor.file_name();
         let info = known(fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", name.to_string_lossy())))?;
         let mut lines = info.iter().flat_map(|info| info.lines());
@@ -68,8 +71,9 @@ pub fn holds_lock(pid: i32, file: (u64, u64)) -> io::Result<bool> {
     Ok(false)
 }
 
-pub fn boot_id() -> Option<String> {
-    Some(fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned())
+pub fn boot_id() -> io::Result<Option<String>> {
+    let id = known(fs::read_to_string("/proc/sys/kernel/random/boot_id"))?;
+    Ok(id.map(|id| id.trim().to_owned()))
 }
 
 #[cfg(test)]

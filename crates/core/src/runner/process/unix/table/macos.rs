@@ -88,7 +88,11 @@ fn arguments_and_environment(pid: i32) -> Option<(Vec<u8>, usize)> {
     Some((text, end))
 }
 
-pub fn boot_id() -> Option<String> {
+pub fn boot_id() -> io::Result<Option<String>> {
+    Ok(read_boot_id())
+}
+
+fn read_boot_id() -> Option<String> {
     let mut buffer = [0_u8; 64];
     let mut size = buffer.len();
     // SAFETY: the buffer has the stated size, and the name ends with NUL.

@@ -84,10 +84,12 @@ pub fn command_line(pid: i32) -> io::Result<String> {
 }
 
 /// Returns an identifier of the machine's current boot; empty if there is none.
-pub fn boot_id() -> String {
+pub fn boot_id() -> io::Result<String> {
     static BOOT_ID: OnceLock<String> = OnceLock::new();
-    let known = BOOT_ID.get().cloned();
-    known.or_else(|| system::boot_id().map(|id| BOOT_ID.get_or_init(|| id).clone())).unwrap_or_default()
+    if let Some(known) = BOOT_ID.get() {
+        return Ok(known.clone());
+    }
+    Ok(system::boot_id()?.map(|id| BOOT_ID.get_or_init(|| id).clone()).unwrap_or_default())
 }
 
 /// Returns the pids that must never get a signal: init, this process and its ancestors.
@@ -116,6 +118,6 @@ mod tests {
         let protected = protected().unwrap();
         assert!(protected.contains(&pid) && protected.contains(&own.parent) && protected.contains(&1));
         assert!(command_line(pid).unwrap().contains("session_groups"));
-        assert!(!boot_id().is_empty());
+        assert!(!boot_id().unwrap().is_empty());
     }
 }
