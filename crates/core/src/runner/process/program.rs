@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::claude::ClaudeVersion;
 use crate::claude::environment::Environment;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_shortage};
 
 /// The variable that names the program.
 const VARIABLE: &str = "SESSION_GROUPS_CLAUDE";
@@ -38,7 +38,8 @@ pub struct Program {
 }
 
 impl Program {
-    /// Finds the program. Fails with `CLAUDE_NOT_FOUND`, which says where it was looked for.
+    /// Finds the program. Fails with `CLAUDE_NOT_FOUND`, which says where it was looked for, and with `IO` if the machine lacks
+    /// something for that, such as memory.
     ///
     /// ```
     /// use session_groups::claude::environment::Environment;
@@ -56,16 +57,20 @@ impl Program {
             return Self::at(Path::new(path), VARIABLE);
         }
         let path = search.environment.get("PATH").unwrap_or_default();
-        let projects: Vec<PathBuf> = search.projects.iter().map(|project| canonical(project)).collect();
+        let projects = search.projects.iter().map(|project| canonical(project));
+        let projects: Vec<PathBuf> = projects.collect::<Result<_>>()?;
         let mut looked_at = Vec::new();
         let mut seen = HashSet::new();
         for directory in std::env::split_paths(path).filter(|directory| seen.insert(directory.clone())) {
             let shown = directory.display();
             if !directory.is_absolute() {
                 looked_at.push(format!("{shown:?} (skipped: not an absolute path)"));
-            } else if projects.iter().any(|project| canonical(&directory).starts_with(project)) {
+                continue;
+            }
+            let resolved = canonical(&directory)?;
+            if projects.iter().any(|project| resolved.starts_with(project)) {
                 looked_at.push(format!("{shown} (skipped: inside a session's project)"));
-            } else if is_executable(&directory.join(NAME)) {
+            } else if is_executable(&directory.join(NAME))? {
                 return Ok(Self { path: directory.join(NAME) });
             } else {
                 looked_at.push(shown.to_string());
@@ -79,14 +84,16 @@ impl Program {
     }
 
     fn at(path: &Path, from: &str) -> Result<Self> {
-        let absolute = std::path::absolute(path);
-        match absolute {
-            Ok(path) if is_executable(&path) => Ok(Self { path }),
-            _ => Err(Error::claude_not_found(format!(
-                "cannot use {from} as `claude`: {} is not an executable file",
-                path.display()
-            ))),
+        let absolute = known(path, std::path::absolute(path))?;
+        if let Some(path) = absolute
+            && is_executable(&path)?
+        {
+            return Ok(Self { path });
         }
+        Err(Error::claude_not_found(format!(
+            "cannot use {from} as `claude`: {} is not an executable file",
+            path.display()
+        )))
     }
 
     /// The absolute path.
@@ -95,7 +102,8 @@ impl Program {
     }
 
     /// Asks the program for its version. Blocks; asked once as long as the file stays the same. Fails with
-    /// `CLAUDE_NOT_FOUND` if the program prints no version.
+    /// `CLAUDE_NOT_FOUND` if the program prints no version, and with `IO` if it cannot be started because the machine lacks
+    /// something: file descriptors, processes or memory.
     pub fn version(&self, environment: &Environment) -> Result<ClaudeVersion> {
         static KNOWN: LazyLock<Mutex<HashMap<FileState, ClaudeVersion>>> = LazyLock::new(Mutex::default);
         let state = FileState::of(&self.path);
@@ -103,17 +111,19 @@ impl Program {
         if let Some(version) = known {
             return Ok(version);
         }
-        let answer = self.ask(environment).map_err(|reason| {
-            let path = self.path.display();
-            Error::claude_not_found(format!(
-                "cannot use {path}: `{path} --version` {reason}. It must be the path of Claude Code"
-            ))
-        })?;
+        let answer = self.ask(environment)?;
         lock(&KNOWN).extend(state.map(|state| (state, answer)));
         Ok(answer)
     }
 
-    fn ask(&self, environment: &Environment) -> std::result::Result<ClaudeVersion, String> {
+    fn ask(&self, environment: &Environment) -> Result<ClaudeVersion> {
+        let failed = |source: io::Error| {
+            if is_shortage(&source) {
+                // As for the start of a session.
+                return Error::io(None, &self.path, "starting", source);
+            }
+            self.unusable(&format!("did not start: {source}"))
+        };
         let mut child = Command::new(&self.path)
             .arg("--version")
             .env_clear()
@@ -124,22 +134,31 @@ impl Program {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| format!("did not start: {error}"))?;
+            .map_err(failed)?;
         let deadline = Instant::now() + VERSION_TIMEOUT;
-        while child.try_wait().map_err(|error| error.to_string())?.is_none() {
+        while child.try_wait().map_err(failed)?.is_none() {
             if Instant::now() >= deadline {
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(format!("did not end within {} s", VERSION_TIMEOUT.as_secs()));
+                return Err(self.unusable(&format!("did not end within {} s", VERSION_TIMEOUT.as_secs())));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
         let mut answer = [0; MAX_ANSWER];
         let read = child.stdout.take().map_or(Ok(0), |stdout| read_now(stdout, &mut answer));
-        let length = read.map_err(|error| error.to_string())?;
+        let length = read.map_err(failed)?;
         let answer = String::from_utf8_lossy(&answer[..length]);
-        ClaudeVersion::parse(&answer)
-            .ok_or_else(|| format!("printed no version, but {:?}", crate::json::shortened(answer.trim(), 80)))
+        ClaudeVersion::parse(&answer).ok_or_else(|| {
+            let answer = crate::json::shortened(answer.trim(), 80);
+            self.unusable(&format!("printed no version, but {answer:?}"))
+        })
+    }
+
+    fn unusable(&self, reason: &str) -> Error {
+        let path = self.path.display();
+        Error::claude_not_found(format!(
+            "cannot use {path}: `{path} --version` {reason}. It must be the path of Claude Code"
+        ))
     }
 }
 
@@ -175,18 +194,31 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn canonical(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+/// The result of a look at a path; `None` if there is nothing to see. What cannot be looked at for want of something may be there.
+fn known<T>(path: &Path, look: io::Result<T>) -> Result<Option<T>> {
+    match look {
+        Err(error) if is_shortage(&error) => Err(Error::io(None, path, "looking at", error)),
+        look => Ok(look.ok()),
+    }
+}
+
+fn canonical(path: &Path) -> Result<PathBuf> {
+    Ok(known(path, path.canonicalize())?.unwrap_or_else(|| path.to_owned()))
+}
+
+fn is_file(path: &Path) -> Result<bool> {
+    Ok(known(path, path.metadata())?.is_some_and(|metadata| metadata.is_file()))
 }
 
 #[cfg(unix)]
-fn is_executable(path: &Path) -> bool {
-    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+fn is_executable(path: &Path) -> Result<bool> {
+    let access = rustix::fs::access(path, rustix::fs::Access::EXEC_OK);
+    Ok(is_file(path)? && known(path, access.map_err(io::Error::from))?.is_some())
 }
 
 #[cfg(not(unix))]
-fn is_executable(path: &Path) -> bool {
-    path.is_file() || path.with_extension("exe").is_file()
+fn is_executable(path: &Path) -> Result<bool> {
+    Ok(is_file(path)? || is_file(&path.with_extension("exe"))?)
 }
 
 #[cfg(all(test, unix))]
@@ -267,5 +299,36 @@ mod tests {
         program(base.path(), "#!/bin/sh\necho hello\n");
         let error = program_at.version(&environment).unwrap_err();
         assert!(error.to_string().contains("printed no version"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_started_for_want_of_descriptors_is_not_missing() {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+
+        const NAME: &str = "a_program_that_cannot_be_started_for_want_of_descriptors_is_not_missing";
+        // Other tests need descriptors.
+        let is_alone = std::env::args().any(|argument| argument.ends_with(NAME));
+        if !is_alone {
+            let (_, module) = module_path!().split_once("::").unwrap();
+            let mut alone = Command::new(std::env::current_exe().unwrap());
+            let output = alone.arg("--exact").arg(format!("{module}::{NAME}")).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+            return;
+        }
+        let base = tempfile::tempdir().unwrap();
+        let path = program(base.path(), "#!/bin/sh\necho 2.1.332\n");
+        let environment = Environment::of_process();
+        let search = ProgramSearch { path: Some(&path), environment: &environment, projects: &[] };
+        setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum: Some(64) }).unwrap();
+        let mut held = Vec::new();
+        while let Ok(file) = std::fs::File::open("/dev/null") {
+            held.push(file);
+        }
+        let error = Program::find(&search).and_then(|found| found.version(&environment)).unwrap_err();
+        drop(held);
+        assert!(error.is_of_shortage() && error.code() == "IO", "{error}");
+        assert_eq!(error.path(), Some(&*path));
+        let version = Program::find(&search).unwrap().version(&environment);
+        assert_eq!(version.unwrap(), ClaudeVersion::new(2, 1, 332));
     }
 }
