@@ -28,6 +28,7 @@ await main(async () => {
   const { testPowerLoss } = await import('./power-loss.mjs')
   const { testFeedCalls, testFeedReaders, testFullFeed } = await import('./feed.mjs')
   const {
+    testFeedOfRunner,
     testLooksWithoutDescriptors,
     testOutputOnFullDisk,
     testRunnerCalls,
@@ -72,6 +73,7 @@ await main(async () => {
   )
   await row('a runner cannot look at processes', lacks('strace'), () => testLooksWithoutDescriptors(runner))
   await row('the output of a session cannot be read', lacks('strace'), () => testUnreadableOutput(runner))
+  await row('the last events of a run are written again', lacks('strace'), () => testFeedOfRunner(runner))
   await row('the disk is full for a runner', cannotMount(), () =>
     testRunnerOnFullDisk(runner, { rounds: short ? 2 : 20 }),
   )

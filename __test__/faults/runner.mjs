@@ -304,6 +304,32 @@ export async function testUnreadableOutput(programs) {
   return { passed: Math.max(0, UNREAD.length - failures.length), failures }
 }
 
+/** Writes of a run to its feed that fail, by the number of the first and the last. The whole run has at least four. */
+const UNWRITTEN = ['1', '2', '3', '4', '2..3', '3..4', '4..5']
+
+/** There is no space for the events of a run: the last one is in the feed all the same, since it is written again. */
+export async function testFeedOfRunner(programs) {
+  const failures = []
+  for (const when of UNWRITTEN) {
+    const problems = await withDir(async (dir) => {
+      const world = await prepare(dir)
+      const fault = ['-P', path.join(world.store, ID, 'events.jsonl')]
+      fault.push('-e', `inject=write:error=ENOSPC:when=${when}`)
+      const args = [...TRACED, '-o', '/dev/null', ...fault, programs.driver, world.store, programs.claude]
+      const { stdout } = await run('strace', args, { env: world.env, timeout: 60_000 })
+      if (stdout !== 'completed\n') return [`the run ended with ${stdout}`]
+      const events = []
+      for await (const event of world.repository.events(ID)) events.push(event)
+      const { eventSeq } = await world.repository.findById(ID)
+      const { type, seq } = events.at(-1)
+      const isLast = type === 'group_completed' && seq === eventSeq
+      return [...(isLast ? [] : [`the last event is ${seq} ${type}`]), ...(await problemsOf(world))]
+    })
+    failures.push(...problems.map((problem) => `writes ${when}: ${problem}`))
+  }
+  return { passed: Math.max(0, UNWRITTEN.length - failures.length), failures }
+}
+
 /** Fills a disk to its last block. */
 function fillUp(disk) {
   const filler = openSync(path.join(disk, '.filler'), 'w')

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::bridge::Bridge;
 use session_groups::error::{Error, Result};
 use session_groups::executor;
-use session_groups::feed::{self, Commit, Committed};
+use session_groups::feed::{self, Commit, Committed, Event};
 use session_groups::model::GroupId;
 use session_groups::repository::{
     Condition, Document, FileGroupRepository, GroupRepository, InMemoryGroupRepository,
@@ -42,15 +42,16 @@ impl OwnFeed {
     fn append(self, committed: Committed, done: Done) {
         let append = move || {
             let Committed { group, events, .. } = &committed;
-            match &self {
+            let appended = match &self {
                 Self::Files(files) => feed::append(files, group.id(), events, None),
                 Self::Memory(memory) => feed::append(memory, group.id(), events, None),
                 Self::Beside(memory) => {
                     forget_former(memory, &committed);
-                    feed::append(memory, group.id(), events, Some(group.clone()));
+                    feed::append(memory, group.id(), events, Some(group.clone()))
                 }
-            }
-            done(Ok(Some(committed)));
+            };
+            let is_reported = !appended.is_err_and(|error| error.is_of_shortage());
+            done(Ok(Some(Committed { is_reported, ..committed })));
         };
         // JavaScript's thread does not wait for a disk.
         executor::run(append);
@@ -144,6 +145,13 @@ impl RunStore for OwnStore {
             };
             done(refused);
         });
+    }
+
+    fn append(&self, events: Vec<(u64, Event)>, done: Box<dyn FnOnce(bool) + Send>) {
+        match self.files() {
+            Some(files) => files.append(events, done),
+            None => done(true),
+        }
     }
 
     fn watch(&self, changed: Arc<dyn Fn() + Send + Sync>) -> Result<Box<dyn Send>> {

@@ -1,14 +1,16 @@
 //! Commits: changes of a group and the events that report them, stored as one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::error::{Error, FieldError, Result};
+use crate::error::{Error, FieldError, Result, is_shortage};
 use crate::feed::event::{Event, FeedEvent, MAX_SEQ};
 use crate::feed::log::Log;
 use crate::json::Draft;
 use crate::model::GroupId;
 use crate::model::number::Positive;
+use crate::repository::file::paths::EVENTS;
 use crate::repository::{Changes, Condition, Document, Transaction, Write, WriteOutcome};
 
 /// Changes of a group, and the events that report them.
@@ -50,27 +52,44 @@ pub struct Committed {
     pub group: Document,
     /// The events with the numbers they were given. Unlike those in the feed, they have their whole prompts.
     pub events: Vec<(u64, Event)>,
+    /// `false` if the events could not be appended to the feed for lack of something, such as space. [`append`](super::append) tries
+    /// it again; otherwise the next commit with events reports a gap.
+    pub is_reported: bool,
     /// `true` if others changed the group after the commit was computed from it, and the commit was applied to that.
     pub is_rebased: bool,
 }
 
 /// The numbered events of a commit, shared by the transaction and whoever waits for it.
 #[derive(Clone, Default)]
-pub(super) struct Numbered(Arc<Mutex<Vec<(u64, Event)>>>);
+pub(super) struct Numbered(Arc<Mutex<Reported>>);
+
+#[derive(Default)]
+struct Reported {
+    events: Vec<(u64, Event)>,
+    /// They could not be appended for lack of something.
+    has_lacked: bool,
+}
 
 impl Numbered {
     fn set(&self, events: Vec<(u64, Event)>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = events;
+        self.lock().events = events;
     }
 
-    fn take(&self) -> Vec<(u64, Event)> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn lacked(&self) {
+        self.lock().has_lacked = true;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Reported> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the result of a commit.
     pub(super) fn outcome(&self, written: Result<WriteOutcome>) -> Result<Option<Committed>> {
         Ok(match written? {
-            WriteOutcome::Stored(group) => Some(Committed { group, events: self.take(), is_rebased: false }),
+            WriteOutcome::Stored(group) => {
+                let Reported { events, has_lacked } = std::mem::take(&mut *self.lock());
+                Some(Committed { group, events, is_reported: !has_lacked, is_rebased: false })
+            }
             WriteOutcome::NotFound | WriteOutcome::Deleted => None,
         })
     }
@@ -175,9 +194,14 @@ impl<Place: Log + ?Sized> Transaction<Place> for Committing {
     }
 
     fn committed(&mut self, place: &Place) {
-        if !self.events.is_empty() {
-            // A feed that cannot be written fails no commit: the next one reports the gap.
-            let _ = place.append(&self.id, &self.events);
+        if self.events.is_empty() {
+            return;
+        }
+        // A feed that cannot be written fails no commit: the next one reports the gap.
+        if let Err(error) = place.append(&self.id, &self.events)
+            && is_shortage(&error)
+        {
+            self.numbered.lacked();
         }
     }
 }
@@ -204,8 +228,13 @@ impl<Place: Log + ?Sized> Transaction<Place> for Appending {
     fn begin(&mut self, group: Option<&Document>, place: &Place) -> Result<Vec<Write>> {
         let id = self.group.as_ref().or(group).map(|group| group.id().clone());
         if let Some(id) = id.filter(|_| !self.events.is_empty()) {
+            let appended = place.append(&id, &self.events);
+            let path = Path::new(id.as_str()).join(EVENTS);
+            let appended = appended.map_err(|source| Error::io(Some(id.as_str()), &path, "writing", source));
             // As after a commit: the next events report the gap.
-            let _ = place.append(&id, &self.events);
+            if self.group.is_none() {
+                appended?;
+            }
         }
         let save = |group| Write::Save { group, condition: Condition::None };
         Ok(self.group.take().map(save).into_iter().collect())

@@ -118,14 +118,15 @@ fn created(outcome: Result<Option<Committed>>) -> Result<Committed> {
 }
 
 /// Appends the events of a commit that was stored by other means, while the group is locked. The commit has numbered them.
-/// `group` is saved with them where it is given. Events that cannot be appended are missing, as those of a [`commit`] are.
+/// `group` is saved with them where it is given. Those whose numbers are not above the newest one in the feed are left out.
+/// Fails if they cannot be appended; then they are missing, as those of a [`commit`] are.
 pub fn append(
     repository: &impl FeedRepository,
     id: &GroupId,
     events: &[(u64, Event)],
     group: Option<Document>,
-) {
-    let _ = repository.append(id, Appending::new(events, group));
+) -> Result<()> {
+    repository.append(id, Appending::new(events, group)).map(drop)
 }
 
 /// Reads the events of a group with numbers above `after`; 0 for all that are kept. Each is returned once and in order. A

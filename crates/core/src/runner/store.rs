@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 
 use crate::error::{Error, Result};
 use crate::executor;
-use crate::feed::{self, Commit, Committed};
+use crate::feed::{self, Commit, Committed, Event};
 use crate::model::{GroupId, time};
 use crate::ownership;
 use crate::repository::file::RunLock;
@@ -28,6 +28,12 @@ pub trait RunStore: Send + Sync {
 
     /// Stores a commit as a whole, and reports the result on any thread. Must not block.
     fn commit(&self, change: Change, done: Done);
+
+    /// Appends events to the feed that a commit could not append, and reports on any thread if that succeeded. Must not block. By
+    /// default nothing is left to be appended.
+    fn append(&self, _events: Vec<(u64, Event)>, done: Box<dyn FnOnce(bool) + Send>) {
+        done(true);
+    }
 
     /// Calls `changed` on any thread after changes of the group by anyone, until the returned value is dropped. A store that
     /// cannot tell calls it once a second.
@@ -102,6 +108,11 @@ impl RunStore for FileRunStore {
 
     fn commit(&self, change: Change, done: Done) {
         feed::submit(&self.repository, &self.id, change, done);
+    }
+
+    fn append(&self, events: Vec<(u64, Event)>, done: Box<dyn FnOnce(bool) + Send>) {
+        let Self { repository, id } = self.clone();
+        executor::run(move || done(feed::append(&repository, &id, &events, None).is_ok()));
     }
 
     fn watch(&self, changed: Arc<dyn Fn() + Send + Sync>) -> Result<Box<dyn Send>> {

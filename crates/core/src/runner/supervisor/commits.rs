@@ -132,8 +132,22 @@ impl Supervisor<'_> {
         }
     }
 
+    /// Appends the events that are missing in the feed, if it is time to.
+    pub(super) fn append_unreported(&mut self, now: Instant) {
+        let Some(events) = self.unreported.take_due(now) else { return };
+        let newest = events.last().map_or(0, |(seq, _)| *seq);
+        let (sender, wake) = (self.sender.clone(), Arc::clone(&self.wake));
+        let done = move |is_appended| {
+            // Fails if the run has ended.
+            let _ = sender.send(Message::Appended { newest, is_appended });
+            wake();
+        };
+        self.store.append(events, Box::new(done));
+    }
+
     fn stored(&mut self, flight: Flight, committed: Committed, was: Option<&Revision>) {
-        let Committed { group, events, is_rebased } = committed;
+        self.unreported.committed(&committed, Instant::now());
+        let Committed { group, events, is_rebased, is_reported: _ } = committed;
         let is_foreign = is_rebased || was != Some(&self.stored) || matches!(flight, Flight::Budget(_));
         self.stored = group.revision();
         if is_foreign {

@@ -13,6 +13,7 @@ mod launch;
 pub(super) mod live;
 mod progress;
 mod texts;
+mod unreported;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use self::book::Book;
 use self::commits::{Flight, Pending};
 use self::live::Live;
 use self::progress::Reports;
+use self::unreported::Unreported;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor;
 use crate::feed::{Committed, Event};
@@ -55,13 +57,15 @@ const OUTPUT_PAUSE: Duration = Duration::from_millis(5);
 /// Number of sessions whose lines are read one by one.
 const FEW_SESSIONS: usize = 8;
 
-/// Maximum time to wait for sweeps and for a commit at the end. They give up earlier by themselves.
+/// Maximum time to wait at the end for sweeps and a commit, which give up earlier by themselves, and for the feed.
 const END_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A message to the loop.
 enum Message {
     /// A commit was answered. `was` names the state that it changed.
     Answered { flight: Flight, result: Result<Option<Committed>>, was: Option<Revision> },
+    /// Events were appended to the feed, or could not be: those up to a number.
+    Appended { newest: u64, is_appended: bool },
     /// The stored group may have changed.
     Changed,
     /// A handle asks for something.
@@ -94,6 +98,8 @@ pub struct Supervisor<'a> {
     /// The commit under way, and those that wait for it.
     in_flight: bool,
     waiting: VecDeque<Pending>,
+    /// Events that are stored and missing in the feed.
+    unreported: Unreported,
     /// Orders of handles that have not been carried out.
     orders: VecDeque<Order>,
     /// A change of the budget is being stored.
@@ -154,6 +160,7 @@ impl<'a> Supervisor<'a> {
             denied: HashMap::new(),
             in_flight: false,
             waiting: VecDeque::new(),
+            unreported: Unreported::default(),
             orders: VecDeque::new(),
             is_changing_budget: false,
             must_look: false,
@@ -199,6 +206,7 @@ impl<'a> Supervisor<'a> {
             }
             if self.is_detached {
                 self.sweeps.clear();
+                self.unreported.give_up();
                 self.settle_down();
                 let taken = self.failure.filter(|failure| failure.is(ErrorKind::AlreadyRunning));
                 let left = || Error::invalid_state("the run has ended, but its sessions finish their turns");
@@ -288,6 +296,9 @@ impl<'a> Supervisor<'a> {
     fn received(&mut self, message: Message) {
         match message {
             Message::Answered { flight, result, was } => self.answered(flight, result, was.as_ref()),
+            Message::Appended { newest, is_appended } => {
+                self.unreported.appended(newest, is_appended, Instant::now());
+            }
             Message::Changed if self.in_flight => self.must_look = true,
             Message::Changed => self.look_at_store(),
             Message::Order(order) => {
@@ -322,6 +333,7 @@ impl<'a> Supervisor<'a> {
             }
         }
         self.renew_record(now);
+        self.append_unreported(now);
         let due = self.reports.take_due(now);
         if due.is_empty() {
             return;
@@ -346,7 +358,8 @@ impl<'a> Supervisor<'a> {
         let plan = self.plan.deadline().map(|Monotonic(ms)| self.origin + Duration::from_millis(ms));
         let renewal = self.renewal.map(|_| self.next_renewal);
         let reports = self.reports.deadline(now);
-        [plan, renewal, reports, Some(self.next_limits)].into_iter().flatten().min()
+        let unreported = self.unreported.deadline();
+        [plan, renewal, reports, unreported, Some(self.next_limits)].into_iter().flatten().min()
     }
 
     fn report_group(&mut self) {
@@ -422,18 +435,31 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Waits until nothing is left of the attempts that are to be swept, and no commit of this run can be stored any more.
+    /// Waits until nothing is left of the attempts that are to be swept, no commit of this run can be stored any more, and the feed
+    /// has its last events.
     fn settle_down(&mut self) {
         let deadline = Instant::now() + END_PATIENCE;
-        while (self.in_flight || !self.sweeps.is_empty()) && Instant::now() < deadline {
-            for event in executor::block(|| self.processes.wait(Some(deadline))) {
+        let is_open = |run: &Self| run.in_flight || !run.sweeps.is_empty() || !run.unreported.is_empty();
+        while is_open(self) && Instant::now() < deadline {
+            self.append_unreported(Instant::now());
+            let next = self.unreported.deadline().map_or(deadline, |next| next.min(deadline));
+            for event in executor::block(|| self.processes.wait(Some(next))) {
                 if let Fact::Swept(_) = event.fact {
                     self.sweeps.remove(&event.mark);
                 }
             }
             while let Ok(message) = self.receiver.try_recv() {
-                if let Message::Answered { .. } = message {
-                    self.in_flight = false;
+                match message {
+                    Message::Answered { result, .. } => {
+                        self.in_flight = false;
+                        if let Ok(Some(committed)) = &result {
+                            self.unreported.committed(committed, Instant::now());
+                        }
+                    }
+                    Message::Appended { newest, is_appended } => {
+                        self.unreported.appended(newest, is_appended, Instant::now());
+                    }
+                    Message::Changed | Message::Order(_) => {}
                 }
             }
         }
