@@ -57,7 +57,6 @@ struct State {
     /// Its end, where known.
     limited_until_ms: Option<f64>,
     was_answered: bool,
-    has_lines: bool,
     signs: Vec<Sign>,
 }
 
@@ -65,8 +64,10 @@ impl Signs {
     /// Reads the next piece of the output, in any chunking. Returns the signs in their order.
     pub fn push(&mut self, chunk: &[u8]) -> Vec<Sign> {
         let Self { lines, state } = self;
-        lines.push(chunk, |line| state.read(line));
-        std::mem::take(&mut state.signs)
+        lines.push(chunk, |line| {
+            objects(&String::from_utf8_lossy(line), |line| state.read(&line));
+        });
+        self.take()
     }
 
     /// Reads what is left at the end of the output: a last line without its end.
@@ -74,25 +75,25 @@ impl Signs {
         self.push(b"\n")
     }
 
+    /// Reads an object of the output that somebody else has parsed.
+    pub(crate) fn read(&mut self, line: &Line<'_>) {
+        self.state.read(line);
+    }
+
+    /// Returns the signs since the last call, in their order.
+    pub(crate) fn take(&mut self) -> Vec<Sign> {
+        std::mem::take(&mut self.state.signs)
+    }
+
     /// Returns `true` if the model has answered in this process.
     pub fn was_answered(&self) -> bool {
         self.state.was_answered
     }
-
-    /// Returns `true` if the process has printed a line of any kind.
-    pub fn has_lines(&self) -> bool {
-        self.state.has_lines
-    }
 }
 
 impl State {
-    fn read(&mut self, line: &[u8]) {
-        self.has_lines = true;
-        self.work.read(line);
-        objects(&String::from_utf8_lossy(line), |line| self.read_object(&line));
-    }
-
-    fn read_object(&mut self, line: &Line<'_>) {
+    fn read(&mut self, line: &Line<'_>) {
+        self.work.read_object(line);
         match line.kind {
             Kind::Assistant => self.assistant(line),
             Kind::User => self.user(line),
@@ -298,6 +299,32 @@ mod tests {
         let warning =
             r#"{"type":"rate_limit_event","rate_limit_info":{"status":"allowed_warning","resetsAt":1}}"#;
         assert_eq!(read(&[overage, warning]), []);
+    }
+
+    #[test]
+    fn signs_are_the_same_if_the_lines_are_parsed_for_a_stream() {
+        use crate::claude::{ClaudeStream, Exit};
+        use crate::model::GroupSession;
+        use crate::model::time::IsoTime;
+
+        for name in ["2.1.330-tools", "2.1.330-killed", "2.1.330-subagent"] {
+            let path = format!("{}/../../examples/captures/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));
+            let mut text = std::fs::read(path).unwrap();
+            text.extend(format!("no object\n{RESULT}{TASK}\n{NO_TASK}\n{TOOL}").as_bytes());
+            let (mut alone, mut shared) = (Signs::default(), Signs::default());
+            let mut stream = ClaudeStream::new(GroupSession::new("a", "/p", "Do it.", IsoTime::now()));
+            let mut found = 0;
+            for chunk in text.chunks(97) {
+                stream.push_for(chunk, 0.0, |line| shared.read(line));
+                let signs = alone.push(chunk);
+                found += signs.len();
+                assert_eq!(shared.take(), signs, "{name}");
+            }
+            stream.end_for(&Exit::default(), 0.0, |line| shared.read(line));
+            let last = alone.end();
+            assert!(found > 3 && last.contains(&Sign::Advanced), "{name}");
+            assert_eq!((shared.take(), shared.was_answered()), (last, alone.was_answered()), "{name}");
+        }
     }
 
     #[test]

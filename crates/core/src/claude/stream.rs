@@ -53,6 +53,7 @@ pub struct ClaudeStream {
     is_in_turn: bool,
     error: Option<String>,
     warning: Option<String>,
+    has_lines: bool,
     ignored_lines: u64,
     plain_lines: PlainLines,
     phase: Phase,
@@ -122,6 +123,7 @@ impl ClaudeStream {
             is_in_turn: false,
             error: None,
             warning: None,
+            has_lines: false,
             ignored_lines: 0,
             plain_lines: PlainLines::default(),
             phase: Phase::Waiting,
@@ -139,19 +141,30 @@ impl ClaudeStream {
     /// Takes the next piece of output, which was read at a time in Unix milliseconds. Returns `true` if the progress or the
     /// changes have changed.
     pub fn push_at(&mut self, chunk: &[u8], now_ms: f64) -> bool {
+        let before = self.state();
+        self.push_for(chunk, now_ms, |_| {});
+        self.state() != before
+    }
+
+    /// Takes the next piece of output as [`push_at`](Self::push_at) does, and passes each of its objects on, so that no line is
+    /// parsed twice.
+    pub(crate) fn push_for(&mut self, chunk: &[u8], now_ms: f64, mut other: impl FnMut(&Line<'_>)) {
         if self.phase == Phase::Ended {
-            return false;
+            return;
         }
         self.now_ms = now_ms;
-        let before = self.state();
         let mut lines = std::mem::take(&mut self.lines);
-        let dropped = lines.push(chunk, |line| self.read(line));
+        let dropped = lines.push(chunk, |line| self.read(line, &mut other));
         self.lines = lines;
         if dropped > 0 {
             self.start(None);
         }
         self.ignored_lines += dropped;
-        self.state() != before
+    }
+
+    /// Returns `true` if there has been a line of any kind.
+    pub(crate) fn has_lines(&self) -> bool {
+        self.has_lines
     }
 
     /// All that `progress` and `changes` are made of, in a form that is cheap to compare.
@@ -179,12 +192,17 @@ impl ClaudeStream {
     /// Takes the end of the output, and how the process ended at a time in Unix milliseconds. The session has completed if
     /// its last result is a success and no turn has begun after it.
     pub fn end_at(&mut self, exit: &Exit, now_ms: f64) {
+        self.end_for(exit, now_ms, |_| {});
+    }
+
+    /// Takes the end of the output as [`end_at`](Self::end_at) does, and passes the objects of a last line without its end on.
+    pub(crate) fn end_for(&mut self, exit: &Exit, now_ms: f64, mut other: impl FnMut(&Line<'_>)) {
         if self.phase == Phase::Ended {
             return;
         }
         self.now_ms = now_ms;
         let mut lines = std::mem::take(&mut self.lines);
-        self.ignored_lines += lines.end(|line| self.read(line));
+        self.ignored_lines += lines.end(|line| self.read(line, &mut other));
         if self.ignored_lines > 0 {
             self.start(None);
         }
@@ -323,11 +341,15 @@ impl ClaudeStream {
         known.unwrap_or_default()
     }
 
-    fn read(&mut self, bytes: &[u8]) {
+    fn read(&mut self, bytes: &[u8], other: &mut impl FnMut(&Line<'_>)) {
+        self.has_lines = true;
         // The check alone is several times as fast as replacing invalid bytes.
         let text = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
         let ignored_before = self.ignored_lines;
-        let content = objects(&text, |line| self.read_object(&line));
+        let content = objects(&text, |line| {
+            self.read_object(&line);
+            other(&line);
+        });
         if content == Content::NoObject {
             self.start(None);
             self.plain_lines.push(&text);

@@ -73,7 +73,8 @@ impl Work {
         self.tool_uses
     }
 
-    fn read_object(&mut self, line: &Line<'_>) {
+    /// Reads an object of the output.
+    pub(super) fn read_object(&mut self, line: &Line<'_>) {
         match line.kind {
             Kind::Init => self.result = None,
             Kind::Assistant => self.read_assistant(line),

@@ -45,17 +45,19 @@ impl Live {
 
     /// Reads a piece of the output, in order.
     pub fn read(&mut self, bytes: &[u8], now_ms: f64, limit: impl FnMut(Limit)) -> Vec<Input> {
-        self.stream.push_at(bytes, now_ms);
-        let signs = self.signs.push(bytes);
+        let signs = &mut self.signs;
+        self.stream.push_for(bytes, now_ms, |line| signs.read(line));
+        let signs = signs.take();
         self.facts(&signs, limit)
     }
 
     /// Reads the end of the output.
     pub fn end(&mut self, exit: &Exit, errors: &[u8], now_ms: f64, limit: impl FnMut(Limit)) -> Vec<Input> {
-        self.stream.end_at(exit, now_ms);
-        let mut signs = self.signs.end();
+        let signs = &mut self.signs;
+        self.stream.end_for(exit, now_ms, |line| signs.read(line));
+        let mut signs = signs.take();
         let has_failed = exit.code.is_some_and(|code| code != 0);
-        if has_failed && !self.signs.has_lines() {
+        if has_failed && !self.has_lines() {
             signs.extend(Meaning::of_errors(errors).map(Sign::Result));
         }
         self.facts(&signs, limit)
@@ -93,7 +95,7 @@ impl Live {
 
     /// Returns `true` if the attempt has printed anything.
     pub fn has_lines(&self) -> bool {
-        self.signs.has_lines()
+        self.stream.has_lines()
     }
 
     /// Returns `true` if the model has answered in this attempt.
