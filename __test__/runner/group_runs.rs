@@ -1,6 +1,6 @@
 //! Groups that run undisturbed.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,8 @@ use session_groups::model::{BudgetAction, GroupId, GroupStatus, SessionStatus};
 use session_groups::repository::{Changes, Condition, Document, GroupRepository, InMemoryGroupRepository};
 use session_groups::runner::process::{self, Ended, Fact, Mark};
 use session_groups::runner::{
-    ChangedLimits, FileRunStore, MemoryRunStore, RunEnd, RunNotice, Runner, RunnerOptions, RunnerState,
-    SessionProcesses, Start, Wake,
+    Change, ChangedLimits, Claim, Done, FileRunStore, MemoryRunStore, RunEnd, RunNotice, RunStore, Runner,
+    RunnerOptions, RunnerState, SessionProcesses, Start, Wake,
 };
 
 use crate::group_world::{GroupWorld, session, slow, types};
@@ -302,6 +302,83 @@ fn the_record_of_a_runner_is_renewed_while_it_runs() {
     handle.stop(true).unwrap();
     thread.join().unwrap().unwrap();
     assert_eq!(record(), None);
+}
+
+/// A store of a slow disk: a commit hangs while that is wanted.
+struct Hanging {
+    store: MemoryRunStore,
+    is_slow: Arc<AtomicBool>,
+    waiting: Arc<Mutex<Option<(Change, Done)>>>,
+}
+
+impl RunStore for Hanging {
+    fn id(&self) -> &GroupId {
+        self.store.id()
+    }
+
+    fn load(&self) -> session_groups::Result<Option<Document>> {
+        self.store.load()
+    }
+
+    fn commit(&self, change: Change, done: Done) {
+        if self.is_slow.load(Ordering::Relaxed) {
+            *self.waiting.lock().unwrap() = Some((change, done));
+        } else {
+            self.store.commit(change, done);
+        }
+    }
+
+    fn watch(&self, changed: Arc<dyn Fn() + Send + Sync>) -> session_groups::Result<Box<dyn Send>> {
+        self.store.watch(changed)
+    }
+
+    fn claim(&self) -> session_groups::Result<Claim> {
+        self.store.claim()
+    }
+}
+
+#[test]
+fn renewals_do_not_gather_behind_a_commit_that_hangs() {
+    let world = GroupWorld::new(vec![slow(session("a", "answers", &[]), 20_000)]);
+    let repository = InMemoryGroupRepository::new();
+    repository.save(Document::from_group(&world.group()).unwrap(), Condition::None).unwrap();
+    // Each renewal looks at the clock.
+    let looks = Arc::new(AtomicU32::new(0));
+    let clock = {
+        let looks = Arc::clone(&looks);
+        move || 1.8e12 + f64::from(looks.fetch_add(1, Ordering::Relaxed))
+    };
+    let options = RunnerOptions {
+        work_dir: Some(world.base.join("work")),
+        record_renewal: Duration::from_millis(1),
+        clock: Arc::new(clock),
+        ..world.options()
+    };
+    let (is_slow, waiting) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Option<_>>>::default());
+    let store = MemoryRunStore::new(repository.clone(), GroupWorld::id());
+    let runner = Runner::new(
+        Hanging { store: store.clone(), is_slow: Arc::clone(&is_slow), waiting: Arc::clone(&waiting) },
+        options,
+    );
+    let handle = runner.handle();
+    let thread = runner.spawn(|_| {}).unwrap();
+    let stored = || repository.find_by_id(&GroupWorld::id()).unwrap().unwrap().group().unwrap();
+    GroupWorld::wait_until("it runs", || stored().sessions[0].status == SessionStatus::Active);
+    GroupWorld::wait_until("it has a process", || !world.notes("process").is_empty());
+    is_slow.store(true, Ordering::Relaxed);
+    GroupWorld::wait_until("a commit hangs", || waiting.lock().unwrap().is_some());
+    let before = looks.load(Ordering::Relaxed);
+    std::thread::sleep(Duration::from_millis(500));
+    // What the session prints is read meanwhile, which takes a few looks.
+    assert!(looks.load(Ordering::Relaxed) - before < 50);
+    is_slow.store(false, Ordering::Relaxed);
+    let (change, done) = waiting.lock().unwrap().take().unwrap();
+    store.commit(change, done);
+    let record = || stored().runner.unwrap().at.unix_ms();
+    let at = record();
+    GroupWorld::wait_until("the record is renewed", || record() > at);
+    handle.stop(true).unwrap();
+    thread.join().unwrap().unwrap();
 }
 
 /// Processes that exist in memory alone: they do what their prompts say and print nothing.

@@ -69,9 +69,11 @@ impl Supervisor<'_> {
         self.submit(Pending { flight: Flight::Budget(request), change: Box::new(change) });
     }
 
-    /// Renews the record of the group's runner, if it is due.
+    /// Renews the record of the group's runner, if it is due. While a commit is under way it waits: on a slow disk, renewals would
+    /// only gather, and each with the time at which it was due.
     pub(super) fn renew_record(&mut self, now: Instant) {
-        let Some(renewal) = self.renewal.filter(|_| now >= self.next_renewal) else { return };
+        let is_due = !self.in_flight && now >= self.next_renewal;
+        let Some(renewal) = self.renewal.filter(|_| is_due) else { return };
         self.next_renewal = now + renewal;
         let at = self.timestamp();
         let Ok(record) = ownership::record(at.clone()) else { return };

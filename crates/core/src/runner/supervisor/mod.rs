@@ -356,7 +356,7 @@ impl<'a> Supervisor<'a> {
     /// Time until which the loop may sleep.
     fn deadline(&self, now: Instant) -> Option<Instant> {
         let plan = self.plan.deadline().map(|Monotonic(ms)| self.origin + Duration::from_millis(ms));
-        let renewal = self.renewal.map(|_| self.next_renewal);
+        let renewal = self.renewal.filter(|_| !self.in_flight).map(|_| self.next_renewal);
         let reports = self.reports.deadline(now);
         let unreported = self.unreported.deadline();
         [plan, renewal, reports, unreported, Some(self.next_limits)].into_iter().flatten().min()
