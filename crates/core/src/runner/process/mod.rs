@@ -60,6 +60,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(all(test, unix))]
+mod alone;
 #[cfg(unix)]
 mod ending;
 #[cfg(unix)]

@@ -303,29 +303,19 @@ mod tests {
 
     #[test]
     fn a_program_that_cannot_be_started_for_want_of_descriptors_is_not_missing() {
-        use rustix::process::{Resource, Rlimit, setrlimit};
+        use crate::runner::process::alone::{is_alone, take_all_descriptors};
 
         const NAME: &str = "a_program_that_cannot_be_started_for_want_of_descriptors_is_not_missing";
-        // Other tests need descriptors.
-        let is_alone = std::env::args().any(|argument| argument.ends_with(NAME));
-        if !is_alone {
-            let (_, module) = module_path!().split_once("::").unwrap();
-            let mut alone = Command::new(std::env::current_exe().unwrap());
-            let output = alone.arg("--exact").arg(format!("{module}::{NAME}")).output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        if !is_alone(module_path!(), NAME) {
             return;
         }
         let base = tempfile::tempdir().unwrap();
         let path = program(base.path(), "#!/bin/sh\necho 2.1.332\n");
         let environment = Environment::of_process();
         let search = ProgramSearch { path: Some(&path), environment: &environment, projects: &[] };
-        setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum: Some(64) }).unwrap();
-        let mut held = Vec::new();
-        while let Ok(file) = std::fs::File::open("/dev/null") {
-            held.push(file);
-        }
+        let taken = take_all_descriptors();
         let error = Program::find(&search).and_then(|found| found.version(&environment)).unwrap_err();
-        drop(held);
+        drop(taken);
         assert!(error.is_of_shortage() && error.code() == "IO", "{error}");
         assert_eq!(error.path(), Some(&*path));
         let version = Program::find(&search).unwrap().version(&environment);

@@ -1,6 +1,7 @@
 //! One process in the loop: its input, its output and its way to the end.
 
 use std::collections::VecDeque;
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -10,7 +11,7 @@ use rustix::process::Signal;
 use crate::claude::lines::Lines;
 use crate::claude::work::Work;
 use crate::claude::{Exit, input};
-use crate::runner::process::ending::{Action, Ending, Input, earliest};
+use crate::runner::process::ending::{Action, Ending, Input};
 use crate::runner::process::unix::alive::{AliveFile, LockState};
 use crate::runner::process::unix::child::Child;
 use crate::runner::process::unix::input::InputPipe;
@@ -19,8 +20,8 @@ use crate::runner::process::unix::pinned::Pinned;
 use crate::runner::process::unix::recorder::Recorder;
 use crate::runner::process::unix::reserve::Reserve;
 use crate::runner::process::unix::spawn::Spawned;
-use crate::runner::process::unix::table::{self, Entry};
-use crate::runner::process::unix::tail::{Tail, Unread};
+use crate::runner::process::unix::table;
+use crate::runner::process::unix::tail::{PAUSE, Tail, Unread};
 use crate::runner::process::unix::tree::Tree;
 use crate::runner::process::{Ended, Fact, Mark, ProcessOptions};
 
@@ -45,6 +46,8 @@ pub struct Running {
     requests: u64,
     is_over_limit: bool,
     exit: Option<Exit>,
+    /// A signal that could not be sent because the process could not be looked at, and the time of the next try.
+    unsent: Option<(Signal, Instant)>,
     /// Set while a file of its output cannot be read.
     unread: Option<Unread>,
     /// There may be output to read.
@@ -110,6 +113,7 @@ impl Running {
             requests: 0,
             is_over_limit: false,
             exit: None,
+            unsent: None,
             unread: None,
             is_dirty: true,
             may_have_ended: true,
@@ -140,7 +144,8 @@ impl Running {
             return unread;
         }
         let reserve = self.reserve.as_ref().and_then(Reserve::deadline);
-        earliest(earliest(self.ending.deadline(), reserve), unread)
+        let unsent = self.unsent.map(|(_, next)| next);
+        [self.ending.deadline(), reserve, unread, unsent].into_iter().flatten().min()
     }
 
     pub fn interrupt(&mut self, now: Instant, options: &ProcessOptions) {
@@ -184,6 +189,9 @@ impl Running {
             }
         }
         if !self.has_ended() {
+            if let Some((signal, _)) = self.unsent.filter(|(_, next)| *next <= now) {
+                self.signal(signal);
+            }
             facts.extend(self.keep_reserve(now));
             let actions = self.ending.update(now, &self.work, options);
             self.carry_out(&actions);
@@ -309,25 +317,34 @@ impl Running {
         self.input.close_now();
         // While the parents still live.
         record(&self.tree);
-        match &mut self.process {
-            Process::Own(child) => child.signal(signal),
-            Process::Adopted(process) => {
-                if process.as_ref().is_none_or(|process| !process.runs()) {
-                    *process = look::find(self.mark, &self.alive)
-                        .and_then(|found| found.map_or(Ok(None), Pinned::new))
-                        .unwrap_or_default();
-                }
-                // An adopted process is signalled only with the mark or the lock: its pid was input.
-                let is_ours = |entry: Entry| {
-                    matches!(table::bears(entry.pid, self.mark), Ok(Some(true)))
-                        || self.alive.holders().is_ok_and(|holders| holders.contains(&entry))
-                };
-                if let Some(process) = process.as_ref().filter(|process| is_ours(process.entry())) {
-                    process.signal(signal);
-                }
+        let sent = match &mut self.process {
+            Process::Own(child) => {
+                child.signal(signal);
+                Ok(())
             }
-        }
+            Process::Adopted(process) => signal_adopted(process, self.mark, &self.alive, signal),
+        };
+        self.unsent = sent.is_err().then(|| (signal, Instant::now() + PAUSE));
     }
+}
+
+/// Sends a signal to an adopted process. Fails if it cannot be looked at now.
+fn signal_adopted(
+    process: &mut Option<Pinned>,
+    mark: Mark,
+    alive: &AliveFile,
+    signal: Signal,
+) -> io::Result<()> {
+    if process.as_ref().is_none_or(|process| !process.runs()) {
+        *process = look::find(mark, alive)?.map_or(Ok(None), Pinned::new)?;
+    }
+    let Some(process) = process else { return Ok(()) };
+    let entry = process.entry();
+    // Only with the mark or the lock: its pid was input.
+    if table::bears(entry.pid, mark)? == Some(true) || alive.holders()?.contains(&entry) {
+        process.signal(signal);
+    }
+    Ok(())
 }
 
 fn record(tree: &Mutex<Tree>) {

@@ -331,4 +331,45 @@ mod tests {
             "{facts:?}"
         );
     }
+
+    /// Elsewhere, a look needs no descriptor.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_adopted_process_that_cannot_be_looked_at_gets_its_signal_later() {
+        use crate::runner::process::alone::{is_alone, take_all_descriptors};
+        use crate::runner::process::unix::look::{Earlier, Look, look};
+        use crate::runner::process::unix::table;
+        use std::os::unix::process::ExitStatusExt;
+
+        const NAME: &str = "an_adopted_process_that_cannot_be_looked_at_gets_its_signal_later";
+        if !is_alone(module_path!(), NAME) {
+            return;
+        }
+        let base = tempfile::tempdir().unwrap();
+        let (mark, names) = (Mark::new(uuid::Uuid::new_v4()), directory_names("a", []));
+        let directory = SessionDirectory::create(base.path(), &names).unwrap();
+        // Its lock is free, as on a file system without locks that work.
+        drop(directory.create_files(1, mark).unwrap());
+        let mut sleep = std::process::Command::new("sleep");
+        let mut child = sleep.arg("600").env(mark.variable(), "1").spawn().unwrap();
+        let entry = table::entry(child.id().try_into().unwrap()).unwrap().unwrap();
+        let recorded = identity_of(entry).unwrap();
+        let mut processes = Processes::new(ProcessOptions::default()).unwrap();
+        let earlier =
+            Earlier { group: base.path(), names: &names, attempt: 1, mark, recorded: Some(&recorded) };
+        let Look::Alive(adoption) = look(&earlier).unwrap() else { panic!("it lives") };
+        processes.adopt(adoption).unwrap();
+        let taken = take_all_descriptors();
+        assert_eq!(look(&earlier).err().map(|error| error.is_of_shortage()), Some(true));
+        processes.terminate(mark);
+        assert_eq!(processes.wait(Some(Instant::now())), []);
+        assert!(child.try_wait().unwrap().is_none());
+        drop(taken);
+        let mut status = None;
+        while status.is_none() {
+            processes.wait(Some(Instant::now() + Duration::from_millis(20)));
+            status = child.try_wait().unwrap();
+        }
+        assert_eq!(status.and_then(|status| status.signal()), Some(15));
+    }
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 pub const BUFFER: usize = 256 * 1024;
 /// Maximum number of reads of one file before the other processes get their turn.
 const MAX_READS: usize = 8;
-/// Time until a file is read again that could not be read.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Time until what has failed for lack of something is tried again, such as the read of a file.
+pub const PAUSE: Duration = Duration::from_millis(250);
 
 /// A file that is read from its start to its growing end.
 #[derive(Debug)]
