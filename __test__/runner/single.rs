@@ -93,7 +93,8 @@ fn orphans_of_a_runner_do_not_stay_as_zombies() {
     }
     // SAFETY: it sets a flag of this process.
     assert_eq!(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) }, 0);
-    for behaviour in ["leaves_a_tool", "leaves_a_deaf_tool", "forks_twice", "starts_a_chain"] {
+    // Not those of a chain: each link may begin and end between two looks, so that nothing tells whose it was.
+    for behaviour in ["leaves_a_tool", "leaves_a_deaf_tool", "forks_twice"] {
         let world = World::new();
         let (mut processes, mut attempts) = one(&world, behaviour, options(), SETTINGS);
         finish(&world, &mut processes, &mut attempts);

@@ -247,7 +247,8 @@ impl State {
         (self.done)(report);
     }
 
-    /// Reaps what the attempt left behind where orphans become children of this process: as the first one of a container.
+    /// Reaps what the attempt left behind where orphans become children of this process: as the first one of a container. A
+    /// process that began and ended between two looks stays, since it may as well be a child of the program around the runner.
     fn reap_orphans(&self, table: &[Entry]) {
         let child = self.sweep.child.as_ref().and_then(Child::group);
         let tree = self.sweep.tree.lock().unwrap_or_else(PoisonError::into_inner);
