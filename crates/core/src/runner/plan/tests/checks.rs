@@ -143,10 +143,14 @@ impl World {
 
     /// What calls cost beyond caps, as far as no runner has read it yet.
     fn unknown_calls(&self) -> Nanos {
-        let is_unread = |process: &&super::world::Proc| {
-            process.printed.is_some() && (process.state == ProcState::Spawned || process.is_looked_at)
+        let is_unread = |number: &usize| {
+            let process = &self.processes[*number];
+            let session = self.index(*number).map(|index| self.run.session(index));
+            // Also while the look waits for what it lacks.
+            let is_to_be_looked_at = session.is_some_and(|session| session.phase == Phase::Looking);
+            process.printed.is_some() && (process.state == ProcState::Spawned || is_to_be_looked_at)
         };
-        self.processes.iter().filter(is_unread).map(|_| CALL).sum()
+        (0..self.processes.len()).filter(is_unread).map(|_| CALL).sum()
     }
 
     /// Money that a session may still spend, or may have spent without printing it.
