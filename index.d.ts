@@ -1857,8 +1857,8 @@ export declare class GroupRunner {
    * Rejects with `INVALID_STATE` if this runner is running, `ALREADY_RUNNING` if another one runs the group, `NOT_FOUND`,
    * `INVALID_TRANSITION`, {@link CircularDependencyError}, `INVALID_TEMPLATE`, `CLAUDE_NOT_FOUND`, `CLAUDE_TOO_OLD`,
    * `INSECURE_STORE`, `INVALID_ARGUMENT`, and with `UNSUPPORTED` on Windows. Nothing has been started then. Also rejects if the
-   * group is deleted, if the repository fails for a minute, and with `IO` if the output of a session cannot be written, or for a
-   * minute not be read.
+   * group is deleted, if the repository fails for a minute, and with `IO` if the output of a session cannot be written, or cannot
+   * be read for a minute.
    *
    * @param group Id of the group, or the group. Of a group that is stored only the id is used; one that is not is saved first.
    * @param options Options of the run.

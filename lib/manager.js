@@ -104,6 +104,7 @@ exports.GroupManager = class GroupManager {
   }
 }
 
+/** The name that `runnerOf` gives to the process itself. */
 const THIS_PROCESS = 'this process'
 
 /** Returns the name of the process that runs a group, or `null`. */

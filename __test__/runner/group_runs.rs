@@ -369,7 +369,7 @@ fn renewals_do_not_gather_behind_a_commit_that_hangs() {
     GroupWorld::wait_until("a commit hangs", || waiting.lock().unwrap().is_some());
     let before = looks.load(Ordering::Relaxed);
     std::thread::sleep(Duration::from_millis(500));
-    // What the session prints is read meanwhile, which takes a few looks.
+    // The output is read meanwhile, which takes a few looks.
     assert!(looks.load(Ordering::Relaxed) - before < 50);
     is_slow.store(false, Ordering::Relaxed);
     let (change, done) = waiting.lock().unwrap().take().unwrap();

@@ -72,7 +72,7 @@ impl Plan {
     }
 }
 
-/// Compiles a plan file. Fails with its problems; of a session that has some, what else it says is not looked at.
+/// Compiles a plan file. Fails with its problems. A session that has one is not checked further.
 pub fn compile(
     source: &Source<'_>,
     vars: &BTreeMap<String, String>,
