@@ -283,6 +283,17 @@ Next::Again(jittered(pause), (pause * 2).min(MAX_PAUSE))`,
     caughtBy: SUITE,
   },
   {
+    name: 'the update that a function has computed is written before all else of its group',
+    instead: 'next.into_iter().for_each(|next| queue.waiting.push_front(next));',
+    caughtBy: RUST,
+  },
+  {
+    name: 'a function whose lock was removed by hand is called again',
+    instead:
+      'Err(error) if error.is(ErrorKind::Conflict) && again.losses < LOSSES_BEFORE_LOCK.min(MAX_LOSSES) => {',
+    caughtBy: RUST,
+  },
+  {
     name: 'a turn that does not begin in time is over',
     instead: '',
     caughtBy: SUITE,

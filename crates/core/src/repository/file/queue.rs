@@ -212,8 +212,8 @@ pub struct Groups {
     /// Groups with entries that can be served, in the order in which they are.
     order: VecDeque<GroupId>,
     duty: Duty,
-    /// The hold that a function has left, and whether its update has to be written.
-    resumed: Option<(Hold, bool)>,
+    /// The hold that a function has left, and the group if its update has to be written.
+    resumed: Option<(Hold, Option<GroupId>)>,
     /// Number of threads that wait for outcomes.
     waiters: usize,
     /// Set while one of them wakes up by itself when the duty is due.
@@ -229,6 +229,8 @@ pub struct Groups {
 /// The queue of one group.
 #[derive(Default)]
 struct GroupQueue {
+    /// The update that a function has computed, before all that waits.
+    computed: Option<Entry>,
     waiting: VecDeque<Entry>,
     /// Set while a function computes an update; the rest of the queue waits for it.
     is_in_turn: bool,
@@ -237,6 +239,18 @@ struct GroupQueue {
 }
 
 impl GroupQueue {
+    fn front(&self) -> Option<&Entry> {
+        self.computed.as_ref().or_else(|| self.waiting.front())
+    }
+
+    fn pop_front(&mut self) -> Option<Entry> {
+        self.computed.take().or_else(|| self.waiting.pop_front())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.front().is_none()
+    }
+
     fn next_function(&mut self) -> Option<&mut Function> {
         self.waiting.iter_mut().find_map(|entry| match &mut entry.work {
             Work::Function(function) => Some(function),
@@ -299,7 +313,7 @@ impl Groups {
     /// Lets the queue of a group be served.
     fn put_in_order(&mut self, id: &GroupId, is_first: bool) {
         let Some(queue) = self.queues.get_mut(id) else { return };
-        if queue.is_in_turn || queue.waiting.is_empty() || std::mem::replace(&mut queue.is_in_order, true) {
+        if queue.is_in_turn || queue.is_empty() || std::mem::replace(&mut queue.is_in_order, true) {
             return;
         }
         if is_first { self.order.push_front(id.clone()) } else { self.order.push_back(id.clone()) }
@@ -315,14 +329,13 @@ impl Groups {
         {
             function.keep_lock();
         }
-        let has_write = next.is_some();
-        if let Some(next) = next {
-            queue.waiting.push_front(next);
-        }
+        let computed = next.as_ref().map(|_| id.clone());
+        // safeguard: the update that a function has computed is written before all else of its group
+        queue.computed = next;
         self.put_in_order(id, true);
         self.forget_if_idle(id);
         if let Some(hold) = hold {
-            self.resumed = Some((hold, has_write));
+            self.resumed = Some((hold, computed));
             if matches!(self.duty, Duty::Parked) {
                 self.duty = Duty::None;
             }
@@ -332,14 +345,14 @@ impl Groups {
         self.make_due()
     }
 
-    /// Takes the hold that a function has left, and whether its update has to be written.
-    pub fn take_resumed(&mut self) -> Option<(Hold, bool)> {
+    /// Takes the hold that a function has left, and the group if its update has to be written.
+    pub fn take_resumed(&mut self) -> Option<(Hold, Option<GroupId>)> {
         self.resumed.take()
     }
 
     fn forget_if_idle(&mut self, id: &GroupId) {
         if let Some(queue) = self.queues.get(id)
-            && queue.waiting.is_empty()
+            && queue.is_empty()
             && !queue.is_in_turn
             && !queue.is_in_order
         {
@@ -356,7 +369,7 @@ impl Groups {
     /// Removes the group at the front of the order, when nothing of it waits.
     fn skip_empty(&mut self) {
         while let Some(id) = self.order.front().cloned()
-            && self.queues.get(&id).is_none_or(|queue| queue.waiting.is_empty())
+            && self.queues.get(&id).is_none_or(GroupQueue::is_empty)
         {
             self.order.pop_front();
             if let Some(queue) = self.queues.get_mut(&id) {
@@ -369,7 +382,7 @@ impl Groups {
     /// Returns the entry for which the lock is to be taken.
     pub fn first(&mut self) -> Option<First> {
         self.skip_empty();
-        let entry = self.queues.get(self.order.front()?)?.waiting.front()?;
+        let entry = self.queues.get(self.order.front()?)?.front()?;
         let makes_a_store = matches!(&entry.work, Work::Task(task, _) if task.makes_a_store());
         Some(First { id: entry.id.clone(), durability: entry.durability, makes_a_store })
     }
@@ -377,13 +390,13 @@ impl Groups {
     /// Takes the first entry alone.
     pub fn take_first(&mut self) -> Option<Entry> {
         self.skip_empty();
-        self.queues.get_mut(self.order.front()?)?.waiting.pop_front()
+        self.queues.get_mut(self.order.front()?)?.pop_front()
     }
 
     /// Takes the first function of a group that may be called without the lock.
     pub fn take_unlocked_function(&mut self) -> Option<FunctionEntry> {
         let is_unlocked = |id: &GroupId| {
-            let first = self.queues.get(id).and_then(|queue| queue.waiting.front());
+            let first = self.queues.get(id).and_then(GroupQueue::front);
             first.is_some_and(|first| matches!(&first.work, Work::Function(it) if !it.needs_lock()))
         };
         let place = self.order.iter().position(is_unlocked)?;
@@ -395,7 +408,7 @@ impl Groups {
     fn take_function(&mut self, id: &GroupId) -> Option<FunctionEntry> {
         let queue = self.queues.get_mut(id)?;
         queue.is_in_order = false;
-        let Entry { id, durability, patience, work } = queue.waiting.pop_front()?;
+        let Entry { id, durability, patience, work } = queue.pop_front()?;
         let Work::Function(function) = work else { return None };
         // safeguard: other writes of a group wait for the function whose turn it is
         queue.is_in_turn = true;
@@ -405,25 +418,29 @@ impl Groups {
     /// Takes what is served next.
     pub fn take_next(&mut self) -> Option<Item> {
         self.skip_empty();
-        let first = self.queues.get(self.order.front()?)?.waiting.front()?;
+        let first = self.queues.get(self.order.front()?)?.front()?;
         if matches!(first.work, Work::Task(..)) {
-            return self.take_batch();
+            let id = first.id.clone();
+            let batch = self.take_batch(&id);
+            return Some(Item::Batch(id, batch));
         }
         let id = self.order.pop_front()?;
         self.take_function(&id).map(Item::Function)
     }
 
-    /// Takes the first tasks of the first group that can be written together. A deletion ends its batch: what comes
-    /// after it starts from nothing.
-    pub fn take_batch(&mut self) -> Option<Item> {
-        let id = self.order.pop_front()?;
-        let queue = self.queues.get_mut(&id)?;
-        queue.is_in_order = false;
+    /// Takes the first tasks of a group that can be written together. A deletion ends its batch: what comes after it starts
+    /// from nothing.
+    pub fn take_batch(&mut self, id: &GroupId) -> Vec<Ready> {
         let mut batch: Vec<Ready> = Vec::new();
+        let Some(queue) = self.queues.get_mut(id) else { return batch };
+        queue.is_in_order = false;
+        if let Some(place) = self.order.iter().position(|other| other == id) {
+            self.order.remove(place);
+        }
         let mut is_open = true;
         // safeguard: updates that wait are written together
         while is_open && batch.len() < MAX_BATCH {
-            match queue.waiting.pop_front() {
+            match queue.pop_front() {
                 Some(Entry { durability, work: Work::Task(task, completion), .. }) => {
                     is_open = !task.deletes();
                     batch.push(Ready { task, durability, completion });
@@ -435,9 +452,9 @@ impl Groups {
                 None => break,
             }
         }
-        self.put_in_order(&id, false);
-        self.forget_if_idle(&id);
-        Some(Item::Batch(id, batch))
+        self.put_in_order(id, false);
+        self.forget_if_idle(id);
+        batch
     }
 
     /// Takes the entries whose lock others have held too long, now that they hold it again.
@@ -448,6 +465,7 @@ impl Groups {
         }
         let mut expired = Vec::new();
         for queue in self.queues.values_mut() {
+            expired.extend(queue.computed.take_if(|entry| entry.is_expired(self.held_by_others)));
             if !queue.waiting.iter().any(|entry| entry.is_expired(self.held_by_others)) {
                 continue;
             }
@@ -457,5 +475,84 @@ impl Groups {
             }
         }
         expired
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repository::file::completion::Completion;
+    use crate::repository::file::dir::Dir;
+    use crate::repository::file::lock;
+    use crate::repository::file::task::Task;
+    use crate::repository::merge::{Changes, Condition, Write};
+
+    fn entry(id: &GroupId, work: Work) -> Entry {
+        Entry {
+            id: id.clone(),
+            durability: Durability::Process,
+            patience: Patience::Until(Duration::MAX),
+            work,
+        }
+    }
+
+    fn function(id: &GroupId) -> Entry {
+        entry(id, Work::Function(Function::new(Completion::callback(|_| {}))))
+    }
+
+    fn update(id: &GroupId, name: &str) -> Entry {
+        let changes = Changes::new(format!(r#"{{"name":"{name}"}}"#), Vec::new()).unwrap();
+        let write = Write::Update { changes, condition: Condition::None };
+        entry(id, Work::Task(Task::Write(write), Completion::callback(|_| {})))
+    }
+
+    /// The names to which the updates of a batch change the group's.
+    fn names(batch: &[Ready]) -> Vec<String> {
+        let name = |ready: &Ready| match &ready.task {
+            Task::Write(Write::Update { changes, .. }) => changes.value("name").unwrap().text().to_owned(),
+            _ => panic!("no update"),
+        };
+        batch.iter().map(name).collect()
+    }
+
+    /// The turn of a function has ended, which kept the lock if there is a hold; `computed` is what it computed.
+    fn after_a_turn(id: &GroupId, hold: Option<Hold>) -> Groups {
+        let mut groups = Groups::default();
+        groups.add(function(id), false);
+        assert!(groups.take_unlocked_function().is_some());
+        groups.end_turn(id, hold, Some(update(id, "computed")));
+        groups
+    }
+
+    #[test]
+    fn a_function_that_lost_its_race_does_not_overtake_what_another_has_computed() {
+        let id = GroupId::new("g").unwrap();
+        let mut groups = after_a_turn(&id, None);
+        groups.add(update(&id, "later"), false);
+        groups.add_first(function(&id));
+        assert!(groups.take_unlocked_function().is_none());
+        let Some(Item::Batch(_, batch)) = groups.take_next() else { panic!("no batch") };
+        assert_eq!(names(&batch), [r#""computed""#]);
+        assert!(matches!(groups.take_next(), Some(Item::Function(_))));
+    }
+
+    #[test]
+    fn what_was_computed_under_the_lock_is_written_whatever_came_first_meanwhile() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = Dir::open(directory.path()).unwrap();
+        let (id, other) = (GroupId::new("g").unwrap(), GroupId::new("other").unwrap());
+        let lock = lock::try_lock(&base, Stripe::of(&id)).unwrap().unwrap();
+        let hold = Hold { guard: StoreGuard { base, lock }, since: Instant::now() };
+        let mut groups = after_a_turn(&id, Some(hold));
+        groups.add_first(function(&id));
+        groups.add_first(function(&other));
+        let (_hold, computed) = groups.take_resumed().unwrap();
+        assert_eq!(computed.as_ref(), Some(&id));
+        assert_eq!(names(&groups.take_batch(&id)), [r#""computed""#]);
+        let Some(Item::Function(next)) = groups.take_next() else { panic!("no function") };
+        assert_eq!(next.id, other);
+        let Some(Item::Function(next)) = groups.take_next() else { panic!("no function") };
+        assert_eq!(next.id, id);
+        assert!(groups.take_next().is_none());
     }
 }

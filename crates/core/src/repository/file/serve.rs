@@ -105,9 +105,10 @@ impl Store {
         is_over: IsOver<'_>,
         finished: &mut Finished,
     ) -> Next {
-        if let Some((hold, has_write)) = self.queue.with(stripe, Groups::take_resumed) {
+        if let Some((hold, computed)) = self.queue.with(stripe, Groups::take_resumed) {
             // However long the lock has been held, the update that was computed meanwhile is written.
-            if has_write && let Some(Item::Batch(id, batch)) = self.queue.with(stripe, Groups::take_batch) {
+            if let Some(id) = computed {
+                let batch = self.queue.with(stripe, |groups| groups.take_batch(&id));
                 self.write_batch(&id, batch, &hold.guard, finished);
             }
             return self.work(stripe, hold, is_over, finished);
@@ -223,7 +224,7 @@ impl Store {
                     grace,
                     is_first: true,
                 };
-                let turn = Turn::new(group, is_locked, again, Box::new(move |next| ending.end(next)));
+                let turn = Turn::new(group, again, Box::new(move |next| ending.end(next)));
                 // safeguard: a turn that does not begin in time is over
                 turn.lapse_later();
                 finished.complete(start, Ok(turn));

@@ -14,7 +14,10 @@ use crate::repository::file::write::Durability;
 use crate::repository::merge::{Changes, Condition, Write, WriteOutcome};
 
 /// Number of races that a function loses against other processes before the group's lock is kept while it runs.
-const MAX_LOSSES: u32 = 3;
+const LOSSES_BEFORE_LOCK: u32 = 3;
+
+/// Number of races that a function may lose. With the lock it loses one only if somebody has removed the lock by hand.
+const MAX_LOSSES: u32 = 100;
 
 /// Time within which a function must begin before others go first. Its thread may be busy, or gone.
 const FIRST_GRACE: Duration = Duration::from_secs(1);
@@ -38,17 +41,18 @@ impl Function {
     /// Returns whether the lock is kept while it runs.
     pub fn needs_lock(&self) -> bool {
         // safeguard: the lock is kept for a function that has lost its races
-        self.losses >= MAX_LOSSES
+        self.losses >= LOSSES_BEFORE_LOCK
     }
 
     /// The same function, to be called while the lock is kept.
-    pub fn under_the_lock(self) -> Self {
-        Self { losses: MAX_LOSSES, ..self }
+    pub fn under_the_lock(mut self) -> Self {
+        self.keep_lock();
+        self
     }
 
     /// Keeps the lock while it runs, because one before it in the same queue has lost its races.
     pub fn keep_lock(&mut self) {
-        self.losses = MAX_LOSSES;
+        self.losses = self.losses.max(LOSSES_BEFORE_LOCK);
     }
 }
 
@@ -56,7 +60,6 @@ impl Function {
 /// write of this process. It ends when it is dropped.
 pub struct Turn {
     group: Option<Document>,
-    is_locked: bool,
     again: Option<Again>,
     claim: Arc<Claim>,
 }
@@ -79,15 +82,15 @@ impl Claim {
 }
 
 impl Turn {
-    pub(super) fn new(group: Option<Document>, is_locked: bool, again: Again, end: End) -> Self {
+    pub(super) fn new(group: Option<Document>, again: Again, end: End) -> Self {
         let state = State { end: Some(end), has_begun: false };
-        Self { group, is_locked, again: Some(again), claim: Arc::new(Claim(Mutex::new(state))) }
+        Self { group, again: Some(again), claim: Arc::new(Claim(Mutex::new(state))) }
     }
 
     /// A turn where there is no store.
     pub(super) fn without_group() -> Self {
         let state = State { end: None, has_begun: true };
-        Self { group: None, is_locked: false, again: None, claim: Arc::new(Claim(Mutex::new(state))) }
+        Self { group: None, again: None, claim: Arc::new(Claim(Mutex::new(state))) }
     }
 
     /// Lets others go first when the turn does not begin in time: its thread may wait for one of them, or have ended.
@@ -129,9 +132,9 @@ impl Turn {
         };
         let write = Write::Update { changes, condition: Condition::IfRevision(group.revision()) };
         let (id, durability, patience) = (again.id.clone(), again.durability, again.patience);
-        let is_locked = self.is_locked;
         let completion = Completion::callback(move |written| match written {
-            Err(error) if error.is(ErrorKind::Conflict) && !is_locked => {
+            // safeguard: a function whose lock was removed by hand is called again
+            Err(error) if error.is(ErrorKind::Conflict) && again.losses < MAX_LOSSES => {
                 done(Attempt::Lost(Again { losses: again.losses + 1, is_first: true, ..again }));
             }
             written => done(Attempt::Done(written)),
