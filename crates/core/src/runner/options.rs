@@ -62,6 +62,9 @@ pub struct RunnerOptions {
     pub claude_path: Option<PathBuf>,
     /// Time for which commits may fail before the run gives up. Default: 60 s.
     pub store_patience: Duration,
+    /// Time until events that could not be appended to the feed for lack of something are appended again; further tries take up to
+    /// ten times as long. Default: 1 s.
+    pub feed_pause: Duration,
     /// Time between two renewals of the record by which other processes know the runner, where the repository has no locks.
     /// Default: 10 s. After a minute without one, other machines take the runner for dead.
     pub record_renewal: Duration,
@@ -96,6 +99,7 @@ impl Default for RunnerOptions {
             seed: None,
             claude_path: None,
             store_patience: Duration::from_millis(decisions.give_up_ms),
+            feed_pause: Duration::from_secs(1),
             record_renewal: Duration::from_millis(ownership::RENEWAL_MS),
             work_dir: None,
             allow_env: Vec::new(),

@@ -129,6 +129,7 @@ impl Runner {
             shared: Arc::clone(&self.shared),
             clock: Arc::clone(&self.options.clock),
             wall_clock: Arc::clone(&self.options.wall_clock),
+            feed_pause: self.options.feed_pause,
             renewal: matches!(claim, Claim::Record).then_some(self.options.record_renewal),
         };
         match Supervisor::new(parts, plan, group, document).run()? {

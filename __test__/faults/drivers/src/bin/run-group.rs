@@ -25,8 +25,14 @@ fn run(base: &Path, claude: PathBuf, patience: Option<Duration>) -> Result<Group
         sweep_grace: ms(300),
         ..ProcessOptions::default()
     };
-    let mut options =
-        RunnerOptions { claude_path: Some(claude), spacing: None, process, ..RunnerOptions::default() };
+    let mut options = RunnerOptions {
+        claude_path: Some(claude),
+        spacing: None,
+        process,
+        // Faults are counted for each thread: several tries in a row may fail.
+        feed_pause: ms(20),
+        ..RunnerOptions::default()
+    };
     options.store_patience = patience.unwrap_or(options.store_patience);
     options.process.read_patience = patience.unwrap_or(options.process.read_patience);
     let runner = Runner::new(FileRunStore::new(repository, GroupId::new(ID)?), options);

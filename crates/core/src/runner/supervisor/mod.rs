@@ -132,6 +132,7 @@ pub struct Parts<'a> {
     pub shared: Arc<Shared>,
     pub clock: Clock,
     pub wall_clock: Clock,
+    pub feed_pause: Duration,
     pub renewal: Option<Duration>,
 }
 
@@ -160,7 +161,7 @@ impl<'a> Supervisor<'a> {
             denied: HashMap::new(),
             in_flight: false,
             waiting: VecDeque::new(),
-            unreported: Unreported::default(),
+            unreported: Unreported::new(parts.feed_pause),
             orders: VecDeque::new(),
             is_changing_budget: false,
             must_look: false,

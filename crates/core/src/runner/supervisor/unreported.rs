@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 
 use crate::feed::{Committed, Event};
 
-/// Times until the next tries; the last one repeats.
-const PAUSES: [Duration; 4] =
-    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10)];
+/// Times until the next tries, in multiples of the first; the last one repeats.
+const PAUSES: [u32; 4] = [1, 2, 5, 10];
 
 /// Maximum number of events that are kept. A gap stands for the others.
 const MAX_KEPT: usize = 256;
 
 /// The events that are missing in the feed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Unreported {
+    pause: Duration,
     events: Vec<(u64, Event)>,
     tries: usize,
     /// The time of the next try; `None` while there is nothing to append, or a try goes on.
@@ -22,6 +22,11 @@ pub struct Unreported {
 }
 
 impl Unreported {
+    /// Nothing is missing. The first try is made after a pause.
+    pub fn new(pause: Duration) -> Self {
+        Self { pause, events: Vec::new(), tries: 0, next: None }
+    }
+
     /// Notes a commit.
     pub fn committed(&mut self, committed: &Committed, now: Instant) {
         if committed.events.is_empty() {
@@ -29,11 +34,10 @@ impl Unreported {
         }
         if committed.is_reported {
             // With a gap in place of those before.
-            *self = Self::default();
-            return;
+            return self.give_up();
         }
         if self.events.is_empty() {
-            self.next = Some(now + PAUSES[0]);
+            self.next = Some(now + self.pause);
         }
         self.events.extend(committed.events.iter().cloned());
         let surplus = self.events.len().saturating_sub(MAX_KEPT);
@@ -54,7 +58,7 @@ impl Unreported {
         } else {
             self.tries = (self.tries + 1).min(PAUSES.len() - 1);
         }
-        self.next = (!self.events.is_empty()).then(|| now + PAUSES[self.tries]);
+        self.next = (!self.events.is_empty()).then(|| now + self.pause * PAUSES[self.tries]);
     }
 
     /// The time of the next try.
@@ -69,7 +73,7 @@ impl Unreported {
 
     /// Gives the events up: the next commit with events reports a gap.
     pub fn give_up(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.pause);
     }
 }
 
@@ -80,6 +84,8 @@ mod tests {
     use crate::model::time::IsoTime;
     use crate::model::{GroupId, SessionGroup};
     use crate::repository::Document;
+
+    const PAUSE: Duration = Duration::from_secs(1);
 
     fn commit(numbers: std::ops::RangeInclusive<u64>, is_reported: bool) -> Committed {
         let now = IsoTime::now();
@@ -96,7 +102,7 @@ mod tests {
 
     #[test]
     fn missing_events_are_appended_again_after_1_2_5_and_10_seconds() {
-        let (mut unreported, mut now) = (Unreported::default(), Instant::now());
+        let (mut unreported, mut now) = (Unreported::new(PAUSE), Instant::now());
         unreported.committed(&commit(1..=2, true), now);
         assert!(unreported.is_empty() && unreported.deadline().is_none());
         unreported.committed(&commit(3..=3, false), now);
@@ -116,20 +122,20 @@ mod tests {
 
     #[test]
     fn events_that_follow_during_a_try_are_appended_after_it() {
-        let (mut unreported, now) = (Unreported::default(), Instant::now());
+        let (mut unreported, now) = (Unreported::new(PAUSE), Instant::now());
         unreported.committed(&commit(1..=1, false), now);
-        let later = now + PAUSES[0];
+        let later = now + PAUSE;
         assert_eq!(take_due(&mut unreported, later), Some(vec![1]));
         unreported.committed(&commit(2..=2, false), later);
         unreported.appended(1, true, later);
-        assert_eq!(take_due(&mut unreported, later + PAUSES[0]), Some(vec![2]));
+        assert_eq!(take_due(&mut unreported, later + PAUSE), Some(vec![2]));
     }
 
     #[test]
     fn a_later_commit_has_reported_the_gap() {
-        let (mut unreported, now) = (Unreported::default(), Instant::now());
+        let (mut unreported, now) = (Unreported::new(PAUSE), Instant::now());
         unreported.committed(&commit(1..=400, false), now);
-        let due = take_due(&mut unreported, now + PAUSES[0]).unwrap();
+        let due = take_due(&mut unreported, now + PAUSE).unwrap();
         assert_eq!((due.len(), due.last()), (MAX_KEPT, Some(&400)));
         unreported.committed(&commit(401..=401, true), now);
         unreported.appended(400, false, now);
