@@ -288,12 +288,6 @@ Next::Again(jittered(pause), (pause * 2).min(MAX_PAUSE))`,
     caughtBy: RUST,
   },
   {
-    name: 'a function whose lock was removed by hand is called again',
-    instead:
-      'Err(error) if error.is(ErrorKind::Conflict) && again.losses < LOSSES_BEFORE_LOCK.min(MAX_LOSSES) => {',
-    caughtBy: RUST,
-  },
-  {
     name: 'a turn that does not begin in time is over',
     instead: '',
     caughtBy: SUITE,

@@ -194,43 +194,6 @@ fn removed_locks_are_noticed() {
     assert!(repository.update(&id("g"), changes("{}")).unwrap().is_some());
 }
 
-/// The same store, as another process uses it: it shares no queue with the first one.
-#[cfg(unix)]
-fn of_another_process(base: &Path, links: &Path) -> FileGroupRepository {
-    let link = links.join(format!("link-{}", fs::read_dir(links).unwrap().count()));
-    std::os::unix::fs::symlink(base, &link).unwrap();
-    store(&link, 60_000)
-}
-
-#[cfg(unix)]
-#[test]
-fn a_function_whose_lock_is_removed_by_hand_is_called_again() {
-    let (base, links) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let repository = store(base.path(), 60_000);
-    let other = of_another_process(base.path(), links.path());
-    repository.save(group("g"), Condition::None).unwrap();
-    let write = |turn: Turn| {
-        let (sender, attempts) = std::sync::mpsc::channel();
-        turn.write(changes(r#"{"name":"computed"}"#), move |attempt| sender.send(attempt).unwrap());
-        attempts.recv_timeout(Duration::from_secs(10)).unwrap()
-    };
-    let mut turn = turn(&repository);
-    for lost in 0..4 {
-        if lost == 3 {
-            // It keeps the lock by now.
-            fs::remove_dir_all(base.path().join(".locks")).unwrap();
-        }
-        other.update(&id("g"), changes(&format!(r#"{{"description":"{lost}"}}"#))).unwrap();
-        let Attempt::Lost(again) = write(turn) else { panic!("race {lost} was not lost") };
-        let (sender, turns) = std::sync::mpsc::channel();
-        again.wait(move |turn| sender.send(turn).unwrap());
-        turn = turns.recv_timeout(Duration::from_secs(10)).unwrap().unwrap().begin().ok().unwrap();
-    }
-    assert!(matches!(write(turn), Attempt::Done(Ok(_))));
-    let group = other.find_by_id(&id("g")).unwrap().unwrap().group().unwrap();
-    assert_eq!((group.name.as_str(), group.description.as_deref()), ("computed", Some("3")));
-}
-
 #[test]
 fn a_deleted_group_leaves_nothing() {
     let base = tempfile::tempdir().unwrap();

@@ -224,7 +224,7 @@ impl Store {
                     grace,
                     is_first: true,
                 };
-                let turn = Turn::new(group, again, Box::new(move |next| ending.end(next)));
+                let turn = Turn::new(group, is_locked, again, Box::new(move |next| ending.end(next)));
                 // safeguard: a turn that does not begin in time is over
                 turn.lapse_later();
                 finished.complete(start, Ok(turn));

@@ -14,10 +14,7 @@ use crate::repository::file::write::Durability;
 use crate::repository::merge::{Changes, Condition, Write, WriteOutcome};
 
 /// Number of races that a function loses against other processes before the group's lock is kept while it runs.
-const LOSSES_BEFORE_LOCK: u32 = 3;
-
-/// Number of races that a function may lose. With the lock it loses one only if somebody has removed the lock by hand.
-const MAX_LOSSES: u32 = 100;
+const MAX_LOSSES: u32 = 3;
 
 /// Time within which a function must begin before others go first. Its thread may be busy, or gone.
 const FIRST_GRACE: Duration = Duration::from_secs(1);
@@ -41,18 +38,17 @@ impl Function {
     /// Returns whether the lock is kept while it runs.
     pub fn needs_lock(&self) -> bool {
         // safeguard: the lock is kept for a function that has lost its races
-        self.losses >= LOSSES_BEFORE_LOCK
+        self.losses >= MAX_LOSSES
     }
 
     /// The same function, to be called while the lock is kept.
-    pub fn under_the_lock(mut self) -> Self {
-        self.keep_lock();
-        self
+    pub fn under_the_lock(self) -> Self {
+        Self { losses: MAX_LOSSES, ..self }
     }
 
     /// Keeps the lock while it runs, because one before it in the same queue has lost its races.
     pub fn keep_lock(&mut self) {
-        self.losses = self.losses.max(LOSSES_BEFORE_LOCK);
+        self.losses = MAX_LOSSES;
     }
 }
 
@@ -60,6 +56,7 @@ impl Function {
 /// write of this process. It ends when it is dropped.
 pub struct Turn {
     group: Option<Document>,
+    is_locked: bool,
     again: Option<Again>,
     claim: Arc<Claim>,
 }
@@ -82,15 +79,15 @@ impl Claim {
 }
 
 impl Turn {
-    pub(super) fn new(group: Option<Document>, again: Again, end: End) -> Self {
+    pub(super) fn new(group: Option<Document>, is_locked: bool, again: Again, end: End) -> Self {
         let state = State { end: Some(end), has_begun: false };
-        Self { group, again: Some(again), claim: Arc::new(Claim(Mutex::new(state))) }
+        Self { group, is_locked, again: Some(again), claim: Arc::new(Claim(Mutex::new(state))) }
     }
 
     /// A turn where there is no store.
     pub(super) fn without_group() -> Self {
         let state = State { end: None, has_begun: true };
-        Self { group: None, again: None, claim: Arc::new(Claim(Mutex::new(state))) }
+        Self { group: None, is_locked: false, again: None, claim: Arc::new(Claim(Mutex::new(state))) }
     }
 
     /// Lets others go first when the turn does not begin in time: its thread may wait for one of them, or have ended.
@@ -132,9 +129,9 @@ impl Turn {
         };
         let write = Write::Update { changes, condition: Condition::IfRevision(group.revision()) };
         let (id, durability, patience) = (again.id.clone(), again.durability, again.patience);
+        let is_locked = self.is_locked;
         let completion = Completion::callback(move |written| match written {
-            // safeguard: a function whose lock was removed by hand is called again
-            Err(error) if error.is(ErrorKind::Conflict) && again.losses < MAX_LOSSES => {
+            Err(error) if error.is(ErrorKind::Conflict) && !is_locked => {
                 done(Attempt::Lost(Again { losses: again.losses + 1, is_first: true, ..again }));
             }
             written => done(Attempt::Done(written)),
