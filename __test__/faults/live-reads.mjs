@@ -174,8 +174,8 @@ const BEGUN = 1
 
 const wait = (milliseconds) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
 
-/** Returns whether all processes are to end. */
-const isOver = (base) => fs.existsSync(`${base}.over`)
+/** The files that tell writers, and then readers, to end. */
+const endOf = { writers: (base) => `${base}.written`, readers: (base) => `${base}.over` }
 
 /** A process of a writer: changes its groups again and again. */
 async function write(base, writer) {
@@ -184,7 +184,7 @@ async function write(base, writer) {
   const outside = `${base}.writer-${writer}`
   fs.mkdirSync(outside)
   const current = versions.column(ACKNOWLEDGED)
-  while (!isOver(base)) {
+  while (!fs.existsSync(endOf.writers(base))) {
     for (let group = writer; group < GROUPS; group += WRITERS) {
       const version = ++current[group]
       const directory = path.join(base, idOf(group))
@@ -323,17 +323,17 @@ function watches() {
 async function read(base) {
   const versions = new Versions(`${base}.versions`)
   const readers = [base, base, `${base}.link`].map((it) => new Reader(it, versions))
-  let watched = 0
   let isLast = false
   for (let round = 0; !isLast; round++) {
-    isLast = isOver(base) || readers.some(({ failures }) => failures.length > 20)
+    // Nothing changes during the last round.
+    isLast = fs.existsSync(endOf.readers(base)) || readers.some(({ failures }) => failures.length > 20)
     for (const reader of readers) {
       for (let index = 0; index < 8; index++) await reader.checkOne((8 * round + index) % GROUPS)
       await reader.checkAll()
     }
-    if (round % 20 === 0) watched = Math.max(watched, watches())
   }
   const checks = readers.reduce((total, reader) => total + reader.checks, 0)
+  const watched = watches()
   console.log(JSON.stringify({ checks, watched, failures: readers.flatMap(({ failures }) => failures) }))
 }
 
@@ -429,11 +429,12 @@ export function testLiveReads({ seconds, isPolling }) {
       await overflow(base, children)
       await pause((seconds / parts / 2) * 1000)
     }
-    fs.writeFileSync(`${base}.over`, '')
+    fs.writeFileSync(endOf.writers(base), '')
     const replaced = await Promise.all(
       RUNTIMES.map((_, index) => start(index, ['replace', `${base}-${index}`, seconds], isPolling).ended),
     )
     const written = await Promise.all(writers.map(({ ended }) => ended))
+    fs.writeFileSync(endOf.readers(base), '')
     const read = await Promise.all(readers.map(({ ended }) => ended))
     const failures = written.filter(({ code }) => code !== 0).map(({ error }) => `a writer ended: ${error}`)
     let checks = 0
