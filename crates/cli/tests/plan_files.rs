@@ -278,6 +278,65 @@ fn a_misspelt_key_is_not_followed_by_problems_that_it_causes() {
 }
 
 #[test]
+fn a_mistake_hides_no_other() {
+    let text = r#"version: 1
+concurrency: ${{ vars.n }}
+errorThreshold: 0
+defaults: { timeout: 45, model: "${{ vars.model }}" }
+sessions:
+  a: { prompt: p, project: nowhere, maxTurns: many, dependsOn: [bb] }
+  b: { promptFile: gone.md, project: ., timeout: "${{ vars.t }}", dependsOn: [a] }
+  c: { project: ., colour: red, retries: "${{ vars.r }}" }
+  d: { project: . }
+  e: { prompt: [], dependsOn: [d, f] }
+  f: { prompt: p, project: ., budget: 0, dependsOn: [e] }
+  g: nothing
+"#;
+    let duration = "write whole numbers with units, largest first, e.g. 90s, 45m or 1h30m";
+    let keys = "use one of matrix, project, prompt, promptFile, model, dependsOn, template, with, budget, maxTurns, timeout, stallTimeout, retries, allowFailure, permissionMode, allowedTools, disallowedTools, appendSystemPrompt, mcpServers, env, settings";
+    let expected = [
+        "2:14: the variable \"n\" has no value [pass it with -V n=VALUE]",
+        "3:17: errorThreshold must be a whole number of 1 or more; got 0",
+        &format!("4:22: defaults.timeout must be a duration; got 45 [{duration}]"),
+        "4:33: the variable \"model\" has no value [pass it with -V model=VALUE]",
+        "6:28: the project /plans/nowhere is not a directory [create it, or correct the path]",
+        "6:47: sessions.a.maxTurns must be a whole number of 1 or more; got \"many\"",
+        "6:65: unknown session \"bb\" in dependsOn [did you mean \"b\"?]",
+        "7:20: the prompt file /plans/gone.md does not exist",
+        "7:50: the variable \"t\" has no value [pass it with -V t=VALUE]",
+        &format!("8:20: unknown key \"colour\" [{keys}]"),
+        "8:42: the variable \"r\" has no value [pass it with -V r=VALUE]",
+        "9:3: session \"d\" has no prompt [add prompt or promptFile]",
+        "10:3: session \"e\" has no project [add `project: .` to the session or to defaults for the directory of this file]",
+        "10:16: sessions.e.prompt must be text; got a list",
+        "10:20: sessions depend on each other in a circle: e -> f -> e [remove one of these dependencies]",
+        "11:39: sessions.f.budget must be a number greater than 0; got 0",
+        "12:6: sessions.g must be a map; got \"nothing\"",
+    ];
+    assert_eq!(problems(text), expected.map(|problem| format!("p.yaml:{problem}")));
+}
+
+#[test]
+fn dependencies_are_checked_once_it_is_known_which_sessions_there_are() {
+    let text = |key: &str| {
+        format!(
+            "version: 1\ndefaults: {{ project: ., prompt: p }}\nsessions:\n  a: {{ dependsOn: [b] }}\n  {key}\n"
+        )
+    };
+    for (key, expected) in [
+        ("b*: {}", "p.yaml:5:3: the session id \"b*\" contains '*'"),
+        ("\"${{ vars.b }}\": {}", "p.yaml:5:3: the variable \"b\" has no value"),
+        (
+            "\"${{ matrix.x }}\": { matrix: { x: [] } }",
+            "p.yaml:5:37: sessions.${{ matrix.x }}.matrix.x must not be empty",
+        ),
+    ] {
+        let found = problems(&text(key));
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{found:?}");
+    }
+}
+
+#[test]
 fn limits_of_zero_are_refused() {
     let text = r"version: 1
 budget: { max: 0 }

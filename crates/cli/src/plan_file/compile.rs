@@ -17,7 +17,8 @@ use crate::plan_file::node::{Entry, Node, Place, Value};
 use crate::plan_file::problem::{Problem, Problems};
 use crate::plan_file::record::{group_config, group_defaults, text};
 use crate::plan_file::session::{Planned, SessionReader};
-use crate::plan_file::shape::{self, Expressions, PLAN, Shape};
+use crate::plan_file::shape::{DEFAULTS, Key, PLAN_KEYS};
+use crate::plan_file::sound::SoundPart;
 use crate::suggest::did_you_mean;
 
 /// Maximum number of sessions of a plan.
@@ -72,7 +73,8 @@ impl Plan {
     }
 }
 
-/// Compiles a plan file. Fails with its problems. A session that has one is not checked further.
+/// Compiles a plan file. Fails with all its problems, apart from those of dependencies while it is not known which sessions
+/// there are.
 pub fn compile(
     source: &Source<'_>,
     vars: &BTreeMap<String, String>,
@@ -99,57 +101,44 @@ fn build(
     files: &dyn Files,
     problems: &mut Problems,
 ) -> Option<Plan> {
-    let Value::Map(entries) = &root.value else { return None };
-    let before = problems.count();
     let given = GivenVariables::new(vars.clone());
     let outside = Variables { matrix: None, vars: &given };
-    let (sessions, rest): (Vec<&Entry>, Vec<&Entry>) =
-        entries.iter().partition(|entry| entry.key == "sessions");
-    let replaced = rest.into_iter().map(|entry| entry.with(outside.replace_in(&entry.value, problems)));
-    let top = Node { place: root.place, value: Value::Map(replaced.collect()) };
-    if problems.count() == before {
-        check_replaced(&top, problems);
-    }
-    let sessions = sessions.first()?.value.entries();
+    let rest: Vec<Key> = PLAN_KEYS.iter().filter(|key| !is_read_apart(key)).copied().collect();
+    let top = SoundPart::of(root, &rest, "", &outside, problems).node;
+    let no_defaults = Node { place: root.place, value: Value::Map(Vec::new()) };
+    let defaults = root.get("defaults").unwrap_or(&no_defaults);
+    let defaults = SoundPart::of(defaults, DEFAULTS, "defaults", &outside, problems);
+    let sessions = root.get("sessions")?.entries();
     check_number(sessions, problems)?;
-    let defaults = top.get("defaults");
     let created_at = IsoTime::of_unix_ms(0.0);
     let directory = source.path.parent().unwrap_or(Path::new("/"));
-    let has_sound_defaults =
-        defaults.is_none_or(|defaults| is_sound(defaults, &Shape::Object(shape::DEFAULTS)));
-    let reader = SessionReader {
-        directory,
-        files,
-        vars: &given,
-        defaults,
-        has_sound_defaults,
-        created_at: &created_at,
-    };
-    // The problems of the others have been reported.
-    let sound = sessions.iter().filter(|entry| is_sound(&entry.value, &Shape::Object(shape::SESSION)));
-    let planned = sound.flat_map(|entry| reader.read(entry, problems)).collect();
-    // A session that could not be read may be the one that others depend on.
-    let is_whole = problems.count() == 0;
-    let mut planned = without_repeated_ids(planned, problems);
-    if is_whole {
+    let reader =
+        SessionReader { directory, files, vars: &given, defaults: &defaults, created_at: &created_at };
+    let read: Vec<_> = sessions.iter().flat_map(|entry| reader.read(entry, problems)).collect();
+    let has_all = read.iter().all(Option::is_some);
+    let mut planned = without_repeated_ids(read.into_iter().flatten().collect(), problems);
+    // Otherwise one of the others may be the one that a session depends on.
+    if has_all {
         resolve(&mut planned, problems);
     }
     if problems.count() > 0 {
         return None;
     }
-    let config = config(&top);
+    let defaults = defaults.node;
+    let config = config(&top, &defaults);
     if config.exclusive_directories != Some(true) {
         warn_of_shared_directories(&planned, problems);
     }
-    warn_of_unknown_modes(defaults.into_iter().chain(planned.iter().map(|planned| &planned.node)), problems);
+    warn_of_unknown_modes(
+        std::iter::once(&defaults).chain(planned.iter().map(|planned| &planned.node)),
+        problems,
+    );
     let name = text(&top, "name").unwrap_or_else(|| name_of(source.path));
     let path = source.path.to_string_lossy().into_owned();
     let source = PlanSource { path, name: name.clone(), vars: vars.clone() };
-    let template_of =
-        |node: Option<&Node>| node.and_then(|node| node.get("template")).map(|template| template.place);
-    let default_template = template_of(top.get("defaults"));
+    let template_of = |node: &Node| node.get("template").map(|template| template.place);
     let with_places = |planned: Planned| {
-        let template = template_of(Some(&planned.node)).or(default_template);
+        let template = template_of(&planned.node).or(template_of(&defaults));
         (planned.session, SessionPlaces { key: planned.place, template })
     };
     let (sessions, places) = planned.into_iter().map(with_places).unzip();
@@ -169,21 +158,9 @@ fn warn_of_unknown_modes<'a>(nodes: impl Iterator<Item = &'a Node>, problems: &m
     }
 }
 
-/// Checks everything but the sessions once more, with the expressions replaced.
-fn check_replaced(top: &Node, problems: &mut Problems) {
-    let Shape::Object(keys) = PLAN else { return };
-    for key in keys.iter().filter(|key| key.name != "sessions") {
-        if let Some(value) = top.get(key.name) {
-            shape::check(value, key.shape, key.name, Expressions::Replaced, problems);
-        }
-    }
-}
-
-/// Returns `true` if a value has no problem of its shape.
-fn is_sound(node: &Node, shape: &Shape) -> bool {
-    let mut problems = Problems::new(PathBuf::new());
-    shape::check(node, shape, "", Expressions::Accepted, &mut problems);
-    problems.count() == 0
+/// Returns `true` for a key whose value has sound parts even if it has a problem.
+fn is_read_apart(key: &Key) -> bool {
+    matches!(key.name, "defaults" | "sessions")
 }
 
 /// Checks the number of sessions before any is made.
@@ -202,12 +179,10 @@ fn check_number(sessions: &[Entry], problems: &mut Problems) -> Option<()> {
     Some(())
 }
 
-fn config(top: &Node) -> GroupConfig {
+fn config(top: &Node, defaults: &Node) -> GroupConfig {
     let mut config = GroupConfig::default();
     group_config(top, &mut config);
-    if let Some(defaults) = top.get("defaults") {
-        group_defaults(defaults, &mut config);
-    }
+    group_defaults(defaults, &mut config);
     config
 }
 

@@ -30,6 +30,7 @@ pub mod record;
 mod schema;
 mod session;
 pub mod shape;
+mod sound;
 mod yaml;
 
 pub use compile::{Plan, SessionPlaces, compile};

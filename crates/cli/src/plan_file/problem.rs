@@ -46,7 +46,11 @@ pub struct Problems {
 impl Problems {
     /// No problems of a file.
     pub fn new(file: PathBuf) -> Self {
-        Self { file: file.into(), errors: Vec::new(), warnings: Vec::new(), known: HashSet::new() }
+        Self::of(file.into())
+    }
+
+    fn of(file: Arc<Path>) -> Self {
+        Self { file, errors: Vec::new(), warnings: Vec::new(), known: HashSet::new() }
     }
 
     /// Adds a problem.
@@ -92,6 +96,15 @@ impl Problems {
             }
         }
         unique
+    }
+
+    /// Calls a function that may find errors, and adds these. Returns its result if it has found none.
+    pub fn unless_any<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let mut found = Self::of(Arc::clone(&self.file));
+        let result = look(&mut found);
+        let is_sound = found.errors.is_empty();
+        found.errors.into_iter().for_each(|problem| self.add_problem(problem));
+        is_sound.then_some(result)
     }
 
     /// Number of errors so far.

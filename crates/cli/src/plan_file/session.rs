@@ -11,10 +11,14 @@ use crate::plan_file::matrix::{self, Combination};
 use crate::plan_file::node::{Entry, Node, Place, Value};
 use crate::plan_file::problem::{Problem, Problems};
 use crate::plan_file::record::{SESSION_CONFIG_KEYS, session_fields};
-use crate::plan_file::shape::{self, Expressions, Shape};
+use crate::plan_file::shape::{self, MATRIX};
+use crate::plan_file::sound::SoundPart;
 
 /// Maximum length of a session's id, in characters.
 const MAX_ID: usize = 128;
+
+/// The keys of which a session has one.
+const PROMPTS: [&str; 2] = ["prompt", "promptFile"];
 
 /// A session with what is needed to say where a problem is.
 #[derive(Debug, Clone)]
@@ -35,27 +39,40 @@ pub struct SessionReader<'a> {
     pub files: &'a dyn Files,
     /// The variables given on the command line.
     pub vars: &'a GivenVariables,
-    /// The plan's `defaults`, with their expressions replaced.
-    pub defaults: Option<&'a Node>,
-    /// `false` if the defaults have problems. Then a session without a prompt or a project may not be at fault.
-    pub has_sound_defaults: bool,
+    /// The plan's `defaults`.
+    pub defaults: &'a SoundPart,
     /// Time of creation.
     pub created_at: &'a IsoTime,
 }
 
+/// A session while it is read.
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    /// What it sets itself.
+    own: &'a SoundPart,
+    /// The same with the defaults filled in.
+    node: &'a Node,
+    id: &'a str,
+    /// The place of its key.
+    place: Place,
+}
+
 impl SessionReader<'_> {
-    /// Reads an entry of `sessions`: one session for each combination of its matrix.
-    pub fn read(&self, entry: &Entry, problems: &mut Problems) -> Vec<Planned> {
-        let combinations = match entry.value.get("matrix") {
-            Some(matrix) => {
+    /// Reads an entry of `sessions`: one session for each combination of its matrix. `None` is a session, or several, whose id
+    /// is not known because of a problem.
+    pub fn read(&self, entry: &Entry, problems: &mut Problems) -> Vec<Option<Planned>> {
+        let combinations = match entry.value.get(MATRIX.name) {
+            Some(matrix) if shape::is_sound(matrix, MATRIX.shape) => {
                 // Variables can be values of a matrix, but not name other values of it.
                 let variables = Variables { matrix: None, vars: self.vars };
-                let matrix = variables.replace_in(matrix, problems);
+                let matrix = problems.unless_any(|problems| variables.replace_in(matrix, problems));
+                let Some(matrix) = matrix else { return vec![None] };
                 matrix::combinations(&matrix).into_iter().map(Some).collect()
             }
+            Some(_) => return vec![None],
             None => vec![None],
         };
-        combinations.iter().filter_map(|values| self.read_one(entry, values.as_ref(), problems)).collect()
+        combinations.iter().map(|values| self.read_one(entry, values.as_ref(), problems)).collect()
     }
 
     fn read_one(
@@ -76,43 +93,42 @@ impl SessionReader<'_> {
             problems.add_with_help(entry.place, message, help);
             return None;
         }
-        let before = problems.count();
-        let own = variables.replace_in(&without(&entry.value, "matrix"), problems);
-        if problems.count() == before {
-            let what = format!("sessions.{id}");
-            shape::check(&own, &Shape::Object(shape::SESSION), &what, Expressions::Replaced, problems);
-        }
-        if problems.count() > before {
-            return None;
-        }
-        let node = self.with_defaults(own);
-        let prompt = self.prompt(&node, &id, entry.place, &variables, problems);
-        let project = self.project(&node, &id, entry.place, problems);
-        let (prompt, project) = (prompt?, project?);
+        let what = format!("sessions.{id}");
+        let entries = without(&entry.value, MATRIX.name);
+        let own = SoundPart::of(&entries, shape::DEFAULTS, &what, &variables, problems);
+        let node = self.with_defaults(&own);
+        let read = Reading { own: &own, node: &node, id: &id, place: entry.place };
+        // Where one is missing, there is a problem, and the session goes nowhere.
+        let prompt = self.prompt(&read, &variables, problems).unwrap_or_default();
+        let project = self.project(&read, problems).unwrap_or_default();
         let session = self.session(&id, &project, &prompt, &node);
         Some(Planned { session, node, place: entry.place })
     }
 
     /// Adds the defaults of keys that a session has not set. Those that are stored in the group's own defaults stay there.
-    fn with_defaults(&self, own: Node) -> Node {
-        let Value::Map(mut entries) = own.value else { return own };
-        let is_prompt = |key: &str| matches!(key, "prompt" | "promptFile");
-        let has_prompt = entries.iter().any(|entry| is_prompt(&entry.key));
-        for default in self.defaults.into_iter().flat_map(Node::entries) {
-            let is_set = entries.iter().any(|entry| entry.key == default.key)
-                || (has_prompt && is_prompt(&default.key));
+    fn with_defaults(&self, own: &SoundPart) -> Node {
+        let mut entries = own.node.entries().to_vec();
+        let is_prompt = |key: &str| PROMPTS.contains(&key);
+        let has_prompt = PROMPTS.iter().any(|key| own.has(key));
+        for default in self.defaults.node.entries() {
+            let is_set = own.has(&default.key) || (has_prompt && is_prompt(&default.key));
             let is_of_group = SESSION_CONFIG_KEYS.contains(&default.key.as_str()) || default.key == "model";
             if !is_set && !is_of_group && default.key != "template" {
                 entries.push(default.clone());
             }
         }
-        Node { place: own.place, value: Value::Map(entries) }
+        Node { place: own.node.place, value: Value::Map(entries) }
+    }
+
+    /// Returns `true` if neither a session nor the defaults can have a key.
+    fn surely_lacks(&self, own: &SoundPart, key: &str) -> bool {
+        own.surely_lacks(key) && self.defaults.surely_lacks(key)
     }
 
     fn session(&self, id: &str, project: &Path, prompt: &str, node: &Node) -> GroupSession {
         let mut session = GroupSession::new(id, &project.to_string_lossy(), prompt, self.created_at.clone());
         session_fields(node, &mut session);
-        let default_settings = self.defaults.and_then(|defaults| defaults.get("settings"));
+        let default_settings = self.defaults.node.get("settings");
         if let (Some(config), Some(_)) = (&mut session.config, default_settings) {
             // A session with a configuration of its own would otherwise do without the settings of the defaults.
             config.generate_settings = true;
@@ -122,12 +138,11 @@ impl SessionReader<'_> {
 
     fn prompt(
         &self,
-        node: &Node,
-        id: &str,
-        place: Place,
+        read: &Reading<'_>,
         variables: &Variables<'_>,
         problems: &mut Problems,
     ) -> Option<String> {
+        let Reading { own, node, id, place } = *read;
         match (node.get("prompt"), node.entry("promptFile")) {
             (Some(_), Some(file)) => {
                 problems.add_with_help(
@@ -139,13 +154,14 @@ impl SessionReader<'_> {
             }
             (Some(prompt), None) => prompt.text().map(str::to_owned),
             (None, Some(file)) => self.prompt_of_file(&file.value, variables, problems),
-            (None, None) if !self.has_sound_defaults => None,
             (None, None) => {
-                problems.add_with_help(
-                    place,
-                    format!("session {id:?} has no prompt"),
-                    "add prompt or promptFile",
-                );
+                if PROMPTS.iter().all(|key| self.surely_lacks(own, key)) {
+                    problems.add_with_help(
+                        place,
+                        format!("session {id:?} has no prompt"),
+                        "add prompt or promptFile",
+                    );
+                }
                 None
             }
         }
@@ -179,13 +195,13 @@ impl SessionReader<'_> {
         }
     }
 
-    fn project(&self, node: &Node, id: &str, place: Place, problems: &mut Problems) -> Option<PathBuf> {
+    fn project(&self, read: &Reading<'_>, problems: &mut Problems) -> Option<PathBuf> {
+        let Reading { own, node, id, place } = *read;
         let Some(project) = node.get("project") else {
-            if !self.has_sound_defaults {
-                return None;
+            if self.surely_lacks(own, "project") {
+                let help = "add `project: .` to the session or to defaults for the directory of this file";
+                problems.add_with_help(place, format!("session {id:?} has no project"), help);
             }
-            let help = "add `project: .` to the session or to defaults for the directory of this file";
-            problems.add_with_help(place, format!("session {id:?} has no project"), help);
             return None;
         };
         let path = self.path(project, problems)?;

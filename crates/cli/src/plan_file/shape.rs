@@ -1,5 +1,7 @@
 //! The shape of a plan file, stated once: the parser checks it, and the published JSON Schema is made from it.
 
+use std::path::PathBuf;
+
 use crate::plan_file::duration;
 use crate::plan_file::node::{Node, Place, Resolved, Value};
 use crate::plan_file::problem::Problems;
@@ -82,7 +84,10 @@ const POSITIVE: Shape = Shape::Whole { min: 1, max: MAX_WHOLE };
 const TEXTS: Shape = Shape::List { of: &Shape::Text, is_needed: false };
 
 /// A plan file.
-pub static PLAN: Shape = Shape::Object(&[
+pub static PLAN: Shape = Shape::Object(PLAN_KEYS);
+
+/// The keys of a plan file.
+pub const PLAN_KEYS: &[Key] = &[
     required("version", &Shape::Whole { min: 1, max: 1 }, "Version of the format: 1."),
     key("name", &Shape::Text, "Name of the group. By default the name of the file."),
     key("budget", &Shape::Object(BUDGET), "Limit on the cost of all sessions together."),
@@ -97,7 +102,7 @@ pub static PLAN: Shape = Shape::Object(&[
         &Shape::Map { of: &Shape::Object(SESSION), is_needed: true },
         "The sessions by their ids.",
     ),
-]);
+];
 
 /// The keys of `budget`.
 pub const BUDGET: &[Key] = &[
@@ -149,7 +154,8 @@ pub const SESSION: &[Key] = &{
 pub const ENV_SOURCE: &[Key] =
     &[required("from", &Shape::Text, "Name of a variable of the runner's environment.")];
 
-const MATRIX: Key = key(
+/// The key of a session's matrix.
+pub const MATRIX: Key = key(
     "matrix",
     &Shape::Map { of: &Shape::List { of: &Shape::AnyScalar, is_needed: true }, is_needed: true },
     "Lists of values. The session is repeated for each combination of them.",
@@ -172,6 +178,13 @@ pub fn has_expression(text: &str) -> bool {
 /// Checks a value. `what` names it in messages, such as `sessions.api.timeout`.
 pub fn check(node: &Node, shape: &Shape, what: &str, expressions: Expressions, problems: &mut Problems) {
     Checker { expressions, problems }.check(node, shape, what);
+}
+
+/// Returns `true` if a value has no problem before its expressions are replaced.
+pub fn is_sound(node: &Node, shape: &Shape) -> bool {
+    let mut problems = Problems::new(PathBuf::new());
+    check(node, shape, "", Expressions::Accepted, &mut problems);
+    problems.count() == 0
 }
 
 struct Checker<'p> {
