@@ -5,6 +5,7 @@ const { claimed } = require('./claims.js')
 const { feedsBeside, forget } = require('./feeds.js')
 const { ProcessHost, RepositoryHost } = require('./hosts.js')
 const { isNative } = require('./repositories.js')
+const { onAbort } = require('./signals.js')
 
 // Fake timers of tests may replace it later.
 const { setImmediate } = globalThis
@@ -62,7 +63,8 @@ exports.Run = class Run {
     // A task other than a run has the options of an earlier run, whose signal has paused that one if it is aborted.
     const isSpent = task !== undefined && this.options?.signal?.aborted
     const signal = isSpent ? undefined : this.options?.signal
-    const onAbort = () => this.request({ request: 'pause' })
+    const pause = () => this.request({ request: 'pause' })
+    let ignoreSignal
     try {
       const beside = feedsBeside(this.#repository)
       const run = new GroupRun(this.#repository, this.id, this.options, task, surroundings, beside)
@@ -71,8 +73,8 @@ exports.Run = class Run {
       this.#processes = new ProcessHost(processManager, run)
       // Before the start, so that no session starts in between.
       for (const request of this.#early.splice(0)) run.request(request)
-      if (signal?.aborted) onAbort()
-      else signal?.addEventListener('abort', onAbort)
+      if (signal?.aborted) pause()
+      else if (signal) ignoreSignal = onAbort(signal, pause)
       await new Promise((resolve) => run.start(() => this.#receive(resolve)))
       // Here, where the stack of an error shows the callers that await it.
       return run.outcome()
@@ -81,7 +83,7 @@ exports.Run = class Run {
       if (error?.code === 'IO' && this.#thrown !== undefined) error.cause = this.#thrown
       throw error
     } finally {
-      signal?.removeEventListener('abort', onAbort)
+      ignoreSignal?.()
       this.#groups?.unwatch()
     }
   }

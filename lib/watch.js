@@ -1,6 +1,8 @@
 // The results of a repository's `watch` and `events`. The addon finds the changes and events; calling listeners, iterating,
 // and closing by a signal are better written in JavaScript.
 
+const { onAbort } = require('./signals.js')
+
 /** Returns a watcher that calls the listener, or an iterator if there is no listener. */
 exports.watch = (source, listener, signal) =>
   listener ? new Watcher(listen(source, listener, signal)) : new SourceIterator(source, signal)
@@ -8,8 +10,8 @@ exports.watch = (source, listener, signal) =>
 /** Access to a `ChangeSource` of the addon until it is closed, by its user or by a signal. */
 class Subscription {
   #source
-  #signal
-  #onAbort = () => this.close()
+  /** Takes back that the signal closes it. */
+  #ignoreSignal
   #onClose
   #isRequested = false
 
@@ -22,9 +24,8 @@ class Subscription {
       return
     }
     this.#source = source
-    this.#signal = signal
     this.#onClose = onClose
-    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    if (signal) this.#ignoreSignal = onAbort(signal, () => this.close())
     source.start(() => {
       this.#isRequested = false
       if (this.isOpen) onReady()
@@ -56,9 +57,9 @@ class Subscription {
   close() {
     if (!this.isOpen) return
     this.#source.close()
-    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#ignoreSignal?.()
+    this.#ignoreSignal = undefined
     this.#source = undefined
-    this.#signal = undefined
     this.#onClose?.()
   }
 }

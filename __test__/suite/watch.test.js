@@ -342,10 +342,22 @@ describe.each(REPOSITORIES)('watch of $name', ({ create, code }) => {
       }
       const watchers = [listen(() => {}, { signal }), listen(() => {}, { signal })]
       const changes = iterate({ signal })
-      expect(listeners.size).toBe(3)
+      expect(listeners.size).toBe(1)
       for (const watcher of watchers) watcher.close()
+      expect(listeners.size).toBe(1)
       await changes.return()
       expect(listeners.size).toBe(0)
+      listen(() => {}, { signal }).close()
+      expect(listeners.size).toBe(0)
+    })
+
+    test('all that share a signal are closed by it', async () => {
+      const controller = new AbortController()
+      const { signal } = controller
+      const all = Array.from({ length: 20 }, () => iterate({ signal }))
+      const pending = all.map((changes) => changes.next())
+      controller.abort()
+      for (const { done } of await Promise.all(pending)) expect(done).toBe(true)
     })
   })
 
