@@ -54,6 +54,9 @@ pub fn plan(bytes: &[u8]) {
 
 fn check_plan(plan: &Plan) {
     assert!(!plan.sessions.is_empty() && plan.sessions.len() == plan.places.len());
+    for session in &plan.sessions {
+        assert!(!session.prompt.trim().is_empty() && !session.project_path.is_empty());
+    }
     DependencyGraph::new(plan.sessions.iter().map(Node::from)).check().unwrap();
     let group = plan.group(GroupId::new("g").unwrap(), "g", &IsoTime::of_unix_ms(0.0));
     let stored = Document::from_group(&group).unwrap();
