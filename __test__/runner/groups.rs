@@ -8,6 +8,7 @@ mod group_control;
 mod group_crashes;
 mod group_driver;
 mod group_load;
+mod group_requests;
 mod group_runs;
 mod group_world;
 #[allow(dead_code, reason = "shared with the tests of single processes")]

@@ -13,16 +13,27 @@ use crate::runner::supervisor::runner_change;
 use crate::runner::{Runner, RunnerState};
 
 impl Runner {
-    /// Claims the group, and releases it at the end.
+    /// Claims the group, and releases it at the end. The group's request is the one from before the claim: whoever finds the group
+    /// claimed makes a new one, which the document has.
     pub(super) fn claimed<T>(
         &self,
         run: impl FnOnce(&Claim, SessionGroup, Document) -> Result<T>,
     ) -> Result<T> {
+        let before = self.store.load();
         let claim = self.store.claim()?;
-        let found = self.store.load().and_then(|found| self.existing(found));
-        let end = found.and_then(|document| {
-            let document = if let Claim::Record = claim { self.record()? } else { document };
-            let group = document.group()?;
+        let (before, found) = match claim {
+            Claim::Lock(_) => (before.ok().flatten(), self.store.load()),
+            Claim::Record => (None, before),
+        };
+        let end = found.and_then(|found| self.existing(found)).and_then(|found| {
+            let (group, document) = match claim {
+                Claim::Lock(_) => (with_request_of(before.as_ref(), found.group()?), found),
+                // The record is written at once with the look at the request.
+                Claim::Record => {
+                    let document = self.record()?;
+                    (document.group()?, document)
+                }
+            };
             // A panic of the caller's functions must not leave the group claimed.
             let end = catch_unwind(AssertUnwindSafe(|| run(&claim, group, document)));
             if let Claim::Record = claim {
@@ -68,4 +79,12 @@ impl Runner {
         // Without it, the next runner finds that this process has ended.
         let _ = commit_and_wait(&*self.store, Box::new(change));
     }
+}
+
+/// Returns a group with the request that it had before, if it could be read then.
+fn with_request_of(before: Option<&Document>, group: SessionGroup) -> SessionGroup {
+    let Some(before) = before else { return group };
+    let request = before.json().get("control");
+    let control = request.and_then(|request| crate::model::from_json(request.text()).ok());
+    SessionGroup { control, ..group }
 }

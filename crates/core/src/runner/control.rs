@@ -13,11 +13,11 @@ use crate::model::run::{Control, ControlRequest};
 use crate::model::time::IsoTime;
 use crate::model::{GroupPatch, GroupSession, GroupStatus, SessionGroup, SessionPatch, SessionStatus};
 use crate::repository::{Changes, Document};
-use crate::runner::RunEnd;
 use crate::runner::options::{RunnerOptions, check_named};
 use crate::runner::plan::Request;
 use crate::runner::store::{RunStore, commit_and_wait};
 use crate::runner::supervisor::{json_of, with_config};
+use crate::runner::{RunEnd, Runner};
 
 /// A request to the runner of a group.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +42,6 @@ pub struct ControlOptions {
 
 impl Default for ControlOptions {
     fn default() -> Self {
-        let wait = Some(Duration::from_secs(10));
         Self {
             sessions: None,
             drain: false,
@@ -51,7 +50,7 @@ impl Default for ControlOptions {
             budget: None,
             reason: None,
             by: None,
-            wait,
+            wait: Some(PATIENCE),
         }
     }
 }
@@ -117,6 +116,9 @@ pub fn control(
     )))
 }
 
+/// Time that a runner gets to act if the caller does not say how long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Number of runners that may come and go meanwhile.
 const MAX_TRIES: usize = 5;
 
@@ -125,16 +127,57 @@ fn load(store: &impl RunStore) -> Result<SessionGroup> {
 }
 
 /// Stores the request for a live runner, and waits until it has acted. Returns `None` if the runner ends before that.
+///
+/// The group has room for one request: one that the runner has not seen is replaced only if that takes too long.
 fn ask(
     store: &(impl RunStore + Clone + 'static),
     request: ControlRequest,
     options: &ControlOptions,
 ) -> Result<Option<Controlled>> {
-    let wanted = options.clone();
+    let deadline = Instant::now() + options.wait.unwrap_or(PATIENCE);
+    loop {
+        let must_wait = Instant::now() < deadline;
+        match store_request(store, request, options, must_wait)? {
+            Stored::As(seq) if options.wait.is_none() => {
+                return Ok(Some(Controlled::Requested { seq, seen: false }));
+            }
+            Stored::As(seq) => {
+                let seen = await_seen(store, seq, deadline)?;
+                return Ok(seen.map(|seen| Controlled::Requested { seq, seen }));
+            }
+            Stored::After(seq) => {
+                if await_seen(store, seq, deadline)?.is_none() {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+}
+
+/// What became of a request.
+enum Stored {
+    /// It is stored under this number.
+    As(u64),
+    /// It is not, because the runner has to see the request with this number first.
+    After(u64),
+}
+
+fn store_request(
+    store: &(impl RunStore + Clone + 'static),
+    request: ControlRequest,
+    options: &ControlOptions,
+    must_wait: bool,
+) -> Result<Stored> {
+    let (wanted, (sender, unseen)) = (options.clone(), channel());
     let change = move |document: &Document| {
         let group = document.group()?;
         let seen = group.control_seen.map_or(0, Count::get);
-        let seq = group.control.map_or(0, |control| control.seq.get()).max(seen) + 1;
+        let newest = group.control.map_or(0, |control| control.seq.get());
+        if must_wait && newest > seen {
+            // The receiver waits for the commit.
+            let _ = sender.send(newest);
+            return Err(Error::invalid_state("the runner has not seen the request before"));
+        }
         let control = Control {
             request,
             sessions: wanted.sessions,
@@ -144,7 +187,7 @@ fn ask(
             reason: wanted.reason,
             at: IsoTime::now(),
             by: wanted.by,
-            seq: seq.into(),
+            seq: (newest.max(seen) + 1).into(),
         };
         let patch = GroupPatch { control: FieldChange::Set(control), ..GroupPatch::default() };
         let changes = Changes::from(patch);
@@ -153,16 +196,15 @@ fn ask(
             None => changes,
         }))
     };
-    let stored = commit_and_wait(store, Box::new(change))?.group.group()?;
-    let seq = stored.control.map_or(0, |control| control.seq.get());
-    let Some(wait) = options.wait else { return Ok(Some(Controlled::Requested { seq, seen: false })) };
-    let seen = await_seen(store, seq, wait)?;
-    Ok(seen.map(|seen| Controlled::Requested { seq, seen }))
+    let stored = commit_and_wait(store, Box::new(change));
+    if let Ok(seq) = unseen.try_recv() {
+        return Ok(Stored::After(seq));
+    }
+    Ok(Stored::As(stored?.group.group()?.control.map_or(0, |control| control.seq.get())))
 }
 
 /// Waits until the runner has acted on a request. Returns `None` if it is gone and has not.
-fn await_seen(store: &impl RunStore, seq: u64, wait: Duration) -> Result<Option<bool>> {
-    let deadline = Instant::now() + wait;
+fn await_seen(store: &impl RunStore, seq: u64, deadline: Instant) -> Result<Option<bool>> {
     let (sender, receiver) = channel();
     let _watch = store.watch(Arc::new(move || {
         // Fails if nobody waits any more.
@@ -206,14 +248,15 @@ fn settle(
     if matches!(request, ControlRequest::Resume | ControlRequest::Retry) {
         return Ok(Controlled::NeedsRunner);
     }
-    let is_orphaned = {
-        let group = load(store)?;
-        let runs = |status: SessionStatus| status == SessionStatus::Active;
-        group.status == GroupStatus::Running || group.sessions.iter().any(|session| runs(session.status))
-    };
-    if let Some(ids) = options.sessions.as_ref().filter(|_| !is_orphaned && request == ControlRequest::Pause)
-    {
-        return pause_sessions(store, ids.clone());
+    let runner = || Runner::new(store.clone(), run.clone());
+    if let (ControlRequest::Pause, Some(ids)) = (request, &options.sessions) {
+        let pause = |group: &SessionGroup| {
+            if is_orphaned(group) { Ok(None) } else { pause_sessions(store, ids.clone()).map(Some) }
+        };
+        // A runner that began meanwhile would undo it.
+        if let Some(paused) = runner().claimed(|_, group, _| pause(&group))? {
+            return Ok(paused);
+        }
     }
     let request = Request {
         seq: 0,
@@ -224,11 +267,16 @@ fn settle(
         now: options.now,
         fresh: false,
     };
-    let runner = crate::runner::Runner::new(store.clone(), run.clone());
-    runner.settle(request, |_| {}).map(Controlled::Settled)
+    runner().settle(request, |_| {}).map(Controlled::Settled)
 }
 
-/// Pauses sessions that do not run, in a group that does not.
+/// Returns `true` for a group that nobody runs, but that a runner has left as running.
+fn is_orphaned(group: &SessionGroup) -> bool {
+    let is_active = |session: &GroupSession| session.status == SessionStatus::Active;
+    group.status == GroupStatus::Running || group.sessions.iter().any(is_active)
+}
+
+/// Pauses sessions that do not run, in a group that nobody else can run meanwhile.
 fn pause_sessions(store: &(impl RunStore + Clone + 'static), ids: Vec<String>) -> Result<Controlled> {
     let change = move |document: &Document| {
         let is_meant =
