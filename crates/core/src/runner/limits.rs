@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -43,8 +42,8 @@ pub enum Limited {
 pub struct SharedLimits {
     path: PathBuf,
     account: String,
-    /// The state of the file when it was read.
-    seen: Option<SystemTime>,
+    /// The limit of the account in the file when it was read or written last, be it over or not.
+    seen: Option<Wall>,
     /// The limit of the account as this runner knows it.
     known: Option<Wall>,
 }
@@ -58,12 +57,11 @@ impl SharedLimits {
 
     /// Returns the account's limit if another runner has changed it.
     pub fn changed(&mut self, now: Wall) -> Option<Limited> {
-        let modified = self.path.metadata().and_then(|metadata| metadata.modified()).ok();
-        if modified == self.seen {
+        // The file is small. Its time would not tell one of two changes within a step of the clock.
+        let stored = read(&self.path).get(&self.account).map(Limit::until);
+        if std::mem::replace(&mut self.seen, stored) == stored {
             return None;
         }
-        self.seen = modified;
-        let stored = read(&self.path).get(&self.account).map(Limit::until);
         let stored = stored.filter(|until| *until > now);
         let limited = stored.map_or(Limited::No, Limited::Until);
         (stored != std::mem::replace(&mut self.known, stored)).then_some(limited)
@@ -72,8 +70,9 @@ impl SharedLimits {
     /// Tells other runners of the account's limit.
     pub fn share(&mut self, until: Option<Wall>, now: Wall) {
         self.known = until;
-        let _ = self.write(until, now);
-        self.seen = self.path.metadata().and_then(|metadata| metadata.modified()).ok();
+        if self.write(until, now).is_ok() {
+            self.seen = until;
+        }
     }
 
     fn write(&self, until: Option<Wall>, now: Wall) -> io::Result<()> {
@@ -165,6 +164,21 @@ mod tests {
         assert_eq!(limits("one").changed(Wall(0)), None);
         let text = std::fs::read_to_string(directory.path().join(FILE)).unwrap();
         assert!(!text.contains("one"), "{text}");
+    }
+
+    #[test]
+    fn a_change_right_after_the_own_one_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let limits = || SharedLimits::new(directory.path(), &environment("HOME", "/home/me"));
+        let (mut one, mut two) = (limits(), limits());
+        one.share(Some(Wall(5_000)), Wall(0));
+        let path = directory.path().join(FILE);
+        let written = path.metadata().unwrap().modified().unwrap();
+        two.share(Some(Wall(9_000)), Wall(0));
+        // As if the clock of the file system had not moved on.
+        OpenOptions::new().write(true).open(path).unwrap().set_modified(written).unwrap();
+        assert_eq!(one.changed(Wall(0)), Some(Limited::Until(Wall(9_000))));
+        assert_eq!((one.changed(Wall(0)), two.changed(Wall(0))), (None, None));
     }
 
     #[test]
