@@ -140,9 +140,12 @@ pub(super) fn find(mark: Mark, alive: &AliveFile) -> io::Result<Option<Entry>> {
     })
 }
 
-/// Returns `None` if this user may not read the environment of the process.
+/// Returns whether a process bears the mark, `None` if this user may not read its environment. One that has ended since it was
+/// found bears none.
 fn is_marked(entry: Entry, mark: Mark) -> Result<Option<bool>> {
-    table::bears(entry.pid, mark).map_err(cannot_look)
+    let is_marked = table::bears(entry.pid, mark).map_err(cannot_look)?;
+    let has_ended = is_marked.is_none() && !entry.runs().map_err(cannot_look)?;
+    Ok(if has_ended { Some(false) } else { is_marked })
 }
 
 /// Returns the oldest process with a mark: the others were started by it.
@@ -156,4 +159,21 @@ fn unknown(recorded: Option<&ProcessIdentity>, reason: &str) -> Look {
         None => "its process".to_owned(),
     };
     Look::Unknown(format!("cannot tell if {process} still runs: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_ends_during_the_look_has_ended() {
+        let mark = Mark::new(uuid::Uuid::new_v4());
+        let mut sleep = std::process::Command::new("sleep");
+        let mut child = sleep.arg("600").env(mark.variable(), "1").spawn().unwrap();
+        let entry = table::entry(child.id().try_into().unwrap()).unwrap().unwrap();
+        assert_eq!(is_marked(entry, mark).unwrap(), Some(true));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(is_marked(entry, mark).unwrap(), Some(false));
+    }
 }

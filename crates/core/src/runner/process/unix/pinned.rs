@@ -36,7 +36,7 @@ impl Pinned {
         let (descriptor, _) = (None, pid);
         let pinned = Self { entry, descriptor };
         // The pid may have been reused before it was pinned.
-        Ok(pinned.is_there()?.then_some(pinned))
+        Ok(pinned.entry.runs()?.then_some(pinned))
     }
 
     /// The process as it was found.
@@ -46,12 +46,7 @@ impl Pinned {
 
     /// Returns `true` if it has not ended, or that cannot be seen.
     pub fn runs(&self) -> bool {
-        self.is_there().unwrap_or(true)
-    }
-
-    fn is_there(&self) -> io::Result<bool> {
-        let now = table::entry(self.entry.pid)?;
-        Ok(now.is_some_and(|now| now.start == self.entry.start && !now.is_zombie))
+        self.entry.runs().unwrap_or(true)
     }
 
     /// Sends a signal.
@@ -61,7 +56,7 @@ impl Pinned {
             let _ = rustix::process::pidfd_send_signal(descriptor, signal);
             return;
         }
-        if let Some(pid) = pid_of(self.entry.pid).filter(|_| self.is_there().unwrap_or(false)) {
+        if let Some(pid) = pid_of(self.entry.pid).filter(|_| self.entry.runs().unwrap_or(false)) {
             let _ = rustix::process::kill_process(pid, signal);
         }
     }

@@ -34,6 +34,13 @@ pub struct Entry {
     pub is_zombie: bool,
 }
 
+impl Entry {
+    /// Returns `true` while it has not ended.
+    pub fn runs(&self) -> io::Result<bool> {
+        Ok(entry(self.pid)?.is_some_and(|now| now.start == self.start && !now.is_zombie))
+    }
+}
+
 /// Returns all processes that this user can see.
 pub fn list() -> io::Result<Vec<Entry>> {
     pids()?.into_iter().filter_map(|pid| system::entry(pid).transpose()).collect()
