@@ -58,6 +58,8 @@ exports.RepositoryHost = class RepositoryHost {
     const report = () => this.#run.changed()
     this.#watcher = (await this.#ownWatcher(report)) ?? polling(report)
     if (this.#isOver) this.#watcher.close()
+    // It may have changed before it was watched.
+    else report()
   }
 
   unwatch() {

@@ -5,6 +5,12 @@ const { optionsOf, requireMethods, requireOneOf } = require('./arguments.js')
 const { Handlers } = require('./handlers.js')
 const { Run } = require('./run.js')
 
+// Fake timers of tests may replace it later.
+const { setTimeout } = globalThis
+
+/** Time until a runner that begins or ends is looked for again, in milliseconds. */
+const PAUSE_MS = 20
+
 /** Reasons of a pause. Every other cause is reported as `error_threshold`. */
 const REASONS = ['manual', 'budget_exceeded', 'error_threshold']
 
@@ -64,11 +70,15 @@ exports.GroupRunner = class GroupRunner {
       await this.#ended.catch(() => {})
     }
     const ofRun = this.#run?.id === id ? this.#run.options : undefined
-    try {
-      await this.#execute(id, ofRun, { retry: { sessions, fresh } })
-    } catch (error) {
-      if (error?.code !== 'ALREADY_RUNNING') throw error
-      await exports.control(this.#repository, id, 'retry', { sessions, fresh, waitMs: 0 })
+    for (;;) {
+      try {
+        return await this.#execute(id, ofRun, { retry: { sessions, fresh } })
+      } catch (error) {
+        if (error?.code !== 'ALREADY_RUNNING') throw error
+      }
+      if ((await ask(this.#repository, id, 'retry', { sessions, fresh })) !== null) return
+      // The runner has ended before it has seen the request, or is just beginning or ending.
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     }
   }
 
@@ -152,12 +162,15 @@ exports.GroupRunner = class GroupRunner {
 exports.control = async function control(repository, id, request, options) {
   requireMethods('repository', repository, ['findById', 'save'])
   requireOneOf('request', request, REQUESTS)
-  const { workDir, ...control } = optionsOf(options, DETAILS)
-  const run = new Run({}, repository, { workDir }, new Handlers())
-  const hasActed = await run.carryOut(requireGroup(id), { request, control })
+  const hasActed = await ask(repository, requireGroup(id), request, optionsOf(options, DETAILS))
   if (hasActed === null)
     throwInvalidState(`Cannot ${request}: the group has no runner. Use run or retry of a GroupRunner`)
   return hasActed
+}
+
+/** Asks the runner of a group. Returns whether it has acted; `null` if there is none and the request needs one. */
+function ask(repository, id, request, { workDir, ...control }) {
+  return new Run({}, repository, { workDir }, new Handlers()).carryOut(id, { request, control })
 }
 
 /** Throws unless a value is the id of a group, or an object that has one. Returns the value. */

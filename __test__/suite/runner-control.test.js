@@ -1,7 +1,7 @@
 // Requests to the runner of a group, and plans of what it would do, on every kind of repository.
 
 const sg = require('../..')
-const { rejection } = require('./helpers')
+const { freshDir, rejection } = require('./helpers')
 const {
   eventually,
   goesOn,
@@ -65,6 +65,19 @@ running.each(RUN_FROM)('on %s', (_, createRepository) => {
     expect((await stored()).sessions.map(({ status }) => status)).toEqual(['completed', 'completed'])
   })
 
+  test('requests at the same time are all carried out', async () => {
+    const { runner, repository, manager, stored } = await prepared(groupOf({ a: [], b: [], c: [] }), goesOn)
+    const run = runner.run('20260115-103000-logging')
+    await manager.reaches(3)
+    const sessions = ['a', 'b', 'c']
+    const requests = sessions.map((id) =>
+      sg.control(repository, '20260115-103000-logging', 'pause', { sessions: [id] }),
+    )
+    expect(await Promise.all(requests)).toEqual([true, true, true])
+    await run
+    expect((await stored()).sessions.map(({ status }) => status)).toEqual(['paused', 'paused', 'paused'])
+  })
+
   test('a request that needs a runner is rejected without one', async () => {
     const { repository, stored } = await prepared(groupOf({ a: [] }))
     for (const request of ['resume', 'retry'])
@@ -88,6 +101,29 @@ running.each(RUN_FROM)('on %s', (_, createRepository) => {
     await retried
     expect([runner.getState(), (await stored()).status]).toEqual(['completed', 'completed'])
     expect(manager.spawned.length).toBe(2)
+  })
+
+  test('a retry by another runner at the end of a run runs the failed sessions again', async () => {
+    const { runner, repository, stored } = await prepared(groupOf({ a: [] }), (child) => child.exit(1))
+    const other = new sg.GroupRunner({ processManager: new ProcessManager() }, repository)
+    let retried
+    runner.on('group_failed', () => {
+      retried = other.retry('20260115-103000-logging')
+    })
+    await runner.run('20260115-103000-logging')
+    await retried
+    expect([other.getState(), (await stored()).status]).toEqual(['completed', 'completed'])
+  })
+
+  test('a retry by another runner at the beginning of a run runs the failed sessions again', async () => {
+    const { runner, repository, stored } = await prepared(groupOf({ a: [] }), (child, count) =>
+      child.exit(count === 1 ? 1 : 0),
+    )
+    await runner.run('20260115-103000-logging')
+    const run = runner.run('20260115-103000-logging')
+    const other = new sg.GroupRunner({ processManager: new ProcessManager() }, repository)
+    await Promise.all([run, other.retry('20260115-103000-logging')])
+    await eventually(async () => (await stored()).status === 'completed')
   })
 
   test('a manager of the same process leaves the status of a running group to its runner', async () => {
@@ -143,5 +179,30 @@ running.each(RUN_FROM)('on %s', (_, createRepository) => {
     expect(sessions.map(({ id }) => id)).toEqual(['x', 'y'])
     expect(await repository.findById('unstored')).toBe(null)
     expect(await rejection(runner.plan('unstored'))).toMatchObject({ code: 'NOT_FOUND' })
+  })
+})
+
+running('a repository that is watched late', () => {
+  class LateRepository extends sg.FileGroupRepository {
+    watched = new Promise((resolve) => {
+      this.goOn = () => resolve({ close() {} })
+    })
+
+    watch() {
+      return this.watched
+    }
+  }
+
+  test('has the request that was stored before', async () => {
+    const repository = new LateRepository(freshDir(), { durability: 'process' })
+    const { runner, manager, stored } = await prepare(repository, groupOf({ a: [] }), goesOn)
+    const run = runner.run('20260115-103000-logging')
+    await manager.reaches(1)
+    // The last commit of the start.
+    await eventually(async () => (await stored()).eventSeq === 2)
+    await sg.control(repository, '20260115-103000-logging', 'pause', { waitMs: 0 })
+    repository.goOn()
+    await run
+    expect(runner.getState()).toBe('paused')
   })
 })
