@@ -1,5 +1,7 @@
 // The receivers of the events of a runner or a manager. None of them can disturb its work.
 
+const { textOf } = require('./thrown.js')
+
 /** Calls an emitter and handlers with events. */
 exports.Handlers = class Handlers {
   #emitter
@@ -42,7 +44,7 @@ exports.Handlers = class Handlers {
     const report = (error) => {
       if (this.#reported.has(receiver)) return
       this.#reported.add(receiver)
-      const text = `A handler of ${type} failed: ${error?.stack ?? error}`
+      const text = `A handler of ${type} failed: ${textOf(error, 'stack')}`
       process.emitWarning(text, { type: 'SessionGroupsWarning', code: 'SESSION_GROUPS_HANDLER' })
     }
     try {

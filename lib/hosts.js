@@ -1,6 +1,7 @@
 // What the addon asks JavaScript for during a run: a repository and processes that are JavaScript's own.
 
 const { hasUpdate, replace } = require('./repositories.js')
+const { textOf } = require('./thrown.js')
 const { madeAt } = require('./times.js')
 const { inTurn } = require('./turns.js')
 
@@ -120,7 +121,7 @@ exports.ProcessHost = class ProcessHost {
 
   async #follow(number, stdout, stderr, exitCode) {
     const run = this.#run
-    const report = (error) => run.errors(number, String(error?.message ?? error))
+    const report = (error) => run.errors(number, textOf(error, 'message'))
     const outputs = Promise.all([
       forEachLine(stdout, (line) => run.output(number, line)),
       forEachLine(stderr, (line) => run.errors(number, line)),

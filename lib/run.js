@@ -6,6 +6,7 @@ const { feedsBeside, forget } = require('./feeds.js')
 const { ProcessHost, RepositoryHost } = require('./hosts.js')
 const { isNative } = require('./repositories.js')
 const { onAbort } = require('./signals.js')
+const { textOf } = require('./thrown.js')
 
 // Fake timers of tests may replace it later.
 const { setImmediate } = globalThis
@@ -159,7 +160,7 @@ exports.Run = class Run {
       if (question !== undefined) this.#native.answer(question, String(answer))
     } catch (error) {
       this.#thrown = error
-      if (question !== undefined) this.#native.fail(question, String(error?.message ?? error))
+      if (question !== undefined) this.#native.fail(question, textOf(error, 'message'))
     }
   }
 

@@ -80,6 +80,26 @@ running('handlers', () => {
     expect(texts).toEqual(['broken emitter', 'broken handler', 'broken promise'])
   })
 
+  test('that throw what has no text stop nothing', async () => {
+    const { runner } = await prepared(groupOf({ a: [] }))
+    const warnings = []
+    const { emitWarning } = process
+    process.emitWarning = (text) => warnings.push(text)
+    const thrown = [Symbol('broken'), Object.create(null)]
+    for (const what of thrown)
+      runner.on('group_started', () => {
+        throw what
+      })
+    runner.on('group_started', () => Promise.reject(thrown[1]))
+    await runner.run('20260115-103000-logging')
+    await new Promise(setImmediate)
+    process.emitWarning = emitWarning
+    expect(warnings).toEqual([
+      expect.stringContaining('Symbol(broken)'),
+      ...Array(2).fill(expect.stringContaining('A handler of group_started failed')),
+    ])
+  })
+
   test('must be functions', async () => {
     const { runner } = await prepared(groupOf({ a: [] }))
     for (const method of ['on', 'once'])
@@ -87,6 +107,28 @@ running('handlers', () => {
         code: 'INVALID_ARGUMENT',
         field: 'handler',
       })
+  })
+})
+
+running('a caller whose code throws what has no text', () => {
+  const nothing = Object.create(null)
+
+  test('gets an error if it is the repository', async () => {
+    const { runner, repository } = await prepare(new UpdatingRepository(), groupOf({ a: [] }))
+    repository.update = () => Promise.reject(nothing)
+    expect(await rejection(runner.run('20260115-103000-logging'))).toMatchObject({
+      code: 'IO',
+      cause: nothing,
+    })
+  })
+
+  test('has a failed session if it is the process manager', async () => {
+    const { runner, manager, stored } = await prepare(new UpdatingRepository(), groupOf({ a: [] }))
+    manager.spawn = () => {
+      throw nothing
+    }
+    await runner.run('20260115-103000-logging')
+    expect((await stored()).sessions[0].status).toBe('failed')
   })
 })
 
