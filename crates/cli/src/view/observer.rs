@@ -85,7 +85,7 @@ impl Observed {
             attempt,
             file: None,
             conversation: Conversation::default(),
-            stream: ClaudeStream::new(session.clone()),
+            stream: ClaudeStream::new(session.before_attempt()),
             tools: Vec::new(),
         }
     }
@@ -113,5 +113,50 @@ impl Observed {
             Entry::End { .. } | Entry::Reset => self.tools.clear(),
             _ => {}
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use session_groups::model::GroupId;
+    use session_groups::model::number::{Positive, Usd};
+    use session_groups::model::run::{Attempt, AttemptKind};
+    use session_groups::model::time::IsoTime;
+    use session_groups::repository::file::FileOptions;
+
+    /// As while a session's background work goes on after its result.
+    #[test]
+    fn what_an_open_attempt_has_booked_is_not_counted_twice() {
+        let base = tempfile::tempdir().unwrap();
+        let store = FileGroupRepository::new(Some(base.path()), FileOptions::default()).unwrap();
+        let at = IsoTime::parse("2026-08-22T10:15:00.000Z").unwrap();
+        let attempt = Attempt {
+            n: Positive::clamped(1),
+            uuid: "f8583c87-dcc3-4521-834e-d68f75432474".to_owned(),
+            how: AttemptKind::Fresh,
+            started_at: at.clone(),
+            reserved_usd: Usd::clamped(1.0),
+            claude_session_id: "c0ffee00-0000-4000-8000-000000000000".to_owned(),
+            ended_at: None,
+            cost_usd: Some(Usd::clamped(0.25)),
+            estimated: None,
+            outcome: None,
+            error: None,
+            process: None,
+        };
+        let mut session = GroupSession::new("a", "/p", "Do it.", at.clone());
+        session.status = SessionStatus::Active;
+        session.cost = Some(Usd::clamped(1.25));
+        session.attempts = Some(vec![attempt]);
+        let mut group = SessionGroup::new(GroupId::new("g").unwrap(), "G", "g", at);
+        group.sessions = vec![session];
+        let names = directory_names("a", ["a"]);
+        let directory = SessionDirectory::create(&base.path().join("g"), &names).unwrap();
+        let result = r#"{"type":"result","subtype":"success","num_turns":1,"total_cost_usd":0.25}"#;
+        std::fs::write(directory.path().join("1.jsonl"), format!("{result}\n")).unwrap();
+        let mut view = GroupView::of(&group, 0.0);
+        Observer::new(&store, &group).look(&group, &mut view, 0.0);
+        assert_eq!((view.sessions[0].cost, view.spent), (1.25, 1.25));
     }
 }

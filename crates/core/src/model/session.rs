@@ -109,6 +109,19 @@ impl GroupSession {
         let run_ms = self.run_ms.map(Milliseconds::get);
         ran_ms(self.status, run_ms, unix_ms(&self.started_at), unix_ms(&self.completed_at))
     }
+
+    /// Returns the session as it was before its open attempt, which may have booked a part of its cost already. The output of the
+    /// attempt counts from there on.
+    #[must_use]
+    pub fn before_attempt(&self) -> Self {
+        let newest = self.attempts.as_ref().and_then(|attempts| attempts.last());
+        let open = newest.filter(|attempt| attempt.ended_at.is_none() && attempt.outcome.is_none());
+        let cost = match (self.cost, open.and_then(|attempt| attempt.cost_usd)) {
+            (Some(cost), Some(booked)) => Some(Usd::clamped(cost.get() - booked.get())),
+            (cost, _) => cost,
+        };
+        Self { cost, ..self.clone() }
+    }
 }
 
 /// The problem of a session's id that is the id of the session at the position `first`, too.

@@ -39,7 +39,7 @@ impl Supervisor<'_> {
             Ok((mark, process, was_answered)) => {
                 let entry = self.book.entry_mut(session);
                 entry.process = process;
-                let mut live = Live::new(session, entry.before_attempt());
+                let mut live = Live::new(session, entry.session.before_attempt());
                 live.was_answered_before = was_answered;
                 self.lives.insert(mark, live);
                 self.facts.push_back(Input::Started(session));
@@ -128,7 +128,7 @@ impl Supervisor<'_> {
         let entry = self.book.entry(session);
         let open = entry.attempt().filter(|attempt| attempt.ended_at.is_none() && attempt.outcome.is_none());
         let mark = entry.mark();
-        let mut live = Live::new(session, entry.before_attempt());
+        let mut live = Live::new(session, entry.session.before_attempt());
         live.was_answered_before = was_answered;
         let names = self.book.names(session);
         let found = recovery::look(self.processes, &names, open, live, (self.clock)())?;

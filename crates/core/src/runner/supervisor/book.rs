@@ -85,16 +85,6 @@ impl Entry {
         self.attempt()?.uuid.parse().ok()
     }
 
-    /// The session as it was before its open attempt, which may have booked a part of its cost already.
-    pub fn before_attempt(&self) -> GroupSession {
-        let mut session = self.session.clone();
-        let open = self.attempt().filter(|attempt| attempt.ended_at.is_none() && attempt.outcome.is_none());
-        if let (Some(cost), Some(booked)) = (session.cost, open.and_then(|attempt| attempt.cost_usd)) {
-            session.cost = Some(Usd::clamped(cost.get() - booked.get()));
-        }
-        session
-    }
-
     /// Takes over what was decided about the session.
     fn decide(&mut self, change: &SessionChange, now: &IsoTime) {
         let record = &change.record;
