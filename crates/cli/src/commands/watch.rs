@@ -110,6 +110,7 @@ fn watch_group(
     let mut group = group;
     let mut tick = Instant::now();
     let mut has_run = group.status == GroupStatus::Running;
+    let mut end = End { shown: newest_event(&group), is_due: false };
     loop {
         let message = receiver.recv_timeout(tick.saturating_duration_since(Instant::now()));
         let now = now_ms();
@@ -120,6 +121,9 @@ fn watch_group(
         let (width, height) = canvas.size();
         let home = home.as_deref();
         let scene = Scene { group: &group, view: &view, name: &name, now, width, home };
+        if let Ok(Message::Event(event)) = &message {
+            end.shown = event.seq();
+        }
         match message {
             Ok(Message::Event(event)) if is_json => {
                 output.json_line(event.json())?;
@@ -136,8 +140,8 @@ fn watch_group(
             }
             Err(_) => {
                 tick = Instant::now() + TICK;
-                // The events that were stored with the end have been shown by now.
-                if has_run && group.status != GroupStatus::Running || !has_run && !may_run(&view) {
+                let is_over = has_run && group.status != GroupStatus::Running || !has_run && !may_run(&view);
+                if end.is_reached(is_over, newest_event(&group)) {
                     let summary = scene.summary();
                     print(summary);
                     let is_signal = |message| matches!(message, Message::Signal(_));
@@ -157,6 +161,28 @@ fn watch_group(
     }
 }
 
+/// The end of a watch: the run is over, and its last events have been shown. They come soon after the end is stored.
+struct End {
+    /// The newest event that was shown.
+    shown: u64,
+    /// The run was over at the tick before.
+    is_due: bool,
+}
+
+impl End {
+    /// Returns `true` at the tick at which the watch ends. Events that do not come until the next tick are not waited for: the feed
+    /// may not be writable. `stored` is the newest event by the group.
+    fn is_reached(&mut self, is_over: bool, stored: u64) -> bool {
+        let was_due = std::mem::replace(&mut self.is_due, is_over);
+        is_over && (was_due || self.shown >= stored)
+    }
+}
+
+/// The number of the group's newest event.
+fn newest_event(group: &SessionGroup) -> u64 {
+    group.event_seq.map_or(0, session_groups::model::number::Count::get)
+}
+
 /// Returns `true` for a group that waits for its run.
 fn may_run(view: &GroupView) -> bool {
     view.status == GroupStatus::Created && !view.sessions.is_empty()
@@ -164,8 +190,7 @@ fn may_run(view: &GroupView) -> bool {
 
 /// Sends the events from now on.
 fn follow_events(store: &FileGroupRepository, group: &SessionGroup, sender: Sender<Message>) {
-    let after = group.event_seq.map_or(0, session_groups::model::number::Count::get);
-    let events = feed::events(store, &group.id, after, true);
+    let events = feed::events(store, &group.id, newest_event(group), true);
     std::thread::spawn(move || {
         let mut failure = None;
         for event in events.iter() {
@@ -177,4 +202,23 @@ fn follow_events(store: &FileGroupRepository, group: &SessionGroup, sender: Send
         }
         let _ = sender.send(Message::EventsEnded(failure));
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watch_ends_when_the_last_events_were_shown_or_do_not_come() {
+        let end = |shown| End { shown, is_due: false };
+        assert!(!end(3).is_reached(false, 3));
+        assert!(end(3).is_reached(true, 3));
+        let mut late = end(2);
+        assert!(!late.is_reached(true, 3));
+        late.shown = 3;
+        assert!(late.is_reached(true, 3));
+        let mut missing = end(2);
+        assert!(!missing.is_reached(true, 3));
+        assert!(missing.is_reached(true, 3));
+    }
 }
