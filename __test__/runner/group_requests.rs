@@ -9,7 +9,8 @@ use session_groups::model::run::{ControlRequest, GroupCause};
 use session_groups::model::{GroupId, GroupStatus, SessionStatus};
 use session_groups::repository::{Changes, Document, GroupRepository};
 use session_groups::runner::{
-    Change, Claim, ControlOptions, Controlled, Done, FileRunStore, RunEnd, RunStore, Runner, control,
+    Change, Claim, ControlOptions, Controlled, Done, FileRunStore, RunEnd, RunHandle, RunNotice, RunStore,
+    Runner, control,
 };
 use session_groups::{Result, ownership};
 
@@ -24,6 +25,8 @@ enum Moment {
     Looked,
     /// Somebody is about to watch the group.
     Watching,
+    /// A commit is under way.
+    Committing,
 }
 
 /// The store of the world's group, in which others come in between.
@@ -49,7 +52,11 @@ impl RunStore for Meanwhile {
     }
 
     fn commit(&self, change: Change, done: Done) {
-        self.store.commit(change, done);
+        let Self { store, others } = self.clone();
+        std::thread::spawn(move || {
+            others(Moment::Committing);
+            store.commit(change, done);
+        });
     }
 
     fn watch(&self, changed: Arc<dyn Fn() + Send + Sync>) -> Result<Box<dyn Send>> {
@@ -162,4 +169,32 @@ fn a_request_replaces_one_that_the_runner_does_not_see_in_time() {
     assert_eq!(controlled, Controlled::Requested { seq: 2, seen: false });
     assert_eq!(world.group().control.unwrap().request, ControlRequest::Stop);
     drop(runner);
+}
+
+#[test]
+fn a_run_that_is_detached_during_a_commit_reports_its_events_and_takes_no_more_orders() {
+    let world = GroupWorld::new(vec![session("a", "answers", &[])]);
+    let handle = Arc::new(Mutex::new(None::<RunHandle>));
+    let (detached, refused) = (Arc::clone(&handle), Arc::new(Mutex::new(Vec::new())));
+    let codes = Arc::clone(&refused);
+    let store = Meanwhile::new(&world, move |moment| {
+        if moment == Moment::Committing {
+            let handle = detached.lock().unwrap().clone().unwrap();
+            handle.detach();
+            // The loop has taken the order before the commit is answered.
+            GroupWorld::wait_until("orders are refused", || handle.retry(None, false).is_err());
+            codes.lock().unwrap().push(handle.retry(None, false).unwrap_err().code());
+        }
+    });
+    let runner = Runner::new(store, world.options());
+    *handle.lock().unwrap() = Some(runner.handle());
+    let mut events = Vec::new();
+    let end = runner.run(|notice| {
+        if let RunNotice::Event { event, seq: Some(_) } = notice {
+            events.push(event.type_name());
+        }
+    });
+    assert_eq!(end.unwrap_err().code(), "INVALID_STATE");
+    assert_eq!((events, &**refused.lock().unwrap()), (vec!["group_started"], &["INVALID_STATE"][..]));
+    assert_eq!(world.group().event_seq.map(Count::get), Some(1));
 }

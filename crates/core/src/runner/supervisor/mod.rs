@@ -206,6 +206,7 @@ impl<'a> Supervisor<'a> {
                 self.received(message);
             }
             if self.is_detached {
+                self.shared.disconnect_unless(|| false);
                 self.sweeps.clear();
                 self.unreported.give_up();
                 self.settle_down();
@@ -455,6 +456,9 @@ impl<'a> Supervisor<'a> {
                         self.in_flight = false;
                         if let Ok(Some(committed)) = &result {
                             self.unreported.committed(committed, Instant::now());
+                            for (seq, event) in &committed.events {
+                                self.emit(Some(*seq), event);
+                            }
                         }
                     }
                     Message::Appended { newest, is_appended } => {
