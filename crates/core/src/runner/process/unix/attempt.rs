@@ -120,9 +120,11 @@ impl Running {
         }
     }
 
-    /// The descriptor that becomes readable when the process ends. `None` if it has to be polled.
+    /// The descriptor that becomes readable when the process ends. `None` if it has to be polled, or has ended: the descriptor stays
+    /// readable then.
     pub fn exit_descriptor(&self) -> Option<BorrowedFd<'_>> {
         match &self.process {
+            _ if self.has_ended() => None,
             Process::Own(child) => child.descriptor(),
             Process::Adopted(process) => process.as_ref().filter(|process| process.runs())?.descriptor(),
         }

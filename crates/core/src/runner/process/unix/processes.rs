@@ -225,6 +225,7 @@ impl Processes {
             vec![(self.alarm.descriptor(), PollFlags::IN)];
         descriptors.extend(self.watch.descriptor().map(|descriptor| (descriptor, PollFlags::IN)));
         let mut deadline = deadline;
+        let mut must_poll = !self.running.is_empty() && self.watch.descriptor().is_none();
         // Processes and where their exits are among the descriptors; `None` if they have to be polled.
         let mut exits: Vec<(Mark, Option<usize>)> = Vec::new();
         for (mark, running) in &self.running {
@@ -232,11 +233,10 @@ impl Processes {
             deadline = earliest(deadline, running.is_dirty.then_some(now));
             descriptors.extend(running.waiting_input().map(|input| (input, PollFlags::OUT)));
             let exit = running.exit_descriptor();
+            must_poll |= exit.is_none() && !running.has_ended();
             exits.push((*mark, exit.map(|_| descriptors.len())));
             descriptors.extend(exit.map(|exit| (exit, PollFlags::IN)));
         }
-        let must_poll = !exits.is_empty() && self.watch.descriptor().is_none();
-        let must_poll = must_poll || exits.iter().any(|(_, exit)| exit.is_none());
         let pause = must_poll.then(|| now + POLL_PAUSE);
         let ready = poll(&descriptors, until(earliest(deadline, pause), now));
         let changed = self.watch.changed();
@@ -314,6 +314,8 @@ mod tests {
             running.has_ended() && !running.is_dirty
         };
         assert_eq!(facts(&mut processes, has_failed_after_its_end), []);
+        // It would let each wait return at once until the output can be read.
+        assert!(processes.running[&mark].exit_descriptor().is_none());
         processes.running.get_mut(&mark).unwrap().output = output;
         let facts = facts(&mut processes, has_exited);
         assert_eq!(facts[0], Fact::Output(RESULT.to_vec()));
