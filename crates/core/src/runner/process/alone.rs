@@ -1,11 +1,23 @@
-//! Tests that use up what a process has.
+//! Helpers of tests: a process that bears a mark, and tests that use up what a process has.
 
 #![allow(clippy::unwrap_used, reason = "a failing test panics")]
 
 use std::fs::File;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
+
+use crate::runner::process::{Mark, find_marked};
+
+/// Starts a process that sleeps and bears a mark. Its environment can be read a moment after its start: the kernel lets the parent
+/// go on before.
+pub fn sleep_with(mark: Mark) -> Child {
+    let mut sleep = Command::new("sleep");
+    let sleep = sleep.arg("600").env(mark.variable(), "1").env("SESSION_GROUPS_SESSION", "group/session");
+    let child = sleep.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while find_marked(mark).unwrap().is_empty() {}
+    child
+}
 
 /// Returns `true` in a process that runs one test alone. Otherwise runs that test in one, since others need descriptors.
 pub fn is_alone(module: &str, test: &str) -> bool {

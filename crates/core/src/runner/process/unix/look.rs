@@ -168,8 +168,7 @@ mod tests {
     #[test]
     fn a_process_that_ends_during_the_look_has_ended() {
         let mark = Mark::new(uuid::Uuid::new_v4());
-        let mut sleep = std::process::Command::new("sleep");
-        let mut child = sleep.arg("600").env(mark.variable(), "1").spawn().unwrap();
+        let mut child = crate::runner::process::alone::sleep_with(mark);
         let entry = table::entry(child.id().try_into().unwrap()).unwrap().unwrap();
         assert_eq!(is_marked(entry, mark).unwrap(), Some(true));
         child.kill().unwrap();

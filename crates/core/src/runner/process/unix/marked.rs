@@ -48,19 +48,13 @@ fn marked(pid: i32, environment: &[u8]) -> io::Result<Option<MarkedProcess>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::{Command, Stdio};
+    use crate::runner::process::alone::sleep_with;
     use uuid::Uuid;
 
     #[test]
     fn a_marked_process_is_found_with_its_session() {
         let mark = Mark::new(Uuid::new_v4());
-        let mut child = Command::new("sleep")
-            .arg("600")
-            .env(mark.variable(), "1")
-            .env("SESSION_GROUPS_SESSION", "group/session")
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = sleep_with(mark);
         let found = marked_processes().unwrap().into_iter().find(|process| process.marks == [mark]);
         child.kill().unwrap();
         child.wait().unwrap();

@@ -338,7 +338,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn an_adopted_process_that_cannot_be_looked_at_gets_its_signal_later() {
-        use crate::runner::process::alone::{is_alone, take_all_descriptors};
+        use crate::runner::process::alone::{is_alone, sleep_with, take_all_descriptors};
         use crate::runner::process::unix::look::{Earlier, Look, look};
         use crate::runner::process::unix::table;
         use std::os::unix::process::ExitStatusExt;
@@ -352,8 +352,7 @@ mod tests {
         let directory = SessionDirectory::create(base.path(), &names).unwrap();
         // Its lock is free, as on a file system without locks that work.
         drop(directory.create_files(1, mark).unwrap());
-        let mut sleep = std::process::Command::new("sleep");
-        let mut child = sleep.arg("600").env(mark.variable(), "1").spawn().unwrap();
+        let mut child = sleep_with(mark);
         let entry = table::entry(child.id().try_into().unwrap()).unwrap().unwrap();
         let recorded = identity_of(entry).unwrap();
         let mut processes = Processes::new(ProcessOptions::default()).unwrap();
