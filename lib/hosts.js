@@ -23,8 +23,8 @@ exports.RepositoryHost = class RepositoryHost {
   #repository
   #id
   #run
-  #watcher
-  #isOver = false
+  /** Ends the newest watch. */
+  #unwatch = () => {}
 
   constructor(repository, id, run) {
     this.#repository = repository
@@ -56,16 +56,21 @@ exports.RepositoryHost = class RepositoryHost {
 
   /** Reports changes by others. A repository that cannot tell is looked at once a second. */
   async watch() {
+    let isOver = false
+    let watcher
+    this.#unwatch = () => {
+      isOver = true
+      watcher?.close()
+    }
     const report = () => this.#run.changed()
-    this.#watcher = (await this.#ownWatcher(report)) ?? polling(report)
-    if (this.#isOver) this.#watcher.close()
+    watcher = (await this.#ownWatcher(report)) ?? polling(report)
+    if (isOver) watcher.close()
     // It may have changed before it was watched.
     else report()
   }
 
   unwatch() {
-    this.#isOver = true
-    this.#watcher?.close()
+    this.#unwatch()
   }
 
   /** Returns the watcher of the repository; `undefined` if its `watch` fails or returns something else, as that of a user's class may. */
