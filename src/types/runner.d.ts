@@ -235,7 +235,7 @@ export declare class GroupRunner {
    * Runs failed sessions of a group again, with the options of the last run if that was of the same group; its `signal` is
    * ignored if it is aborted by now. Fulfilled and rejected like `run`. If this runner is running the group, the run goes on with
    * them, and this is fulfilled at once. If another process is running the group, requests it from that one and is fulfilled
-   * once the request is stored.
+   * once that has acted, or after ten seconds; if its run is just ending, this runner runs the sessions.
    *
    * @param id Id of the group.
    * @param options The sessions, and whether they begin new conversations.
@@ -315,7 +315,8 @@ export interface ControlOptions {
 
 /**
  * Asks the runner of a group for something, in any process. The request is stored in the group, and the runner acts on it within
- * 200 ms, or within a second where the repository has no `watch`.
+ * 200 ms, or within a second where the repository has no `watch`. A request is not stored before the runner has acted on the one
+ * before it, unless that takes longer than `waitMs`.
  *
  * If the group has no runner, `pause` and `stop` are carried out by this call: sessions that a crashed runner left behind are
  * ended, and the status is stored. `resume` and `retry` then reject with `INVALID_STATE`: use {@link GroupRunner.run} or
