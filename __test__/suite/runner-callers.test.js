@@ -110,10 +110,10 @@ running('handlers', () => {
   })
 })
 
-running('a caller whose code throws what has no text', () => {
+running('a caller', () => {
   const nothing = Object.create(null)
 
-  test('gets an error if it is the repository', async () => {
+  test('gets an error from a repository that throws what has no text', async () => {
     const { runner, repository } = await prepare(new UpdatingRepository(), groupOf({ a: [] }))
     repository.update = () => Promise.reject(nothing)
     expect(await rejection(runner.run('20260115-103000-logging'))).toMatchObject({
@@ -122,7 +122,24 @@ running('a caller whose code throws what has no text', () => {
     })
   })
 
-  test('has a failed session if it is the process manager', async () => {
+  test('can run the group again if the repository has failed at the end of a run', async () => {
+    const { runner, repository, stored } = await prepare(new UpdatingRepository(), groupOf({ a: [] }))
+    const { update } = repository
+    let hasFailed = false
+    repository.update = (id, change) =>
+      update.call(repository, id, (group) => {
+        const changes = change(group)
+        const isLast = 'runner' in changes && changes.runner === undefined
+        if (!isLast || hasFailed) return changes
+        hasFailed = true
+        throw new Error('the network is down')
+      })
+    await runner.run('20260115-103000-logging')
+    expect([hasFailed, (await stored()).runner]).toEqual([true, undefined])
+    await runner.run('20260115-103000-logging')
+  })
+
+  test('has a failed session if the process manager throws what has no text', async () => {
     const { runner, manager, stored } = await prepare(new UpdatingRepository(), groupOf({ a: [] }))
     manager.spawn = () => {
       throw nothing

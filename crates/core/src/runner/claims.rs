@@ -1,8 +1,10 @@
 //! A runner's claim on its group: taken before anything else, released at the very end.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread;
+use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::feed::Commit;
 use crate::model::SessionGroup;
 use crate::model::time::IsoTime;
@@ -11,6 +13,9 @@ use crate::repository::{Changes, Document};
 use crate::runner::store::{Claim, commit_and_wait};
 use crate::runner::supervisor::runner_change;
 use crate::runner::{Runner, RunnerState};
+
+/// Times before the tries to remove a record, if the repository cannot be written.
+const REMOVAL_PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_secs(1)];
 
 impl Runner {
     /// Claims the group, and releases it at the end. The group's request is the one from before the claim: whoever finds the group
@@ -69,15 +74,20 @@ impl Runner {
         commit_and_wait(&*self.store, Box::new(change)).map(|committed| committed.group)
     }
 
+    /// Removes the record of this process. As long as it stays, nobody can run the group before this process has ended.
     fn remove_record(&self) {
-        let at = (self.options.clock)();
-        let changes = Changes::from(runner_change(None)).made_at(at);
-        let change = move |document: &Document| {
-            ownership::check_still_ours(document)?;
-            Ok(Commit::new(changes))
-        };
-        // Without it, the next runner finds that this process has ended.
-        let _ = commit_and_wait(&*self.store, Box::new(change));
+        for pause in REMOVAL_PAUSES {
+            thread::sleep(pause);
+            let changes = Changes::from(runner_change(None)).made_at((self.options.clock)());
+            let change = move |document: &Document| {
+                ownership::check_still_ours(document)?;
+                Ok(Commit::new(changes))
+            };
+            let removed = commit_and_wait(&*self.store, Box::new(change));
+            if !removed.is_err_and(|error| error.is(ErrorKind::Io)) {
+                return;
+            }
+        }
     }
 }
 
