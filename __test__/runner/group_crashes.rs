@@ -1,12 +1,14 @@
 //! Runners that are killed: nothing runs twice, nothing is lost, nothing is left running.
 
-use std::os::unix::process::ExitStatusExt;
-use std::process::Child;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use session_groups::feed::{self, Event};
 use session_groups::model::event::GroupEvent;
 use session_groups::model::{GroupStatus, SessionStatus};
+use session_groups::runner::process::{Mark, find_marked};
+use session_groups::runner::{Runner, RunnerOptions};
 
 use crate::group_driver::{ALREADY_RUNNING, IN_RECOVERY, crash_points, start_runner};
 use crate::group_world::{GroupWorld, session, slow};
@@ -113,6 +115,34 @@ fn a_runner_that_dies_at_any_named_point_loses_and_repeats_nothing() {
         .collect();
     let problems: Vec<String> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
     assert_eq!(problems, [""; 0]);
+}
+
+/// Starts a process that cannot be terminated and seems to be left by an attempt.
+fn leave_one(mark: Mark) {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' TERM; while :; do sleep 0.01; done"]).env(mark.variable(), "1");
+    // It must not keep the output of the tests open if it is not ended.
+    shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    shell.process_group(0).spawn().unwrap();
+    GroupWorld::wait_until("it bears the mark", || !find_marked(mark).unwrap().is_empty());
+}
+
+#[test]
+fn what_an_ended_attempt_left_is_ended_by_the_next_runner_if_its_own_was_killed_before() {
+    let world = GroupWorld::new(vec![session("a", "answers", &[]), session("b", "answers", &[])]);
+    let only = |id: &str| RunnerOptions { only: Some(vec![id.to_owned()]), ..world.options() };
+    world.run_with(only("a")).0.unwrap();
+    let ended = world.stored("a").attempts.unwrap().remove(0);
+    let mark: Mark = ended.uuid.parse().unwrap();
+
+    leave_one(mark);
+    world.run_with(only("b")).0.unwrap();
+    assert_eq!(find_marked(mark).unwrap(), [0; 0]);
+
+    leave_one(mark);
+    Runner::new(world.store(), world.options()).end_processes().unwrap();
+    assert_eq!(find_marked(mark).unwrap(), [0; 0]);
+    assert_eq!(world.problems(), [""; 0]);
 }
 
 /// Kills runners at random moments, as many times as asked for.

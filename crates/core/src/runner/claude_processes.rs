@@ -12,7 +12,7 @@ use crate::model::run::ProcessIdentity;
 use crate::model::{GroupSession, SessionGroup};
 use crate::runner::process::{
     Earlier, Event, Launch, Look, Mark, ProcessOptions, Processes, SessionDirectory, SessionDirectoryNames,
-    look,
+    look, marks_in_use,
 };
 use crate::runner::sessions::{EarlierAttempt, Found, SessionProcesses, Start, Wake};
 
@@ -81,6 +81,10 @@ impl SessionProcesses for ClaudeProcesses {
 
     fn sweep(&mut self, mark: Mark) {
         self.processes.sweep(mark);
+    }
+
+    fn unswept(&self, ended: &[Mark]) -> Vec<Mark> {
+        marks_in_use(ended)
     }
 
     fn find(&mut self, earlier: &EarlierAttempt<'_>) -> Result<Found> {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::claude::ClaudeVersion;
 use crate::claude::command::MIN_VERSION;
 use crate::error::Result;
-use crate::model::run::ControlRequest;
+use crate::model::run::{Attempt, ControlRequest};
 use crate::model::{GroupSession, SessionGroup, SessionStatus};
 use crate::repository::Document;
 use crate::runner::plan::{Request, check_runnable};
-use crate::runner::process::{Mark, Program, ProgramSearch, end_marked};
+use crate::runner::process::{Mark, Program, ProgramSearch, end_marked, marks_in_use};
 use crate::runner::runner::finish;
 use crate::runner::store::Claim;
 use crate::runner::{ClaudeProcesses, ExecutionPlan, RunEnd, RunNotice, Runner};
@@ -53,17 +53,18 @@ impl Runner {
     /// Ends what an earlier runner left of the group, then calls a function while no runner can have the group.
     pub(super) fn end_and<T>(self, then: impl FnOnce() -> Result<T>) -> Result<T> {
         self.claimed(|claim, group, document| {
-            let attempts = group.sessions.iter().flat_map(|session| session.attempts.iter().flatten());
-            let open: Vec<_> = attempts.filter(|attempt| attempt.outcome.is_none()).collect();
-            let marks: Vec<Mark> = open.iter().filter_map(|attempt| attempt.uuid.parse().ok()).collect();
+            let has_ended = |attempt: &Attempt| attempt.outcome.is_some();
+            let open = Mark::of_attempts(&group.sessions, |attempt| !has_ended(attempt));
+            let ended = Mark::of_attempts(&group.sessions, has_ended);
             let is_active = |session: &GroupSession| session.status == SessionStatus::Active;
             if !open.is_empty() || group.sessions.iter().any(is_active) {
                 let (seq, action) = (0, ControlRequest::Stop);
                 let stop = Request { seq, action, sessions: None, drain: false, now: true, fresh: false };
                 self.supervise_claude(Some(stop), claim, (group, document), &mut |_| {})?;
                 // Also those whose files are in a directory of which nobody has told.
-                end_marked(&marks, self.options.process.sweep_grace);
+                end_marked(&open, self.options.process.sweep_grace);
             }
+            end_marked(&marks_in_use(&ended), self.options.process.sweep_grace);
             then()
         })
     }

@@ -103,6 +103,12 @@ pub trait SessionProcesses {
     /// the same happens by itself.
     fn sweep(&mut self, _mark: Mark) {}
 
+    /// Returns those of several attempts that have ended and still have processes, because their runner was killed before it had
+    /// swept them. By default there are none.
+    fn unswept(&self, _ended: &[Mark]) -> Vec<Mark> {
+        Vec::new()
+    }
+
     /// Looks at an attempt of an earlier runner, and adopts its process if it lives. By default none outlives its runner. Fails if
     /// it cannot be looked at; then nothing is adopted.
     fn find(&mut self, _earlier: &EarlierAttempt<'_>) -> Result<Found> {

@@ -4,6 +4,9 @@ use std::fmt;
 
 use uuid::Uuid;
 
+use crate::model::GroupSession;
+use crate::model::run::Attempt;
+
 /// The mark of one attempt, made from its UUID.
 ///
 /// ```
@@ -16,6 +19,15 @@ use uuid::Uuid;
 pub struct Mark(Uuid);
 
 impl Mark {
+    /// The marks of those attempts of sessions that a function accepts. An attempt whose uuid is damaged has none.
+    pub fn of_attempts<'a>(
+        sessions: impl IntoIterator<Item = &'a GroupSession>,
+        is_meant: impl Fn(&Attempt) -> bool,
+    ) -> Vec<Self> {
+        let attempts = sessions.into_iter().flat_map(|session| session.attempts.iter().flatten());
+        attempts.filter(|attempt| is_meant(attempt)).filter_map(|attempt| attempt.uuid.parse().ok()).collect()
+    }
+
     /// The mark of an attempt.
     pub fn new(attempt: Uuid) -> Self {
         Self(attempt)

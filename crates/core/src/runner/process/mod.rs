@@ -87,7 +87,7 @@ pub use project::check_project;
 #[cfg(unix)]
 pub use unix::{
     Adoption, Earlier, Launch, Look, MarkedProcess, Processes, Recorded, SessionDirectory, Waker,
-    current_identity, end_marked, find_marked, is_running, look, marked_processes,
+    current_identity, end_marked, find_marked, is_running, look, marked_processes, marks_in_use,
 };
 #[cfg(not(unix))]
 pub use unsupported::{Processes, current_identity, is_running};

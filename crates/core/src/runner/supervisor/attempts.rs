@@ -34,6 +34,15 @@ impl Supervisor<'_> {
         }
     }
 
+    /// Sweeps the attempts of earlier runners that had ended when their runner was killed, but were not swept yet.
+    pub(super) fn sweep_ended_attempts(&mut self) {
+        let ended = Mark::of_attempts(self.book.sessions(), |attempt| attempt.outcome.is_some());
+        for mark in self.processes.unswept(&ended) {
+            self.sweeps.insert(mark);
+            self.processes.sweep(mark);
+        }
+    }
+
     pub(super) fn start(&mut self, session: SessionIndex, how: AttemptKind, cap: Option<Nanos>) {
         match self.try_start(session, how, cap) {
             Ok((mark, process, was_answered)) => {

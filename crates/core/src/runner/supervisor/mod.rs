@@ -184,6 +184,7 @@ impl<'a> Supervisor<'a> {
         self.connect();
         self.show_group();
         self.warn_about_directories();
+        self.sweep_ended_attempts();
         self.tick(Instant::now());
         self.facts.push_back(self.first_fact());
         let mut is_busy = false;

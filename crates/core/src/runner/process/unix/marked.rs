@@ -1,5 +1,6 @@
 //! All processes that bear the mark of an attempt, whoever started them.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use crate::runner::process::Mark;
@@ -31,6 +32,16 @@ pub fn marked_processes() -> io::Result<Vec<MarkedProcess>> {
         }
     }
     Ok(found)
+}
+
+/// Returns those of several marks that running processes bear; all of them if that cannot be seen.
+pub fn marks_in_use(marks: &[Mark]) -> Vec<Mark> {
+    if marks.is_empty() {
+        return Vec::new();
+    }
+    let Ok(processes) = marked_processes() else { return marks.to_vec() };
+    let used: BTreeSet<Mark> = processes.into_iter().flat_map(|process| process.marks).collect();
+    marks.iter().copied().filter(|mark| used.contains(mark)).collect()
 }
 
 fn marked(pid: i32, environment: &[u8]) -> io::Result<Option<MarkedProcess>> {

@@ -24,7 +24,7 @@ mod watch;
 pub use directory::SessionDirectory;
 pub use identity::{current_identity, is_running};
 pub use look::{Earlier, Look, Recorded, look};
-pub use marked::{MarkedProcess, marked_processes};
+pub use marked::{MarkedProcess, marked_processes, marks_in_use};
 pub use poll::Waker;
 pub use processes::{Adoption, Processes};
 pub use spawn::Launch;
