@@ -51,10 +51,7 @@ pub fn block<T>(wait: impl FnOnce() -> T) -> T {
     if !IS_POOL_THREAD.get() {
         return wait();
     }
-    POOL.begin_to_block();
-    let result = catch_unwind(AssertUnwindSafe(wait));
-    POOL.state().blocked -= 1;
-    result.unwrap_or_else(|panic| resume_unwind(panic))
+    POOL.block(wait)
 }
 
 /// Runs no job on this thread during a piece of work, not even when no thread can be started.
@@ -136,6 +133,13 @@ impl Pool {
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
+    fn block<T>(&'static self, wait: impl FnOnce() -> T) -> T {
+        self.begin_to_block();
+        let result = catch_unwind(AssertUnwindSafe(wait));
+        self.state().blocked -= 1;
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
     fn limit(&self, state: &State) -> usize {
         self.max_threads + state.blocked.min(MAX_SUBSTITUTES)
     }
@@ -143,16 +147,21 @@ impl Pool {
     fn begin_to_block(&'static self) {
         let mut state = self.state();
         state.blocked += 1;
+        self.wake_another_thread(&mut state);
+    }
+
+    /// Wakes another thread if this one leaves something to do, and starts one if all are busy.
+    fn wake_another_thread(&'static self, state: &mut State) {
         if state.needs_another_thread() {
             if state.idle == 0 {
-                self.start_thread(&mut state);
+                // safeguard: a thread that begins a job leaves the others to another one
+                self.start_thread(state);
             }
-            drop(state);
             self.wake.notify_one();
         }
     }
 
-    fn work(&self) {
+    fn work(&'static self) {
         IS_POOL_THREAD.set(true);
         let mut state = self.state();
         loop {
@@ -164,9 +173,7 @@ impl Pool {
             let may_run = state.threads - state.idle - state.blocked <= self.max_threads;
             state = match state.next(may_run) {
                 Next::Now(job) => {
-                    if state.needs_another_thread() {
-                        self.wake.notify_one();
-                    }
+                    self.wake_another_thread(&mut state);
                     self.run(state, job)
                 }
                 next => {
@@ -279,6 +286,10 @@ mod tests {
     use super::*;
     use std::sync::{Arc, mpsc};
 
+    fn pool_of(max_threads: usize) -> Pool {
+        Pool { max_threads, state: Mutex::default(), wake: Condvar::new() }
+    }
+
     #[test]
     fn a_panicking_job_does_not_end_the_pool() {
         let (sender, receiver) = mpsc::channel();
@@ -327,8 +338,7 @@ mod tests {
 
     #[test]
     fn without_any_thread_the_caller_runs_its_job_and_those_put_off() {
-        static NONE: LazyLock<Pool> =
-            LazyLock::new(|| Pool { max_threads: 0, state: Mutex::default(), wake: Condvar::new() });
+        static NONE: LazyLock<Pool> = LazyLock::new(|| pool_of(0));
         let done = Arc::new(Mutex::new(Vec::new()));
         let tell = |what| {
             let done = Arc::clone(&done);
@@ -359,6 +369,24 @@ mod tests {
         assert!(!state.needs_another_thread());
         state.ready.push_back(Box::new(|| {}));
         assert!(state.needs_another_thread());
+    }
+
+    #[test]
+    fn a_job_that_waits_for_a_later_one_does_not_keep_it_from_its_time() {
+        static TWO: LazyLock<Pool> = LazyLock::new(|| pool_of(2));
+        let put_off = |ms, job| {
+            let later = Later { at: Instant::now() + Duration::from_millis(ms), job };
+            TWO.add(|state| state.later.push(later));
+        };
+        let (send, receive) = mpsc::channel();
+        let (done, outcome) = mpsc::channel();
+        put_off(100, Box::new(move || done.send(receive.recv_timeout(Duration::from_secs(10))).unwrap()));
+        while TWO.state().timekeepers == 0 {
+            thread::yield_now();
+        }
+        // One thread keeps the time of both.
+        put_off(110, Box::new(move || send.send(()).unwrap()));
+        assert_eq!(outcome.recv().unwrap(), Ok(()));
     }
 
     #[test]
