@@ -278,6 +278,11 @@ Next::Again(jittered(pause), (pause * 2).min(MAX_PAUSE))`,
     caughtBy: RUST,
   },
   {
+    name: 'however many threads are blocked, one runs jobs',
+    instead: 'limit',
+    caughtBy: RUST,
+  },
+  {
     name: 'other writes of a group wait for the function whose turn it is',
     instead: 'queue.is_in_turn = false;',
     caughtBy: SUITE,

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Maximum number of threads that take the place of blocked ones.
+/// Number of blocked threads whose place others take at once. When even more are blocked, one more thread runs jobs.
 const MAX_SUBSTITUTES: usize = 64;
 
 /// Number of threads that stay when those whose place they took are back. They are often needed again within milliseconds.
@@ -141,7 +141,10 @@ impl Pool {
     }
 
     fn limit(&self, state: &State) -> usize {
-        self.max_threads + state.blocked.min(MAX_SUBSTITUTES)
+        let limit = self.max_threads + state.blocked.min(MAX_SUBSTITUTES);
+        // They may all wait for a job that has not been run.
+        // safeguard: however many threads are blocked, one runs jobs
+        if limit > 0 && state.blocked >= limit { state.blocked + 1 } else { limit }
     }
 
     fn begin_to_block(&'static self) {
@@ -387,6 +390,29 @@ mod tests {
         // One thread keeps the time of both.
         put_off(110, Box::new(move || send.send(()).unwrap()));
         assert_eq!(outcome.recv().unwrap(), Ok(()));
+    }
+
+    #[test]
+    fn jobs_can_wait_for_one_that_comes_after_more_of_them_than_there_are_threads() {
+        static FOUR: LazyLock<Pool> = LazyLock::new(|| pool_of(4));
+        let (done, outcomes) = mpsc::channel();
+        let gate = Arc::new((Mutex::new(false), Condvar::new()));
+        for _ in 0..2 * MAX_SUBSTITUTES {
+            let (gate, done) = (Arc::clone(&gate), done.clone());
+            let wait = move || {
+                let is_open = gate.0.lock().unwrap();
+                let waited = gate.1.wait_timeout_while(is_open, Duration::from_secs(10), |is_open| !*is_open);
+                done.send(*waited.unwrap().0).unwrap();
+            };
+            FOUR.add(|state| state.ready.push_back(Box::new(|| FOUR.block(wait))));
+        }
+        let open = move || {
+            *gate.0.lock().unwrap() = true;
+            gate.1.notify_all();
+        };
+        FOUR.add(|state| state.ready.push_back(Box::new(open)));
+        drop(done);
+        assert!(outcomes.iter().all(|is_open| is_open));
     }
 
     #[test]

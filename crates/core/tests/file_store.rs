@@ -400,6 +400,29 @@ fn a_blocking_write_waits_for_a_turn_that_began_before() {
 }
 
 #[test]
+fn more_callbacks_than_threads_can_wait_for_the_turn_of_a_function() {
+    within_10_seconds(|repository| {
+        let (sender, written) = std::sync::mpsc::channel();
+        let gate = std::sync::Arc::new(std::sync::RwLock::new(()));
+        let closed = gate.write().unwrap();
+        for _ in 0..200 {
+            let (inner, gate, sender) = (repository.clone(), std::sync::Arc::clone(&gate), sender.clone());
+            repository.find(&id("g"), move |_| {
+                drop(gate.read().unwrap());
+                sender.send(inner.write(&id("g"), rename("after")).is_ok()).unwrap();
+            });
+        }
+        // Its turn comes before all of these writes, and begins on a thread of the executor.
+        repository.take_turn(&id("g"), |turn| {
+            let turn = turn.unwrap().begin().ok().unwrap();
+            turn.write(changes(r#"{"description":"turn"}"#), |_| {});
+        });
+        drop((closed, sender));
+        assert_eq!(written.iter().filter(|is_ok| *is_ok).count(), 200);
+    });
+}
+
+#[test]
 fn blocking_and_submitted_writes_of_one_group_are_all_carried_out() {
     within_10_seconds(|repository| {
         let (sender, outcomes) = std::sync::mpsc::channel();
