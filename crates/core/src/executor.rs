@@ -27,6 +27,9 @@ const MAX_SUBSTITUTES: usize = 64;
 /// Number of threads that stay when those whose place they took are back. They are often needed again within milliseconds.
 const MAX_SPARE: usize = 16;
 
+/// Maximum pause between two attempts to start a thread while there is none.
+const MAX_START_PAUSE: Duration = Duration::from_millis(100);
+
 static POOL: LazyLock<Pool> = LazyLock::new(|| Pool {
     // More than cores, since some of the time is spent waiting for files.
     max_threads: thread::available_parallelism().map_or(4, |cores| cores.get().clamp(4, 16)),
@@ -107,6 +110,8 @@ impl Pool {
             self.start_thread(&mut state);
         }
         if state.threads == 0 {
+            // The caller that stands in for them may be waiting.
+            self.wake.notify_one();
             if DEFERRAL.get() == Deferral::None {
                 return self.work_without_threads(state);
             }
@@ -124,7 +129,7 @@ impl Pool {
         }
     }
 
-    fn defer_jobs<T>(&self, work: impl FnOnce() -> T) -> T {
+    fn defer_jobs<T>(&'static self, work: impl FnOnce() -> T) -> T {
         let outer = DEFERRAL.replace(Deferral::Active);
         let result = catch_unwind(AssertUnwindSafe(work));
         if DEFERRAL.replace(outer) == Deferral::HasJobs {
@@ -199,25 +204,26 @@ impl Pool {
     }
 
     /// Runs all jobs on the calling thread, because no thread could be started: also those that they add, now or for
-    /// later.
-    fn work_without_threads<'a>(&'a self, mut state: MutexGuard<'a, State>) {
+    /// later. It ends when a thread can be started.
+    fn work_without_threads(&'static self, mut state: MutexGuard<'static, State>) {
         if std::mem::replace(&mut state.has_stand_in, true) {
             return;
         }
-        loop {
+        while state.threads == 0 {
             state = match state.next(true) {
                 Next::Now(job) => self.run(state, job),
                 Next::In(wait) => {
-                    drop(state);
-                    thread::sleep(wait);
-                    self.state()
+                    self.start_thread(&mut state);
+                    if state.threads > 0 {
+                        break;
+                    }
+                    let woken = self.wake.wait_timeout(state, wait.min(MAX_START_PAUSE));
+                    woken.unwrap_or_else(PoisonError::into_inner).0
                 }
-                Next::Nothing => {
-                    state.has_stand_in = false;
-                    return;
-                }
+                Next::Nothing => break,
             }
         }
+        state.has_stand_in = false;
     }
 
     /// Runs a job without holding the state.
@@ -360,6 +366,48 @@ mod tests {
             assert!(done.lock().unwrap().is_empty());
         });
         assert_eq!(*done.lock().unwrap(), ["first", "second", "third"]);
+    }
+
+    /// Runs a job on a caller's thread because there is no other one. The caller returns when nothing is left to do.
+    fn run_as_stand_in(pool: &'static Pool, job: impl FnOnce() + Send + 'static) -> mpsc::Receiver<()> {
+        let (done, is_done) = mpsc::channel();
+        thread::spawn(move || {
+            pool.add(|state| {
+                state.ready.push_back(Box::new(job));
+                let at = Instant::now() + Duration::from_secs(3_600);
+                state.later.push(Later { at, job: Box::new(|| {}) });
+            });
+            done.send(()).unwrap();
+        });
+        is_done
+    }
+
+    #[test]
+    fn without_any_thread_a_caller_that_waits_for_a_time_runs_the_jobs_of_others() {
+        static NONE: LazyLock<Pool> = LazyLock::new(|| pool_of(0));
+        let (started, has_started) = mpsc::channel();
+        let _is_done = run_as_stand_in(&NONE, move || started.send(()).unwrap());
+        has_started.recv().unwrap();
+        let (sender, receiver) = mpsc::channel();
+        for defers in [false, true] {
+            let sender = sender.clone();
+            let add = || NONE.add(|state| state.ready.push_back(Box::new(move || sender.send(()).unwrap())));
+            if defers {
+                NONE.defer_jobs(add);
+            } else {
+                add();
+            }
+            receiver.recv_timeout(Duration::from_secs(10)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_caller_runs_no_more_jobs_once_a_thread_can_be_started() {
+        static NONE: LazyLock<Pool> = LazyLock::new(|| pool_of(0));
+        // A blocked thread may be replaced.
+        let is_done = run_as_stand_in(&NONE, || NONE.state().blocked = 1);
+        is_done.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert_eq!(NONE.state().threads, 1);
     }
 
     #[test]
