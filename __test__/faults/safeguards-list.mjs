@@ -62,6 +62,11 @@ export const SAFEGUARDS = [
     caughtBy: ['faults', 'removed by hand'],
   },
   {
+    name: 'a lock is free at once',
+    instead: '',
+    caughtBy: RUST,
+  },
+  {
     name: 'all locks made at once',
     instead: 'for stripe in 0..1 {',
     caughtBy: SUITE,

@@ -56,7 +56,6 @@ pub enum TryLock {
 
 /// A lock that is held until this is dropped.
 pub struct Lock {
-    /// Closing it frees the lock.
     file: File,
 }
 
@@ -69,10 +68,11 @@ impl Lock {
     }
 }
 
-/// A closed file's lock is freed at once by Linux and macOS, by Windows when it gets round to it.
-#[cfg(windows)]
+/// Closing the file frees its lock later: on Windows when the system gets round to it, elsewhere when a process that was
+/// forked off meanwhile has closed its copy.
 impl Drop for Lock {
     fn drop(&mut self) {
+        // safeguard: a lock is free at once
         let _ = self.file.unlock();
     }
 }
@@ -180,6 +180,18 @@ pub fn holder(base: &Dir, stripe: Stripe) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A process that was forked off has copies of all open files until it executes its program.
+    #[test]
+    fn a_lock_is_free_at_once_although_its_file_is_open_elsewhere() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = Dir::open(directory.path()).unwrap();
+        let stripe = Stripe(0);
+        let lock = try_lock(&base, stripe).unwrap().unwrap();
+        let _copy = lock.file.try_clone().unwrap();
+        drop(lock);
+        assert!(try_lock(&base, stripe).unwrap().is_some());
+    }
 
     #[test]
     fn a_lock_that_is_never_the_one_in_the_store_is_an_error_and_not_a_loop() {

@@ -65,7 +65,7 @@ impl RunLock {
     }
 }
 
-/// A closed file's lock is freed at once by Linux and macOS, by Windows when it gets round to it.
+/// As with `Lock`, closing the file frees its lock later.
 impl Drop for RunLock {
     fn drop(&mut self) {
         let _ = self.file.set_len(0);
