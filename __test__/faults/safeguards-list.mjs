@@ -309,7 +309,7 @@ Next::Again(jittered(pause), (pause * 2).min(MAX_PAUSE))`,
   },
   {
     name: 'only time for which others hold the lock counts',
-    instead: 'entry.patience = Patience::Until(self.held_by_others + 0 * patience);',
+    instead: 'entry.patience = Patience::Until(self.held_by_others.saturating_add(0 * patience));',
     caughtBy: RUST,
   },
   {

@@ -162,6 +162,24 @@ fn a_timeout_of_zero_still_tries_once() {
 }
 
 #[test]
+fn a_writer_can_wait_forever() {
+    let base = tempfile::tempdir().unwrap();
+    let options = FileOptions { durability: Durability::Process, lock_timeout: Duration::MAX };
+    let repository = FileGroupRepository::new(Some(base.path()), options).unwrap();
+    repository.save(group("g"), Condition::None).unwrap();
+    let held = hold_all_locks(base.path());
+    let (sender, outcomes) = std::sync::mpsc::channel();
+    for name in ["a", "b"] {
+        let sender = sender.clone();
+        repository.submit(&id("g"), rename(name), move |outcome| sender.send(outcome.is_ok()).unwrap());
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    drop((held, sender));
+    assert!(outcomes.iter().all(|is_ok| is_ok));
+    assert!(repository.lock_plans().is_ok());
+}
+
+#[test]
 fn a_base_with_dots_is_the_directory_it_names() {
     let base = tempfile::tempdir().unwrap();
     let repository = store(&base.path().join("none/../a/./b"), 1_000);

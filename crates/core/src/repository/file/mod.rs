@@ -143,7 +143,7 @@ impl FileGroupRepository {
     /// `INSECURE_STORE` if everyone may write to the store, and with `IO`.
     pub fn lock_plans(&self) -> Result<Lock> {
         const PAUSE: Duration = Duration::from_millis(10);
-        let deadline = Instant::now() + self.options.lock_timeout;
+        let begun = Instant::now();
         let path = self.base().join(paths::LOCKS).join(lock::PLANS);
         loop {
             write::make_base(self.base()).map_err(|source| Error::io(None, self.base(), "making", source))?;
@@ -153,7 +153,9 @@ impl FileGroupRepository {
             let lock = lock::try_lock_plans(&base);
             match lock.map_err(|source| Error::io(None, &path, "locking", source))? {
                 Some(lock) => return Ok(lock),
-                None if Instant::now() >= deadline => return Err(Error::plans_timeout(path)),
+                None if begun.elapsed() >= self.options.lock_timeout => {
+                    return Err(Error::plans_timeout(path));
+                }
                 None => std::thread::sleep(PAUSE),
             }
         }

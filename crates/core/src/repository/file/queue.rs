@@ -292,7 +292,7 @@ impl Groups {
     pub fn add(&mut self, mut entry: Entry, is_first: bool) {
         if let Patience::For(patience) = entry.patience {
             // safeguard: only time for which others hold the lock counts
-            entry.patience = Patience::Until(self.held_by_others + patience);
+            entry.patience = Patience::Until(self.held_by_others.saturating_add(patience));
         }
         let id = entry.id.clone();
         let queue = self.queues.entry(id.clone()).or_default();
@@ -522,6 +522,15 @@ mod tests {
         assert!(groups.take_unlocked_function().is_some());
         groups.end_turn(id, hold, Some(update(id, "computed")));
         groups
+    }
+
+    #[test]
+    fn an_entry_can_wait_forever() {
+        let id = GroupId::new("g").unwrap();
+        let mut groups = Groups { held_by_others: Duration::from_millis(1), ..Groups::default() };
+        let patience = Patience::For(Duration::MAX);
+        groups.add(Entry { patience, ..update(&id, "patient") }, false);
+        assert!(groups.take_expired().is_empty());
     }
 
     #[test]
