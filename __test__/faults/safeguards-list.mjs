@@ -36,6 +36,12 @@ export const SAFEGUARDS = [
     caughtBy: ORDER,
   },
   {
+    name: 'fsync of the directories above the base before each durable write',
+    instead:
+      'let synced = if stored.bytes.is_none() { self.synced_base.ensure(&guard.base) } else { Ok(()) };',
+    caughtBy: RUST,
+  },
+  {
     name: 'fsync of a file that was stored without one',
     instead: 'group.open_file(META).map(drop).map_err(not_durable)?;',
     caughtBy: ORDER,

@@ -27,8 +27,6 @@ const MAX_BATCH: usize = 4096;
 pub struct First {
     /// The group.
     pub id: GroupId,
-    /// Required durability of the write.
-    pub durability: Durability,
     /// Set when a missing store is created.
     pub makes_a_store: bool,
 }
@@ -384,7 +382,7 @@ impl Groups {
         self.skip_empty();
         let entry = self.queues.get(self.order.front()?)?.front()?;
         let makes_a_store = matches!(&entry.work, Work::Task(task, _) if task.makes_a_store());
-        Some(First { id: entry.id.clone(), durability: entry.durability, makes_a_store })
+        Some(First { id: entry.id.clone(), makes_a_store })
     }
 
     /// Takes the first entry alone.

@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -21,7 +20,7 @@ use crate::repository::file::lock::{self, StoreGuard, Stripe, TryLock};
 use crate::repository::file::queue::{First, Queue};
 use crate::repository::file::scan::{self, Listing, Suspect};
 use crate::repository::file::task::{Ready, Task};
-use crate::repository::file::write::{self, Commit, Durability, SyncedDirs};
+use crate::repository::file::write::{self, Commit, Durability, SyncedBase, SyncedDirs};
 use crate::repository::file::{delete, paths, read};
 use crate::repository::merge::{Condition, Write, WriteOutcome};
 use crate::repository::query::{GroupFilter, GroupSort};
@@ -31,8 +30,7 @@ pub struct Store {
     /// The entries that wait for a lock.
     pub(super) queue: Queue,
     base: PathBuf,
-    /// Set when the base directory itself is on the disk.
-    base_is_synced: AtomicBool,
+    synced_base: SyncedBase,
     synced: SyncedDirs,
     cache: Arc<Cache>,
     pub(super) live: Live,
@@ -47,7 +45,7 @@ impl Store {
         Self {
             queue: Queue::new(),
             base,
-            base_is_synced: AtomicBool::new(false),
+            synced_base: SyncedBase::default(),
             synced: SyncedDirs::default(),
             live: Live::new(Arc::clone(&cache)),
             cache,
@@ -161,20 +159,13 @@ impl Store {
     }
 
     /// Makes the store if it is not there, and opens it.
-    fn open_for_writing(&self, mut base: Option<Dir>, id: &GroupId, durability: Durability) -> Result<Dir> {
-        base.as_ref().map_or(Ok(()), read::check_base)?;
-        let refused =
-            |source: std::io::Error| Error::not_committed(id.as_str(), &self.base.clone(), "making", source);
-        if base.is_none() {
-            self.base_is_synced.store(false, Ordering::Relaxed);
-            write::make_base(&self.base).map_err(refused)?;
-            base = read::open_base(&self.base)?;
+    fn open_for_writing(&self, base: Option<Dir>, id: &GroupId) -> Result<Dir> {
+        if let Some(base) = base {
+            return read::check_base(&base).map(|()| base);
         }
-        if durability == Durability::Full && !self.base_is_synced.load(Ordering::Relaxed) {
-            write::sync_above_base(&self.base).map_err(refused)?;
-            self.base_is_synced.store(true, Ordering::Relaxed);
-        }
-        base.ok_or_else(|| refused(std::io::ErrorKind::NotFound.into()))
+        let refused = |source| Error::not_committed(id.as_str(), &self.base, "making", source);
+        write::make_base(&self.base).map_err(refused)?;
+        read::open_base(&self.base)?.ok_or_else(|| refused(std::io::ErrorKind::NotFound.into()))
     }
 }
 
@@ -185,7 +176,7 @@ impl Store {
         if base.is_none() && !first.makes_a_store {
             return Ok(TryLock::NoStore);
         }
-        let base = self.open_for_writing(base, &first.id, first.durability)?;
+        let base = self.open_for_writing(base, &first.id)?;
         let lock = lock::try_lock(&base, stripe)
             .map_err(|source| read::cannot_lock(&base, &first.id, stripe, source))?;
         Ok(lock.map_or(TryLock::WouldBlock, |lock| TryLock::Acquired(StoreGuard { base, lock })))
@@ -267,6 +258,11 @@ impl Store {
         durability: Durability,
         guard: &StoreGuard,
     ) -> Result<Option<PathBuf>> {
+        if durability == Durability::Full {
+            // safeguard: fsync of the directories above the base before each durable write
+            let synced = self.synced_base.ensure(&guard.base);
+            synced.map_err(|source| Error::not_committed(id.as_str(), &self.base, "syncing", source))?;
+        }
         let commit = Commit { base: &guard.base, id, durability, synced: &self.synced };
         let text = group.map(|group| json::pretty(group.text()));
         match (text.as_deref().map(str::as_bytes), &stored.bytes) {
@@ -420,6 +416,38 @@ impl Swept {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::tests::GROUP;
+    use crate::repository::file::completion::Completion;
+
+    fn save(store: &Store, guard: &StoreGuard, durability: Durability) {
+        let group = Document::from_text(GROUP.to_owned()).unwrap();
+        let id = group.id().clone();
+        let task = Task::Write(Write::Save { group, condition: Condition::None });
+        let completion = Completion::callback(|saved| assert!(saved.is_ok()));
+        store.write_batch(&id, vec![Ready { task, durability, completion }], guard, &mut Finished::default());
+    }
+
+    #[test]
+    fn a_base_directory_is_on_the_disk_before_a_durable_write_is_acknowledged() {
+        let above = tempfile::tempdir().unwrap();
+        let store = Store::new(above.path().join("store"));
+        let id = GroupId::new("20260115-103000-auth").unwrap();
+        let lock = || match store.lock(Stripe::of(&id), &First { id: id.clone(), makes_a_store: true }) {
+            Ok(TryLock::Acquired(guard)) => guard,
+            _ => panic!("no lock"),
+        };
+        for former in ["first", "second"] {
+            let guard = lock();
+            // The store is made for a write that does not wait for the disk, and another one follows under the same lock.
+            save(&store, &guard, Durability::Process);
+            assert!(!store.synced_base.contains(&guard.base).unwrap());
+            save(&store, &guard, Durability::Full);
+            assert!(store.synced_base.contains(&guard.base).unwrap());
+            // Another base directory takes its place.
+            drop(guard);
+            std::fs::rename(store.base(), above.path().join(former)).unwrap();
+        }
+    }
 
     #[test]
     fn leftovers_are_looked_for_once_and_the_list_of_groups_stays_short() {

@@ -52,6 +52,40 @@ impl SyncedDirs {
     }
 }
 
+/// The base directory that is known to be on the disk with those above it. Another one may take its place.
+#[derive(Debug, Default)]
+pub struct SyncedBase(Mutex<Option<BaseIdentity>>);
+
+/// Device and inode of a base directory, and its identity where the file system keeps one.
+type BaseIdentity = (u64, u64, Option<Identity>);
+
+impl SyncedBase {
+    /// Waits until the disk has a base directory and those above it, whoever made them: a process that made one may have
+    /// died before it could see to that.
+    pub fn ensure(&self, base: &Dir) -> io::Result<()> {
+        let identity = identity_of(base)?;
+        if *self.synced() != Some(identity) {
+            sync_above_base(base)?;
+            *self.synced() = Some(identity);
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub fn contains(&self, base: &Dir) -> io::Result<bool> {
+        Ok(*self.synced() == Some(identity_of(base)?))
+    }
+
+    fn synced(&self) -> MutexGuard<'_, Option<BaseIdentity>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn identity_of(base: &Dir) -> io::Result<BaseIdentity> {
+    let fingerprint = base.own_stat()?.fingerprint();
+    Ok((fingerprint.device, fingerprint.inode, base.identity()))
+}
+
 /// One write, up to its acknowledgement.
 pub struct Commit<'a> {
     /// The base directory.
@@ -180,11 +214,9 @@ pub fn make_base(path: &Path) -> io::Result<()> {
     Dir::open(parent)?.make_dir(name).map(drop)
 }
 
-/// Waits until the disk has the base directory and those above it, whoever made them: a process that made one may have
-/// died before it could see to that.
-pub fn sync_above_base(path: &Path) -> io::Result<()> {
-    let device = Dir::open(path)?.own_stat()?.fingerprint().device;
-    for above in path.ancestors().skip(1) {
+fn sync_above_base(base: &Dir) -> io::Result<()> {
+    let device = base.own_stat()?.fingerprint().device;
+    for above in base.path().ancestors().skip(1) {
         let above = match Dir::open(above) {
             // Not ours, so we have not made anything in it.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
