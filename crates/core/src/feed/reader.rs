@@ -18,12 +18,10 @@ use crate::model::number::Positive;
 use crate::model::time::IsoTime;
 use crate::repository::{Change, Watcher};
 
-/// Pause before a reader looks again for events that the stored group says there are. It doubles up to the maximum.
+/// Pause before a reader looks again for events that the stored group says there are. It doubles up to the maximum. If their
+/// writer was killed, they never come, but a writer that lacks space appends them once there is some.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
-
-/// Number of such looks until the group changes again. Their writer may have been killed.
-const MAX_LOOKS: u32 = 20;
 
 /// Gives the opened source; `None` if there is no such group. With a watcher the reader follows.
 pub type Open = Box<dyn FnOnce() -> Result<Option<(Box<dyn Source>, Option<Watcher>)>> + Send>;
@@ -70,16 +68,7 @@ impl Events {
     }
 
     pub(super) fn new(after: u64, open: Open) -> Self {
-        let state = State {
-            open: Some(open),
-            source: None,
-            newest: after.min(MAX_SEQ),
-            stored: None,
-            looks: 0,
-            is_watching: false,
-            has_timer: false,
-            is_over: false,
-        };
+        let state = State::new(after, open);
         let shared = Arc::new(Shared {
             request: Mutex::default(),
             is_closed: AtomicBool::new(false),
@@ -155,8 +144,7 @@ struct State {
     newest: u64,
     /// Number of the newest event as the group says; `None` before the group was seen.
     stored: Option<u64>,
-    /// Number of looks since the group was seen last.
-    looks: u32,
+    next_pause: Duration,
     /// Set while the watcher is asked for changes.
     is_watching: bool,
     /// Set while another look is on its way.
@@ -230,7 +218,7 @@ impl Shared {
     fn see(self: &Arc<Self>, changes: &[Change]) {
         let mut state = self.state();
         state.is_watching = false;
-        state.looks = 0;
+        state.next_pause = FIRST_PAUSE;
         if let Some(change) = changes.last() {
             state.stored = Some(change.group.as_ref().map_or(0, newest_stored));
         }
@@ -254,6 +242,19 @@ impl Shared {
 }
 
 impl State {
+    fn new(after: u64, open: Open) -> Self {
+        Self {
+            open: Some(open),
+            source: None,
+            newest: after.min(MAX_SEQ),
+            stored: None,
+            next_pause: FIRST_PAUSE,
+            is_watching: false,
+            has_timer: false,
+            is_over: false,
+        }
+    }
+
     fn look(&mut self, watcher: &OnceLock<Watcher>) -> Look {
         if self.is_over {
             return Look::Answer(Ok(Vec::new()));
@@ -304,12 +305,12 @@ impl State {
     /// The time until another look, if one is due: the group says that there are events, or it has not been seen yet.
     fn pause(&mut self) -> Option<Duration> {
         let is_due = self.stored.is_none_or(|stored| stored > self.newest);
-        if !is_due || self.has_timer || self.looks >= MAX_LOOKS {
+        if !is_due || self.has_timer {
             return None;
         }
         self.has_timer = true;
-        self.looks += 1;
-        Some(FIRST_PAUSE.saturating_mul(1 << (self.looks - 1)).min(MAX_PAUSE))
+        let next_pause = (2 * self.next_pause).min(MAX_PAUSE);
+        Some(mem::replace(&mut self.next_pause, next_pause))
     }
 }
 
@@ -341,4 +342,22 @@ fn in_order(newest: &mut u64, events: Vec<FeedEvent>) -> Vec<FeedEvent> {
         }
     }
     ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_looks_for_missing_events_as_long_as_it_takes() {
+        let mut state = State::new(1, Box::new(|| Ok(None)));
+        state.stored = Some(2);
+        for _ in 0..100 {
+            assert!(state.pause().is_some_and(|pause| pause <= MAX_PAUSE));
+            assert_eq!(state.pause(), None);
+            state.has_timer = false;
+        }
+        state.newest = 2;
+        assert_eq!(state.pause(), None);
+    }
 }
