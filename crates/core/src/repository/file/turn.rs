@@ -116,16 +116,18 @@ impl Turn {
         let has_lapsed = state.end.is_none();
         drop(state);
         match self.again.take_if(|_| has_lapsed) {
-            Some(again) => Err(Again { grace: again.grace * 2, is_first: false, ..again }),
+            Some(again) => Err(again.after_a_lapse()),
             None => Ok(self),
         }
     }
 
-    /// Writes what was computed and ends the turn. `done` is called on another thread.
+    /// Writes what was computed and ends the turn. A turn that was not begun may be lost. `done` is called on another thread.
     pub fn write(mut self, changes: Changes, done: impl FnOnce(Attempt) + Send + 'static) {
-        let (Some(group), Some(again), Some(end)) = (&self.group, self.again.take(), self.claim.take(false))
-        else {
-            return done(Attempt::Done(Ok(WriteOutcome::NotFound)));
+        let (Some(group), Some(again)) = (&self.group, self.again.take()) else {
+            return executor::run(move || done(Attempt::Done(Ok(WriteOutcome::NotFound))));
+        };
+        let Some(end) = self.claim.take(false) else {
+            return executor::run(move || done(Attempt::Lost(again.after_a_lapse())));
         };
         let write = Write::Update { changes, condition: Condition::IfRevision(group.revision()) };
         let (id, durability, patience) = (again.id.clone(), again.durability, again.patience);
@@ -153,7 +155,7 @@ impl Drop for Turn {
 pub enum Attempt {
     /// It is written, or has failed.
     Done(Result<WriteOutcome>),
-    /// Another process has written the group since it was read.
+    /// The group was written since it was read: by another process, or because the turn did not begin in time.
     Lost(Again),
 }
 
@@ -169,11 +171,45 @@ pub struct Again {
 }
 
 impl Again {
+    /// The next turn of a function whose thread did not begin in time.
+    fn after_a_lapse(self) -> Self {
+        Self { grace: self.grace * 2, is_first: false, ..self }
+    }
+
     /// Waits for the next turn: before all other writes of its group when it lost a race, after them when its thread
     /// did not begin in time.
     pub fn wait(self, start: impl FnOnce(Result<Turn>) + Send + 'static) {
         let Self { add, id, durability, patience, losses, grace, is_first } = self;
         let function = Function { start: Completion::callback(start), losses, grace };
         add(Entry { id, durability, patience, work: Work::Function(function) }, is_first);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::model::tests::GROUP;
+
+    #[test]
+    fn a_turn_that_has_lapsed_writes_nothing_and_can_be_had_again() {
+        let group = Document::from_text(GROUP.to_owned()).unwrap();
+        let again = Again {
+            add: Box::new(|_, _| {}),
+            id: group.id().clone(),
+            durability: Durability::Process,
+            patience: Patience::Until(Duration::MAX),
+            losses: 2,
+            grace: Duration::from_secs(1),
+            is_first: true,
+        };
+        let turn = Turn::new(Some(group), false, again, Box::new(|next| assert!(next.is_none())));
+        turn.claim.take(true).expect("it has not ended")(None);
+        let (sender, attempts) = mpsc::channel();
+        let changes = Changes::new(r#"{"name":"late"}"#.to_owned(), Vec::new()).unwrap();
+        turn.write(changes, move |attempt| sender.send(attempt).unwrap());
+        let Attempt::Lost(again) = attempts.recv().unwrap() else { panic!("it was written") };
+        assert_eq!((again.losses, again.grace, again.is_first), (2, Duration::from_secs(2), false));
     }
 }
