@@ -73,6 +73,11 @@ export const SAFEGUARDS = [
     caughtBy: RUST,
   },
   {
+    name: 'a look at the lock of a run does not keep it',
+    instead: '',
+    caughtBy: RUST,
+  },
+  {
     name: 'all locks made at once',
     instead: 'for stripe in 0..1 {',
     caughtBy: SUITE,

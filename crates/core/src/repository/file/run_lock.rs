@@ -81,8 +81,14 @@ pub(super) fn holder(base: &Dir, id: &GroupId) -> Option<String> {
 
 /// Returns `true` if a runner holds the lock of a group's run. `locks` is the directory of the locks.
 pub(super) fn is_held(locks: &Dir, id: &GroupId) -> bool {
-    let file = locks.open_file(&file_name(id));
-    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    locks.open_file(&file_name(id)).is_ok_and(|file| is_locked(&file))
+}
+
+fn is_locked(file: &File) -> bool {
+    let tried = file.try_lock_shared();
+    // safeguard: a look at the lock of a run does not keep it
+    let _ = file.unlock();
+    matches!(tried, Err(TryLockError::WouldBlock))
 }
 
 fn content(base: &Dir, name: &str) -> io::Result<String> {
@@ -93,4 +99,20 @@ fn content(base: &Dir, name: &str) -> io::Result<String> {
 
 fn file_name(id: &GroupId) -> String {
     format!("run-{id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process that was forked off has copies of all open files until it executes its program.
+    #[test]
+    fn a_look_at_a_lock_does_not_keep_it_although_its_file_is_open_elsewhere() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let (looked_at, other) = (File::create(&path).unwrap(), File::open(&path).unwrap());
+        assert!(!is_locked(&looked_at));
+        assert!(other.try_lock().is_ok());
+        assert!(is_locked(&looked_at));
+    }
 }
