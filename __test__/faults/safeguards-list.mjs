@@ -314,6 +314,11 @@ Next::Again(jittered(pause), (pause * 2).min(MAX_PAUSE))`,
     caughtBy: RUST,
   },
   {
+    name: 'after a panic those who wait look for their outcomes',
+    instead: '',
+    caughtBy: RUST,
+  },
+  {
     name: 'a turn that does not begin in time is over',
     instead: '',
     caughtBy: SUITE,

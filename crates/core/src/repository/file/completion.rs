@@ -115,6 +115,11 @@ impl Finished {
         }
     }
 
+    /// Notes that a thread may wait for an outcome that was not passed on here.
+    pub fn set_has_waiters(&mut self) {
+        self.has_waiters = true;
+    }
+
     /// Returns whether a thread waits for one of the outcomes since the last call.
     pub fn take_has_waiters(&mut self) -> bool {
         std::mem::take(&mut self.has_waiters)

@@ -82,8 +82,13 @@ impl Store {
         let mut finished = Finished::default();
         executor::defer_jobs(|| {
             let serve = || self.serve_once(stripe, pause, is_over, &mut finished);
-            // After a panic, too, what waits has to be served.
-            let next = catch_unwind(AssertUnwindSafe(serve)).unwrap_or(Next::Again(YIELD, FIRST_PAUSE));
+            let next = catch_unwind(AssertUnwindSafe(serve)).unwrap_or_else(|_| {
+                // Outcomes that it dropped have come to those who wait for them.
+                // safeguard: after a panic those who wait look for their outcomes
+                finished.set_has_waiters();
+                // What is left has to be served all the same.
+                Next::Again(YIELD, FIRST_PAUSE)
+            });
             self.wake_waiters(stripe, &mut finished);
             let stays = is_over.is_some_and(|is_over| !is_over());
             let delay = self.queue.release(stripe, &next, stays);
