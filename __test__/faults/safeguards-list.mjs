@@ -289,16 +289,6 @@ Next::Again(jittered(pause), (pause * 2).min(MAX_PAUSE))`,
     caughtBy: ['faults', 'a lock is held elsewhere'],
   },
   {
-    name: 'a thread that begins a job leaves the others to another one',
-    instead: '',
-    caughtBy: RUST,
-  },
-  {
-    name: 'however many threads are blocked, one runs jobs',
-    instead: 'limit',
-    caughtBy: RUST,
-  },
-  {
     name: 'other writes of a group wait for the function whose turn it is',
     instead: 'queue.is_in_turn = false;',
     caughtBy: SUITE,

@@ -148,7 +148,6 @@ impl Pool {
     fn limit(&self, state: &State) -> usize {
         let limit = self.max_threads + state.blocked.min(MAX_SUBSTITUTES);
         // They may all wait for a job that has not been run.
-        // safeguard: however many threads are blocked, one runs jobs
         if limit > 0 && state.blocked >= limit { state.blocked + 1 } else { limit }
     }
 
@@ -162,7 +161,6 @@ impl Pool {
     fn wake_another_thread(&'static self, state: &mut State) {
         if state.needs_another_thread() {
             if state.idle == 0 {
-                // safeguard: a thread that begins a job leaves the others to another one
                 self.start_thread(state);
             }
             self.wake.notify_one();
