@@ -11,7 +11,7 @@ use crate::model::run::{AttemptKind, ProcessIdentity};
 use crate::model::time::IsoTime;
 use crate::runner::RunNotice;
 use crate::runner::plan::{Input, Look, Nanos, SessionIndex, TurnResult, Verdict};
-use crate::runner::process::{self, Ended, Fact, Mark};
+use crate::runner::process::{self, Ended, Fact, Mark, SessionDirectoryNames};
 use crate::runner::recovery;
 use crate::runner::sessions::{SessionProcesses, Start};
 
@@ -149,10 +149,13 @@ impl Supervisor<'_> {
             )));
         }
         let recorded = open.and_then(|attempt| attempt.process.clone());
+        let printed = open.map_or(0, |attempt| self.printed(&names, attempt.n.get()));
+        let now = self.wall_now();
         let entry = self.book.entry_mut(session);
         entry.process = found.process.or(recorded);
         match (found.look, found.live, mark) {
-            (Look::Alive { .. }, Some(live), Some(mark)) => {
+            (Look::Alive { .. }, Some(mut live), Some(mark)) => {
+                live.adopt(printed, now);
                 self.lives.insert(mark, live);
             }
             (_, Some(live), _) => {
@@ -164,6 +167,12 @@ impl Supervisor<'_> {
         }
         self.facts.push_back(Input::Looked(session, found.look));
         Ok(())
+    }
+
+    /// Number of bytes that an attempt has printed.
+    fn printed(&self, names: &SessionDirectoryNames, attempt: u64) -> u64 {
+        let output = self.processes.output(names, attempt).ok().flatten();
+        output.and_then(|output| output.metadata().ok()).map_or(0, |metadata| metadata.len())
     }
 
     /// Takes a fact about a process.

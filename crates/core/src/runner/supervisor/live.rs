@@ -25,6 +25,18 @@ pub struct Live {
     cost_before: Usd,
     /// The newest result.
     verdict: Option<Verdict>,
+    /// Set while what it printed before its process was adopted is read.
+    replay: Option<Replay>,
+}
+
+/// The part of an output that was printed before the process was adopted. Limits of which it tells may be over by now.
+struct Replay {
+    /// Number of bytes that are left.
+    left: u64,
+    /// The time of the adoption.
+    adopted_at: Wall,
+    /// The end of the newest limit, if it was not lifted.
+    limit: Option<Wall>,
 }
 
 /// Something that the output says, beyond the facts for the plan.
@@ -40,11 +52,36 @@ impl Live {
     pub fn new(session: SessionIndex, before: GroupSession) -> Self {
         let cost_before = before.cost.unwrap_or(Usd::clamped(0.0));
         let (stream, signs) = (ClaudeStream::new(before), Signs::default());
-        Self { session, was_answered_before: false, stream, signs, cost_before, verdict: None }
+        Self { session, was_answered_before: false, stream, signs, cost_before, verdict: None, replay: None }
+    }
+
+    /// Notes that the process was adopted when it had printed so many bytes, which are read again.
+    pub fn adopt(&mut self, printed: u64, now: Wall) {
+        self.replay = (printed > 0).then_some(Replay { left: printed, adopted_at: now, limit: None });
     }
 
     /// Reads a piece of the output, in order.
-    pub fn read(&mut self, bytes: &[u8], now_ms: f64, limit: impl FnMut(Limit)) -> Vec<Input> {
+    pub fn read(&mut self, bytes: &[u8], now_ms: f64, mut limit: impl FnMut(Limit)) -> Vec<Input> {
+        let Some(replay) = &mut self.replay else { return self.read_piece(bytes, now_ms, limit) };
+        let length = usize::try_from(replay.left).unwrap_or(usize::MAX).min(bytes.len());
+        replay.left -= length as u64;
+        let is_over = replay.left == 0;
+        let (old, new) = bytes.split_at(length);
+        let mut facts = self.read_piece(old, now_ms, &mut limit);
+        if is_over {
+            facts.extend(self.end_replay());
+            facts.extend(self.read_piece(new, now_ms, limit));
+        }
+        facts
+    }
+
+    /// Returns the limit that still holds by what was printed before the adoption.
+    fn end_replay(&mut self) -> Option<Input> {
+        let Replay { adopted_at, limit, .. } = self.replay.take()?;
+        limit.filter(|until| *until > adopted_at).map(|until| Input::LimitOpened { until: Some(until) })
+    }
+
+    fn read_piece(&mut self, bytes: &[u8], now_ms: f64, limit: impl FnMut(Limit)) -> Vec<Input> {
         let signs = &mut self.signs;
         self.stream.push_for(bytes, now_ms, |line| signs.read(line));
         let signs = signs.take();
@@ -60,7 +97,9 @@ impl Live {
         if has_failed && !self.has_lines() {
             signs.extend(Meaning::of_errors(errors).map(Sign::Result));
         }
-        self.facts(&signs, limit)
+        let mut facts = self.facts(&signs, limit);
+        facts.extend(self.end_replay());
+        facts
     }
 
     /// Reads the whole output of an attempt that is gone. Fails if it cannot be read to its end, where its result may be.
@@ -133,10 +172,18 @@ impl Live {
                 }
                 Sign::LimitReached { until_ms } => {
                     let until = until_ms.map(wall);
+                    if let Some(replay) = &mut self.replay {
+                        replay.limit = until;
+                        continue;
+                    }
                     limit(Limit::Reached(until));
                     Input::LimitOpened { until }
                 }
                 Sign::LimitLifted => {
+                    if let Some(replay) = &mut self.replay {
+                        replay.limit = None;
+                        continue;
+                    }
                     limit(Limit::Lifted);
                     Input::LimitClosed
                 }
@@ -172,4 +219,58 @@ fn verdict(meaning: Meaning, answered: bool) -> Verdict {
 
 fn wall(unix_ms: f64) -> Wall {
     Wall(to_whole(unix_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::IsoTime;
+
+    /// An event of a usage limit that ends at a time in seconds since 1970.
+    fn reached(until: u64) -> String {
+        let info = format!(r#"{{"status":"rejected","resetsAt":{until}}}"#);
+        format!("{{\"type\":\"rate_limit_event\",\"rate_limit_info\":{info}}}\n")
+    }
+
+    /// A success after it.
+    const LIFTED: &str = "{\"type\":\"result\",\"subtype\":\"success\",\"num_turns\":1}\n";
+
+    fn live() -> Live {
+        let session = GroupSession::new("a", "/p", "Do it.", IsoTime::of_unix_ms(0.0));
+        Live::new(SessionIndex(0), session)
+    }
+
+    /// What is said of limits by an output of which a part was printed before its process was adopted at 100 s.
+    fn limits(old: &[&str], new: &[&str]) -> (Vec<Input>, usize) {
+        let text = [old.concat(), new.concat()].concat();
+        let mut all = Vec::new();
+        for size in 1..=text.len() {
+            let (mut live, mut shared) = (live(), 0);
+            live.adopt(old.concat().len() as u64, Wall(100_000));
+            let mut facts = Vec::new();
+            for piece in text.as_bytes().chunks(size) {
+                facts.extend(live.read(piece, 0.0, |_| shared += 1));
+            }
+            facts.extend(live.end(&Exit::default(), &[], 0.0, |_| shared += 1));
+            let is_of_limits = |fact: &Input| matches!(fact, Input::LimitOpened { .. } | Input::LimitClosed);
+            facts.retain(is_of_limits);
+            all.push((facts, shared));
+        }
+        all.dedup();
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
+    }
+
+    #[test]
+    fn a_limit_from_before_the_adoption_counts_only_while_it_holds() {
+        let opened = |until| Input::LimitOpened { until: Some(Wall(until)) };
+        let (over, open) = (&*reached(50), &*reached(200));
+        let none = (Vec::new(), 0);
+        assert_eq!(limits(&[over], &[]), none);
+        assert_eq!(limits(&[over, LIFTED], &[]), none);
+        assert_eq!(limits(&[open, LIFTED], &[]), none);
+        assert_eq!(limits(&[over, open], &[]), (vec![opened(200_000)], 0));
+        assert_eq!(limits(&[], &[over]), (vec![opened(50_000)], 1));
+        assert_eq!(limits(&[over], &[open, LIFTED]), (vec![opened(200_000), Input::LimitClosed], 2));
+    }
 }
