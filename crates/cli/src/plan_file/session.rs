@@ -48,9 +48,9 @@ pub struct SessionReader<'a> {
 /// A session while it is read.
 #[derive(Clone, Copy)]
 struct Reading<'a> {
-    /// What it sets itself.
+    /// The entries that it sets itself.
     own: &'a SoundPart,
-    /// The same with the defaults filled in.
+    /// Those, and the defaults of the others.
     node: &'a Node,
     id: &'a str,
     /// The place of its key.
@@ -98,7 +98,7 @@ impl SessionReader<'_> {
         let own = SoundPart::of(&entries, shape::DEFAULTS, &what, &variables, problems);
         let node = self.with_defaults(&own);
         let read = Reading { own: &own, node: &node, id: &id, place: entry.place };
-        // Where one is missing, there is a problem, and the session goes nowhere.
+        // If one of them is missing, a problem has been reported, and the plan is not used.
         let prompt = self.prompt(&read, &variables, problems).unwrap_or_default();
         let project = self.project(&read, problems).unwrap_or_default();
         let session = self.session(&id, &project, &prompt, &node);
