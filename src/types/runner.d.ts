@@ -315,8 +315,8 @@ export interface ControlOptions {
 
 /**
  * Asks the runner of a group for something, in any process. The request is stored in the group, and the runner acts on it within
- * 200 ms, or within a second where the repository has no `watch`. A request is not stored before the runner has acted on the one
- * before it, unless that takes longer than `waitMs`.
+ * 200 ms, or within a second where the repository has no `watch`. A request that the runner has not acted on yet is waited for
+ * first, for up to `waitMs`, or ten seconds if that is 0; then it is replaced.
  *
  * If the group has no runner, `pause` and `stop` are carried out by this call: sessions that a crashed runner left behind are
  * ended, and the status is stored. `resume` and `retry` then reject with `INVALID_STATE`: use {@link GroupRunner.run} or
